@@ -1,0 +1,1 @@
+"""What `make bench` measures: each part of the library beside an independent implementation."""

@@ -1,0 +1,65 @@
+"""Run the benchmarks: `python -m bench [bpe moe generate story ...] [--rounds 9]`.
+
+Prints one table and writes the same as JSON into `bench/results/`. The goals are for reading, not for passing: a busy
+machine misses them, so the exit code is 0 whatever the figures are. On a machine that is in use, compare ratios.
+"""
+
+import os
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # must precede the first import of torch
+
+import argparse
+import importlib
+import json
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.common import RESULTS, Row
+
+PARTS = ("bpe", "moe", "generate", "story")
+
+
+def show(console: Console, title: str, rows: Sequence[Row]) -> None:
+    """One table for each part: what, figures, goal, and whether it was met in this run."""
+    table = Table(title=title, title_justify="left", show_lines=True)
+    for column in ("what", "figures", "goal", "met"):
+        table.add_column(column)
+    for row in rows:
+        figures = "\n".join(f"{name}: {value}" for name, value in row.figures.items())
+        table.add_row(row.what, figures, row.goal, {True: "yes", False: "no", None: ""}[row.met])
+    console.print(table)
+
+
+def main() -> None:
+    """Parse the command line, run the parts one after the other, print and save."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], default=list(PARTS), help="parts to run (all)")
+    parser.add_argument("--rounds", type=int, default=9, help="how often each candidate is timed (9)")
+    arguments = parser.parse_args()
+    parts = arguments.parts or list(PARTS)
+    if unknown := [part for part in parts if part not in PARTS]:
+        parser.error(f"there is no part {unknown[0]!r}; choose from {', '.join(PARTS)}")
+    console = Console()
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
+    console.print(f"{machine}; {arguments.rounds} rounds, interleaved, medians", highlight=False)
+    report = {"machine": machine, "rounds": arguments.rounds, "parts": {}}
+    RESULTS.mkdir(exist_ok=True)
+    target = RESULTS / f"{datetime.now(UTC):%Y%m%d-%H%M%S}.json"
+    for part in parts:
+        rows = importlib.import_module(f"bench.{part}").run(rounds=arguments.rounds)
+        show(console, part, rows)
+        report["parts"][part] = [asdict(row) for row in rows]
+        target.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    console.print(f"Written to {target.relative_to(Path.cwd()) if target.is_relative_to(Path.cwd()) else target}")
+
+
+if __name__ == "__main__":
+    main()

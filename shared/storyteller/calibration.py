@@ -1,0 +1,58 @@
+"""How much training fits into the time there is."""
+
+import copy
+import statistics
+import time
+from collections.abc import Sequence
+
+from storyteller.config import TrainConfig
+from storyteller.data import Batch
+from storyteller.guards import explain_out_of_memory
+from storyteller.losses import evaluate
+from storyteller.model import Decoder
+from storyteller.randomness import random_state, restore_random
+from storyteller.trainer import BatchSource, Trainer
+
+
+def steps_within(
+    seconds: float,
+    model: Decoder,
+    config: TrainConfig,
+    batches: BatchSource,
+    *,
+    validation: Sequence[Batch] = (),
+    trials: int = 8,
+    margin: float = 0.9,
+) -> int:
+    """How many steps of this run fit into so many seconds on this machine, evaluations included.
+
+    A few steps are made with a copy of the model; the model, the place in the data and the random generators are left
+    as they were. The answer differs from machine to machine and from call to call, so put it into `TrainConfig.steps`
+    once and keep it: with the number of steps fixed, a resumed run still equals an unbroken one. Set `config.dtype`
+    from `probe_dtype` before, or the trial and the run may settle for different ones.
+
+    Args:
+        seconds: for the whole run.
+        model, config, batches, validation: as in `Trainer`.
+        trials: steps to time; fewer if they take more than a tenth of `seconds`.
+        margin: the share of `seconds` to plan for. A machine at work for minutes grows hotter and slower.
+    """
+    place, random = batches.state_dict(), random_state()
+    trainer = Trainer(copy.deepcopy(model), config, batches)
+    trainer.model.train()
+    taken: list[float] = []
+    with explain_out_of_memory(config):
+        while len(taken) < trials and (len(taken) < 2 or sum(taken) < seconds / 10):
+            started = time.perf_counter()
+            trainer.backward([next(batches) for _ in range(config.accumulate)])
+            trainer.update()
+            taken.append(time.perf_counter() - started)
+        evaluation = 0.0
+        if validation:
+            started = time.perf_counter()
+            evaluate(trainer.model, [validation[0]], dtype=trainer.dtype)
+            evaluation = (time.perf_counter() - started) * len(validation)
+    batches.load_state_dict(place)
+    restore_random(random)
+    step = statistics.median(taken[1:])  # the first step also pays for what is done only once
+    return max(1, int((seconds * margin - evaluation) / (step + evaluation / config.evaluate_every)))

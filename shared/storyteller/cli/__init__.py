@@ -1,0 +1,68 @@
+"""The command `storyteller`: one file a command in this folder, registered here.
+
+    storyteller story                  # train the tiny model on the embedded corpus, hear three stories
+    storyteller tell "Once upon a time, a fox"
+
+A command imports torch and the like inside its body, so that `storyteller --help` answers at once.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from storyteller.errors import StorytellerError
+
+app = typer.Typer(
+    name="storyteller",
+    help="Build, train and talk to a small Mixture-of-Experts model that tells stories.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def _register() -> None:
+    """Hand every command to the app. In a function, so that each file is found in one list."""
+    from storyteller.cli import doctor, download, info, preprocess, story, tell, tokenizer, train
+    from storyteller.cli.many import ManyValues
+
+    app.command("story")(story.story)
+    app.command("tell")(tell.tell)
+    app.command("train")(train.train)
+    # app.command("stories")(stories.stories)
+    app.command("download", cls=ManyValues)(download.download)
+    app.command("tokenizer", cls=ManyValues)(tokenizer.tokenizer)
+    app.command("preprocess", cls=ManyValues)(preprocess.preprocess)
+    app.command("info")(info.info)
+    app.command("doctor")(doctor.doctor)
+
+
+_register()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command; what the user can mend is said in one sentence, with exit code 2."""
+    # Waiting OpenMP threads that spin make a step six to ten times slower on a busy machine. Must precede torch.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    try:
+        app(args=None if arguments is None else list(arguments))
+    except StorytellerError as error:
+        print(f"storyteller: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+def download_main() -> None:
+    """`storyteller-download`, the same as `storyteller download`."""
+    main(["download", *sys.argv[1:]])
+
+
+def tokenizer_main() -> None:
+    """`storyteller-tokenizer`, the same as `storyteller tokenizer`."""
+    main(["tokenizer", *sys.argv[1:]])
+
+
+def preprocess_main() -> None:
+    """`storyteller-preprocess`, the same as `storyteller preprocess`."""
+    main(["preprocess", *sys.argv[1:]])

@@ -1,0 +1,116 @@
+"""`storyteller info`: what a preset is, and what it costs to train and to run."""
+
+from typing import Annotated
+
+import typer
+
+from storyteller.config import Preset
+from storyteller.config import preset as find
+from storyteller.planner import (
+    MACHINES,
+    cache_bytes,
+    count_parameters,
+    forward_flops,
+    inference_memory,
+    training_flops,
+    training_hours,
+    training_memory,
+    training_tokens,
+)
+
+Row = tuple[str, str]
+
+
+def info(
+    preset: Annotated[str, typer.Argument(help="tiny, small, base or full")] = "tiny",
+) -> None:
+    """Show a preset's parameters, arithmetic, memory and estimated hours."""
+    from rich.console import Console
+    from rich.table import Table
+
+    chosen = find(preset)
+    console = Console(highlight=False)
+    console.print(f"{chosen.name}: {chosen.about}\n", markup=False, soft_wrap=True)
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    for row in [*_shape(chosen), ("", ""), *_cost(chosen), ("", ""), *_time(chosen)]:
+        table.add_row(*row)
+    console.print(table)
+    notes = (
+        "A FLOP is one multiplication or one addition; 1 GB is 10^9 bytes. Memory leaves out what torch itself takes. "
+        "The hours are tokens x FLOPs a token / FLOPs a second, at the speed in brackets, which is an assumption and "
+        "not a measurement: expect your machine to differ by a factor of two or three."
+    )
+    console.print(f"\n{notes}", markup=False)
+
+
+def _shape(chosen: Preset) -> list[Row]:
+    model = chosen.model
+    parameters = count_parameters(model)
+    experts = f"{model.n_experts} experts, {model.top_k} a token" if model.n_experts else "dense"
+    return [
+        (
+            "Shape",
+            f"d_model {model.d_model}, {model.n_layers} layers, {model.n_heads} heads, d_ff {model.d_ff}, {experts}",
+        ),
+        ("Reads", f"{model.max_seq_len:,} tokens at most, of a vocabulary of {model.vocab_size:,}"),
+        ("Parameters", f"{count(parameters.total)} in all ({parameters.total:,})"),
+        ("", f"{count(parameters.active)} active for one token ({parameters.active:,})"),
+    ]
+
+
+def _cost(chosen: Preset) -> list[Row]:
+    model, train = chosen.model, chosen.train
+    kept, recomputed = (training_memory(model, train, gradient_checkpointing=c) for c in (False, True))
+    states = kept.weights + kept.gradients + kept.optimizer
+    return [
+        ("FLOPs a token", f"{count(forward_flops(model))} forward, {count(training_flops(model))} training"),
+        ("Memory, training", f"{size(kept.total)} with batches of {train.batch_size} x {model.max_seq_len} tokens:"),
+        ("", f"{size(states)} weights, gradients and AdamW, {size(kept.activations)} activations"),
+        ("", f"{size(recomputed.total)} with gradient checkpointing"),
+        (
+            "Memory, telling",
+            f"{size(inference_memory(model))} in float32, of which {size(cache_bytes(model))} KV cache",
+        ),
+    ]
+
+
+def _time(chosen: Preset) -> list[Row]:
+    rows = [("Training run", f"{count(training_tokens(chosen))} tokens in {chosen.train.steps:,} steps")]
+    for machine in MACHINES:
+        speed = f"{machine.flops / 1e12:g} TFLOP/s assumed, {machine.dtype}"
+        rows.append((machine.name, f"{duration(training_hours(chosen, machine))}  ({speed})"))
+    return rows
+
+
+def count(number: float) -> str:
+    """A large number in three digits.
+
+    >>> count(14_925_056), count(505_965_312), count(3.9e9), count(950)
+    ('14.9 million', '506 million', '3.9 billion', '950')
+    """
+    for scale, name in ((1e12, " trillion"), (1e9, " billion"), (1e6, " million"), (1e3, " thousand")):
+        if number >= scale:
+            return f"{number / scale:.3g}{name}"
+    return f"{number:.3g}"
+
+
+def size(n_bytes: float) -> str:
+    """Bytes, in the unit that suits.
+
+    >>> size(2_175_000_000), size(11_800_000)
+    ('2.2 GB', '12 MB')
+    """
+    return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.0f} MB"
+
+
+def duration(hours: float) -> str:
+    """Hours, in the unit that suits.
+
+    >>> duration(0.03), duration(16.9), duration(1444), duration(0.001)
+    ('2 minutes', '17 hours', '60 days', 'under a minute')
+    """
+    if hours * 60 < 1:
+        return "under a minute"
+    if hours < 1.5:
+        return f"{hours * 60:.0f} minutes"
+    return f"{hours:.0f} hours" if hours < 72 else f"{hours / 24:,.0f} days"

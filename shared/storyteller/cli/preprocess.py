@@ -1,0 +1,124 @@
+"""`storyteller preprocess`: a corpus, cleaned, as token shards.
+
+    storyteller preprocess --corpus data/tinystories --tokenizer data/tokenizer.json --out data/shards
+
+leaves `data/shards/train` and `data/shards/validation`, which `storyteller.shards.open_shards` reads.
+"""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from storyteller.cli.corpus import DATA, TOKENIZER
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from storyteller.bpe import Tokenizer
+
+
+def preprocess(
+    corpus: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="storyworld, tinystories, writingprompts, or paths; default: what download left, or storyworld"
+        ),
+    ] = None,
+    tokenizer: Annotated[Path, typer.Option(help="the tokenizer's file")] = TOKENIZER,
+    out: Annotated[Path, typer.Option(help="folder for the shards; each split gets one of its own in it")] = DATA
+    / "shards",
+    split: Annotated[list[str], typer.Option(help="one or more of train, validation, test")] = [  # noqa: B006
+        "train",
+        "validation",
+    ],
+    limit: Annotated[int | None, typer.Option(min=1, help="stories of each split and corpus at most")] = None,
+    prompts: Annotated[bool, typer.Option(help="put each story's prompt before it")] = False,
+    clean: Annotated[bool, typer.Option(help="mend the texts and drop what is no story")] = True,
+    seed: Annotated[int, typer.Option(help="of storyworld")] = 1,
+) -> None:
+    """Clean a corpus and write it as token shards; the same command goes on where it was stopped."""
+    from rich.console import Console
+
+    from storyteller.cli.corpus import default_corpora
+
+    console = Console()
+    corpora = corpus or default_corpora()
+    learned = _tokenizer(tokenizer, corpora, seed=seed, clean=clean)
+    try:
+        for name in split:
+            console.print(f"{name} stories of {' and '.join(corpora)}:", highlight=False, soft_wrap=True)
+            _write_split(
+                corpora,
+                learned,
+                out / name,
+                split=name,
+                limit=limit,
+                prompts=prompts,
+                clean=clean,
+                seed=seed,
+                console=console,
+            )
+    except KeyboardInterrupt:
+        console.print(
+            f"Stopped. Complete shards are kept in {out}; the same command goes on from there.", soft_wrap=True
+        )
+        raise typer.Exit(130) from None
+
+
+def _tokenizer(file: Path, corpora: list[str], *, seed: int, clean: bool) -> "Tokenizer":
+    """The tokenizer in the file; where the default file is not there yet, it is made first."""
+    from storyteller.bpe import Tokenizer
+    from storyteller.cli.tokenizer import tokenizer as learn
+    from storyteller.errors import StorytellerError
+
+    if not file.exists():
+        if file != TOKENIZER:
+            raise StorytellerError(f"There is no tokenizer {file}; make it with storyteller tokenizer --out {file}.")
+        learn(corpus=corpora, seed=seed, clean=clean)
+    return Tokenizer.load(file)
+
+
+def _write_split(
+    corpora: list[str],
+    tokenizer: "Tokenizer",
+    folder: Path,
+    *,
+    split: str,
+    limit: int | None,
+    prompts: bool,
+    clean: bool,
+    seed: int,
+    console: "Console",
+) -> None:
+    from rich.progress import Progress as Bar
+    from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    from storyteller.cli.corpus import read_corpora
+    from storyteller.shards import Progress, write_shards
+    from storyteller.stories.clean import Cleaning, CleaningReport
+
+    report = CleaningReport()
+    source = {
+        "corpus": list(corpora),
+        "split": split,
+        "limit": limit,
+        "seed": seed,
+        "cleaning": asdict(Cleaning()) if clean else None,
+    }
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Bar(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+        task = bar.add_task("reading")
+
+        def show(done: Progress) -> None:
+            bar.update(task, description=f"{done.documents:,} stories, {done.tokens:,} tokens")
+
+        stories = read_corpora(corpora, split=split, limit=limit, seed=seed, clean=clean, report=report)
+        done = write_shards(stories, tokenizer, folder, prompts=prompts, source=source, on_progress=show)
+    if report.read:
+        console.print(str(report), highlight=False, markup=False, soft_wrap=True)
+    earlier = f", {done.resumed:,} of them by an earlier run" if done.resumed else ""
+    console.print(
+        f"{folder}: {done.documents:,} stories{earlier}, {done.tokens:,} tokens", highlight=False, soft_wrap=True
+    )

@@ -1,0 +1,95 @@
+"""`storyteller train`: train a preset's model on a corpus."""
+
+import shlex
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from storyteller.config import preset
+from storyteller.errors import StorytellerError
+
+if TYPE_CHECKING:
+    from storyteller.pipeline import Plan
+
+RUNS = Path("runs")
+
+
+def train(
+    name: Annotated[str, typer.Argument(metavar="PRESET", help="tiny, small, base or full")] = "tiny",
+    out: Annotated[Path | None, typer.Option(help="the run's folder  [runs/PRESET]")] = None,
+    corpus: Annotated[
+        str | None, typer.Option(help="storyworld, tinystories, writingprompts, or a file or folder")
+    ] = None,
+    stories: Annotated[int | None, typer.Option(min=1, help="training stories at most")] = None,
+    minutes: Annotated[float | None, typer.Option(help="train for so long; a short trial decides the steps")] = None,
+    steps: Annotated[int | None, typer.Option(help="updates of the weights")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="sequences in one forward pass")] = None,
+    accumulate: Annotated[int | None, typer.Option(help="forward passes before one update")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="the highest rate")] = None,
+    dtype: Annotated[str | None, typer.Option(help="auto, float32, bfloat16 or float16")] = None,
+    seed: Annotated[int | None, typer.Option(help="initial weights and order of the data")] = None,
+    gradient_checkpointing: Annotated[
+        bool | None, typer.Option(help="recompute activations instead of keeping them")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps")] = "auto",
+) -> None:
+    """Train a model, or go on with the run in the folder."""
+    if minutes is not None and (minutes <= 0 or steps is not None):
+        raise StorytellerError(f"--minutes is {minutes}: it must be above 0 and without --steps.")
+    options = {
+        "steps": steps,
+        "batch_size": batch_size,
+        "accumulate": accumulate,
+        "learning_rate": learning_rate,
+        "dtype": dtype,
+        "seed": seed,
+        "gradient_checkpointing": gradient_checkpointing,
+    }
+    seconds = None if minutes is None else minutes * 60
+    plan = plan_from(name, corpus=corpus, stories=stories, seconds=seconds, options=options)
+    train_and_show(plan, out or RUNS / name, device=device)
+
+
+def plan_from(
+    name: str, *, corpus: str | None, stories: int | None, seconds: float | None, options: dict[str, Any]
+) -> "Plan":
+    """A preset's plan, changed by the options that were given; None keeps the preset's value."""
+    from storyteller.pipeline import Plan
+
+    base = preset(name)
+    given = {option: value for option, value in options.items() if value is not None}
+    return Plan(
+        preset=name,
+        corpus=corpus or base.corpus,
+        stories=stories or base.stories,
+        model=base.model,
+        train=replace(base.train, **given),
+        seconds=seconds,
+    )
+
+
+def train_and_show(plan: "Plan", folder: Path, *, device: str) -> None:
+    """Train with a progress bar.
+
+    Raises:
+        StorytellerError: among others, Ctrl-C; its message is how to go on.
+    """
+    from rich.console import Console
+
+    from storyteller.cli.progress import TrainingProgress
+    from storyteller.pipeline import pick_device, train
+
+    with TrainingProgress(Console()) as progress:
+        result = train(plan, folder, notice=progress.say, on_event=progress, device=pick_device(device))
+    if result.interrupted:
+        raise StorytellerError(
+            f"stopped at step {result.step}; {result.checkpoint} keeps the run. To go on: {_same_command()}"
+        )
+
+
+def _same_command() -> str:
+    """The command line that was typed, for the shell: the same one goes on with the run."""
+    return shlex.join(["storyteller", *sys.argv[1:]])

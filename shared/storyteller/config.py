@@ -1,0 +1,198 @@
+"""Settings as frozen dataclasses, and the named presets.
+
+    >>> from storyteller.config import preset
+    >>> preset("tiny").model.n_experts
+    8
+
+Change one field with `dataclasses.replace(config, top_k=1)`; every construction is checked.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, TypeVar
+
+from storyteller.errors import StorytellerError
+
+T = TypeVar("T")
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise StorytellerError(message)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """The shape of a decoder. `n_experts=0` gives the dense form (Mistral), more the Mixture of Experts (Mixtral)."""
+
+    vocab_size: int  # V, special tokens included
+    max_seq_len: int  # longest sequence the model sees, in tokens
+    d_model: int  # D, width of the residual stream
+    n_layers: int  # decoder blocks
+    n_heads: int  # H, query heads
+    n_kv_heads: int  # key and value heads; fewer than n_heads is grouped-query attention
+    d_ff: int  # F, hidden width of one expert (of the whole feed-forward part when dense)
+    n_experts: int = 8  # E, experts per layer; 0 is dense
+    top_k: int = 2  # experts that each token visits
+    capacity_factor: float | None = None  # expert capacity over the even share N*k/E; None drops no token
+    positions: Literal["rope", "learned"] = "rope"  # how the model knows where a token stands
+    rope_base: float = 10_000.0  # theta of RoPE (RoFormer, section 3.2.2)
+    norm_eps: float = 1e-5  # epsilon in RMSNorm
+    tie_embeddings: bool = True  # the output layer shares the embedding's weights
+    init_std: float = 0.02  # standard deviation of the initial weights
+
+    def __post_init__(self) -> None:
+        for name in ("vocab_size", "max_seq_len", "d_model", "n_layers", "n_heads", "n_kv_heads", "d_ff"):
+            _require(getattr(self, name) > 0, f"{name} is {getattr(self, name)}; it must be 1 or more.")
+        _require(
+            self.d_model % self.n_heads == 0 and self.head_width % 2 == 0,
+            f"d_model {self.d_model} over n_heads {self.n_heads} must be a whole, even head width.",
+        )
+        _require(
+            self.n_heads % self.n_kv_heads == 0,
+            f"n_heads {self.n_heads} must be a multiple of n_kv_heads {self.n_kv_heads}.",
+        )
+        _require(self.n_experts >= 0, f"n_experts is {self.n_experts}; it must be 0 (dense) or more.")
+        _require(
+            not self.n_experts or 1 <= self.top_k <= self.n_experts,
+            f"top_k is {self.top_k}; it must be between 1 and n_experts ({self.n_experts}).",
+        )
+        _require(
+            self.capacity_factor is None or self.capacity_factor > 0,
+            f"capacity_factor is {self.capacity_factor}; it must be above 0, or None to drop no token.",
+        )
+        _require(
+            self.positions in ("rope", "learned"),
+            f"positions is {self.positions!r}; it must be 'rope' or 'learned'.",
+        )
+
+    @property
+    def head_width(self) -> int:
+        """K, the width of one attention head."""
+        return self.d_model // self.n_heads
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """How a model is trained. A step is one update of the weights: `accumulate` batches of `batch_size` sequences."""
+
+    steps: int  # updates of the weights in the whole run
+    batch_size: int = 8  # sequences in one forward pass
+    accumulate: int = 1  # forward passes before one update
+    learning_rate: float = 3e-3  # the highest rate, reached after the warmup
+    final_rate: float = 0.1  # rate at the end, as a share of learning_rate
+    warmup: float = 0.05  # share of the steps in which the rate climbs from 0
+    weight_decay: float = 0.1  # AdamW's decay, on matrices only
+    beta1: float = 0.9  # AdamW's memory of the gradient
+    beta2: float = 0.95  # AdamW's memory of its square
+    clip: float = 1.0  # largest global norm of the gradient
+    balance_weight: float = 0.01  # weight of the router's load-balance loss
+    z_weight: float = 0.001  # weight of the router's z-loss
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"  # auto asks a one-second probe
+    align: bool = False  # begin every training sequence with a story; for stories that fit into one
+    gradient_checkpointing: bool = False  # recompute activations instead of keeping them
+    evaluate_every: int = 200  # steps between evaluations on the validation split
+    checkpoint_every: int = 200  # steps between checkpoints
+    keep_checkpoints: int = 2  # checkpoints kept on disk; at least 2, so that a damaged one has a predecessor
+    seed: int = 1  # decides the initial weights and the order of the data
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch_size", "accumulate", "evaluate_every", "checkpoint_every"):
+            _require(getattr(self, name) > 0, f"{name} is {getattr(self, name)}; it must be 1 or more.")
+        _require(self.learning_rate > 0, f"learning_rate is {self.learning_rate}; it must be above 0.")
+        _require(0 <= self.warmup <= 1, f"warmup is {self.warmup}; it is a share of the steps, 0 to 1.")
+        _require(0 <= self.final_rate <= 1, f"final_rate is {self.final_rate}; it is a share, 0 to 1.")
+        _require(self.clip > 0, f"clip is {self.clip}; it must be above 0 (use a large number for no clipping).")
+        _require(self.keep_checkpoints >= 2, f"keep_checkpoints is {self.keep_checkpoints}; it must be 2 or more.")
+        _require(
+            self.dtype in ("auto", "float32", "bfloat16", "float16"),
+            f"dtype is {self.dtype!r}; it must be auto, float32, bfloat16 or float16.",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preset:
+    """A model and the run that trains it."""
+
+    name: str
+    about: str  # one line for `storyteller info`
+    model: ModelConfig
+    train: TrainConfig
+    corpus: str = "storyworld"  # what `load_stories` reads by default
+    stories: int = 60_000  # training stories taken from an endless corpus
+
+
+PRESETS: Mapping[str, Preset] = {
+    preset.name: preset
+    for preset in (
+        Preset(
+            name="tiny",
+            about="make story: three minutes of training on two CPU cores",
+            model=ModelConfig(
+                vocab_size=2048, max_seq_len=512, d_model=128, n_layers=4, n_heads=4, n_kv_heads=2, d_ff=192
+            ),
+            train=TrainConfig(steps=600, batch_size=8, learning_rate=6e-3),
+        ),
+        Preset(
+            name="small",
+            about="about 15 million parameters: an evening on a CPU, minutes on a GPU",
+            model=ModelConfig(
+                vocab_size=4096, max_seq_len=512, d_model=256, n_layers=6, n_heads=8, n_kv_heads=4, d_ff=344
+            ),
+            train=TrainConfig(steps=5_000, batch_size=32, learning_rate=2e-3),
+            corpus="tinystories",
+            stories=500_000,
+        ),
+        Preset(
+            name="base",
+            about="about 115 million parameters: a night on one laptop GPU",
+            model=ModelConfig(
+                vocab_size=16_384, max_seq_len=1024, d_model=512, n_layers=8, n_heads=8, n_kv_heads=4, d_ff=1024
+            ),
+            train=TrainConfig(steps=15_000, batch_size=8, accumulate=8, learning_rate=1e-3),
+            corpus="tinystories",
+            stories=2_119_719,
+        ),
+        Preset(
+            name="full",
+            about="the course's 500M model: hours on one data-centre GPU",
+            model=ModelConfig(
+                vocab_size=32_000, max_seq_len=2048, d_model=768, n_layers=12, n_heads=12, n_kv_heads=12, d_ff=2048
+            ),
+            train=TrainConfig(steps=8_000, batch_size=16, accumulate=8, learning_rate=4e-4, warmup=0.02),
+            corpus="tinystories",
+            stories=2_119_719,
+        ),
+    )
+}
+
+
+def preset(name: str) -> Preset:
+    """The preset of that name.
+
+    Raises:
+        StorytellerError: there is none.
+    """
+    if name not in PRESETS:
+        raise StorytellerError(f"There is no preset {name!r}; choose one of {', '.join(PRESETS)}.")
+    return PRESETS[name]
+
+
+def to_dict(config: ModelConfig | TrainConfig) -> dict[str, Any]:
+    """The fields as plain data, for JSON."""
+    return asdict(config)
+
+
+def from_dict(kind: type[T], values: Mapping[str, Any]) -> T:
+    """Build a config from plain data such as a JSON file holds.
+
+    Raises:
+        StorytellerError: a field is unknown or missing, or a value is out of range.
+    """
+    known = {field.name for field in fields(kind)}  # type: ignore[arg-type]
+    if unknown := sorted(set(values) - known):
+        raise StorytellerError(f"{kind.__name__} has no field {', '.join(unknown)}; it was written by another version.")
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise StorytellerError(f"{kind.__name__} cannot be built from this file: {error}.") from None

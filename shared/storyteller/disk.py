@@ -1,0 +1,63 @@
+"""Writing files so that a kill, a Ctrl-C or a full disk never leaves half of one under its final name."""
+
+import errno
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from storyteller.errors import StorytellerError
+
+# What a write raises when there is no room: no space, quota used up, file size limit reached.
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn what goes wrong while something is written at `path` into one sentence.
+
+    Raises:
+        StorytellerError: the disk is full, or the place may not be written to.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in NO_ROOM:
+            raise StorytellerError(
+                f"The disk is full: {path} could not be written; what was complete before it is kept, "
+                "so free some space and run the same command again."
+            ) from error
+        if isinstance(error, PermissionError | NotADirectoryError | IsADirectoryError | FileExistsError):
+            raise StorytellerError(
+                f"{path} cannot be written ({error.strerror}); name another place with --out."
+            ) from error
+        raise
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file beside `path` for writing, and give it that name once it is complete and on the disk.
+
+    After an exception the unfinished file is removed; after a kill it is left as `NAME.part`, which the next run
+    overwrites. Either way `path` is what it was before.
+    """
+    part = path.with_name(path.name + ".part")
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with open(part, "wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(part, path)
+        except BaseException:  # Ctrl-C too; the exception goes on
+            part.unlink(missing_ok=True)
+            raise
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write plain data as indented JSON, complete or not at all."""
+    with replacing(path) as file:
+        file.write((json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())

@@ -1,0 +1,261 @@
+"""From nothing to a model that tells stories: corpus, tokenizer, shards, training.
+
+Every stage leaves its result in the run's folder and is skipped when it is there, so an interrupted run goes on where
+it stopped:
+
+    runs/tiny/
+        run.json           what this run is: preset, corpus, the model's shape, how it is trained
+        tokenizer.json     the vocabulary, in the Hugging Face format
+        train/             token shards
+        validation/        token shards
+        step-000600/       checkpoints
+        sampled.json       what share of 100 stories told by the model holds together
+        sampled.txt        those stories, to be read: a number alone says little
+"""
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from storyteller.bpe import Tokenizer
+from storyteller.calibration import steps_within
+from storyteller.checkpoint import list_checkpoints, path_of
+from storyteller.config import ModelConfig, TrainConfig, from_dict, to_dict
+from storyteller.data import Batches, validation_batches
+from storyteller.disk import write_json
+from storyteller.errors import StorytellerError
+from storyteller.evaluate import byte_lengths, sample_stories
+from storyteller.events import Event, TrainingResult
+from storyteller.model import Decoder
+from storyteller.moe import build_model
+from storyteller.precision import probe_dtype
+from storyteller.sampler import Sampling
+from storyteller.shards import INDEX, TokenShards, open_shards, write_shards
+from storyteller.stories.corpora import load_stories
+from storyteller.trainer import Trainer
+
+VALIDATION_STORIES = 1_000  # at most
+VALIDATION_TOKENS = 50_000  # of them, at each evaluation: some 200 stories
+SAMPLED_STORIES = 100  # told by the model to see how many hold together
+TOKENIZER_STORIES = 4_000  # about 4 MB of text; more changes few of the first 2,000 merges
+
+TEMPERATURE = 0.7  # for our own stories: bold enough to differ, tame enough to remember who owns the kite
+
+Notice = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a run is. Kept in `run.json`, so that the same command goes on with it."""
+
+    preset: str  # the preset it began from
+    corpus: str  # a corpus's name or a path, as `load_stories` takes it
+    stories: int  # training stories at most
+    model: ModelConfig
+    train: TrainConfig
+    seconds: float | None = None  # train for so long: turned into steps by a trial before the first one, then None
+
+    def save(self, folder: Path) -> None:
+        """Write `run.json`, whole or not at all."""
+        values = {
+            "preset": self.preset,
+            "corpus": self.corpus,
+            "stories": self.stories,
+            "model": to_dict(self.model),
+            "train": to_dict(self.train),
+            "seconds": self.seconds,
+        }
+        write_json(folder / "run.json", values)
+
+    @classmethod
+    def load(cls, folder: Path) -> "Plan":
+        """Read `run.json`.
+
+        Raises:
+            StorytellerError: the file is not one of ours.
+        """
+        file = folder / "run.json"
+        try:
+            values = json.loads(file.read_text(encoding="utf-8"))
+            return cls(
+                preset=values["preset"],
+                corpus=values["corpus"],
+                stories=values["stories"],
+                model=from_dict(ModelConfig, values["model"]),
+                train=from_dict(TrainConfig, values["train"]),
+                seconds=values["seconds"],
+            )
+        except (ValueError, KeyError, TypeError) as error:
+            raise StorytellerError(
+                f"{file} is damaged ({error}); choose another folder with --out, or delete {folder}."
+            ) from None
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a model is trained on."""
+
+    tokenizer: Tokenizer
+    train: TokenShards
+    validation: TokenShards
+
+
+def settle(wanted: Plan, folder: Path) -> Plan:
+    """The plan to follow in `folder`, saved there: `wanted`, or where a run has begun, that run's.
+
+    A run that has begun keeps its corpus, model, seed, number of steps and dtype. Other settings may change: after
+    running out of memory, the same command with a smaller batch goes on where it stopped.
+
+    Raises:
+        StorytellerError: the folder holds a run of another corpus or model.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if (folder / "run.json").is_file():
+        saved = Plan.load(folder)
+        made_of = ("corpus", "stories", "vocab_size")  # the tokenizer and the shards, which are made first
+        fixed = (*made_of, "seed", *to_dict(wanted.model)) if list_checkpoints(folder) else made_of
+        _refuse_difference(saved, wanted, fixed, folder)
+        if list_checkpoints(folder):
+            train = replace(wanted.train, steps=saved.train.steps, dtype=saved.train.dtype)
+            wanted = replace(saved, train=train)
+    wanted.save(folder)
+    return wanted
+
+
+def _refuse_difference(saved: Plan, wanted: Plan, names: Iterable[str], folder: Path) -> None:
+    """Raise StorytellerError where the command asks for another run than the folder holds."""
+    was, asked = (
+        {"corpus": plan.corpus, "stories": plan.stories, **to_dict(plan.train), **to_dict(plan.model)}
+        for plan in (saved, wanted)
+    )
+    if different := [f"{name} {was[name]}, not {asked[name]}" for name in names if was[name] != asked[name]]:
+        raise StorytellerError(
+            f"{folder} holds a run with {'; '.join(different)}: go on with those settings, or choose another --out."
+        )
+
+
+def prepare(plan: Plan, folder: Path, *, notice: Notice) -> Material:
+    """Corpus to tokenizer to shards; a stage whose result is in the folder is not done again.
+
+    Raises:
+        StorytellerError: the corpus cannot be read or is empty.
+    """
+    file = folder / "tokenizer.json"
+    if file.is_file():
+        tokenizer = Tokenizer.load(file)
+    else:
+        notice(f"Learning a vocabulary of {plan.model.vocab_size:,} tokens from {plan.corpus} ...")
+        texts = (story.text for story in load_stories(plan.corpus, limit=min(plan.stories, TOKENIZER_STORIES)))
+        tokenizer = Tokenizer.train(texts, vocab_size=plan.model.vocab_size)
+        tokenizer.save(file)
+    train = _shards(plan, folder, tokenizer, split="train", limit=plan.stories, notice=notice)
+    validation = _shards(plan, folder, tokenizer, split="validation", limit=VALIDATION_STORIES, notice=notice)
+    return Material(tokenizer, train, validation)
+
+
+def _shards(plan: Plan, folder: Path, tokenizer: Tokenizer, *, split: str, limit: int, notice: Notice) -> TokenShards:
+    if not (folder / split / INDEX).is_file():
+        notice(f"Turning the {split} stories of {plan.corpus} into tokens ...")
+        source = {"corpus": plan.corpus, "split": split, "limit": limit}
+        write_shards(load_stories(plan.corpus, split=split, limit=limit), tokenizer, folder / split, source=source)
+    return open_shards(folder / split, tokenizer)
+
+
+def train(
+    wanted: Plan, folder: Path, *, notice: Notice, on_event: Callable[[Event], None], device: torch.device
+) -> TrainingResult:
+    """Train the model that `wanted` describes, or go on with it where the run in `folder` stopped.
+
+    Raises:
+        StorytellerError: the corpus cannot be read, or the folder holds another run.
+    """
+    plan = settle(wanted, folder)
+    material = prepare(plan, folder, notice=notice)
+    if plan.seconds is not None:
+        plan = _fix_steps(plan, plan.seconds, material, folder, notice=notice, device=device)
+    trainer = new_trainer(plan, material, folder, on_event=on_event, device=device)
+    trainer.resume()
+    return trainer.run()
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether the run in the folder has made its last step."""
+    if not (folder / "run.json").is_file() or not (checkpoints := list_checkpoints(folder)):
+        return False
+    plan = Plan.load(folder)
+    return plan.seconds is None and checkpoints[-1] == path_of(folder, plan.train.steps)
+
+
+def new_trainer(
+    plan: Plan, material: Material, folder: Path, *, on_event: Callable[[Event], None] | None, device: torch.device
+) -> Trainer:
+    """A trainer at the beginning of the run."""
+    tokenizer = material.tokenizer
+    # A short text may have too few pairs for the vocabulary that was asked for.
+    config = replace(plan.model, vocab_size=tokenizer.vocab_size)
+    rows, seq_len, seed = plan.train.batch_size, config.max_seq_len, plan.train.seed
+    return Trainer(
+        build_model(config, seed=seed).to(device),
+        plan.train,
+        Batches(material.train, batch_size=rows, seq_len=seq_len, seed=seed, align=plan.train.align),
+        validation=validation_batches(
+            material.validation, batch_size=rows, seq_len=seq_len, limit=VALIDATION_TOKENS // (rows * seq_len)
+        ),
+        folder=folder,
+        on_event=on_event,
+        tokenizer_fingerprint=tokenizer.fingerprint,
+        byte_lengths=byte_lengths(tokenizer),
+    )
+
+
+def consistency(folder: Path, model: Decoder, tokenizer: Tokenizer, *, notice: Notice) -> dict[str, Any]:
+    """What share of 100 stories that the model tells by itself has no contradiction; measured once for a run.
+
+    Returns:
+        "stories" how many, "consistent" the share without a contradiction, "ended" the share that came to an end,
+        "contradictions" for each kind the number of stories that have it.
+    """
+    file = folder / "sampled.json"
+    if not file.is_file():
+        notice(f"Letting the model tell {SAMPLED_STORIES} stories, to see how many hold together ...")
+        sampling = Sampling(temperature=TEMPERATURE, max_new_tokens=400, seed=1000)
+        report = sample_stories(model, tokenizer, [""] * SAMPLED_STORIES, sampling=sampling, batch_size=50)
+        report.save(folder / "sampled.txt")
+        figures = {"stories": SAMPLED_STORIES, "consistent": report.consistent, "ended": report.ended}
+        write_json(file, figures | {"contradictions": report.counts})
+    values: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return values
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """The device of that name; "auto" takes a CUDA GPU where there is one.
+
+    Raises:
+        StorytellerError: this machine or this build of PyTorch has no such device.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        torch.empty(1, device=name)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise StorytellerError(f"The device {name!r} cannot be used ({reason}); use --device cpu.") from None
+    return torch.device(name)
+
+
+def _fix_steps(
+    plan: Plan, seconds: float, material: Material, folder: Path, *, notice: Notice, device: torch.device
+) -> Plan:
+    """Turn the seconds that the run may take into a number of steps, and keep that."""
+    notice("Trying out how fast this machine is ...")
+    dtype = probe_dtype(device) if plan.train.dtype == "auto" else plan.train.dtype
+    plan = replace(plan, train=replace(plan.train, dtype=dtype))
+    trial = new_trainer(plan, material, folder, on_event=None, device=device)
+    steps = steps_within(seconds, trial.model, plan.train, trial.batches, validation=trial.validation)
+    plan = replace(plan, train=replace(plan.train, steps=steps), seconds=None)
+    plan.save(folder)
+    return plan

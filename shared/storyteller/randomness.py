@@ -1,0 +1,41 @@
+"""The global random generators, saved and put back.
+
+The library draws from generators of its own, with seeds that its callers give. This is for parts that a student has put
+into the model or the trainer: a run with such a part must also go on as if it had never stopped.
+"""
+
+import random
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def random_state() -> dict[str, Tensor]:
+    """The state of every global random generator: Python's, numpy's and PyTorch's, also on each CUDA device."""
+    _, python, gauss = random.getstate()
+    numpy = np.random.get_state(legacy=False)  # type: ignore[call-overload]
+    tensors = {
+        "random/torch": torch.get_rng_state(),
+        "random/python": torch.tensor(python),  # 625 numbers
+        "random/python_gauss": torch.tensor([] if gauss is None else [gauss], dtype=torch.float64),
+        "random/numpy": torch.from_numpy(numpy["state"]["key"].astype(np.int64)),
+        "random/numpy_place": torch.tensor([numpy["state"]["pos"], numpy["has_gauss"]]),
+        "random/numpy_gauss": torch.tensor(numpy["gauss"], dtype=torch.float64),
+    }
+    if torch.cuda.is_available():
+        tensors |= {f"random/cuda{index}": state for index, state in enumerate(torch.cuda.get_rng_state_all())}
+    return tensors
+
+
+def restore_random(tensors: dict[str, Tensor]) -> None:
+    """Put the global random generators back to where `random_state` found them."""
+    torch.set_rng_state(tensors["random/torch"])
+    gauss = tensors["random/python_gauss"].tolist()
+    random.setstate((3, tuple(tensors["random/python"].tolist()), gauss[0] if gauss else None))
+    position, has_gauss = tensors["random/numpy_place"].tolist()
+    key = tensors["random/numpy"].numpy().astype(np.uint32)
+    np.random.set_state(("MT19937", key, position, has_gauss, tensors["random/numpy_gauss"].item()))
+    for index in range(torch.cuda.device_count()):
+        if f"random/cuda{index}" in tensors:  # a run may go on where there are more devices
+            torch.cuda.set_rng_state(tensors[f"random/cuda{index}"], index)

@@ -1,0 +1,130 @@
+"""Whatever the user gets wrong: one sentence on stderr, exit code 2, no traceback, and nothing lost."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from storyteller.bpe import Tokenizer
+from storyteller.cli import main
+
+TEXT = "Once upon a time a fox found a plum and carried it home to the den. "
+
+
+def fails(capsys, *arguments: str) -> str:
+    """Run a command that must fail; what it said."""
+    with pytest.raises(SystemExit) as stopped:
+        main(list(map(str, arguments)))
+    said = capsys.readouterr().err
+    assert stopped.value.code == 2, said
+    assert said.startswith("storyteller: ")
+    assert said.count("\n") == 1, said
+    return said
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_file_that_is_not_there(here, capsys):
+    assert "missing.txt" in fails(capsys, "train", "--corpus", "missing.txt")
+
+
+def test_an_empty_corpus(here, capsys):
+    (here / "empty.txt").write_text("", encoding="utf-8")
+    assert "empty.txt" in fails(capsys, "preprocess", "--corpus", "empty.txt")
+
+
+def test_wrong_columns(here, capsys):
+    (here / "table.csv").write_text("author,year\nAnna,1901\n", encoding="utf-8")
+    assert "author" in fails(capsys, "tokenizer", "--corpus", "table.csv")
+
+
+def test_a_file_that_is_not_utf_8(here, capsys):
+    (here / "latin.txt").write_bytes((TEXT * 20).encode() + b"caf\xe9\n<|endoftext|>\n")
+    assert "UTF-8" in fails(capsys, "tokenizer", "--corpus", "latin.txt")
+
+
+def test_an_unknown_preset(here, capsys):
+    assert "choose one of tiny, small, base, full" in fails(capsys, "train", "huge")
+    assert "choose one of tiny, small, base, full" in fails(capsys, "info", "huge")
+
+
+def test_no_network(here, capsys):
+    assert "storyworld" in fails(capsys, "train", "--corpus", "tinystories")  # conftest keeps the hub offline
+    assert "storyworld" in fails(capsys, "download", "--datasets", "tinystories", "writingprompts")
+
+
+def test_a_tokenizer_that_does_not_fit_the_shards(here, capsys):
+    (here / "one.txt").write_text("\n<|endoftext|>\n".join([f"{n} {TEXT * 3}" for n in range(9)] + [""]), "utf-8")
+    options = ["--corpus", "one.txt", "--split", "all", "--out", "shards"]
+    Tokenizer.train([TEXT], vocab_size=300).save(here / "a.json")
+    Tokenizer.train([TEXT * 2 + "An owl."], vocab_size=290).save(here / "b.json")
+    main_ok("preprocess", *options, "--tokenizer", "a.json")
+    capsys.readouterr()
+    before = sorted(path.read_bytes() for path in (here / "shards").rglob("*.*"))
+    assert "tokenizer" in fails(capsys, "preprocess", *options, "--tokenizer", "b.json")
+    assert sorted(path.read_bytes() for path in (here / "shards").rglob("*.*")) == before
+
+
+def main_ok(*arguments: str) -> None:
+    try:
+        main(list(arguments))
+    except SystemExit as stopped:
+        assert stopped.code in (0, None)  # noqa: PT017  # typer ends every command with an exit
+
+
+def test_no_trained_model(here, capsys):
+    assert "storyteller story" in fails(capsys, "tell", "Once upon a time")
+
+
+@pytest.mark.parametrize(
+    ("options", "part"),
+    [
+        (["--temperature", "0"], "--greedy"),
+        (["--temperature", "-1"], "above 0"),
+        (["--top-p", "0"], "top_p"),
+        (["--top-p", "1.5"], "top_p"),
+        (["--top-k", "0"], "top_k"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_sampling_options_out_of_range(here, capsys, options, part):
+    assert part in fails(capsys, "tell", "Once", *options)
+
+
+def test_training_options_out_of_range(here, capsys):
+    assert "batch_size" in fails(capsys, "train", "--batch-size", "0")
+    assert "minutes" in fails(capsys, "train", "--minutes", "-1")
+    assert "dtype" in fails(capsys, "train", "--dtype", "int8")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="Windows sends no SIGINT to one process")
+def test_ctrl_c_in_training_keeps_a_checkpoint_and_says_how_to_go_on(tmp_path):
+    command = [sys.executable, "-m", "storyteller", "train", "tiny", "--out", "run", "--stories", "300"]
+    command += ["--steps", "100000", "--batch-size", "1", "--dtype", "float32"]
+    run = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    until = time.monotonic() + 120
+    while not (tmp_path / "run" / "step-000200").exists() and run.poll() is None and time.monotonic() < until:
+        time.sleep(0.2)
+    run.send_signal(signal.SIGINT)
+    _, said = run.communicate(timeout=60)
+    assert run.returncode == 2, said
+    assert said.count("\n") == 1
+    assert "To go on: storyteller train tiny --out run --stories 300" in said
+    steps = sorted(int(path.name.removeprefix("step-")) for path in (tmp_path / "run").glob("step-*"))
+    assert steps[-1] >= 200
+    again = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    until = time.monotonic() + 120
+    later = tmp_path / "run" / f"step-{(steps[-1] // 200 + 1) * 200:06d}"
+    while not later.exists() and again.poll() is None and time.monotonic() < until:
+        time.sleep(0.2)
+    again.send_signal(signal.SIGINT)
+    again.communicate(timeout=60)
+    assert later.exists()

@@ -1,0 +1,122 @@
+"""The command `storyteller tell`, on a run whose model has learned nothing."""
+
+import io
+import sys
+
+import pytest
+
+from storyteller.bpe import Tokenizer
+from storyteller.checkpoint import Checkpoint, load_model, model_weights, save_checkpoint
+from storyteller.cli.tell import say, tell
+from storyteller.config import ModelConfig, to_dict
+from storyteller.errors import StorytellerError
+from storyteller.moe import build_model
+from storyteller.sampler import Sampling
+from storyteller.sampler import tell as tell_whole
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    tokenizer = Tokenizer.train(["the fox and the owl sat in the old tree"] * 3, vocab_size=270)
+    tokenizer.save(folder / "tokenizer.json")
+    config = ModelConfig(
+        vocab_size=tokenizer.vocab_size, max_seq_len=32, d_model=16, n_layers=1, n_heads=2, n_kv_heads=1, d_ff=8
+    )
+    values = {"tokenizer": tokenizer.fingerprint, "model_config": to_dict(config)}
+    weights = model_weights(build_model(config, seed=1))
+    save_checkpoint(folder, Checkpoint(step=1, weights=weights, state={}, values=values))
+    return folder
+
+
+def printed(text: str) -> str:
+    """What the terminal shows of a text of any characters."""
+    return "".join(
+        "\N{REPLACEMENT CHARACTER}" if (ch < " " and ch not in "\t\n") or "\x7f" <= ch < "\xa0" else ch for ch in text
+    )
+
+
+def test_the_story_is_that_of_the_library(run, capsys):
+    tell("the fox", run=run, temperature=0.7, top_k=50, seed=3, max_new_tokens=40)
+    model, tokenizer = load_model(run)
+    sampling = Sampling(temperature=0.7, top_k=50, seed=3, max_new_tokens=40)
+    assert capsys.readouterr().out == printed(tell_whole(model, tokenizer, ["the fox"], sampling=sampling)[0]) + "\n"
+
+
+def test_several_stories_have_the_seeds_that_follow(run, capsys):
+    tell("the fox", run=run, seed=3, max_new_tokens=10, count=2)
+    both = capsys.readouterr().out
+    tell("the fox", run=run, seed=3, max_new_tokens=10)
+    first = capsys.readouterr().out
+    tell("the fox", run=run, seed=4, max_new_tokens=10)
+    second = capsys.readouterr().out
+    assert both == f"{first}\n---\n\n{second}"
+
+
+def test_greedy_does_not_depend_on_the_seed(run, capsys):
+    tell("the fox", run=run, greedy=True, seed=1, max_new_tokens=10)
+    first = capsys.readouterr().out
+    tell("the fox", run=run, greedy=True, seed=2, max_new_tokens=10)
+    assert capsys.readouterr().out == first
+
+
+@pytest.mark.parametrize("opening", ["", "🦊 und 日本語", "line\nbreak", "\x00"])
+def test_any_opening_is_continued(run, capsys, opening):
+    tell(opening, run=run, max_new_tokens=5)
+    assert capsys.readouterr().out.startswith(printed(opening))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"temperature": 0.0}, "temperature is 0.0; .*--greedy"),
+        ({"temperature": -1.0}, "temperature is -1.0"),
+        ({"top_p": 1.5}, "top_p is 1.5"),
+        ({"top_k": 0}, "top_k is 0"),
+        ({"min_p": 1.0}, "min_p is 1.0"),
+        ({"max_new_tokens": 0}, "max_new_tokens is 0"),
+        ({"count": 0}, "count is 0"),
+        ({"opening": "half \udce9"}, "lone surrogate"),
+        ({"opening": "<|endoftext|>"}, "special token"),
+    ],
+)
+def test_bad_input_is_refused_before_anything_is_printed(run, capsys, options, words):
+    with pytest.raises(StorytellerError, match=words):
+        tell(**{"opening": "the fox", "run": run} | options)
+    assert capsys.readouterr().out == ""
+
+
+def test_without_a_trained_run_the_way_to_one_is_named(tmp_path):
+    with pytest.raises(StorytellerError, match="storyteller story"):
+        tell("the fox", run=tmp_path / "nowhere")
+
+
+def test_a_tokenizer_of_another_run_is_refused(run, tmp_path):
+    import shutil
+
+    other = shutil.copytree(run, tmp_path / "other")
+    Tokenizer.train(["something else altogether"], vocab_size=270).save(other / "tokenizer.json")
+    with pytest.raises(StorytellerError, match="tokenizer"):
+        tell("the fox", run=other)
+
+
+def test_a_terminal_gets_no_control_characters(capsys):
+    say("a\x1b[2J", ["b\x07", "\tc\n", "\x9b", "é"])
+    assert capsys.readouterr().out == "a\ufffd[2Jb\ufffd\tc\n\ufffdé\n"
+
+
+def test_a_console_that_lacks_a_character_shows_a_question_mark(monkeypatch):
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
+    say("naïve", [" 🦊"])
+    sys.stdout.flush()
+    assert raw.getvalue().split() == [b"na?ve", b"?"]
+
+
+def test_each_piece_is_shown_before_the_next_is_asked_for(capsys):
+    def pieces():
+        for word in (" one", " two"):
+            yield word
+            assert word in capsys.readouterr().out
+
+    say("go", pieces())

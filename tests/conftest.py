@@ -1,0 +1,23 @@
+"""Fixtures that every test may use."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+# Before torch is imported anywhere: waiting OpenMP threads that spin slow a busy machine down six to ten times.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# No test may reach a hub; a loader that tries must fail at once.
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder with samples of real corpora that lies beside a checkout of the team's; others skip the test."""
+    folder = Path(os.environ.get("STORYTELLER_SAMPLES", ROOT.parent / "shared" / "data"))
+    if not (folder / "tinystories-v2-sample.txt").is_file():
+        pytest.skip("the samples of real corpora are not on this machine")
+    return folder

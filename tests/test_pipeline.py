@@ -1,0 +1,137 @@
+"""The whole run, from the corpus to stories, with a model that learns for seconds."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+
+from storyteller import pipeline
+from storyteller.checkpoint import list_checkpoints, load_model
+from storyteller.config import ModelConfig, TrainConfig
+from storyteller.errors import StorytellerError
+from storyteller.events import Evaluated, StepDone
+from storyteller.pipeline import Plan, consistency, is_finished, pick_device, prepare, train
+
+CPU = torch.device("cpu")
+PLAN = Plan(
+    preset="tiny",
+    corpus="storyworld",
+    stories=40,
+    model=ModelConfig(
+        vocab_size=400, max_seq_len=32, d_model=16, n_layers=1, n_heads=2, n_kv_heads=1, d_ff=8, n_experts=2, top_k=1
+    ),
+    train=TrainConfig(steps=6, batch_size=2, dtype="float32", checkpoint_every=3, evaluate_every=3),
+)
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch):
+    monkeypatch.setattr(pipeline, "VALIDATION_STORIES", 10)
+    monkeypatch.setattr(pipeline, "VALIDATION_TOKENS", 500)
+    monkeypatch.setattr(pipeline, "SAMPLED_STORIES", 4)
+
+
+def run(plan, folder, events=None):
+    notices = []
+    on_event = (lambda event: None) if events is None else events.append
+    return train(plan, folder, notice=notices.append, on_event=on_event, device=CPU), notices
+
+
+def test_a_run_goes_from_nothing_to_a_model_that_can_tell(tmp_path):
+    events = []
+    result, notices = run(PLAN, tmp_path, events)
+    assert (result.step, result.interrupted) == (6, False)
+    assert [event.step for event in events if isinstance(event, StepDone)] == [1, 2, 3, 4, 5, 6]
+    assert [event.step for event in events if isinstance(event, Evaluated)] == [3, 6]
+    assert len(notices) == 3  # vocabulary, train, validation
+    assert is_finished(tmp_path)
+    model, tokenizer = load_model(tmp_path)
+    found = consistency(tmp_path, model, tokenizer, notice=notices.append)
+    assert found["stories"] == 4
+    assert 0 <= found["consistent"] <= 1
+    assert (tmp_path / "sampled.txt").read_text(encoding="utf-8").count("--- ") == 4
+
+
+def test_consistency_is_measured_once(tmp_path):
+    run(PLAN, tmp_path)
+    model, tokenizer = load_model(tmp_path)
+    said = []
+    first = consistency(tmp_path, model, tokenizer, notice=said.append)
+    assert consistency(tmp_path, model, tokenizer, notice=said.append) == first
+    assert len(said) == 1
+
+
+def test_seconds_become_steps_once_and_the_run_keeps_them(tmp_path):
+    wanted = replace(PLAN, seconds=1.0)
+    result, _ = run(wanted, tmp_path)
+    saved = Plan.load(tmp_path)
+    assert saved.seconds is None
+    assert saved.train.steps == result.step > 6
+    assert run(wanted, tmp_path)[0].step == result.step  # nothing left to do
+
+
+def test_a_run_stopped_between_two_steps_goes_on_and_ends_with_the_same_weights(tmp_path):
+    class StoppedError(Exception):
+        pass
+
+    def stop_at_four(event):
+        if isinstance(event, StepDone) and event.step == 4:
+            raise StoppedError
+
+    run(PLAN, tmp_path / "whole")
+    with pytest.raises(StoppedError):
+        train(PLAN, tmp_path / "broken", notice=lambda text: None, on_event=stop_at_four, device=CPU)
+    assert not is_finished(tmp_path / "broken")
+    run(PLAN, tmp_path / "broken")
+    whole, broken = (load_model(tmp_path / name)[0].state_dict() for name in ("whole", "broken"))
+    assert all(torch.equal(whole[name], broken[name]) for name in whole)
+
+
+def test_another_run_in_the_same_folder_is_refused_and_nothing_is_lost(tmp_path):
+    run(PLAN, tmp_path)
+    before = list_checkpoints(tmp_path)
+    with pytest.raises(StorytellerError, match=r"d_ff 8, not 16.*--out"):
+        run(replace(PLAN, model=replace(PLAN.model, d_ff=16)), tmp_path)
+    with pytest.raises(StorytellerError, match="corpus storyworld, not tinystories"):
+        run(replace(PLAN, corpus="tinystories"), tmp_path)
+    assert list_checkpoints(tmp_path) == before
+    assert is_finished(tmp_path)
+
+
+def test_a_smaller_batch_may_go_on_with_a_run_that_ran_out_of_memory(tmp_path):
+    run(replace(PLAN, train=replace(PLAN.train, steps=3)), tmp_path)
+    values = json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))
+    values["train"]["steps"] = 6  # as if it had stopped half-way
+    (tmp_path / "run.json").write_text(json.dumps(values), encoding="utf-8")
+    result, _ = run(replace(PLAN, train=replace(PLAN.train, batch_size=1, accumulate=2)), tmp_path)
+    assert result.step == 6
+    assert Plan.load(tmp_path).train.accumulate == 2
+
+
+def test_a_damaged_run_file_is_one_sentence(tmp_path):
+    (tmp_path / "run.json").write_text("{", encoding="utf-8")
+    with pytest.raises(StorytellerError, match=r"run\.json is damaged"):
+        run(PLAN, tmp_path)
+
+
+def test_the_vocabulary_may_turn_out_smaller_than_asked_for(tmp_path):
+    plan = replace(PLAN, corpus=str(tmp_path / "one.txt"), model=replace(PLAN.model, vocab_size=5000))
+    stories = [f"Fox {n} saw a plum and {'ran ' * 30}home to the den number {n * n}." for n in range(60)]
+    (tmp_path / "one.txt").write_text("\n<|endoftext|>\n".join([*stories, ""]), encoding="utf-8")
+    run(plan, tmp_path / "run")
+    model, tokenizer = load_model(tmp_path / "run")
+    assert model.config.vocab_size == tokenizer.vocab_size < 5000
+
+
+def test_a_stage_that_is_done_is_not_done_again(tmp_path):
+    first, second = [], []
+    prepare(PLAN, tmp_path, notice=first.append)
+    prepare(PLAN, tmp_path, notice=second.append)
+    assert (len(first), second) == (3, [])
+
+
+def test_a_device_that_is_not_there_is_one_sentence():
+    assert pick_device("cpu") == CPU
+    with pytest.raises(StorytellerError, match="--device cpu"):
+        pick_device("warp")

@@ -1,0 +1,43 @@
+"""A run that takes milliseconds, for the tests of training."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from storyteller.config import ModelConfig, TrainConfig
+from storyteller.data import Batches, TokenArray, validation_batches
+from storyteller.moe import build_model
+from storyteller.trainer import Trainer
+
+VOCABULARY = 31
+SEQ_LEN = 8
+
+
+def tiny_model_config(**changes: Any) -> ModelConfig:
+    values: dict[str, Any] = {
+        "vocab_size": VOCABULARY, "max_seq_len": 16, "d_model": 16, "n_layers": 2, "n_heads": 2, "n_kv_heads": 1,
+        "d_ff": 12, "n_experts": 4, "top_k": 2,
+    }  # fmt: skip
+    return ModelConfig(**(values | changes))
+
+
+def tiny_train_config(**changes: Any) -> TrainConfig:
+    values = {"steps": 6, "batch_size": 2, "dtype": "float32", "checkpoint_every": 2, "evaluate_every": 3}
+    return TrainConfig(**(values | changes))
+
+
+def tiny_source(*, documents: int = 20, seed: int = 0) -> TokenArray:
+    random = np.random.default_rng(seed)
+    lengths = random.integers(1, 3 * SEQ_LEN, size=documents)
+    return TokenArray.pack([random.integers(1, VOCABULARY, size=n).tolist() for n in lengths], end_id=0)
+
+
+def tiny_trainer(folder: Path | None = None, *, model: dict[str, Any] | None = None, **options: Any) -> Trainer:
+    """A trainer of a tiny model. Fields of TrainConfig among the options go into the config."""
+    fields = {name: options.pop(name) for name in list(options) if name in TrainConfig.__dataclass_fields__}
+    config = tiny_train_config(**fields)
+    batches = Batches(tiny_source(), batch_size=config.batch_size, seq_len=SEQ_LEN, seed=config.seed)
+    options.setdefault("validation", validation_batches(tiny_source(seed=9), batch_size=3, seq_len=SEQ_LEN))
+    decoder = build_model(tiny_model_config(**(model or {})), seed=config.seed)
+    return Trainer(decoder, config, batches, folder=folder, **options)
