@@ -191,12 +191,13 @@ def test_aligned_sequences_begin_with_a_document_each_once_in_an_epoch():
     source = tiny_source(documents=15)
     batches = Batches(source, batch_size=5, seq_len=SEQ_LEN, seed=3, align=True)
     firsts = [next(batches) for _ in range(6)]  # two epochs
-    begun = [document for batch in firsts for document in batch.documents[:, 0].tolist()]
+    begun = [document for batch in firsts for document in batch.documents[:, 1].tolist()]
     assert sorted(begun[:15]) == sorted(begun[15:]) == list(range(15))
     assert begun[:15] != begun[15:]
     for batch in firsts:
-        for row, document in zip(batch.inputs, batch.documents[:, 0], strict=True):
-            start = int(source.boundaries[document])
+        assert batch.inputs[:, 0].tolist() == [0] * 5  # the end token of the document before
+        for row, document in zip(batch.inputs, batch.documents[:, 1], strict=True):
+            start = int(source.boundaries[document]) - 1
             wanted = [source.tokens(n % len(source), n % len(source) + 1)[0] for n in range(start, start + SEQ_LEN)]
             assert row.tolist() == wanted
 
@@ -207,3 +208,18 @@ def test_aligned_batches_can_be_put_back_to_any_place():
         next(made[0])
     made[1].load_state_dict(made[0].state_dict())
     assert torch.equal(next(made[0]).inputs, next(made[1]).inputs)
+
+
+@pytest.mark.parametrize("seq_len", [3, SEQ_LEN, 100])
+def test_aligned_validation_predicts_every_token_once_and_begins_each_document_anew(seq_len):
+    source = tiny_source(documents=15)
+    targets, rows = [], 0
+    for batch in validation_batches(source, batch_size=4, seq_len=seq_len, align=True):
+        real = batch.targets != IGNORE
+        targets += batch.targets[real].tolist()
+        rows += len(batch.inputs)
+        for document, next_one in batch.documents[:, :2].tolist():
+            assert next_one in (document, document + 1, PADDING)
+    assert targets == source.tokens(1, len(source)).tolist()
+    lengths = np.diff(source.boundaries)
+    assert rows == -(-(lengths[0] - 1) // seq_len) + sum(-(-lengths[1:] // seq_len))

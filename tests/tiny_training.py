@@ -33,11 +33,13 @@ def tiny_source(*, documents: int = 20, seed: int = 0) -> TokenArray:
     return TokenArray.pack([random.integers(1, VOCABULARY, size=n).tolist() for n in lengths], end_id=0)
 
 
-def tiny_trainer(folder: Path | None = None, *, model: dict[str, Any] | None = None, **options: Any) -> Trainer:
+def tiny_trainer(
+    folder: Path | None = None, *, model: dict[str, Any] | None = None, device: str = "cpu", **options: Any
+) -> Trainer:
     """A trainer of a tiny model. Fields of TrainConfig among the options go into the config."""
     fields = {name: options.pop(name) for name in list(options) if name in TrainConfig.__dataclass_fields__}
     config = tiny_train_config(**fields)
     batches = Batches(tiny_source(), batch_size=config.batch_size, seq_len=SEQ_LEN, seed=config.seed)
     options.setdefault("validation", validation_batches(tiny_source(seed=9), batch_size=3, seq_len=SEQ_LEN))
-    decoder = build_model(tiny_model_config(**(model or {})), seed=config.seed)
+    decoder = build_model(tiny_model_config(**(model or {})), seed=config.seed).to(device)
     return Trainer(decoder, config, batches, folder=folder, **options)

@@ -129,9 +129,18 @@ PRESETS: Mapping[str, Preset] = {
             name="tiny",
             about="make story: three minutes of training on two CPU cores",
             model=ModelConfig(
-                vocab_size=2048, max_seq_len=512, d_model=128, n_layers=4, n_heads=4, n_kv_heads=2, d_ff=192
+                vocab_size=2048,
+                max_seq_len=320,
+                d_model=128,
+                n_layers=3,
+                n_heads=4,
+                n_kv_heads=2,
+                d_ff=192,
+                init_std=0.06,
             ),
-            train=TrainConfig(steps=600, batch_size=8, learning_rate=6e-3),
+            train=TrainConfig(steps=1_300, batch_size=4, learning_rate=6e-3, align=True),
+            corpus="storyworld-small:everyday",
+            stories=12_000,
         ),
         Preset(
             name="small",

@@ -114,16 +114,17 @@ class Batches:
 
     The place is counted in sequences, not in batches: a run may go on with another batch size where it stopped.
 
-    With `align`, every sequence begins with a document instead, each document once in an epoch, and goes on with those
-    behind it. A short run on short stories learns more from that: wherever a name stands, the sentence that introduced
-    it is in sight. What a document has beyond T tokens is not seen, so leave it off for long documents.
+    With `align`, every sequence instead begins with an end token and the document behind it, each document once in an
+    epoch, and goes on with those that follow. A short run on short stories learns more from that: wherever a name
+    stands, the sentence that introduced it is in sight, and a prompt begins with an end token too. What a document has
+    beyond T - 1 tokens is not seen, so leave it off for long documents.
 
     Args:
         source: the packed documents.
         batch_size: B, sequences in a batch.
         seq_len: T, tokens in a sequence.
         seed: decides the order.
-        align: begin every sequence at the start of a document.
+        align: begin every sequence with the end token before a document.
         predict_starts: whether the first token of a document is a target.
 
     Raises:
@@ -160,7 +161,7 @@ class Batches:
         """Where the sequences of this epoch start, in the order in which they come."""
         random = np.random.default_rng([self.seed, self.epoch])
         if self.align:
-            return random.permutation(self.source.boundaries[:-1])
+            return random.permutation(self.source.boundaries[:-1] - 1) % len(self.source)
         first = random.integers(len(self.source))
         return (first + random.permutation(self.n_sequences) * self.seq_len) % len(self.source)
 
@@ -208,10 +209,13 @@ class Batches:
 
 
 class _FixedBatches(Sequence[Batch]):
-    """Batches in the stream's own order, built when asked for."""
+    """Batches in the stream's own order, built when asked for. Row i predicts the tokens behind windows[i]."""
 
-    def __init__(self, source: TokenSource, batch_size: int, seq_len: int, length: int) -> None:
+    def __init__(
+        self, source: TokenSource, windows: list[tuple[int, int]], *, batch_size: int, seq_len: int, length: int
+    ) -> None:
         self.source = source
+        self.windows = windows
         self.batch_size = batch_size
         self.seq_len = seq_len
         self.length = length
@@ -222,38 +226,44 @@ class _FixedBatches(Sequence[Batch]):
     def __getitem__(self, index: int) -> Batch:  # type: ignore[override]  # slices have no use here
         if not 0 <= index < self.length:
             raise IndexError(index)
-        first = index * self.batch_size * self.seq_len
-        last = min(first + self.batch_size * self.seq_len, len(self.source) - 1)  # the last token is only a target
-        starts = range(first, last, self.seq_len)
-        tokens = np.full((len(starts), self.seq_len + 1), PADDING)
-        positions = np.full((len(starts), self.seq_len + 1), PADDING)
-        for row, start in enumerate(starts):
-            window = self.source.tokens(start, min(start + self.seq_len + 1, len(self.source)))
-            tokens[row, : len(window)] = window
-            positions[row, : len(window)] = np.arange(start, start + len(window))
+        windows = self.windows[index * self.batch_size : (index + 1) * self.batch_size]
+        tokens = np.full((len(windows), self.seq_len + 1), PADDING)
+        positions = np.full((len(windows), self.seq_len + 1), PADDING)
+        for row, (start, stop) in enumerate(windows):
+            tokens[row, : stop - start + 1] = self.source.tokens(start, stop + 1)
+            positions[row, : stop - start + 1] = np.arange(start, stop + 1)
         return _batch(tokens, positions, self.source, predict_starts=True)
 
 
 def validation_batches(
-    source: TokenSource, *, batch_size: int, seq_len: int, limit: int | None = None
+    source: TokenSource, *, batch_size: int, seq_len: int, limit: int | None = None, align: bool = False
 ) -> Sequence[Batch]:
     """Batches in a fixed order in which every token but the first is a target exactly once.
 
-    The last batch may have fewer rows, and its last row is padded at the end: inputs 0, targets -100, documents -1.
+    The last batch may have fewer rows. A row that is not full is padded at the end: inputs 0, targets -100, documents
+    -1.
 
     Args:
         source: the packed documents.
         batch_size: B, sequences in a batch.
         seq_len: T, tokens in a sequence.
         limit: how many batches at most, counted from the beginning; None takes all.
+        align: begin a new sequence at each document, with the end token before it, as in training with `align`.
 
     Raises:
         StorytellerError: there are not two tokens, so there is nothing to predict.
     """
-    if len(source) < 2:
+    last = len(source) - 1  # the last token is only a target
+    if last < 1:
         raise StorytellerError(f"The validation split has {len(source)} tokens; it needs at least 2: add stories.")
-    length = -(-(len(source) - 1) // (batch_size * seq_len))  # rounded up
-    return _FixedBatches(source, batch_size, seq_len, length if limit is None else min(length, limit))
+    ends = source.boundaries[1:].tolist() if align else [last + 1]
+    windows, first = [], 0
+    for end in ends:  # from a document's end token, or the beginning, to before the next
+        windows += [(start, min(start + seq_len, end - 1)) for start in range(first, end - 1, seq_len)]
+        first = end - 1
+    length = -(-len(windows) // batch_size)  # rounded up
+    length = length if limit is None else min(length, limit)
+    return _FixedBatches(source, windows, batch_size=batch_size, seq_len=seq_len, length=length)
 
 
 def _ring(source: TokenSource, start: int, length: int) -> np.ndarray:

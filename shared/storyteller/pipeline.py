@@ -203,7 +203,11 @@ def new_trainer(
         plan.train,
         Batches(material.train, batch_size=rows, seq_len=seq_len, seed=seed, align=plan.train.align),
         validation=validation_batches(
-            material.validation, batch_size=rows, seq_len=seq_len, limit=VALIDATION_TOKENS // (rows * seq_len)
+            material.validation,
+            batch_size=rows,
+            seq_len=seq_len,
+            limit=max(1, VALIDATION_TOKENS // (rows * seq_len)),
+            align=plan.train.align,
         ),
         folder=folder,
         on_event=on_event,

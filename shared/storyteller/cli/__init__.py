@@ -25,13 +25,13 @@ app = typer.Typer(
 
 def _register() -> None:
     """Hand every command to the app. In a function, so that each file is found in one list."""
-    from storyteller.cli import doctor, download, info, preprocess, story, tell, tokenizer, train
+    from storyteller.cli import doctor, download, info, preprocess, stories, story, tell, tokenizer, train
     from storyteller.cli.many import ManyValues
 
     app.command("story")(story.story)
     app.command("tell")(tell.tell)
     app.command("train")(train.train)
-    # app.command("stories")(stories.stories)
+    app.command("stories")(stories.stories)
     app.command("download", cls=ManyValues)(download.download)
     app.command("tokenizer", cls=ManyValues)(tokenizer.tokenizer)
     app.command("preprocess", cls=ManyValues)(preprocess.preprocess)

@@ -3,8 +3,9 @@
     for story in load_stories("storyworld", limit=3):
         print(story.text)
 
-`storyworld` is made here and needs nothing (`storyworld:everyday+fable` takes some of its genres only); `tinystories`
-and `writingprompts` come from the Hugging Face hub; anything else is the path of a file or folder.
+`storyworld` is made here and needs nothing. `storyworld:everyday+fable` takes some of its genres only, and
+`storyworld-small` tells of a small world, in which few characters come again and again. `tinystories` and
+`writingprompts` come from the Hugging Face hub; anything else is the path of a file or folder.
 """
 
 import hashlib
@@ -22,7 +23,7 @@ from storyteller.stories.story import Story
 
 Split = Literal["train", "validation", "test", "all"]
 
-EMBEDDED = "storyworld"
+EMBEDDED, SMALL = "storyworld", "storyworld-small"
 # storyworld has no end of its own; this is where it stops when no limit is given.
 STORYWORLD_COUNT = {"train": 60_000, "validation": 2_000, "test": 2_000, "all": 60_000}
 HELD_OUT = 0.05  # share of an undivided corpus that goes to validation, and again to test
@@ -48,8 +49,9 @@ def load_stories(
     cannot be reached is reported at once.
 
     Args:
-        corpus: `"storyworld"`, `"storyworld:GENRE+GENRE"`, `"tinystories"`, `"writingprompts"`, or the path of a file (txt with `<|endoftext|>`
-            lines, jsonl, csv, parquet, a `.wp_source`/`.wp_target` pair) or of a folder of such files.
+        corpus: `"storyworld"` or `"storyworld-small"` (with `":GENRE+GENRE"` behind it for some genres),
+            `"tinystories"`, `"writingprompts"`, or the path of a file (txt with `<|endoftext|>` lines, jsonl, csv,
+            parquet, a `.wp_source`/`.wp_target` pair) or of a folder of such files.
         split: `"train"`, `"validation"`, `"test"` or, for local files, `"all"`.
         limit: most stories to give; None gives all (of storyworld, which has no end, 60,000 or 2,000).
         seed: of storyworld.
@@ -66,7 +68,7 @@ def load_stories(
     if limit is not None and limit < 1:
         raise StorytellerError(f"limit is {limit}; it must be 1 or more, or be left out to read all.")
     report = report if report is not None else CleaningReport()
-    if isinstance(corpus, str) and corpus.partition(":")[0] == EMBEDDED:
+    if isinstance(corpus, str) and corpus.partition(":")[0] in (EMBEDDED, SMALL):
         return _storyworld(corpus, split, limit, seed, report)
     divided = True
     if isinstance(corpus, str) and corpus in HUB_CORPORA:
@@ -111,9 +113,11 @@ def _as_path(corpus: str | Path) -> Path:
 def _storyworld(corpus: str, split: str, limit: int | None, seed: int, report: CleaningReport) -> Iterator[Story]:
     from storyteller.stories.generate import generate
 
-    genres = [genre for genre in corpus.partition(":")[2].split("+") if genre]
+    world, _, names = corpus.partition(":")
+    genres = [genre for genre in names.split("+") if genre]
     wanted = "train" if split == "all" else split
-    return _counted(generate(limit or STORYWORLD_COUNT[split], seed=seed, split=wanted, only=genres), report)
+    count = limit or STORYWORLD_COUNT[split]
+    return _counted(generate(count, seed=seed, split=wanted, only=genres, small=world == SMALL), report)
 
 
 def _counted(stories: Iterator[Story], report: CleaningReport) -> Iterator[Story]:

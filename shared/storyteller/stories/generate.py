@@ -35,7 +35,13 @@ def split_of(hero: str, thing: str, plot: str) -> str:
 
 
 def generate(
-    count: int, *, seed: int, split: str = "train", only: Sequence[str] = (), any_length: bool = False
+    count: int,
+    *,
+    seed: int,
+    split: str = "train",
+    only: Sequence[str] = (),
+    small: bool = False,
+    any_length: bool = False,
 ) -> Iterator[Story]:
     """Tell `count` different stories.
 
@@ -46,6 +52,8 @@ def generate(
         seed: another seed, other stories.
         split: "train", "validation" or "test".
         only: names of genre files, such as `("fairy_tale",)`; all genres when empty.
+        small: tell of a small world, as a series of picture books does: a few kinds of characters, each with one name
+            and one pronoun, and a few objects come again and again. A model that has minutes to learn keeps them apart.
         any_length: give the stories outside 100 to 250 words too, to see what a plot really makes.
 
     Raises:
@@ -58,15 +66,17 @@ def generate(
     if unknown := sorted(set(only) - set(genres())):
         raise StorytellerError(f"There is no genre {unknown[0]!r}; choose from {', '.join(genres())}.")
     plots = [plots for name, plots in genres().items() if not only or name in only]
-    return _generate(count, seed, split, plots, (0, 10_000) if any_length else WORDS)
+    return _generate(count, seed, split, plots, small, (0, 10_000) if any_length else WORDS)
 
 
-def _generate(count: int, seed: int, split: str, plots: list[list[Plot]], words: tuple[int, int]) -> Iterator[Story]:
+def _generate(
+    count: int, seed: int, split: str, plots: list[list[Plot]], small: bool, words: tuple[int, int]
+) -> Iterator[Story]:
     told: set[bytes] = set()
     for number in range(count):
         attempt = 0
         while True:
-            story = _story(Dice(seed, split, number, attempt), split, plots)
+            story = _story(Dice(seed, split, number, attempt), split, plots, small)
             mark = sha256(story.text.encode()).digest()
             if mark not in told and words[0] <= len(story.text.split()) <= words[1]:
                 break
@@ -75,12 +85,12 @@ def _generate(count: int, seed: int, split: str, plots: list[list[Plot]], words:
         yield story
 
 
-def _story(dice: Dice, split: str, plots: list[list[Plot]]) -> Story:
+def _story(dice: Dice, split: str, plots: list[list[Plot]], small: bool) -> Story:
     words = lexicon()
     while True:
         plot = dice.pick(dice.pick(plots))
-        people = _cast(plot, dice, words)
-        items = _items(plot, dice)
+        people = _small_cast(plot, dice, words) if small else _cast(plot, dice, words)
+        items = _items(plot, dice, SMALL_THINGS if small else None)
         if split_of(people["hero"].name, items["thing"].thing.noun, plot.name) == split:
             break
     places: dict[str, Place] = {}
@@ -140,6 +150,27 @@ def _cast(plot: Plot, dice: Dice, words: Lexicon) -> dict[str, Person]:
     return people
 
 
+# The small world: kinds that a role may be, objects that a role may be, and marks of an object.
+SMALL_KINDS, SMALL_KIN, SMALL_THINGS, SMALL_MARKS = 3, 2, 4, 3
+
+
+def _small_cast(plot: Plot, dice: Dice, words: Lexicon) -> dict[str, Person]:
+    people: dict[str, Person] = {}
+    for role, wanted in plot.people.items():
+        if isinstance(wanted, str):
+            name = dice.pick([part.strip() for part in wanted.split("|")][:SMALL_KIN])
+            people[role] = Person(role, name, words.kin[name], _KIN, "", kin=True)
+            continue
+        taken = [person.kind for person in people.values()]
+        kind = dice.pick([kind for kind in wanted[:SMALL_KINDS] if kind not in taken] or wanted)
+        # The kinds that share a list of names take them in turn: the same kind has the same name in every story.
+        number = [other.name for other in words.kinds.values() if other.names == kind.names].index(kind.name)
+        pronoun = kind.pronoun or ("he", "she")[number % 2]
+        names = words.names[kind.names][pronoun] if role not in plot.unnamed else [""]
+        people[role] = Person(role, names[number // 2 % len(names)], pronoun, kind, _trait(dice, words))
+    return people
+
+
 _KIN = Kind("relative", "grown-up", "", "", {})
 
 
@@ -148,10 +179,10 @@ def _trait(dice: Dice, words: Lexicon) -> str:
     return "".join(part.text for part in phrasing)  # type: ignore[union-attr]
 
 
-def _items(plot: Plot, dice: Dice) -> dict[str, Item]:
+def _items(plot: Plot, dice: Dice, most: int | None) -> dict[str, Item]:
     items: dict[str, Item] = {}
     for role, options in plot.things.items():
         taken = [item.thing for item in items.values()]
-        thing = dice.pick([option for option in options if option not in taken] or options)
-        items[role] = Item(role, thing, dice.pick(thing.marks))
+        thing = dice.pick([option for option in options[:most] if option not in taken] or options)
+        items[role] = Item(role, thing, dice.pick(thing.marks if most is None else thing.marks[:SMALL_MARKS]))
     return items

@@ -157,6 +157,8 @@ def _read_kin(words: Lexicon, pronoun: str, value: Any, where: str) -> None:
 
 def _read_kinds(words: Lexicon, name: str, value: Any, where: str) -> None:
     group = _need(value, "group", where)
+    if name in words.kinds:
+        raise StorytellerError(f"{where}: this kind is there already.")
     own = {k: parse_pool(v, f"{where}.{k}") for k, v in value.items() if k not in ("group", "pronoun", "names")}
     words.kinds[name] = Kind(name, group, value.get("pronoun", ""), value.get("names", group), own)
 
@@ -177,6 +179,8 @@ def _read_objects(words: Lexicon, group: str, value: Any, where: str) -> None:
 
 
 def _read_places(words: Lexicon, key: str, value: Any, where: str) -> None:
+    if key in words.places:
+        raise StorytellerError(f"{where}: this place is there already.")
     words.places[key] = Place(
         name=value.get("name", f"the {key}"),
         key=key,

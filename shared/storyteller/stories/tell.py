@@ -51,6 +51,7 @@ class Teller:
     def tell(self, beat: Beat) -> None:
         """Write one beat."""
         self.where = beat.where
+        length, paragraph = len(self.out), self.paragraph
         if self.out:
             self.out.append(" " if beat.join else "\n\n")
             if not beat.join:
@@ -66,6 +67,9 @@ class Teller:
             if number and self._two_speeches(joint):
                 self.out[joint] = "\n\n"
                 self.paragraph += 1
+        if not "".join(self.out[length:]).strip():  # every step said nothing
+            del self.out[length:]
+            self.paragraph = paragraph
 
     def _two_speeches(self, joint: int) -> bool:
         """Whether speech meets speech at this piece of the text: another speaker begins a new paragraph."""
