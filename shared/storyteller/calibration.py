@@ -21,7 +21,7 @@ def steps_within(
     batches: BatchSource,
     *,
     validation: Sequence[Batch] = (),
-    trials: int = 8,
+    trials: int = 16,
     margin: float = 0.9,
 ) -> int:
     """How many steps of this run fit into so many seconds on this machine, evaluations included.
@@ -34,7 +34,7 @@ def steps_within(
     Args:
         seconds: for the whole run.
         model, config, batches, validation: as in `Trainer`.
-        trials: steps to time; fewer if they take more than a tenth of `seconds`.
+        trials: steps to time; fewer if they take more than a twentieth of `seconds`.
         margin: the share of `seconds` to plan for. A machine at work for minutes grows hotter and slower.
     """
     place, random = batches.state_dict(), random_state()
@@ -42,7 +42,7 @@ def steps_within(
     trainer.model.train()
     taken: list[float] = []
     with explain_out_of_memory(config):
-        while len(taken) < trials and (len(taken) < 2 or sum(taken) < seconds / 10):
+        while len(taken) < trials and (len(taken) < 2 or sum(taken) < seconds / 20):
             started = time.perf_counter()
             trainer.backward([next(batches) for _ in range(config.accumulate)])
             trainer.update()

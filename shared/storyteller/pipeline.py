@@ -58,6 +58,7 @@ class Plan:
     model: ModelConfig
     train: TrainConfig
     seconds: float | None = None  # train for so long: turned into steps by a trial before the first one, then None
+    threads: int | None = None  # of PyTorch on the CPU, chosen by the same trial; None takes PyTorch's own number
 
     def save(self, folder: Path) -> None:
         """Write `run.json`, whole or not at all."""
@@ -68,6 +69,7 @@ class Plan:
             "model": to_dict(self.model),
             "train": to_dict(self.train),
             "seconds": self.seconds,
+            "threads": self.threads,
         }
         write_json(folder / "run.json", values)
 
@@ -88,6 +90,7 @@ class Plan:
                 model=from_dict(ModelConfig, values["model"]),
                 train=from_dict(TrainConfig, values["train"]),
                 seconds=values["seconds"],
+                threads=values["threads"],
             )
         except (ValueError, KeyError, TypeError) as error:
             raise StorytellerError(
@@ -177,6 +180,8 @@ def train(
     material = prepare(plan, folder, notice=notice)
     if plan.seconds is not None:
         plan = _fix_steps(plan, plan.seconds, material, folder, notice=notice, device=device)
+    if plan.threads is not None:
+        torch.set_num_threads(plan.threads)
     trainer = new_trainer(plan, material, folder, on_event=on_event, device=device)
     trainer.resume()
     return trainer.run()
@@ -254,12 +259,17 @@ def pick_device(name: str = "auto") -> torch.device:
 def _fix_steps(
     plan: Plan, seconds: float, material: Material, folder: Path, *, notice: Notice, device: torch.device
 ) -> Plan:
-    """Turn the seconds that the run may take into a number of steps, and keep that."""
+    """Turn the seconds that the run may take into a number of steps and of threads, and keep both."""
     notice("Trying out how fast this machine is ...")
     dtype = probe_dtype(device) if plan.train.dtype == "auto" else plan.train.dtype
     plan = replace(plan, train=replace(plan.train, dtype=dtype))
-    trial = new_trainer(plan, material, folder, on_event=None, device=device)
-    steps = steps_within(seconds, trial.model, plan.train, trial.batches, validation=trial.validation)
-    plan = replace(plan, train=replace(plan.train, steps=steps), seconds=None)
+    steps = {}
+    # A small model's products are so short that waking a second thread may cost more than it helps.
+    for threads in sorted({1, torch.get_num_threads()}) if device.type == "cpu" else [torch.get_num_threads()]:
+        torch.set_num_threads(threads)
+        trial = new_trainer(plan, material, folder, on_event=None, device=device)
+        steps[threads] = steps_within(seconds, trial.model, plan.train, trial.batches, validation=trial.validation)
+    best = max(steps, key=steps.__getitem__)
+    plan = replace(plan, train=replace(plan.train, steps=steps[best]), seconds=None, threads=best)
     plan.save(folder)
     return plan

@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 
 OPENINGS = (
-    "Once upon a time, there was a little",
-    "One rainy morning,",
-    "The sea was calm",
+    "There was once a",
+    "A little girl named Mia",
+    "Next door to each other lived",
 )
 MINUTES = 2.8  # of training; with the trial before it, under three
 
