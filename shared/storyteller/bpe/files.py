@@ -5,12 +5,12 @@ file is refused, because reading it by halves would give other ids than its auth
 """
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from storyteller.bpe.vocabulary import END_OF_TEXT, Vocabulary, require, spell, unspell
+from storyteller.disk import replacing
 from storyteller.errors import StorytellerError
 
 FILE_NAME = "tokenizer.json"
@@ -32,21 +32,8 @@ def write_vocabulary(vocabulary: Vocabulary, path: Path) -> None:
         StorytellerError: the file cannot be written.
     """
     text = json.dumps(to_json(vocabulary), ensure_ascii=False, indent=1) + "\n"
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with aside.open("w", encoding="utf-8", newline="\n") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(aside, path)
-        finally:
-            aside.unlink(missing_ok=True)
-    except OSError as error:
-        raise StorytellerError(
-            f"The tokenizer cannot be written to {path}: {error.strerror}; choose another place or make room."
-        ) from None
+    with replacing(path) as file:
+        file.write(text.encode())
 
 
 def to_json(vocabulary: Vocabulary) -> dict[str, Any]:
