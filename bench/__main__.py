@@ -6,7 +6,9 @@ machine misses them, so the exit code is 0 whatever the figures are. On a machin
 
 import os
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # must precede the first import of torch
+# As in our own commands (storyteller.cli); must precede the first import of torch.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("GOMP_SPINCOUNT", "3000")
 
 import argparse
 import importlib

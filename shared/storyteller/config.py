@@ -132,15 +132,16 @@ PRESETS: Mapping[str, Preset] = {
                 vocab_size=2048,
                 max_seq_len=320,
                 d_model=128,
-                n_layers=3,
+                n_layers=2,
                 n_heads=4,
-                n_kv_heads=2,
+                n_kv_heads=4,
                 d_ff=128,
+                rope_base=300.0,
                 init_std=0.06,
             ),
             # Two stories a step: in so short a run, many small steps learn more than a few large ones.
             train=TrainConfig(
-                steps=2_200, batch_size=2, learning_rate=6e-3, align=True, evaluate_every=1_000, checkpoint_every=500
+                steps=3_000, batch_size=2, learning_rate=4e-3, align=True, evaluate_every=1_000, checkpoint_every=500
             ),
             corpus="storyworld-small:everyday",
             stories=12_000,

@@ -4,8 +4,8 @@
     >>> import torch
     >>> model = build_model(preset("tiny").model, seed=1)
     >>> output = model(torch.tensor([[5, 6, 7]]))
-    >>> len(output.routing), output.routing[0].experts.shape  # 4 layers; 3 tokens, 2 experts each
-    (4, torch.Size([3, 2]))
+    >>> len(output.routing), output.routing[0].experts.shape  # 2 layers; 3 tokens, 2 experts each
+    (2, torch.Size([3, 2]))
 
 How the tokens get to their experts and back is in `storyteller.dispatch`.
 
