@@ -10,6 +10,7 @@ import pytest
 
 from storyteller.bpe import Tokenizer
 from storyteller.cli import main
+from storyteller.config import preset
 
 TEXT = "Once upon a time a fox found a plum and carried it home to the den. "
 
@@ -111,7 +112,8 @@ def test_ctrl_c_in_training_keeps_a_checkpoint_and_says_how_to_go_on(tmp_path):
     command += ["--steps", "100000", "--batch-size", "1", "--dtype", "float32"]
     run = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     until = time.monotonic() + 120
-    while not (tmp_path / "run" / "step-000200").exists() and run.poll() is None and time.monotonic() < until:
+    every = preset("tiny").train.checkpoint_every
+    while not (tmp_path / "run" / f"step-{every:06d}").exists() and run.poll() is None and time.monotonic() < until:
         time.sleep(0.2)
     run.send_signal(signal.SIGINT)
     _, said = run.communicate(timeout=60)
@@ -119,10 +121,10 @@ def test_ctrl_c_in_training_keeps_a_checkpoint_and_says_how_to_go_on(tmp_path):
     assert said.count("\n") == 1
     assert "To go on: storyteller train tiny --out run --stories 300" in said
     steps = sorted(int(path.name.removeprefix("step-")) for path in (tmp_path / "run").glob("step-*"))
-    assert steps[-1] >= 200
+    assert steps[-1] >= every
     again = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     until = time.monotonic() + 120
-    later = tmp_path / "run" / f"step-{(steps[-1] // 200 + 1) * 200:06d}"
+    later = tmp_path / "run" / f"step-{(steps[-1] // every + 1) * every:06d}"
     while not later.exists() and again.poll() is None and time.monotonic() < until:
         time.sleep(0.2)
     again.send_signal(signal.SIGINT)
