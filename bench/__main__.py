@@ -33,7 +33,10 @@ def show(console: Console, title: str, rows: Sequence[Row]) -> None:
     for column in ("what", "figures", "goal", "met"):
         table.add_column(column)
     for row in rows:
-        figures = "\n".join(f"{name}: {value}" for name, value in row.figures.items())
+        figures = "\n".join(
+            f"{name}: {value:.3g}" if isinstance(value, float) else f"{name}: {value}"
+            for name, value in row.figures.items()
+        )
         table.add_row(row.what, figures, row.goal, {True: "yes", False: "no", None: ""}[row.met])
     console.print(table)
 
