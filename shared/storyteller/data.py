@@ -115,9 +115,9 @@ class Batches:
     The place is counted in sequences, not in batches: a run may go on with another batch size where it stopped.
 
     With `align`, every sequence instead begins with an end token and the document behind it, each document once in an
-    epoch, and goes on with those that follow. A short run on short stories learns more from that: wherever a name
-    stands, the sentence that introduced it is in sight, and a prompt begins with an end token too. What a document has
-    beyond T - 1 tokens is not seen, so leave it off for long documents.
+    epoch, and goes on with those that follow. It is meant for short runs on short stories: wherever a name stands, the
+    sentence that introduced it is in sight, and a prompt begins with an end token too. What a document has beyond T - 1
+    tokens is not seen, so leave it off for long documents.
 
     Args:
         source: the packed documents.
