@@ -9,16 +9,20 @@ WHAT_IT_IS := pyproject.toml constraints.txt
 export OMP_WAIT_POLICY := PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help install story test slow bench lint clean
+.PHONY: help install lab story lessons test slow notebooks-test browser bench lint clean
 
 help: ## show this list
-	@echo "make install   set up .venv with everything that the lessons need"
-	@echo "make story     train the tiny model on the embedded corpus and hear three stories"
-	@echo "make test      run the tests"
-	@echo "make slow      run the tests that take longer than ten seconds each"
-	@echo "make bench     compare speed and memory with other implementations"
-	@echo "make lint      ruff, mypy and the order of the lessons"
-	@echo "make clean     remove .venv and caches; trained models in runs/ stay"
+	@echo "make install          set up .venv with everything that the lessons need"
+	@echo "make lab              open the lessons in JupyterLab, in a folder of your own"
+	@echo "make story            train the tiny model on the embedded corpus and hear three stories"
+	@echo "make lessons          build the notebooks from their sources; make lessons LESSON=01 for one"
+	@echo "make test             run the tests"
+	@echo "make slow             run the tests that take longer than ten seconds each"
+	@echo "make notebooks-test   run every solution from top to bottom, offline, and compare its outputs"
+	@echo "make browser          run the tests that open JupyterLab in Chromium"
+	@echo "make bench            compare speed and memory with other implementations"
+	@echo "make lint             ruff, mypy and the order of the lessons"
+	@echo "make clean            remove .venv and caches; trained models in runs/ and your lessons stay"
 	@echo
 	@echo "Another Python: make install PYTHON=python3.12"
 
@@ -41,7 +45,11 @@ $(VENV)/.lessons: $(WHAT_IT_IS) | $(BIN)/python
 
 $(VENV)/.test: $(WHAT_IT_IS) | $(BIN)/python
 	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e ".[test]"
-	@touch $@ $(VENV)/.story
+	@touch $@ $(VENV)/.story $(VENV)/.lessons
+
+$(VENV)/.browser: $(VENV)/.test
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt playwright
+	@touch $@
 
 $(VENV)/.lint: $(VENV)/.test
 	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt ruff mypy
@@ -49,14 +57,26 @@ $(VENV)/.lint: $(VENV)/.test
 
 install: $(VENV)/.lessons
 
+lab: $(VENV)/.lessons
+	$(BIN)/storyteller lab
+
 story: $(VENV)/.story
 	$(BIN)/storyteller story
+
+lessons: $(VENV)/.test
+	$(BIN)/storyteller-grade build $(LESSON)
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest
 
 slow: $(VENV)/.test
-	$(BIN)/python -m pytest -m "slow and not gpu"
+	$(BIN)/python -m pytest -m "slow and not gpu and not browser"
+
+notebooks-test: $(VENV)/.test
+	$(BIN)/storyteller-grade build --check
+
+browser: $(VENV)/.browser
+	$(BIN)/python -m pytest -m browser tests/browser
 
 bench: $(VENV)/.test
 	$(BIN)/python -m bench
@@ -69,4 +89,4 @@ lint: $(VENV)/.lint
 
 clean:
 	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache shared/*.egg-info
-	find shared tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
+	find shared grading lessons tests bench -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -4,15 +4,10 @@ Prints one table and writes the same as JSON into `bench/results/`. The goals ar
 machine misses them, so the exit code is 0 whatever the figures are. On a machine that is in use, compare ratios.
 """
 
-import os
-
-# As in our own commands (storyteller.cli); must precede the first import of torch.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-os.environ.setdefault("GOMP_SPINCOUNT", "3000")
-
 import argparse
 import importlib
 import json
+import os
 import platform
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -23,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.common import RESULTS, Row
+from storyteller.openmp import sleep_while_waiting
 
 PARTS = ("bpe", "moe", "generate", "story")
 
@@ -43,6 +39,7 @@ def show(console: Console, title: str, rows: Sequence[Row]) -> None:
 
 def main() -> None:
     """Parse the command line, run the parts one after the other, print and save."""
+    sleep_while_waiting()  # the parts, imported below, import torch
     parser = argparse.ArgumentParser(
         prog="python -m bench", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )

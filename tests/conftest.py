@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-# Before torch is imported anywhere: waiting OpenMP threads that spin slow a busy machine down six to ten times.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+from repository import ROOT
+from storyteller.openmp import sleep_while_waiting
+
+sleep_while_waiting()  # before torch is imported anywhere
 # No test may reach a hub; a loader that tries must fail at once.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
-
-ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ import typer
 from storyteller import doctor
 from storyteller.cli.doctor import doctor as command
 from storyteller.doctor import Finding
+from storyteller.openmp import SETTINGS
 
 
 def test_every_finding_that_is_not_well_says_what_to_do():
@@ -84,7 +85,8 @@ def test_a_folder_that_may_not_be_written_to_is_a_fault(tmp_path, monkeypatch):
         (None, "advice", "no kernel named storyteller"),
         ("{", "advice", "is damaged"),
         (json.dumps({"argv": ["elsewhere/python"]}), "advice", "starts elsewhere/python"),
-        (json.dumps({"argv": [sys.executable]}), "ok", "starts this Python"),
+        (json.dumps({"argv": [sys.executable]}), "advice", "does not set OMP_WAIT_POLICY and GOMP_SPINCOUNT"),
+        (json.dumps({"argv": [sys.executable], "env": SETTINGS}), "ok", "starts this Python"),
     ],
 )
 def test_the_kernel_must_start_this_python(content, verdict, words, tmp_path, monkeypatch):

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from conftest import ROOT
+from repository import ROOT
 
 
 def test_a_module_imports_only_its_own_and_earlier_lessons():

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from storyteller.config import PRESETS, ModelConfig
+from storyteller.config import ModelConfig
 from storyteller.errors import StorytellerError
 from storyteller.model import Decoder, RMSNorm, SwiGLU
 from storyteller.moe import build_model
@@ -180,7 +180,9 @@ def test_the_same_seed_gives_the_same_weights_whatever_the_global_random_state()
 
 
 def test_weights_start_normal_and_residual_projections_smaller():
-    config = replace(PRESETS["tiny"].model, tie_embeddings=False, positions="learned", init_std=0.02, n_layers=4)
+    config = replace(
+        MOE, d_model=128, d_ff=128, vocab_size=512, tie_embeddings=False, positions="learned", init_std=0.02
+    )
     for form in (config, replace(config, n_experts=0)):
         for name, parameter in build_model(form, seed=1).named_parameters():
             small = name.endswith(("attention.out.weight", "feed_forward.down", "feed_forward.down.weight"))
@@ -247,3 +249,36 @@ def test_the_decoder_takes_a_feed_forward_part_of_ones_own():
     logits, routing = model(random_ids(1, 3))
     assert logits.shape == (1, 3, MOE.vocab_size)
     assert routing == []
+
+
+@pytest.mark.parametrize("n_kv_heads", [4, 2])
+def test_a_mimetic_attention_returns_what_it_reads(n_kv_heads: int) -> None:
+    config = replace(MOE, n_kv_heads=n_kv_heads, init="mimetic")
+    attention = Decoder(config, seed=3).blocks[1].attention
+    x = torch.randn(1, 1, 16, generator=torch.Generator().manual_seed(0)).expand(1, 5, 16)  # (B, T, D)
+    once = attention(x)  # five equal tokens: whatever is looked at, the same is read
+    twice = attention(once / 2)
+    if n_kv_heads == 4:
+        torch.testing.assert_close(once, 2 * x, rtol=1e-4, atol=1e-5)
+    # With fewer values than features it is a projection: what came through once comes through again.
+    torch.testing.assert_close(twice, once, rtol=1e-4, atol=1e-5)
+
+
+def test_with_a_mimetic_start_a_token_looks_most_at_tokens_like_itself() -> None:
+    config = replace(MOE, d_model=64, n_kv_heads=4, init="mimetic", init_std=0.1)
+    seen = {}
+
+    def spy(q: Tensor, k: Tensor, v: Tensor, **options: object) -> Tensor:
+        seen["q"], seen["k"] = q, k
+        return F.scaled_dot_product_attention(q, k, v, is_causal=True)
+
+    attention = Decoder(config, seed=3, attend=spy).blocks[0].attention
+    tokens = torch.randn(1, 8, 64, generator=torch.Generator().manual_seed(0))  # (B, T, D)
+    attention(tokens)
+    scores = seen["q"] @ seen["k"].transpose(-2, -1)  # (B, H, T, T)
+    assert (scores.argmax(-1) == torch.arange(8)).float().mean() > 0.9
+
+
+def test_an_unknown_way_to_initialise_is_refused() -> None:
+    with pytest.raises(StorytellerError, match="'normal' or 'mimetic'"):
+        replace(MOE, init="magic")  # type: ignore[arg-type]

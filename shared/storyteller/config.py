@@ -40,6 +40,7 @@ class ModelConfig:
     norm_eps: float = 1e-5  # epsilon in RMSNorm
     tie_embeddings: bool = True  # the output layer shares the embedding's weights
     init_std: float = 0.02  # standard deviation of the initial weights
+    init: Literal["normal", "mimetic"] = "normal"  # mimetic: attention begins as a copier, see Decoder.initialise
 
     def __post_init__(self) -> None:
         for name in ("vocab_size", "max_seq_len", "d_model", "n_layers", "n_heads", "n_kv_heads", "d_ff"):
@@ -65,6 +66,7 @@ class ModelConfig:
             self.positions in ("rope", "learned"),
             f"positions is {self.positions!r}; it must be 'rope' or 'learned'.",
         )
+        _require(self.init in ("normal", "mimetic"), f"init is {self.init!r}; it must be 'normal' or 'mimetic'.")
 
     @property
     def head_width(self) -> int:
@@ -136,8 +138,8 @@ PRESETS: Mapping[str, Preset] = {
                 n_heads=4,
                 n_kv_heads=4,
                 d_ff=128,
-                rope_base=300.0,
                 init_std=0.06,
+                init="mimetic",
             ),
             # Two stories a step, for many steps in a short time. Chosen by single trials, not by a careful comparison.
             train=TrainConfig(

@@ -8,22 +8,25 @@ and not a crash.
 """
 
 import importlib.metadata
+import importlib.util
 import json
 import os
 import platform
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from storyteller.course import kernel
+
 Verdict = Literal["ok", "advice", "fault"]
 
 OLDEST, NEWEST = (3, 11), (3, 13)  # Python
 GIGABYTE = 1e9
-KERNEL = "storyteller"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,35 +177,11 @@ def check_kernel(folders: Sequence[Path] | None = None) -> Finding:
             text="Jupyter is not installed; only the notebooks need it.",
             remedy='Run pip install -c constraints.txt -e ".[lessons]".',
         )
-    remedy = f"Run {Path(sys.executable).name} -m ipykernel install --user --name {KERNEL}."
-    for folder in _kernel_folders() if folders is None else folders:
-        file = folder / KERNEL / "kernel.json"
-        if not file.is_file():
-            continue
-        try:
-            python = json.loads(file.read_text(encoding="utf-8"))["argv"][0]
-        except (OSError, ValueError, KeyError, IndexError, TypeError):
-            return Finding(about="Jupyter", verdict="advice", text=f"{file} is damaged.", remedy=remedy)
-        if Path(python) != Path(sys.executable):
-            return Finding(
-                about="Jupyter", verdict="advice", text=f"The kernel {KERNEL} starts {python}.", remedy=remedy
-            )
-        return Finding(about="Jupyter", verdict="ok", text=f"The kernel {KERNEL} starts this Python.")
-    return Finding(
-        about="Jupyter",
-        verdict="advice",
-        text=f"There is no kernel named {KERNEL}; notebooks opened from this environment work without.",
-        remedy=remedy,
-    )
-
-
-def _kernel_folders() -> list[Path]:
-    """Where Jupyter looks for kernels; asked of Jupyter itself where it is installed."""
-    try:
-        from jupyter_core.paths import jupyter_path
-    except ImportError:
-        return [Path(sys.prefix) / "share" / "jupyter" / "kernels"]
-    return [Path(folder) for folder in jupyter_path("kernels")]
+    if fault := kernel.complaint(folders):
+        return Finding(
+            about="Jupyter", verdict="advice", text=fault, remedy="Run storyteller lab, which registers the kernel."
+        )
+    return Finding(about="Jupyter", verdict="ok", text=f"The kernel {kernel.NAME} starts this Python.")
 
 
 def check_packages() -> Iterator[Finding]:
@@ -252,6 +231,34 @@ def check_corpora(environment: dict[str, str] | None = None) -> Finding:
     )
 
 
+def check_sandbox() -> Iterator[Finding]:
+    """Which layers keep a student's code in while it is graded? Only whoever grades a class needs them."""
+    if importlib.util.find_spec("storyteller_grading") is None:
+        return
+    command = [sys.executable, "-P", "-m", "storyteller_grading.judge.sandbox"]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=120, check=True, stdin=subprocess.DEVNULL)
+        found = json.loads(done.stdout)
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        found = {"hold": False, "reasons": {"all": type(error).__name__}}
+    layers = [name for name, reason in found["reasons"].items() if not reason]
+    missing = "".join(f" No {name}: {reason}." for name, reason in found["reasons"].items() if reason)
+    if found["hold"]:
+        text = f"A class can be graded here: {', '.join(layers)} keep its code in.{missing}"
+        yield Finding(about="Sandbox", verdict="ok", text=text)
+    elif sys.platform == "linux":
+        yield Finding(
+            about="Sandbox",
+            verdict="advice",
+            text=f"Nothing keeps a class's code in while it is graded.{missing}",
+            remedy="Only for grading others: install bubblewrap, or allow user namespaces; else storyteller-grade "
+            "judge asks for --unsafe.",
+        )
+    else:
+        text = "Only Linux has one that holds; grading others here asks for --unsafe, lessons need none."
+        yield Finding(about="Sandbox", verdict="ok", text=text)
+
+
 def _installed(name: str) -> bool:
     """Whether a distribution of that name is installed, without importing it."""
     try:
@@ -276,6 +283,7 @@ CHECKS: Sequence[Check] = (
     check_packages,
     check_kernel,
     check_corpora,
+    check_sandbox,
 )
 
 

@@ -152,6 +152,8 @@ class Decoder(nn.Module):
 
         The last matrix of each attention and feed-forward part is drawn smaller, by sqrt(2 * n_layers): that many parts
         add up in the residual stream (Radford et al. 2019, GPT-2, section 2.3). Norms start at 1.
+
+        With `init="mimetic"` attention then starts as `Attention.start_as_copier` has it.
         """
         generator = torch.Generator().manual_seed(seed)
         into_residual = ("attention.out.weight", "feed_forward.down.weight", "feed_forward.down")
@@ -163,6 +165,10 @@ class Decoder(nn.Module):
                 parameter.copy_(torch.empty(parameter.shape, device="cpu").normal_(0, std, generator=generator))
             else:
                 parameter.fill_(0.0 if name.endswith("bias") else 1.0)
+        if self.config.init == "mimetic":
+            for part in self.modules():
+                if isinstance(part, Attention):
+                    part.start_as_copier(generator)
 
     def new_cache(self, *, batch_size: int, capacity: int | None = None, dtype: torch.dtype | None = None) -> KVCache:
         """An empty cache on the model's device, in its dtype; under autocast, name autocast's dtype instead."""

@@ -30,7 +30,8 @@ by four ideas:
 `tokenizer.json`, and `tokenizer.py` is the class that you use.
 """
 
+from storyteller.bpe.pretokenize import split_words
 from storyteller.bpe.tokenizer import Tokenizer
-from storyteller.bpe.vocabulary import END_OF_TEXT, Vocabulary
+from storyteller.bpe.vocabulary import BYTE_TOKENS, END_OF_TEXT, FIRST_MERGE, Vocabulary, byte_ids
 
-__all__ = ["END_OF_TEXT", "Tokenizer", "Vocabulary"]
+__all__ = ["BYTE_TOKENS", "END_OF_TEXT", "FIRST_MERGE", "Tokenizer", "Vocabulary", "byte_ids", "split_words"]

@@ -30,6 +30,15 @@ def to_code_points(word: str) -> str:
     return word.encode("utf-8").translate(_BYTE_TO_ID).decode("latin-1")
 
 
+def byte_ids(word: str) -> tuple[int, ...]:
+    """A word as the ids of its bytes, before any merge.
+
+    >>> byte_ids("at!")
+    (64, 83, 0)
+    """
+    return tuple(map(ord, to_code_points(word)))
+
+
 def neighbours(word: str) -> list[str]:
     """The pairs of neighbouring tokens in a word of code points, overlapping ones included.
 

@@ -6,13 +6,13 @@
 A command imports torch and the like inside its body, so that `storyteller --help` answers at once.
 """
 
-import os
 import sys
 from collections.abc import Sequence
 
 import typer
 
 from storyteller.errors import StorytellerError
+from storyteller.openmp import sleep_while_waiting
 
 app = typer.Typer(
     name="storyteller",
@@ -25,9 +25,25 @@ app = typer.Typer(
 
 def _register() -> None:
     """Hand every command to the app. In a function, so that each file is found in one list."""
-    from storyteller.cli import doctor, download, info, preprocess, stories, story, tell, tokenizer, train
+    from storyteller.cli import (
+        doctor,
+        download,
+        info,
+        lab,
+        preprocess,
+        progress_command,
+        reset,
+        stories,
+        story,
+        tell,
+        tokenizer,
+        train,
+    )
     from storyteller.cli.many import ManyValues
 
+    app.command("lab")(lab.lab)
+    app.command("progress")(progress_command.progress)
+    app.command("reset")(reset.reset)
     app.command("story")(story.story)
     app.command("tell")(tell.tell)
     app.command("train")(train.train)
@@ -44,10 +60,7 @@ _register()
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command; what the user can mend is said in one sentence, with exit code 2."""
-    # Waiting OpenMP threads that spin make a step six to ten times slower on a busy machine; a wait of some
-    # microseconds before they sleep made the tiny model's step about 1.4 times faster. Must precede torch.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    os.environ.setdefault("GOMP_SPINCOUNT", "3000")
+    sleep_while_waiting()
     try:
         app(args=None if arguments is None else list(arguments))
     except StorytellerError as error:

@@ -1,0 +1,52 @@
+"""The command `storyteller-grade`: makes the lessons' notebooks and grades submissions.
+
+    storyteller-grade build            # all lessons; `build 01` for one, `--check` says what has drifted
+    storyteller-grade new 06_rhymes    # a new lesson from a template that builds
+    storyteller-grade judge work/01_data_preparation.ipynb
+
+A command imports what it needs inside its body, so that `storyteller-grade --help` answers at once.
+"""
+
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from storyteller.errors import StorytellerError
+from storyteller.openmp import sleep_while_waiting
+
+app = typer.Typer(
+    name="storyteller-grade",
+    help="Build the lessons' notebooks and grade submissions.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def _group() -> None:
+    """Keep the commands' names even where there is only one."""
+
+
+def _register() -> None:
+    """Hand every command to the app."""
+    from storyteller_grading import commands
+    from storyteller_grading.judge import command
+
+    app.command("build")(commands.build)
+    app.command("new")(commands.new)
+    app.command("judge")(command.judge)
+
+
+_register()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command; what the user can mend is said in one sentence, with exit code 2."""
+    sleep_while_waiting()  # before torch is imported
+    try:
+        app(args=None if arguments is None else list(arguments))
+    except StorytellerError as error:
+        print(f"storyteller-grade: {error}", file=sys.stderr)
+        sys.exit(2)

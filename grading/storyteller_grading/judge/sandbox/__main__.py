@@ -1,0 +1,10 @@
+"""`python -m storyteller_grading.judge.sandbox`: which layers hold, as JSON; `storyteller doctor` reads it."""
+
+import json
+import sys
+
+from storyteller_grading.judge.sandbox.layers import NAMES, examine
+
+if __name__ == "__main__":
+    found = examine(sys.argv[1:] or NAMES)
+    json.dump({"reasons": found.reasons, "hold": found.layers.hold}, sys.stdout)

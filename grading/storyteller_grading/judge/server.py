@@ -1,0 +1,110 @@
+"""The server: a process that has torch imported once, and forks a worker for each exercise of each submission.
+
+    python -m storyteller_grading.judge.server FILE_NUMBER LAYER...
+
+It knows no tests and no secrets, and runs no student's code itself. Over the socket with that file number it gets
+orders, one at a time, each with the two sockets of a new worker: its connection and its keeper's lifeline. When the
+socket closes, it ends.
+"""
+
+import contextlib
+import gc
+import json
+import os
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from storyteller_grading.judge import worker
+from storyteller_grading.judge.channel import Channel
+from storyteller_grading.judge.keeper import keep
+from storyteller_grading.judge.sandbox.layers import Layers, examine
+from storyteller_grading.judge.sandbox.limits import Budget
+
+ORDER_BYTES = 1 << 16
+ALWAYS = ("import storyteller.course.serve", "import storyteller.course.recipes")
+
+
+_imported: set[str] = set()
+
+
+def main(arguments: list[str]) -> None:
+    """Find out which layers hold, say so, and carry out orders until there are no more."""
+    orders = socket.socket(fileno=int(arguments[0]))
+    asked = set(arguments[1:])
+    found = examine(asked - {"bubblewrap"}).layers
+    layers = Layers(**{**asdict(found), "bubblewrap": "bubblewrap" in asked})  # in which we run already
+    root = Path(tempfile.mkdtemp(prefix="storyteller-judge-"))
+    os.environ["MPLCONFIGDIR"] = str(root)
+    _import(ALWAYS)
+    import torch
+
+    torch.set_num_threads(1)
+    shell = worker.make_shell()
+    gc.collect()
+    gc.freeze()  # a fork that collects garbage would copy these pages
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is for the judge, which then lets go
+    try:
+        orders.sendall(json.dumps(asdict(layers)).encode())
+        _serve(orders, layers, root, shell)
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+
+
+def _serve(orders: socket.socket, layers: Layers, root: Path, shell: Any) -> None:
+    while True:
+        try:
+            message, numbers, _, _ = socket.recv_fds(orders, ORDER_BYTES, 2)
+        except OSError:
+            return
+        _collect_children()
+        if not message or len(numbers) != 2:
+            return
+        order = json.loads(message)
+        connection, lifeline = (socket.socket(fileno=number) for number in numbers)
+        _import(order["imports"])
+        if os.fork() == 0:
+            try:
+                orders.close()
+                signal.signal(signal.SIGINT, signal.default_int_handler)
+                keep(
+                    connection,
+                    lifeline,
+                    layers=layers,
+                    budget=Budget(**order["budget"]),
+                    root=root,
+                    work=lambda: worker.serve(Channel(connection), shell),  # noqa: B023  this very turn's
+                )
+            except BaseException as error:  # noqa: BLE001  nothing of a fork may go on as the server
+                os.write(2, f"storyteller-grade: a worker could not be started: {error!r}\n".encode())
+            finally:
+                os._exit(1)
+        connection.close()
+        lifeline.close()
+
+
+def _import(statements: Iterable[str]) -> None:
+    """What the course's set-up cells import: once here instead of once a worker. What is missing is missed there."""
+    for statement in statements:
+        if statement not in _imported:
+            _imported.add(statement)
+            with contextlib.suppress(ImportError):
+                exec(statement, {})
+
+
+def _collect_children() -> None:
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        pass
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,112 @@
+"""The worker: runs the cells of one student, and serves the requests of the checks. It lives in the sandbox.
+
+It knows no tests. Nothing that it says is believed: a student's code may have taken it over.
+"""
+
+import warnings
+from typing import Any
+
+from storyteller.course import wire
+from storyteller_grading.judge.analysis import analyse
+from storyteller_grading.judge.channel import BIND, CALLBACK, CELL, NAMES, REPLY, REQUEST, Channel, Closed
+
+PRINTED = 20_000  # characters of a cell's output that are kept
+MESSAGE = 2_000  # characters of an error
+
+
+def make_shell() -> Any:
+    """An IPython shell, as in a notebook, that keeps no history and starts no programs."""
+    from IPython.core.interactiveshell import InteractiveShell
+    from traitlets.config import Config
+
+    config = Config()
+    config.HistoryManager.enabled = False
+    config.HistoryManager.hist_file = ":memory:"
+    config.InteractiveShell.colors = "nocolor"
+    shell: Any = InteractiveShell.instance(config=config)
+    shell.system = shell.system_piped = shell.system_raw = _no_programs
+    shell.getoutput = _no_output
+    original = shell.run_line_magic
+
+    def line_magic(name: str, line: str, _stack_depth: int = 1) -> Any:
+        try:
+            return original(name, line, _stack_depth=_stack_depth + 1)  # where the cell's own names are
+        except Exception as error:  # noqa: BLE001  a magic that is unknown here must not stop the rest of its cell
+            print(f"%{name} is passed over here ({type(error).__name__}).")
+            return None
+
+    shell.run_line_magic = line_magic
+    shell.showtraceback = shell.showsyntaxerror = _no_traceback  # the judge says what was raised, in a line
+    run_cell(shell, "None")  # what a first cell loads is loaded once, before any worker is forked
+    return shell
+
+
+def _no_traceback(*args: Any, **kwargs: Any) -> None:
+    """Instead of a traceback, which takes longer to print than most answers to run."""
+
+
+def _no_programs(command: str, *args: Any, **kwargs: Any) -> None:
+    print(f"!{str(command)[:80]} is passed over: no program is started here.")
+
+
+def _no_output(command: str, *args: Any, **kwargs: Any) -> list[str]:
+    _no_programs(command)
+    return []
+
+
+def serve(channel: Channel, shell: Any) -> None:
+    """Answer the judge until it lets go."""
+    from storyteller.course.serve import Server
+
+    server = Server(shell.user_ns)
+    while True:
+        try:
+            tag, body = channel.receive()
+        except Closed:
+            return
+        if tag == REQUEST:
+            channel.send(REPLY, server.answer(body, lambda frame: _ask(channel, frame)))
+        elif tag == CELL:
+            channel.send(REPLY, wire.encode(run_cell(shell, wire.decode(body))))
+        elif tag == BIND:
+            channel.send(REPLY, wire.encode(bind(shell.user_ns, *wire.decode(body))))
+        elif tag == NAMES:
+            channel.send(REPLY, wire.encode([analyse(source) for source in wire.decode(body)]))
+
+
+def _ask(channel: Channel, frame: bytes) -> bytes:
+    """Carry a callback to the judge and its answer back."""
+    channel.send(CALLBACK, frame)
+    return channel.receive()[1]
+
+
+def run_cell(shell: Any, source: str) -> dict[str, str]:
+    """Run a cell as a notebook does; says what it printed and what it raised, both bounded."""
+    from IPython.utils.capture import capture_output
+
+    with capture_output() as captured, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        result = shell.run_cell(source, store_history=False)
+    error = result.error_before_exec or result.error_in_exec
+    said = {"printed": str(captured.stdout)[:PRINTED], "error": "", "message": "", "line": ""}
+    if error is not None:
+        line = getattr(error, "lineno", None)
+        said |= {"error": type(error).__name__[:100], "message": _text(error), "line": str(line or "")[:10]}
+    return said
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error).strip().split("\n")[0][:MESSAGE]
+    except Exception:  # noqa: BLE001  a student's exception may fail at this too
+        return ""
+
+
+def bind(namespace: dict[str, Any], module: str, names: list[str]) -> list[str]:
+    """Put the course's own functions into the namespace; returns the names that the module does not have."""
+    import importlib
+
+    found = importlib.import_module(module)
+    missing = [name for name in names if not hasattr(found, name)]
+    namespace.update({name: getattr(found, name) for name in names if name not in missing})
+    return missing

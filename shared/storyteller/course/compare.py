@@ -1,0 +1,243 @@
+"""Where two values first differ: lists, dictionaries, sets, texts, numbers, tensors, nested as deep as one likes."""
+
+import math
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from numbers import Number
+from typing import Any
+
+# Relative and absolute tolerance of a comparison in this type; Python's floats are float64.
+TOLERANCES = {"float64": (1e-7, 1e-9), "float32": (1e-4, 1e-5), "float16": (5e-3, 1e-3), "bfloat16": (2e-2, 1e-2)}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The first place where two values differ."""
+
+    where: str  # such as `[2]["name"]`, empty for the value as a whole
+    text: str  # what is different there, as the end of "at [2] ..."
+    pair: tuple[Any, Any] | None = None  # the two tensors, texts or rows that show it best
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """How values are compared."""
+
+    exact: bool = True  # numbers must be equal; otherwise within the tolerances
+    rtol: float | None = None  # None: by type, see TOLERANCES
+    atol: float | None = None
+    dtype: bool = False  # tensors must have the very same dtype, not only the same kind of numbers
+    ordered: bool = False  # dictionaries must have their keys in the same order
+
+
+def is_tensor(value: Any) -> bool:
+    """Is it a torch tensor? (A process that has not imported torch has none.)"""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, torch.Tensor)
+
+
+def is_array(value: Any) -> bool:
+    """Is it a numpy array?"""
+    numpy = sys.modules.get("numpy")
+    return numpy is not None and isinstance(value, numpy.ndarray)
+
+
+def plain(value: Any) -> Any:
+    """A numpy scalar as Python's own number; anything else as it is."""
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and isinstance(value, numpy.generic):
+        return value.item()
+    return value
+
+
+def kind_of(value: Any) -> str:
+    """What a value is, in a word or two with its article."""
+    if is_tensor(value):
+        return f"a tensor of shape {tuple(value.shape)}"
+    if is_array(value):
+        return f"a numpy array of shape {value.shape}"
+    if value is None:
+        return "None"
+    names = {
+        bool: "True or False", int: "an int", float: "a float", str: "a text", bytes: "bytes", list: "a list",
+        tuple: "a tuple", dict: "a dict", set: "a set", frozenset: "a set",
+    }  # fmt: skip
+    for kind in type(value).__mro__:
+        if kind in names:
+            return names[kind]
+    name = type(value).__name__
+    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
+
+
+def brief(value: Any) -> str:
+    """A value in a message: its `repr`, cut where it is long."""
+    if isinstance(value, int) and abs(value) > 10**30:  # Python refuses to write out very long numbers
+        return f"a whole number of {value.bit_length():,} bits"
+    try:
+        text = repr(value[:100] if isinstance(value, str | bytes | list | tuple) else value)
+    except ValueError:  # such a number within
+        text = f"<{type(value).__name__}>"
+    return text if len(text) <= 100 else text[:100] + " ..."
+
+
+def difference(got: Any, wanted: Any, rules: Rules = Rules(), where: str = "") -> Difference | None:
+    """The first place where `got` is not what was `wanted`, or None."""
+    got, wanted = plain(got), plain(wanted)
+    if is_tensor(got) and got.dim() == 0 and isinstance(wanted, Number):
+        got = got.item()
+    if is_tensor(wanted) and wanted.dim() == 0 and isinstance(got, Number):
+        wanted = wanted.item()
+    for is_kind, compare in COMPARISONS:
+        if is_kind(wanted):
+            if not is_kind(got):
+                return Difference(where, f"you have {kind_of(got)} where {kind_of(wanted)} should be")
+            return compare(got, wanted, rules, where)
+    same = type(got) is type(wanted) and bool(got == wanted)
+    return None if same else Difference(where, "another value should be")
+
+
+def _numbers(got: Any, wanted: Any, rules: Rules, where: str) -> Difference | None:
+    whole = isinstance(wanted, int)
+    if whole and isinstance(got, float) and rules.exact:
+        return Difference(where, f"you have a float, {brief(got)}, where the int {brief(wanted)} should be")
+    if got == wanted or (got != got and wanted != wanted):
+        return None
+    if not rules.exact and not isinstance(wanted, complex):
+        rtol, atol = _tolerances(("float64",), rules)
+        if math.isclose(got, wanted, rel_tol=rtol, abs_tol=atol):
+            return None
+    return Difference(where, f"you have {brief(got)}, it should be {brief(wanted)}")
+
+
+def _tolerances(names: Sequence[str], rules: Rules) -> tuple[float, float]:
+    """The tolerances of the coarsest of these types, unless the rules name their own."""
+    rtol, atol = max(TOLERANCES.get(name, (0.0, 0.0)) for name in names)
+    return (rtol if rules.rtol is None else rules.rtol, atol if rules.atol is None else rules.atol)
+
+
+def _same(got: Any, wanted: Any, rules: Rules, where: str) -> Difference | None:
+    return None if got == wanted else Difference(where, f"you have {brief(got)}, it should be {brief(wanted)}")
+
+
+def _texts(got: Any, wanted: Any, rules: Rules, where: str) -> Difference | None:
+    if got == wanted:
+        return None
+    pairs = enumerate(zip(got, wanted, strict=False))
+    place = next((index for index, (mine, right) in pairs if mine != right), min(len(got), len(wanted)))
+    mine, right = got[place : place + 12], wanted[place : place + 12]
+    if not right:
+        text = f"yours is longer than it should be, by {got[place:][:40]!r}"
+    elif not mine:
+        text = f"yours ends too early; {wanted[place:][:40]!r} is missing"
+    else:
+        text = f"from character {place} on you have {mine!r}, it should be {right!r}"
+    return Difference(where, text, (got, wanted))
+
+
+def _rows(got: Any, wanted: Any, rules: Rules, where: str) -> Difference | None:
+    for index, (mine, right) in enumerate(zip(got, wanted, strict=False)):
+        found = difference(mine, right, rules, f"{where}[{index}]")
+        if found:
+            # A single number, or a short tuple of them, says more among its neighbours.
+            alone = found.pair is None or (isinstance(right, tuple) and found.pair[1] is right)
+            return replace(found, pair=(got, wanted)) if alone else found
+    if len(got) != len(wanted):
+        return Difference(where, f"you have {_count(len(got))}, there should be {len(wanted)}", (got, wanted))
+    return None
+
+
+def _count(number: int) -> str:
+    return f"{number} item" + ("" if number == 1 else "s")
+
+
+def _tables(got: Any, wanted: Any, rules: Rules, where: str) -> Difference | None:
+    for key, right in wanted.items():
+        if key not in got:
+            return Difference(f"{where}[{brief(key)}]", "you have no entry")
+        found = difference(got[key], right, rules, f"{where}[{brief(key)}]")
+        if found:
+            return found
+    for key in got:
+        if key not in wanted:
+            return Difference(f"{where}[{brief(key)}]", "you have an entry that should not be there")
+    if rules.ordered and list(got) != list(wanted):
+        return _rows(list(got), list(wanted), rules, f"{where}, order of the keys ")
+    return None
+
+
+def _sets(got: Any, wanted: Any, rules: Rules, where: str) -> Difference | None:
+    missing, extra = sorted(wanted - got, key=brief), sorted(got - wanted, key=brief)
+    if missing:
+        return Difference(where, f"{brief(missing[0])} is missing")
+    return Difference(where, f"{brief(extra[0])} should not be there") if extra else None
+
+
+def _number_kind(tensor: Any) -> str:
+    if tensor.dtype.is_complex:
+        return "complex numbers"
+    if tensor.dtype.is_floating_point:
+        return "floats"
+    return "True and False" if str(tensor.dtype) == "torch.bool" else "ints"
+
+
+def _tensors(got: Any, wanted: Any, rules: Rules, where: str) -> Difference | None:
+    got, wanted = got.detach().cpu(), wanted.detach().cpu()
+    if got.shape != wanted.shape:
+        return Difference(where, f"your shape is {tuple(got.shape)}, it should be {tuple(wanted.shape)}")
+    same_kind = _number_kind(got) == _number_kind(wanted)
+    if not same_kind or (rules.dtype and got.dtype != wanted.dtype):
+        return Difference(where, f"your dtype is {got.dtype}, it should be {wanted.dtype}")
+    wrong = ~agreement(got, wanted, rules)
+    if not wrong.any():
+        return None
+    place = tuple(wrong.nonzero()[0].tolist())
+    at = f"{where}[{', '.join(map(str, place))}]" if place else where
+    mine, right = got[place].item(), wanted[place].item()
+    text = f"you have {_rounded(mine)}, it should be {_rounded(right)}"
+    many = int(wrong.sum())
+    text += f" ({many:,} of {wrong.numel():,} entries differ)" if wrong.numel() > 1 else ""
+    return Difference(at, text, (got, wanted))
+
+
+def _rounded(number: Any) -> str:
+    return f"{number:.6g}" if isinstance(number, float) else repr(number)
+
+
+def agreement(got: Any, wanted: Any, rules: Rules) -> Any:
+    """Entry by entry, do two tensors of one shape agree? A tensor of True and False."""
+    import torch
+
+    if rules.exact or _number_kind(wanted) not in ("floats", "complex numbers"):
+        return (got == wanted) | ((got != got) & (wanted != wanted))
+    parts = [torch.view_as_real(tensor) if tensor.dtype.is_complex else tensor for tensor in (got, wanted)]
+    rtol, atol = _tolerances([str(part.dtype).removeprefix("torch.") for part in parts], rules)
+    wide = torch.complex128 if wanted.dtype.is_complex else torch.float64
+    return torch.isclose(got.to(wide), wanted.to(wide), rtol=rtol, atol=atol, equal_nan=True)
+
+
+def _arrays(got: Any, wanted: Any, rules: Rules, where: str) -> Difference | None:
+    if wanted.dtype.kind not in "biufc" or got.dtype.kind not in "biufc":  # texts, objects
+        return _rows(got.tolist(), wanted.tolist(), rules, where)
+    import torch
+
+    return _tensors(torch.from_numpy(got.copy()), torch.from_numpy(wanted.copy()), rules, where)
+
+
+def _is(*kinds: type) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, kinds)
+
+
+Comparison = Callable[[Any, Any, Rules, str], Difference | None]
+
+COMPARISONS: list[tuple[Callable[[Any], bool], Comparison]] = [
+    (is_tensor, _tensors),
+    (is_array, _arrays),
+    (_is(bool), _same),
+    (lambda value: isinstance(value, int | float | complex) and not isinstance(value, bool), _numbers),
+    (_is(str), _texts),
+    (_is(bytes, bytearray), _texts),
+    (_is(list, tuple), _rows),
+    (_is(Mapping), _tables),
+    (_is(set, frozenset), _sets),
+]

@@ -1,0 +1,104 @@
+"""Which known mistake did this student make?
+
+When a case fails, the same case with the same draw runs with each known wrong answer of the exercise, in this process,
+and what comes of its calls is compared with what came of the student's. A wrong answer that gives the same results and
+fails the case as well explains the failure. Where several do, the one that agrees with the student in most cases wins.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from storyteller.course.answers import Wrong
+from storyteller.course.compare import Rules, difference
+from storyteller.course.lesson import Lesson
+from storyteller.course.local import LocalStudent
+from storyteller.course.request import Outcome
+from storyteller.course.run import Run, run_case
+
+BUDGET = 10.0  # seconds for one diagnosis; an explanation is a courtesy
+SHORT = 1.0  # seconds that a known wrong answer may take in a case; more where the student's code took long
+
+AGREES, AGREES_AND_FAILS, DIFFERS, TOO_SLOW = "agrees", "agrees and fails", "differs", "too slow"
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A known wrong answer that can be run."""
+
+    wrong: Wrong
+    lesson: Lesson
+
+    @cached_property
+    def channel(self) -> LocalStudent:
+        """Its code, beside the reference's functions."""
+        return LocalStudent(self.lesson.namespace(self.wrong))
+
+
+def known_mistakes(lesson: Lesson, exercise: str) -> list[Mistake]:
+    """The known wrong answers of an exercise; none in a class release, which has no reference that they patch."""
+    return [Mistake(wrong, lesson) for wrong in lesson.mistakes(exercise)]
+
+
+def diagnose(runs: Sequence[Run], mistakes: Sequence[Mistake]) -> dict[str, Wrong]:
+    """For each failed case, by id, the known wrong answer that explains it; cases that none explains are left out."""
+    deadline = time.monotonic() + BUDGET
+    failed = [run for run in runs if run.failure is not None and _may_be_known(run)]
+    suspects = [(mistake, explained) for mistake in mistakes if (explained := _explained(failed, mistake, deadline))]
+    scores = [len(explained) for _, explained in suspects]
+    if len(suspects) > 1:
+        others = [run for run in runs if run not in failed]
+        for index, (mistake, _) in enumerate(suspects):
+            scores[index] += sum(time.monotonic() < deadline and _compare(run, mistake) == AGREES for run in others)
+    ranked = sorted(range(len(suspects)), key=lambda index: -scores[index])  # stable: the order of answers.py
+    found: dict[str, Wrong] = {}
+    for index in ranked:
+        mistake, explained = suspects[index]
+        for case in explained:
+            found.setdefault(case, mistake.wrong)
+    return found
+
+
+def _may_be_known(run: Run) -> bool:
+    """Did the student's code run at all? A missing answer and a forbidden call say enough themselves."""
+    kinds = {outcome.error.kind for outcome in run.outcomes if outcome.error}
+    return not kinds & {"missing", "unfinished", "shortcut", "died"}
+
+
+def _explained(failed: Sequence[Run], mistake: Mistake, deadline: float) -> set[str]:
+    """The failed cases, by id, in which the wrong answer fails in the same way."""
+    found = set()
+    for run in failed:
+        verdict = _compare(run, mistake) if time.monotonic() < deadline else TOO_SLOW
+        if verdict == TOO_SLOW:
+            break
+        if verdict == AGREES_AND_FAILS:
+            found.add(run.case.id)
+    return found
+
+
+def _compare(run: Run, mistake: Mistake) -> str:
+    """How does the wrong answer behave in this case, beside the student's?"""
+    limit = SHORT if _is_endless(run) else max(SHORT, 5 * run.seconds)
+    other = run_case(run.exercise, run.case, mistake.channel, run.seed, limit=limit, forbidden=())
+    if _is_endless(other) and not _is_endless(run):
+        return TOO_SLOW
+    if len(other.outcomes) != len(run.outcomes):
+        return DIFFERS
+    if not all(_alike(mine, its) for mine, its in zip(run.outcomes, other.outcomes, strict=True)):
+        return DIFFERS
+    return AGREES if other.failure is None else AGREES_AND_FAILS
+
+
+def _is_endless(run: Run) -> bool:
+    return any(outcome.error is not None and outcome.error.kind == "timeout" for outcome in run.outcomes)
+
+
+def _alike(one: Outcome, other: Outcome) -> bool:
+    if one.error and other.error:
+        same_class = one.error.names[:1] == other.error.names[:1]
+        return one.error.kind == other.error.kind and same_class
+    if one.error or other.error:
+        return False
+    return difference(one.value, other.value, Rules(exact=False)) is None

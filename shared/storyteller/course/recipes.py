@@ -1,0 +1,69 @@
+"""What a check may ask the student's side to build, because it is not data and cannot be sent.
+
+    student.sample(logits, given("generator", seed=1))
+    model = student.make("tiny_model", seed=1)  # a handle that later calls take as an argument
+
+A recipe is trusted code of the course that runs beside the student's. Add one here as a plain function and name it in
+`RECIPES`.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+
+    from storyteller.bpe import Tokenizer
+    from storyteller.model import Decoder
+
+
+def generator(seed: int) -> "torch.Generator":
+    """A random generator of PyTorch's with this seed."""
+    import torch
+
+    return torch.Generator().manual_seed(seed)
+
+
+def tiny_model(seed: int = 0, dtype: str = "float64", **changes: Any) -> "Decoder":
+    """A model of a few thousand parameters.
+
+    Args:
+        seed: of its parameters.
+        dtype: of its parameters; float64, so that a few steps can be compared closely.
+        changes: fields of `ModelConfig` that shall differ.
+    """
+    import torch
+
+    from storyteller.config import ModelConfig
+    from storyteller.moe import build_model
+
+    small: dict[str, Any] = {
+        "vocab_size": 32,
+        "max_seq_len": 16,
+        "d_model": 8,
+        "n_layers": 2,
+        "n_heads": 2,
+        "n_kv_heads": 2,
+        "d_ff": 16,
+    }
+    config = ModelConfig(**{**small, "n_experts": 0, **changes})
+    return build_model(config, seed=seed).to(getattr(torch, dtype))
+
+
+def tokenizer(texts: list[str], vocab_size: int) -> "Tokenizer":
+    """The library's tokenizer, trained on these texts."""
+    from storyteller.bpe import Tokenizer
+
+    return Tokenizer.train(texts, vocab_size=vocab_size)
+
+
+RECIPES: dict[str, Callable[..., Any]] = {"generator": generator, "tiny_model": tiny_model, "tokenizer": tokenizer}
+
+
+def build(recipe: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Build what a recipe says.
+
+    Raises:
+        KeyError: there is no such recipe; a mistake in checks.py.
+    """
+    return RECIPES[recipe](*args, **kwargs)

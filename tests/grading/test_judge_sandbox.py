@@ -1,0 +1,331 @@
+"""Each layer of the sandbox does what it says, alone and with the others; what this machine lacks is skipped."""
+
+import ctypes
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from storyteller.course import wire
+from storyteller.errors import StorytellerError
+from storyteller_grading.judge import client
+from storyteller_grading.judge.channel import CELL, Closed, TimedOut
+from storyteller_grading.judge.client import ForkServer, FreshProcess
+from storyteller_grading.judge.sandbox import numbers, seccomp, view
+from storyteller_grading.judge.sandbox.layers import NAMES, Layers, examine
+from storyteller_grading.judge.sandbox.limits import Budget
+
+REASONS = examine().reasons if hasattr(os, "fork") else dict.fromkeys(NAMES, "there is no fork")
+
+PLACES = ("/tmp", "/var/tmp", "/dev/shm", "/")  # where a program may leave something
+
+# Sets of layers that hold, as they are found on different systems.
+SYSTEMS = [
+    pytest.param(NAMES, id="a Linux desktop with bubblewrap"),
+    pytest.param(("landlock", "seccomp"), id="a container"),
+    pytest.param(("namespaces", "landlock", "seccomp"), id="a Linux server", marks=pytest.mark.slow),
+    pytest.param(("namespaces", "seccomp"), id="a kernel without landlock", marks=pytest.mark.slow),
+    pytest.param(("namespaces",), id="another processor", marks=pytest.mark.slow),
+    pytest.param(("bubblewrap", "seccomp"), id="bubblewrap alone may make namespaces", marks=pytest.mark.slow),
+]
+
+
+@pytest.fixture(scope="module", params=SYSTEMS)
+def server(request):
+    missing = [f"{name}: {REASONS[name]}" for name in request.param if REASONS[name]]
+    if missing:
+        pytest.skip(f"this machine lacks {', '.join(missing)}")
+    server = ForkServer(request.param)
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def worker(server):
+    worker = server.start()
+    yield worker
+    worker.close()
+
+
+def run(worker, source: str, seconds: float = 60) -> str:
+    """What a cell prints, and what it raises."""
+    worker.channel.send(CELL, wire.encode(source))
+    said = wire.decode(worker.channel.receive(deadline=time.monotonic() + seconds)[1])
+    return said["printed"] + said["error"]
+
+
+def test_the_server_finds_the_layers_that_it_was_given(server, request):
+    asked = request.node.callspec.params["server"]
+    assert server.layers.names() == [name for name in NAMES if name in asked]
+    assert server.layers.hold
+
+
+def test_a_worker_reads_python_and_its_packages_and_no_other_file(worker, tmp_path):
+    (tmp_path / "secret").write_text("secret", encoding="ascii")
+    mine = f"/proc/{os.getpid()}/environ"
+    for path in (tmp_path / "secret", Path(__file__), "/etc/passwd", "/etc/shadow", mine):
+        assert run(worker, f"print(open({str(path)!r}).read())").endswith(("FileNotFoundError", "PermissionError"))
+    assert run(worker, "import decimal, zoneinfo, wave, torch.fx, storyteller.bpe\nprint('ok')") == "ok\n"
+
+
+def test_a_worker_reaches_no_network(worker):
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(0.1)
+        port = listening.getsockname()[1]
+        source = f"import socket\nsocket.create_connection(('127.0.0.1', {port}), 2)"
+        assert run(worker, source).endswith(("PermissionError", "ConnectionRefusedError", "OSError"))
+        with pytest.raises(TimeoutError):
+            listening.accept()
+
+
+def test_a_worker_writes_to_its_scratch_folder_only_and_not_without_end(worker, tmp_path):
+    assert run(worker, "open('mine', 'w').write('a')\nprint(open('mine').read())") == "a\n"
+    for path in (tmp_path / "new", "/usr/lib/new", "/tmp/../new", Path(view.__file__).parent / "new"):
+        assert run(worker, f"open({str(path)!r}, 'w')").endswith("Error"), path
+    assert not (tmp_path / "new").exists()
+    fill = "import time\nfor i in range(40):\n open(f'{i}', 'wb').write(bytes(1 << 23))\ntime.sleep(9)"
+    try:
+        assert run(worker, fill).endswith("OSError")  # no space left on the device
+    except Closed:
+        assert worker.close(died=True) == "it filled its folder"
+
+
+def test_a_file_that_is_copied_keeps_its_content(worker):
+    copy = "import shutil, os\nopen('a', 'w').write('x')\nshutil.copy2('a', 'b')\nos.replace('b', 'c')\n"
+    assert run(worker, copy + "print(open('c').read())") == "x\n"
+
+
+def test_a_worker_has_no_more_memory_than_its_budget(server):
+    worker = server.start(budget=Budget(memory=1 << 29))
+    try:
+        assert run(worker, "held = bytearray(1 << 30)").endswith("MemoryError")
+        assert run(worker, "import torch\ntorch.ones(1 << 28)").endswith("RuntimeError")
+        assert run(worker, "held = bytearray(1 << 27)\nprint(len(held))") == f"{1 << 27}\n"
+    finally:
+        worker.close()
+
+
+def test_a_worker_uses_no_more_processor_time_than_its_budget(server):
+    worker = server.start(budget=Budget(processor_seconds=1))
+    with pytest.raises(Closed):
+        run(worker, "while True: pass")
+    assert worker.close(died=True) in ("it used up its processor time", "it was killed, most likely for want of memory")
+
+
+def test_a_worker_starts_threads_and_no_processes(server, worker):
+    threads = "import threading\nt = threading.Thread(target=lambda: print('ok'))\nt.start()\nt.join()"
+    assert run(worker, threads) == "ok\n"
+    if server.layers.seccomp:
+        for source in ("os.fork()", "os.posix_spawn('/bin/sh', ['sh'], {})", "os.execv('/bin/sh', ['sh'])"):
+            assert run(worker, f"import os\n{source}").endswith("PermissionError"), source
+    else:
+        bomb = "import os, time\nn = 0\ntry:\n while os.fork(): n += 1\n time.sleep(99)\nexcept OSError: print(n)"
+        assert int(run(worker, bomb)) < 64
+
+
+def test_a_worker_signals_only_itself(worker):
+    catch = "import os, signal\nsignal.signal(signal.SIGUSR1, lambda *a: print('mine'))\n"
+    assert run(worker, catch + "os.kill(os.getpid(), signal.SIGUSR1)") == "mine\n"
+    for process in (1, os.getpid(), os.getppid()):
+        assert run(worker, f"if os.getpid() != {process}: os.kill({process}, 0)").endswith(("Error", "")), process
+
+
+def test_top_level_await_works_as_in_a_notebook(worker):
+    assert run(worker, "import asyncio\nasync def f(): return 3\nprint(await f())") == "3\n"
+
+
+def test_magics_and_shell_lines_do_not_stop_a_cell(worker):
+    magics = "!pip install torch\n%matplotlib inline\n%unknown\n%time x = 1\nfiles = !ls\n"
+    said = run(worker, magics + "print('reached', x, files)")
+    assert "reached 1 []" in said
+    assert "no program is started here" in said
+
+
+def test_the_environment_tells_nothing(worker, monkeypatch):
+    said = run(worker, "import os\nprint(sorted(os.environ))")
+    assert "'PATH'" not in said
+    assert "'PYTHONPATH'" not in said
+    assert "'USER'" not in said
+
+
+def test_a_worker_is_gone_when_close_returns(server):
+    worker = server.start()
+    assert run(worker, "print(1)") == "1\n"
+    assert worker.close() == "stopped"
+    assert worker.close() == "stopped"
+    with pytest.raises(Closed):
+        worker.channel.send(CELL, b"")
+
+
+def test_a_worker_that_ends_by_itself_says_how(server):
+    worker = server.start()
+    with pytest.raises(Closed):
+        run(worker, "import os\nos._exit(3)")
+    assert worker.close(died=True) == "it ended with exit code 3"
+
+
+def test_a_silent_worker_and_one_that_does_not_listen_run_into_the_deadline(worker):
+    with pytest.raises(TimedOut):
+        run(worker, "import time\ntime.sleep(100)", seconds=0.5)
+    with pytest.raises(TimedOut):
+        worker.channel.send(CELL, bytes(1 << 26), deadline=time.monotonic() + 0.5)
+
+
+def test_workers_are_alone(server):
+    one, other = server.start(), server.start()
+    try:
+        run(one, "open('mine', 'w').write('a')\nimport torch\ntorch.allclose = None\nx = 1")
+        assert run(other, "import os, torch\nprint(os.path.exists('mine'), torch.allclose is None)") == "False False\n"
+        assert run(other, "x").endswith("NameError")
+    finally:
+        one.close()
+        other.close()
+
+
+def test_nothing_of_a_submission_is_left_for_the_next(server):
+    server.begin()
+    worker = server.start()
+    run(worker, f"import os\nfor place in {PLACES}:\n  try: os.mkdir(place + '/left')\n  except OSError: pass")
+    worker.close()
+    server.begin()
+    worker = server.start()
+    said = run(worker, f"import os\nprint([place for place in {PLACES} if os.path.exists(place + '/left')])")
+    worker.close()
+    assert said == "[]\n"
+    assert not any(Path(place, "left").exists() for place in PLACES)
+
+
+def test_workers_die_with_the_judge():
+    """Even where the judge is killed and can clean up nothing."""
+    if not all(not REASONS[name] for name in ("landlock", "seccomp")):
+        pytest.skip("no layer holds")
+    script = """
+import time
+from storyteller.course import wire
+from storyteller_grading.judge.channel import CELL
+from storyteller_grading.judge.client import ForkServer
+server = ForkServer(("namespaces", "landlock", "seccomp"))
+worker = server.start()
+worker.channel.send(CELL, wire.encode("while True: pass"))
+print(server.process.pid, flush=True)
+time.sleep(100)
+"""
+    import psutil
+
+    judge = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
+    assert judge.stdout is not None
+    server = psutil.Process(int(judge.stdout.readline()))
+    end = time.monotonic() + 30
+    while len(server.children(recursive=True)) < 2 and time.monotonic() < end:
+        time.sleep(0.05)
+    family = [server, *server.children(recursive=True)]
+    assert len(family) >= 3  # server, keeper, worker; and a spare worker with its keeper
+    judge.send_signal(signal.SIGKILL)
+    judge.wait()
+    judge.stdout.close()
+    _, alive = psutil.wait_procs(family, timeout=30)
+    assert not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
+
+
+@pytest.mark.parametrize("use", [(), ("landlock",), ("seccomp",)])
+def test_where_no_layer_holds_nothing_is_run_unless_asked_for(use):
+    with pytest.raises(StorytellerError, match="--unsafe") as refused:
+        client.starter(use=use)
+    assert "No layer of this system" in str(refused.value)
+    trusted = client.starter(use=use, unsafe=True)
+    worker = trusted.start()
+    try:
+        assert run(worker, "print(1)") == "1\n"
+    finally:
+        worker.close()
+
+
+def test_without_fork_a_worker_is_a_process_of_its_own(monkeypatch):
+    monkeypatch.delattr(os, "fork")
+    with pytest.raises(StorytellerError, match="--unsafe"):
+        client.starter()
+    starter = client.starter(unsafe=True)
+    assert isinstance(starter, FreshProcess)
+    worker = starter.start()
+    assert run(worker, "import os\nprint(os.environ.get('PYTHONSAFEPATH'))") == "1\n"
+    with pytest.raises(Closed):
+        run(worker, "os._exit(4)")
+    assert worker.close(died=True) == "it ended with exit code 4"
+
+
+def test_the_layers_together_decide():
+    assert not Layers(landlock=True).hold  # the network is open
+    assert not Layers(seccomp=True).hold  # the files are open
+    assert not Layers(bubblewrap=True).hold  # workers reach one another
+    assert Layers(landlock=True, seccomp=True).hold
+    assert Layers(namespaces=True).hold
+    assert Layers(bubblewrap=True, seccomp=True).hold
+
+
+def test_files_that_a_worker_could_see_are_refused():
+    view.check_hidden([Path(__file__)])
+    with pytest.raises(StorytellerError, match="move it elsewhere"):
+        view.check_hidden([Path(view.__file__).parents[4] / "shared" / "storyteller" / "bpe" / "secret.txt"])
+
+
+def test_the_examination_is_printed_as_json():
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "storyteller_grading.judge.sandbox"], capture_output=True, check=True, timeout=120
+    )
+    found = json.loads(done.stdout)
+    assert set(found["reasons"]) == set(NAMES)
+    assert found["hold"] == examine().layers.hold
+
+
+def test_the_doctor_says_which_layers_hold(monkeypatch):
+    from storyteller import doctor
+
+    [finding] = doctor.check_sandbox()
+    assert finding.about == "Sandbox"
+    for name, reason in REASONS.items():
+        assert reason or name in finding.text
+
+    def said(reasons: dict[str, str], hold: bool):
+        output = json.dumps({"reasons": reasons, "hold": hold}).encode()
+        monkeypatch.setattr(subprocess, "run", lambda *words, **options: subprocess.CompletedProcess(words, 0, output))
+        return next(iter(doctor.check_sandbox()))
+
+    assert said({"landlock": "", "seccomp": "", "namespaces": "not allowed"}, True).verdict == "ok"
+    refused = said({"landlock": "too old", "seccomp": ""}, False)
+    assert refused.verdict == ("advice" if sys.platform == "linux" else "ok")
+    assert not refused.remedy or "--unsafe" in refused.remedy
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert list(doctor.check_sandbox()) == []
+
+
+def test_the_examination_imports_no_torch():
+    script = "import sys\nimport storyteller_grading.judge.client\nprint('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, timeout=120)
+    assert done.stdout.strip() == b"False"
+
+
+@pytest.mark.skipif(bool(REASONS["seccomp"]), reason=f"seccomp: {REASONS['seccomp']}")
+def test_the_numbers_of_system_calls_are_those_of_this_machine():
+    """Against glibc's own wrappers: a call by our number does what the wrapper does."""
+    from storyteller_grading.judge.sandbox.syscalls import number
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    for name, arguments in (("socket", (1, 1, 0)), ("memfd_create", (b"x", 0)), ("unshare", (0,)), ("kill", (0, 0))):
+        assert libc.syscall(number(name), *arguments) >= 0, name
+    header = Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h")
+    if header.is_file() and sys.maxsize > 2**32:
+        known = dict(line.split()[1:3] for line in header.read_text().splitlines() if line.startswith("#define __NR_"))
+        for name, (ours, _) in numbers.NUMBERS.items():
+            if ours >= 0 and f"__NR_{name}" in known:
+                assert int(known[f"__NR_{name}"]) == ours, name
+
+
+def test_every_refused_call_has_a_number():
+    named = {*seccomp.REFUSED, *seccomp.ABSENT, *seccomp.UNSUPPORTED, *seccomp.PRETENDED, *seccomp.TO_ITSELF}
+    assert named | set(seccomp.NEW_AND_ALLOWED) <= set(numbers.NUMBERS)

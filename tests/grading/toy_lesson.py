@@ -1,0 +1,145 @@
+"""A lesson of three tiny exercises, which tests break in one place each."""
+
+from pathlib import Path
+
+LESSON = """\
+---
+kernelspec: {name: storyteller, display_name: Storyteller, language: python}
+---
+
+# Toys
+
+```{code-cell}
+:tags: [setup]
+
+from storyteller.course import check, hint, progress, use
+```
+
+Double a number.
+
+exercise: double
+
+```{code-cell}
+:tags: [try]
+
+print(double(21))
+```
+
+Then a class.
+
+exercise: Adder
+
+A bug to find.
+
+exercise: half
+
+```{code-cell}
+print("seen")
+```
+
+Why?
+
+written: why
+
+```{rubric}
+Because.
+```
+"""
+
+REFERENCE = '''\
+"""Toys."""
+
+
+def double(number):
+    """Twice the number."""
+    # Step 1: add the number to itself
+    #   (or multiply it)
+    doubled = number + number + 0 * number
+    # why it is returned: nothing else would do
+    return doubled
+    # the end
+
+
+class Adder:
+    """Adds a number that it keeps."""
+
+    def __init__(self, kept):
+        """Keep a number."""
+        self.kept = kept
+
+    def forward(self, number):
+        """The sum."""
+        # Step 1: add the two numbers
+        the_sum_of_both = number + self.kept
+        # Step 2: give it back
+        return the_sum_of_both
+
+    def twice(self, number):
+        """Given."""
+        return self.forward(self.forward(number))
+
+
+def half(number):
+    """Half of the number, as a float."""
+    smaller_than_before = number / 2
+    return smaller_than_before
+'''
+
+CHECKS = '''\
+"""What the toys must do."""
+
+from storyteller.course import Exercise, equal
+
+HINTS = ("a", "b", "c")
+
+double = Exercise("double", points=50, hints=HINTS)
+
+
+@double.case("doubles", points=50)
+def doubles(student, draw):
+    equal(student.double(21), 42)
+
+
+Adder = Exercise("Adder", points=30, builds_on=("double",), hints=HINTS)
+
+
+@Adder.case("adds", points=30)
+def adds(student, draw):
+    equal(student.new("Adder", 2).method("forward", 3), 5)
+
+
+half = Exercise("half", points=20, bug_hunt=True, hints=HINTS)
+
+
+@half.case("halves odd numbers", points=20)
+def halves(student, draw):
+    equal(student.half(3), 1.5)
+'''
+
+ANSWERS = '''\
+"""Answers to the toys."""
+
+from storyteller.course import Given
+
+answers = [Given("half", change=("number / 2", "number // 2"))]
+'''
+
+FILES = {"lesson.md": LESSON, "reference.py": REFERENCE, "checks.py": CHECKS, "answers.py": ANSWERS}
+
+
+def write_toy(folder: Path, **changes: tuple[str, str]) -> Path:
+    """The toy lesson in `folder/lessons/09_toys`; `lesson=(old, new)` changes lesson.md, and so on."""
+    lesson = folder / "lessons" / "09_toys"
+    lesson.mkdir(parents=True)
+    (folder / "pyproject.toml").write_text("", encoding="utf-8")
+    for name, text in FILES.items():
+        old, new = changes.pop(name.split(".")[0], ("", ""))
+        assert old in text
+        (lesson / name).write_text(text.replace(old, new, 1) if old else text, encoding="utf-8", newline="\n")
+    assert not changes
+    return lesson
+
+
+def line_of(path: Path, text: str) -> int:
+    """The number of the first line that has this text."""
+    return 1 + path.read_text(encoding="utf-8").split(text)[0].count("\n")

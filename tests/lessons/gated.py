@@ -1,0 +1,73 @@
+"""A lesson with its notebooks, as the gates examine it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+
+from storyteller.course import Lesson, load_lesson
+from storyteller.course.answers import Answer, reference_source
+from storyteller_grading.build import answers_of, draft_lesson, secrets_of
+from storyteller_grading.new import new_lesson
+from storyteller_grading.release import student_notebook
+from storyteller_grading.source import is_draft
+
+
+@dataclass(frozen=True)
+class Course:
+    """One lesson with its notebooks."""
+
+    folder: Path
+    solutions: Path
+    scratch: Path  # a folder for submissions
+
+    @property
+    def lesson(self) -> Lesson:
+        return load_lesson(self.folder)
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @property
+    def draft(self) -> bool:
+        return is_draft(self.folder / "lesson.md")
+
+    @property
+    def solution(self) -> Path:
+        return self.solutions / f"{self.name}.ipynb"
+
+    @property
+    def student(self) -> Path:
+        return self.folder / f"{self.name}.ipynb"
+
+    @property
+    def secrets(self) -> dict[str, str]:
+        """The lines of the answers that no student may read."""
+        return secrets_of(answers_of(self.lesson))
+
+    def submission(self, exercise: str, source: str) -> Path:
+        """The solution with another answer to one exercise."""
+        notebook = nbformat.read(self.solution, as_version=4)
+        [cell] = [one for one in notebook.cells if one.id == exercise]
+        cell.source = source
+        path = self.scratch / f"{self.name}.ipynb"
+        nbformat.write(notebook, path)
+        return path
+
+    def source(self, answer: Answer) -> str:
+        """The code of a known answer."""
+        assert self.lesson.reference is not None
+        return answer.source(reference_source(self.lesson.reference, answer.exercise))
+
+
+def template(home: Path) -> Course:
+    """A lesson made from the template, built but not executed."""
+    folder = new_lesson("06_next_letter", home / "lessons")
+    course = Course(folder, home / "solutions", home)
+    solution = nbformat.writes(draft_lesson(folder).notebook()) + "\n"
+    course.solutions.mkdir()
+    course.solution.write_text(solution, encoding="utf-8", newline="\n")
+    student = student_notebook(folder.name, solution)
+    course.student.write_text(student, encoding="utf-8", newline="\n")
+    return course

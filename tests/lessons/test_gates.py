@@ -1,0 +1,224 @@
+"""The bars that every lesson must clear: see the table in DESIGN.md. They hold for each folder under `lessons/`.
+
+Solutions are executed and compared by `make notebooks-test`.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from gated import Course, template
+
+from repository import ROOT
+from storyteller_grading.answer import LONGEST
+from storyteller_grading.build import POINTS, answers_of
+from storyteller_grading.drift import drift_of_sources
+from storyteller_grading.execute import run_cells
+from storyteller_grading.judge.judging import judge_notebook
+from storyteller_grading.leaks import leaks_in, leaks_in_notebook
+
+# Of a lesson's head and end.
+WORDS = (
+    *("What you will build", "Why it matters", "Time:", "You need:", "../../solutions/", "Legend"),
+    *("## What you have built", "Further reading"),
+)
+DIAGNOSED = 0.95  # of the known wrong answers
+SEEDS = 20  # with which right answers must pass
+
+
+TEMPLATE = "template"  # what new lessons are made from
+LESSONS = sorted(path.name for path in (ROOT / "lessons").glob("[0-9][0-9]_*") if path.is_dir())
+
+
+@pytest.fixture(scope="session", params=[*LESSONS, TEMPLATE])
+def course(request, tmp_path_factory) -> Course:
+    scratch = tmp_path_factory.mktemp("course")
+    if request.param == TEMPLATE:
+        return template(scratch)
+    return Course(ROOT / "lessons" / request.param, ROOT / "solutions", scratch)
+
+
+@pytest.fixture(scope="session")
+def judge():
+    """Grades a notebook, all of it or some exercises, with so many hidden inputs a case."""
+
+    def run(course: Course, path: Path, *, only=None, draws: int = 3):
+        # These answers are our own: where no sandbox is to be had (macOS, Windows) they may run without.
+        return judge_notebook(path, course.lesson, secret="the gates", draws=draws, only=only, unsafe=True)
+
+    return run
+
+
+def test_no_notebook_has_drifted_from_its_sources(course):
+    assert drift_of_sources(course.folder, course.solutions) == []
+
+
+def test_the_lesson_is_whole(course):
+    """What DESIGN.md asks of every lesson, once its front matter no longer says `draft: true`."""
+    lesson, faults = course.lesson, []
+    text = (course.folder / "lesson.md").read_text(encoding="utf-8")
+    faults += [f"lesson.md says nowhere {words!r}" for words in WORDS if words not in text]
+    graded = [one for one in lesson.exercises.values() if not one.bonus]
+    hunts = [one for one in lesson.exercises.values() if one.bug_hunt]
+    written = [cell for cell in nbformat.read(course.student, as_version=4).cells
+               if cell.metadata.get("storyteller", {}).get("role") == "written"]  # fmt: skip
+    if not course.draft:
+        faults += [f"{len(graded)} graded exercises, not 8 to 10"] * (not 8 <= len(graded) <= 10)
+        faults += [f"{len(hunts)} bug hunts, not 2 or more"] * (len(hunts) < 2)
+        parts = f"storyteller.course.parts.{course.name[3:]}"
+        faults += [f"{parts} lacks {name}, for students who have not solved it" for name in lesson.exercises
+                   if lesson.part(name) is None]  # fmt: skip
+    faults += [f"{len(written)} written answers, not 1"] * (len(written) != 1)
+    faults += ["not 100 points"] * (sum(one.points for one in graded) != POINTS)
+    for one in lesson.exercises.values():
+        wanted = 5 if one.points >= 8 else 3
+        wrong, right = len(lesson.mistakes(one.name)), len(lesson.alternatives(one.name))
+        faults += [f"{one.name}: {wrong} known wrong answers, not {wanted}"] * (wrong < wanted)
+        faults += [f"{one.name}: {right} right answers in another style, not 2"] * (right < 2)
+        faults += [f"{one.name}: {len(one.hints)} hints, not 3"] * (len(one.hints) != 3)
+    assert faults == []
+
+
+def test_answers_are_short(course):
+    for name, one in answers_of(course.lesson).items():
+        lines = [line for region in one.answer.hidden() for line in region.split("\n")]
+        code = [line for line in lines if line.strip() and not line.strip().startswith("#")]
+        assert len(code) <= LONGEST, name
+
+
+def test_no_line_of_an_answer_is_handed_out(course):
+    secret, lesson = course.secrets, course.lesson
+    assert leaks_in_notebook(nbformat.read(course.student, as_version=4), secret) == []
+    for exercise in lesson.exercises.values():
+        assert leaks_in("\n".join(exercise.hints), secret) == [], f"the hints of {exercise.name}"
+        titles = "\n".join(case.title for case in exercise.cases)
+        assert leaks_in(titles, secret) == [], f"the cases of {exercise.name}"
+        for wrong in lesson.mistakes(exercise.name):
+            assert leaks_in(wrong.explanation, secret) == [], f"what {wrong.name} of {exercise.name} explains"
+    # A class gets the checks, with public seeds.
+    leaks = leaks_in((course.folder / "checks.py").read_text(encoding="utf-8"), secret)
+    assert [f"checks.py:{1 + number}: {line} (an answer to {name})" for number, line, name in leaks] == []
+
+
+def test_an_untouched_notebook_earns_nothing(course, judge):
+    result = judge(course, course.student)
+    assert result.fault == ""
+    assert {one.name: one.earned for one in result.exercises if one.earned} == {}
+
+
+def test_the_solution_earns_all_points_in_the_judge(course, judge):
+    result = judge(course, course.solution)
+    assert failures(result) == []
+    assert result.earned == result.points == POINTS
+
+
+@pytest.mark.slow
+def test_run_all_of_an_untouched_notebook_reaches_the_end(course):
+    """Answers and their trials raise, checks say what is missing, and all else runs with the course's parts."""
+    notebook = nbformat.read(course.student, as_version=4)
+    run_cells(notebook, course.folder, STORYTELLER_FAST="1")
+    raised = {
+        cell.id: output.evalue
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        if output.output_type == "error" and "raises-exception" not in cell.metadata.get("tags", [])
+    }
+    assert raised == {}
+    unsolved = [cell.id for cell in notebook.cells if cell.metadata.get("storyteller", {}).get("role") == "check"
+                and not any(output.output_type == "error" for output in cell.outputs)]  # fmt: skip
+    assert unsolved == []  # every check says that there is something to do
+
+
+@pytest.fixture(scope="session")
+def judged_mistakes(course, judge):
+    """Each known wrong answer with what the judge says of it, beside right answers to all else."""
+    found = []
+    for name in course.lesson.exercises:
+        for wrong in course.lesson.mistakes(name):
+            submission = course.submission(name, course.source(wrong))
+            [result] = judge(course, submission, only=[name]).exercises
+            found.append((wrong, result))
+    return found
+
+
+@pytest.mark.slow
+def test_every_known_wrong_answer_loses_points(judged_mistakes):
+    passed = [f"{wrong.exercise}: {wrong.name}" for wrong, result in judged_mistakes if result.earned == result.points]
+    assert passed == []
+
+
+@pytest.mark.slow
+def test_nearly_every_known_wrong_answer_is_explained_as_itself(judged_mistakes):
+    groups = {(wrong.exercise, wrong.name): wrong.synonym_of or wrong.name for wrong, _ in judged_mistakes}
+    others = [
+        f"{wrong.exercise}: {wrong.name} is taken for {result.mistake or 'nothing known'}"
+        for wrong, result in judged_mistakes
+        if groups[wrong.exercise, wrong.name] != groups.get((wrong.exercise, result.mistake))
+    ]
+    print(f"{len(judged_mistakes) - len(others)} of {len(judged_mistakes)} are explained as themselves")
+    assert len(others) <= (1 - DIAGNOSED) * len(judged_mistakes), others
+
+
+@pytest.mark.slow
+def test_the_reference_and_every_right_alternative_earn_all_points(course, judge):
+    faults = failures(judge(course, course.solution, draws=SEEDS))
+    for name in course.lesson.exercises:
+        for right in course.lesson.alternatives(name):
+            result = judge(course, course.submission(name, course.source(right)), only=[name], draws=SEEDS)
+            faults += [f"{right.name}: {fault}" for fault in failures(result)]
+    assert faults == []
+
+
+@pytest.mark.slow
+def test_the_solution_earns_all_points_in_stock_nbgrader(course, tmp_path):
+    """A class that grades with nbgrader alone: its students have the checks, and neither reference nor answers."""
+    for stage in ("source", "submitted/someone"):
+        folder = tmp_path / stage / course.name
+        folder.mkdir(parents=True)
+        shutil.copy(course.solution, folder)
+        shutil.copy(course.folder / "checks.py", folder)
+    config = (ROOT / "grading" / "nbgrader_config.py").read_text(encoding="utf-8")
+    (tmp_path / "nbgrader_config.py").write_text(config, encoding="utf-8")
+    nbgrader("generate_assignment", course.name, cwd=tmp_path)
+    nbgrader("autograde", course.name, cwd=tmp_path)
+    from nbgrader.api import Gradebook
+
+    with Gradebook(f"sqlite:///{tmp_path / 'gradebook.db'}") as book:
+        notebook = book.find_submission_notebook(course.name, course.name, "someone")
+        scores = {one.name: (one.auto_score, one.max_score) for one in notebook.grades if one.auto_score is not None}
+    assert sum(score for score, _ in scores.values()) == POINTS, scores
+
+
+@pytest.mark.slow
+def test_nbgrader_validates_the_solution(course, tmp_path):
+    """Without the demos, which nbgrader does not look at, and which the test above runs."""
+    notebook = nbformat.read(course.solution, as_version=4)
+    notebook.cells = [cell for cell in notebook.cells if "nbgrader" in cell.metadata]
+    nbformat.write(notebook, tmp_path / course.solution.name)
+    shutil.copy(course.folder / "checks.py", tmp_path)
+    config = (ROOT / "grading" / "nbgrader_config.py").read_text(encoding="utf-8")
+    (tmp_path / "nbgrader_config.py").write_text(config, encoding="utf-8")
+    said = nbgrader("validate", course.solution.name, cwd=tmp_path, STORYTELLER_LESSON=str(course.folder))
+    assert "Success! Your notebook passes all the tests." in said
+
+
+def failures(result) -> list[str]:
+    """What did not pass, in words."""
+    return [
+        f"{one.name}: {case.title}: {case.message}" for one in result.exercises for case in one.cases if not case.passed
+    ]
+
+
+def nbgrader(*arguments: str, cwd: Path, **variables: str) -> str:
+    """Run nbgrader's own command; it calls alembic by name, so its folder must be on the path."""
+    folder = str(Path(sys.executable).parent)
+    path = folder + os.pathsep + os.environ["PATH"]
+    environment = {**os.environ, "PATH": path, "STORYTELLER_FAST": "1", "STORYTELLER_STATE": "off", **variables}
+    command = [sys.executable, "-m", "nbgrader", *arguments]
+    result = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, encoding="utf-8", check=False)
+    assert result.returncode == 0, result.stderr[-5000:]
+    return result.stdout + result.stderr

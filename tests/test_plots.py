@@ -1,0 +1,58 @@
+"""The lessons' figures: what they say where no widget runs, and that they draw at all."""
+
+import matplotlib
+import pytest
+
+from storyteller import plots
+
+matplotlib.use("Agg")
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """What was displayed, as mime bundles or figures."""
+    found = []
+    monkeypatch.setattr("IPython.display.display", lambda value, raw=False: found.append(value))
+    return found
+
+
+def test_a_token_row_marks_places_and_escapes_html():
+    row = plots.token_row([b"<b>", b" fox", bytes([0xF0, 0x9F])], marked=[1])
+    assert "&lt;b&gt;" in row
+    assert row.count("2px solid") == 1
+    assert "␣fox" in row
+    assert "‹F0 9F›" in row
+
+
+def test_coloured_text_breaks_lines_only_before_spaces(shown):
+    plots.coloured([b"Once", b" up", b"on", b"\n"])
+    bundle = shown[0]
+    assert bundle["text/html"].count("&#8203;") == 1
+    assert bundle["text/plain"] == "Once|␣up|on|⏎"
+
+
+def test_a_slider_is_a_still_picture_where_no_kernel_runs(shown):
+    plots.slider(lambda n: f"<p>{n} merges</p>", [0, 5, 10], label="merges")
+    assert set(shown[0]) == {"text/html", "text/plain"}
+    assert "5 merges" in shown[0]["text/html"]
+
+
+def test_a_table_aligns_columns_of_numbers_to_the_right(shown):
+    plots.table([["a", 1, "2"], ["bb", 1000, "x<y"]], header=["name", "count", "text"])
+    assert shown[0]["text/plain"].splitlines() == ["name  count  text", "a         1  2   ", "bb    1,000  x<y "]
+    assert '<td style="text-align:right">1,000</td>' in shown[0]["text/html"]
+    assert "x&lt;y" in shown[0]["text/html"]
+
+
+def test_a_page_has_its_title_and_paragraphs(shown):
+    plots.page("One.\n\nTwo & three.", title="A tale")
+    assert shown[0]["text/html"].count("<p ") == 2
+    assert shown[0]["text/plain"] == "A tale\n\nOne.\n\nTwo & three."
+
+
+def test_every_chart_draws_one_figure_with_its_title(shown):
+    plots.histogram({"a": [1, 2, 3], "b": [2, 2, 4]}, title="T1", xlabel="x", marks={"median": 2})
+    lines = {"a": ([1, 2], [3, 4]), "fit": ([1, 2], [3, 3])}
+    plots.curves(lines, title="T2", xlabel="x", ylabel="y", log="xy", dashed=["fit"], marks={"here": (1, 3)}, dots=True)
+    plots.bars({"slow": 2.0, "fast": 0.5}, title="T3", xlabel="s")
+    assert [figure.axes[0].get_title(loc="left") for figure in shown] == ["T1", "T2", "T3"]
