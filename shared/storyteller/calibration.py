@@ -21,7 +21,7 @@ def steps_within(
     batches: BatchSource,
     *,
     validation: Sequence[Batch] = (),
-    trials: int = 16,
+    trials: int = 80,
     margin: float = 0.9,
 ) -> int:
     """How many steps of this run fit into so many seconds on this machine, evaluations included.

@@ -265,3 +265,8 @@ def test_in_a_small_world_each_kind_has_one_name_and_one_pronoun() -> None:
     assert len(cast) == len({kind for kind, _, _ in cast}) <= 15
     assert len({thing["noun"] for s in stories for thing in s.facts["things"]}) <= 10
     assert not any(contradictions(story.text, story.facts) for story in stories)
+
+
+def test_a_line_begins_with_neither_space_nor_small_letter() -> None:
+    texts = [story.text for story in generate(600, seed=1, only=("detective",))]
+    assert [text for text in texts if re.search(r"^ |  | $|^[a-z]", text, re.MULTILINE)] == []

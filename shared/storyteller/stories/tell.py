@@ -25,7 +25,7 @@ EPITHET = 0.1  # and after that
 _CAPITAL = re.compile(r'(?:^"?|\n"?|(?<!\.\.)[.!?] "?|\." "?|[.!?,]" ")([a-z])')
 _ARTICLE = re.compile(r"\b([Aa]) (?=[aeiou](?!ne\b|nce\b|ni|se|kul|ur))")
 _ARTICLE_H = re.compile(r"\b([Aa]) (?=hour|honest)")
-_SPACES = re.compile(r" +(?=[ .,!?;:\n])|(?<=\n) +")
+_SPACES = re.compile(r"(?<=\n) +| +(?=[ .,!?;:\n])")
 
 
 class Teller:
