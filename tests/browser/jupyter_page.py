@@ -1,5 +1,7 @@
 """A student at a real Jupyter: a server in a process of its own, and a notebook's page in Debian's Chromium."""
 
+from __future__ import annotations
+
 import os
 import secrets
 import shutil
@@ -13,8 +15,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from playwright.sync_api import BrowserContext, Locator, Page, sync_playwright
+if TYPE_CHECKING:  # the extra `browser`, which the other tests do without
+    from playwright.sync_api import BrowserContext, Locator, Page
 
 SECONDS = 120  # for a cell, a kernel's start, a server's start; a busy machine is slow
 LESSON_SECONDS = 900  # for all cells of a lesson
@@ -91,6 +95,8 @@ def wait_for(address: str, server: subprocess.Popen, log: Path) -> None:
 @contextmanager
 def browsing(foreign: list[str]) -> Iterator[BrowserContext]:
     """A browser that reaches this machine only; what else it is asked for is noted in `foreign`."""
+    from playwright.sync_api import sync_playwright
+
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
         context = browser.new_context(viewport={"width": 1280, "height": 1000})
