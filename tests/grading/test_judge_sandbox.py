@@ -274,6 +274,25 @@ def test_files_that_a_worker_could_see_are_refused():
         view.check_hidden([Path(view.__file__).parents[4] / "shared" / "storyteller" / "bpe" / "secret.txt"])
 
 
+@pytest.mark.skipif(REASONS["namespaces"] != "", reason=f"no namespaces: {REASONS['namespaces']}")
+def test_what_is_installed_below_the_scratch_folder_is_seen(tmp_path):
+    # As with a clone below the folder for temporary files, where the scratch folder of a worker is.
+    installed, root = tmp_path / "clone" / "lib", tmp_path / "root"
+    installed.mkdir(parents=True)
+    root.mkdir()
+    (installed / "module.py").touch()
+    (tmp_path / "hidden").touch()
+    script = (
+        "import sys; from pathlib import Path\n"
+        "from storyteller_grading.judge.sandbox import namespaces, view\n"
+        "work = Path(sys.argv[1])\n"
+        "seen = view.View(readable=(work / 'clone' / 'lib',), scratch=work)\n"
+        "namespaces.enter(seen, work / 'root')\n"
+        "sys.exit((work / 'hidden').exists() or not (work / 'clone' / 'lib' / 'module.py').exists())"
+    )
+    subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=True)
+
+
 def test_the_examination_is_printed_as_json():
     done = subprocess.run(
         [sys.executable, "-P", "-m", "storyteller_grading.judge.sandbox"], capture_output=True, check=True, timeout=120

@@ -100,14 +100,15 @@ def _map(process: int, user: int, group: int) -> None:
 
 def _build_root(view: View, root: Path) -> None:
     _check(libc().mount(b"tmpfs", bytes(root), b"tmpfs", NO_SUID | NO_DEVICES, b"size=1m,mode=755"), root)
-    for path in view.readable:
-        _show(path, root)
-    for path in DEVICES:
-        _show(path, root, READ_ONLY)
+    # Before the rest: Python or the course may be installed below the folder for temporary files.
     scratch = _below(root, view.scratch)
     scratch.mkdir(parents=True, exist_ok=True)
     options = f"size={view.scratch_bytes},nr_inodes={view.scratch_files},mode=1777".encode()
     _check(libc().mount(b"tmpfs", bytes(scratch), b"tmpfs", NO_SUID | NO_DEVICES | NO_EXEC, options), scratch)
+    for path in view.readable:
+        _show(path, root)
+    for path in DEVICES:
+        _show(path, root, READ_ONLY)
 
 
 def _show(path: Path, root: Path, flags: int = PLAIN) -> None:
