@@ -14,7 +14,7 @@ import pytest
 
 from storyteller.course import wire
 from storyteller.errors import StorytellerError
-from storyteller_grading.judge import client
+from storyteller_grading.judge import starting
 from storyteller_grading.judge.channel import CELL, Closed, TimedOut
 from storyteller_grading.judge.client import ForkServer, FreshProcess
 from storyteller_grading.judge.sandbox import numbers, seccomp, view
@@ -236,9 +236,9 @@ time.sleep(100)
 @pytest.mark.parametrize("use", [(), ("landlock",), ("seccomp",)])
 def test_where_no_layer_holds_nothing_is_run_unless_asked_for(use):
     with pytest.raises(StorytellerError, match="--unsafe") as refused:
-        client.starter(use=use)
+        starting.starter(use=use)
     assert "No layer of this system" in str(refused.value)
-    trusted = client.starter(use=use, unsafe=True)
+    trusted = starting.starter(use=use, unsafe=True)
     worker = trusted.start()
     try:
         assert run(worker, "print(1)") == "1\n"
@@ -249,8 +249,8 @@ def test_where_no_layer_holds_nothing_is_run_unless_asked_for(use):
 def test_without_fork_a_worker_is_a_process_of_its_own(monkeypatch):
     monkeypatch.delattr(os, "fork")
     with pytest.raises(StorytellerError, match="--unsafe"):
-        client.starter()
-    starter = client.starter(unsafe=True)
+        starting.starter()
+    starter = starting.starter(unsafe=True)
     assert isinstance(starter, FreshProcess)
     worker = starter.start()
     assert run(worker, "import os\nprint(os.environ.get('PYTHONSAFEPATH'))") == "1\n"
@@ -272,6 +272,17 @@ def test_files_that_a_worker_could_see_are_refused():
     view.check_hidden([Path(__file__)])
     with pytest.raises(StorytellerError, match="move it elsewhere"):
         view.check_hidden([Path(view.__file__).parents[4] / "shared" / "storyteller" / "bpe" / "secret.txt"])
+
+
+@pytest.mark.parametrize(
+    ("trial", "fault"),
+    [("import os; os._exit(1)", "exit code 1"), ("import nothing_of_this_name", "ModuleNotFoundError")],
+)
+def test_a_sandbox_in_which_nothing_runs_grades_nobody(server, monkeypatch, trial, fault):
+    starting.try_out(server)
+    monkeypatch.setattr(starting, "TRIAL", trial)
+    with pytest.raises(StorytellerError, match=f"{fault}.*nothing was graded"):
+        starting.try_out(server)
 
 
 @pytest.mark.skipif(REASONS["namespaces"] != "", reason=f"no namespaces: {REASONS['namespaces']}")

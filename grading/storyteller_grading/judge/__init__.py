@@ -15,6 +15,7 @@ Trusted and untrusted code never share a process, and never share a file or a ne
     matching      which of its cells answer what; `analysis` finds the names in a cell, in a worker
     plan          which cells an exercise needs
     client        starts the server and workers; `channel` carries frames
+    starting      keeps one server, and tries it out before anybody is graded
     server        forks workers; `keeper` outlives each and cleans up
     worker        runs cells and answers requests
     sandbox       what a worker can see and do

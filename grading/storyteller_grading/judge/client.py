@@ -1,8 +1,6 @@
 """The judge's side of workers: starts the server in its sandbox, asks it for workers, and lets go of them."""
 
-import atexit
 import contextlib
-import functools
 import json
 import os
 import select
@@ -25,11 +23,6 @@ from storyteller_grading.judge.sandbox.limits import Budget
 START = 120.0  # seconds for a server to import torch on a busy machine
 ENDING = 20.0  # seconds for a killed worker to be gone
 MOMENT = 1.0  # seconds for a keeper to see that its worker has ended
-UNSAFE = (
-    "No layer of this system keeps a student's code from your files and from the network, so nothing was run: grade on "
-    "Linux with bubblewrap, user namespaces or landlock (`storyteller doctor` shows them), or give --unsafe for code "
-    "that you trust."
-)
 
 
 class Worker:
@@ -266,30 +259,3 @@ def server_environment() -> dict[str, str]:
         "OBJC_DISABLE_INITIALIZE_FORK_SAFETY": "YES",  # macOS would end a fork that has not started a program
         **SETTINGS,
     }
-
-
-@functools.cache
-def _started(use: tuple[str, ...]) -> ForkServer:
-    server = ForkServer(use)
-    atexit.register(server.close)
-    return server
-
-
-def starter(*, unsafe: bool = False, use: Sequence[str] = NAMES) -> Starter:
-    """The way to start workers here; the server is started once in a process.
-
-    Args:
-        unsafe: go on where no layer holds.
-        use: the layers to use.
-
-    Raises:
-        StorytellerError: no layer holds that keeps a student's code from the grader's files and network.
-    """
-    if not hasattr(os, "fork"):
-        if not unsafe:
-            raise StorytellerError(UNSAFE)
-        return FreshProcess()
-    server = _started(tuple(use))
-    if not server.layers.hold and not unsafe:
-        raise StorytellerError(UNSAFE)
-    return server

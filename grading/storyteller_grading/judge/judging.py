@@ -21,7 +21,7 @@ from storyteller.course.exercise import Exercise
 from storyteller.course.grade import grade
 from storyteller.course.lesson import PARTS, Lesson
 from storyteller.course.result import CaseResult, ExerciseResult
-from storyteller_grading.judge import client
+from storyteller_grading.judge import starting
 from storyteller_grading.judge.channel import NAMES, Closed, Garbled, TimedOut
 from storyteller_grading.judge.client import Starter
 from storyteller_grading.judge.matching import Matched, Names, match
@@ -122,7 +122,7 @@ def judge_notebook(
         notebook = read_notebook(path)
     except Unreadable as error:
         return replace(blank, fault=str(error))
-    starter = starter or client.starter(unsafe=unsafe)
+    starter = starter or starting.starter(unsafe=unsafe)
     starter.begin()
     submission = _submission(notebook, lesson, release, starter, hidden_seeds(secret, draws))
     results = _grade_all(submission, exercises)
