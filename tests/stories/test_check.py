@@ -50,6 +50,7 @@ RABBIT = "There was once a little rabbit named Pip, who had a red kite."
         ("kind", f"{RABBIT} The fox flew the kite."),
         ("kind", f"{RABBIT} Pip was a clever fox."),
         ("unknown name", f"{RABBIT} One day Hazel laughed."),
+        ("same name", "A small rabbit called Pip had a friend: an old owl named Pip. They laughed."),
         ("mark", f"{RABBIT} Pip flew the blue kite."),
         ("mark", f'{RABBIT} "I love my blue kite," said Pip.'),
         ("owner", f"{RABBIT} Pip's kite was pretty. He met a fox named Hazel. Hazel's kite was in the tree."),

@@ -6,8 +6,8 @@
 
 The facts are read from the text itself with the lexicon, and compared with `facts` too when they are given. A rule
 speaks only where the text cannot be meant otherwise: zero contradictions in the corpus come before finding each one.
-Kinds: pronoun, kind, unknown name, mark, owner, lost object, asleep, gone away, place, ending, facts, and
-nothing recognised.
+Kinds: pronoun, kind, unknown name, same name, mark, owner, lost object, asleep, gone away, place, ending, facts,
+and nothing recognised.
 """
 
 from collections.abc import Iterator

@@ -67,19 +67,29 @@ def _own(lower: list[str], at: int) -> bool:
     )
 
 
+def _is_given(lower: list[str], at: int) -> bool:
+    """Whether a newcomer gets this name: "a young stoat called Pip"."""
+    return at > 0 and lower[at - 1] in ("named", "called") and not {"a", "an"}.isdisjoint(lower[max(0, at - 7) : at])
+
+
 class Names:
-    """A name must be introduced before it is used as known; the first character of a story is free."""
+    """A name must be introduced before it is used as known, and belongs to one; the first of a story is free."""
 
     def __init__(self, cast: Cast) -> None:
         self.cast = cast
         self.met: set[str] = set()
+        self.given: set[str] = set()  # names that "a fox called ..." has given to somebody
         self.opening = 0
 
     def __call__(self, sentence: Sentence) -> Iterator[tuple[str, str]]:
-        """Look at the names of the sentence that are new."""
+        """Look at the names of the sentence that are new, and at those that are given again."""
         lexis = known()
         for mention in sentence.people:
             who = mention.who
+            if _is_given(sentence.lower, mention.at):
+                if who in self.given:
+                    yield "same name", f"A second {who} is introduced."
+                self.given.add(who)
             if who in self.met or who not in lexis.names:
                 continue
             first = not self.met or sentence.begins == self.opening
