@@ -17,7 +17,7 @@ from judge_lesson import HONEST, SECRET, code, graded, make_lesson, notebook, po
 
 from storyteller.course.lesson import Lesson, load_lesson
 from storyteller_grading.judge import report
-from storyteller_grading.judge.client import starter
+from storyteller_grading.judge.starting import starter
 
 pytestmark = pytest.mark.skipif(
     not hasattr(os, "fork") or not starter(unsafe=True).layers.hold,

@@ -26,9 +26,9 @@ from storyteller.course.lesson import load_lesson
 from storyteller.errors import StorytellerError
 from storyteller_grading.judge import report
 from storyteller_grading.judge.analysis import analyse
-from storyteller_grading.judge.client import starter
 from storyteller_grading.judge.judging import hidden_seeds
 from storyteller_grading.judge.release import read_release
+from storyteller_grading.judge.starting import starter
 
 FULL = dict.fromkeys(("stream", "hunt", "victim"), 10) | {"scale": 20, "total": 20, "words": 30, "Linear": 20}
 
