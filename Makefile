@@ -48,7 +48,7 @@ $(VENV)/.test: $(WHAT_IT_IS) | $(BIN)/python
 	@touch $@ $(VENV)/.story $(VENV)/.lessons
 
 $(VENV)/.browser: $(VENV)/.test
-	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt playwright
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e ".[browser]"
 	@touch $@
 
 $(VENV)/.lint: $(VENV)/.test

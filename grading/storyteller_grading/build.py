@@ -232,6 +232,6 @@ def _ids(piece: Piece) -> Iterator[str]:
 
 def _line(path: Path, pattern: str) -> tuple[Path, int]:
     """Where in a file a pattern is found first, for an error."""
-    found = re.search(pattern, path.read_text(encoding="utf-8"))
     text = path.read_text(encoding="utf-8")
+    found = re.search(pattern, text)
     return path, 1 + (text[: found.start()].count("\n") if found else 0)

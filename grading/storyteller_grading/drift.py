@@ -15,8 +15,8 @@ from nbformat.notebooknode import NotebookNode
 
 from storyteller_grading.build import draft_lesson
 from storyteller_grading.cells import Draft
-from storyteller_grading.execute import CELL_LIMIT, Run, environment_of, measured, student_copy
-from storyteller_grading.release import student_notebook
+from storyteller_grading.execute import Run, environment_of, measured, student_copy
+from storyteller_grading.release import CELL_LIMIT, student_notebook
 
 _PATTERNS = Path(__file__).with_name("nbval.cfg")
 

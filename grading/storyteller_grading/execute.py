@@ -19,8 +19,8 @@ from nbformat.notebooknode import NotebookNode
 from storyteller.openmp import SETTINGS
 from storyteller_grading.cells import METADATA, Draft
 from storyteller_grading.errors import BuildError
+from storyteller_grading.release import CELL_LIMIT
 
-CELL_LIMIT = 600  # seconds
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 # The budget of a lesson, on 2 cores: seconds from the first cell to the last, and memory.

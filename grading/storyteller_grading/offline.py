@@ -14,7 +14,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-_NEW_USER, _NEW_NETWORK = 0x10000000, 0x40000000
+from storyteller_grading.judge.sandbox.namespaces import NEW_NETWORK, NEW_USERS
+from storyteller_grading.judge.sandbox.syscalls import libc
+
 _GET_FLAGS, _SET_FLAGS, _UP = 0x8913, 0x8914, 0x1
 
 
@@ -23,8 +25,7 @@ def network_off() -> str:
     if not sys.platform.startswith("linux"):
         return f"{sys.platform} has no network namespaces"
     user, group = os.getuid(), os.getgid()
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.unshare(_NEW_USER | _NEW_NETWORK):
+    if libc().unshare(NEW_USERS | NEW_NETWORK):
         return os.strerror(ctypes.get_errno())
     try:
         Path("/proc/self/setgroups").write_text("deny", encoding="ascii")

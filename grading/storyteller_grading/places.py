@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from storyteller.course.workfolder import lesson_named
 from storyteller.errors import StorytellerError
 
 
@@ -29,9 +30,9 @@ def find_lessons(lessons: Path, wanted: list[str] | None = None) -> list[Path]:
         return folders
     found = []
     for name in wanted:
-        match = [one for one in folders if one.name == name or one.name[:2] == name.zfill(2)]
-        if not match:
+        one = lesson_named(folders, name)
+        if one is None:
             known = ", ".join(one.name for one in folders) or "none"
             raise StorytellerError(f"There is no lesson {name!r}; there are: {known}.")
-        found += match
+        found.append(one)
     return found

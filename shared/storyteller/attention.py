@@ -207,8 +207,8 @@ class Attention(nn.Module):
         whose product is `gain` times the identity, so what a head reads arrives as it was. Learning to copy a name
         from the first sentence into the last otherwise takes a small model most of a short run.
 
-        Source: Trockman and Kolter 2023, Mimetic Initialization of Self-Attention Layers, section 3. They found the
-        positive sign of the value-output product, used here, in GPT-2, and the negative one in vision models.
+        Source: Trockman and Kolter 2023, Mimetic Initialization of Self-Attention Layers. Their recipe, for vision, has
+        the same query-key product and a negative value-output product; the positive one they report of GPT-2.
         """
         H, G, K = self.n_heads, self.n_kv_heads, self.head_width
         q, k, v = self.qkv.weight.split((H * K, G * K, G * K))  # (H*K, D) and twice (G*K, D)

@@ -14,6 +14,7 @@ import pytest
 from gated import Course, template
 
 from repository import ROOT
+from storyteller.course.lesson import parts_module
 from storyteller_grading.answer import LONGEST
 from storyteller_grading.build import POINTS, answers_of
 from storyteller_grading.drift import drift_of_sources
@@ -69,7 +70,7 @@ def test_the_lesson_is_whole(course):
     if not course.draft:
         faults += [f"{len(graded)} graded exercises, not 8 to 10"] * (not 8 <= len(graded) <= 10)
         faults += [f"{len(hunts)} bug hunts, not 2 or more"] * (len(hunts) < 2)
-        parts = f"storyteller.course.parts.{course.name[3:]}"
+        parts = parts_module(course.name)
         faults += [f"{parts} lacks {name}, for students who have not solved it" for name in lesson.exercises
                    if lesson.part(name) is None]  # fmt: skip
     faults += [f"{len(written)} written answers, not 1"] * (len(written) != 1)

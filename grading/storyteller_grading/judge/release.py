@@ -68,11 +68,10 @@ def read_release(path: Path) -> Release:
 
 
 def _cell(raw: dict[str, Any]) -> ReleasedCell:
-    source = raw["source"] if isinstance(raw["source"], str) else "".join(raw["source"])
     metadata = raw.get("metadata", {})
     ours = metadata.get("storyteller", {})
     role = ROLES.get(ours.get("role", ""), "setup" if "setup" in metadata.get("tags", ()) else "demo")
-    return ReleasedCell(raw.get("id", ""), role, ours.get("exercise", ""), source)
+    return ReleasedCell(raw.get("id", ""), role, ours.get("exercise", ""), "".join(raw["source"]))
 
 
 def _without_magics(source: str) -> str:

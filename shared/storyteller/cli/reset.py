@@ -26,13 +26,7 @@ def reset(
     file = workfolder.notebook_of(folder)
     if not file.is_file():
         raise StorytellerError(f"There is no {file}; storyteller lab {course.name[:2]} puts it there.")
-    answers = {
-        name_of(cell): cell for cell in read_notebook(workfolder.notebook_of(course))["cells"] if is_answer(cell)
-    }
-    if exercise not in answers:
-        names = ", ".join(answers) or "none"
-        raise StorytellerError(f"{course.name} has no exercise {exercise!r}; its exercises are: {names}.")
-    given, notebook = answers[exercise], read_notebook(file)
+    given, notebook = given_cell(workfolder.notebook_of(course), exercise), read_notebook(file)
     was = put_back(notebook["cells"], given)
     if was == text_of(given):
         print(f"The cell of {exercise} is already as the course gives it.")

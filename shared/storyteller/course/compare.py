@@ -97,6 +97,12 @@ def difference(got: Any, wanted: Any, rules: Rules = Rules(), where: str = "") -
     return None if same else Difference(where, "another value should be")
 
 
+def first_difference(got: Sequence[Any], wanted: Sequence[Any]) -> int:
+    """The first index at which two rows differ, be it because one of them ends there."""
+    pairs = enumerate(zip(got, wanted, strict=False))
+    return next((index for index, (mine, right) in pairs if mine != right), min(len(got), len(wanted)))
+
+
 def _numbers(got: Any, wanted: Any, rules: Rules, where: str) -> Difference | None:
     whole = isinstance(wanted, int)
     if whole and isinstance(got, float) and rules.exact:
@@ -123,8 +129,7 @@ def _same(got: Any, wanted: Any, rules: Rules, where: str) -> Difference | None:
 def _texts(got: Any, wanted: Any, rules: Rules, where: str) -> Difference | None:
     if got == wanted:
         return None
-    pairs = enumerate(zip(got, wanted, strict=False))
-    place = next((index for index, (mine, right) in pairs if mine != right), min(len(got), len(wanted)))
+    place = first_difference(got, wanted)
     mine, right = got[place : place + 12], wanted[place : place + 12]
     if not right:
         text = f"yours is longer than it should be, by {got[place:][:40]!r}"

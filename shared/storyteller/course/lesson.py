@@ -17,6 +17,15 @@ from storyteller.errors import StorytellerError
 PARTS = "storyteller.course.parts"
 
 
+def parts_module(lesson: str) -> str:
+    """The name of the module with the course's own functions for a lesson; it need not exist.
+
+    >>> parts_module("01_data_preparation")
+    'storyteller.course.parts.data_preparation'
+    """
+    return f"{PARTS}.{lesson.partition('_')[2]}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Lesson:
     """What `checks.py`, and where present `reference.py` and `answers.py`, of a lesson's folder say."""
@@ -55,7 +64,7 @@ class Lesson:
 
     def part(self, exercise: str) -> Callable[..., Any] | None:
         """The course's own form of an exercise's function, None where there is none."""
-        name = f"{PARTS}.{self.name.partition('_')[2]}"
+        name = parts_module(self.name)
         try:
             module = importlib.import_module(name)
         except ModuleNotFoundError as error:
@@ -133,7 +142,7 @@ def _exercises(checks: types.ModuleType | None, folder: Path) -> dict[str, Exerc
     found = [value for value in vars(checks).values() if isinstance(value, Exercise)]
     exercises = {exercise.name: exercise for exercise in found}
     for exercise in exercises.values():  # the course's own form of it is no answer
-        part = f"{PARTS}.{folder.name.partition('_')[2]}.{exercise.name}"
+        part = f"{parts_module(folder.name)}.{exercise.name}"
         exercise.forbidden = tuple(dict.fromkeys([*exercise.forbidden, part]))
     if len(exercises) != len({id(exercise) for exercise in found}):
         raise StorytellerError(f"{folder / 'checks.py'} describes two exercises with one name; rename one.")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from difflib import SequenceMatcher
 from typing import Any
 
-from storyteller.course.compare import Rules, agreement, is_array, is_tensor
+from storyteller.course.compare import Rules, agreement, first_difference, is_array, is_tensor
 from storyteller.course.show import clean, show
 
 MOST_ROWS, MOST_COLUMNS = 16, 32  # entries of a heat map; larger ones are shown in blocks
@@ -153,12 +153,6 @@ def aligned(
     lead = '<span class="sty-skip">…</span>' if start else ""
     body = "".join(f"<div><b>{name}</b><code>{lead}{cells}</code></div>" for name, cells in rows.items())
     return f'<div class="sty-rows{"" if joined else " sty-items"}">{body}</div>'
-
-
-def first_difference(got: Sequence[Any], wanted: Sequence[Any]) -> int:
-    """The first index at which two rows differ, be it because one of them ends there."""
-    pairs = enumerate(zip(got, wanted, strict=False))
-    return next((index for index, (mine, right) in pairs if mine != right), min(len(got), len(wanted)))
 
 
 def opcodes(got: Sequence[str], wanted: Sequence[str]) -> Sequence[tuple[str, int, int, int, int]]:

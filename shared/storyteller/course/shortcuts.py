@@ -12,9 +12,8 @@ from contextlib import ExitStack
 from types import CodeType, FrameType, TracebackType
 from typing import Any
 
+from storyteller.course.lesson import PARTS
 from storyteller.errors import StorytellerError
-
-PARTS = "storyteller.course.parts."
 
 
 def resolve(name: str) -> Any:
@@ -66,7 +65,7 @@ class Watch:
             try:
                 value = resolve(name)
             except StorytellerError:
-                if name.startswith(PARTS):  # not every exercise has a part
+                if name.startswith(f"{PARTS}."):  # not every exercise has a part
                     continue
                 raise
             found = _codes(value)

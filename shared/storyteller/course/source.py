@@ -103,14 +103,10 @@ def statements(notebook: Path) -> list[Statement]:
         if notebook.stat().st_size > LARGEST:
             return []
         cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-        code = [(str(cell.get("id", "")), _joined(cell["source"])) for cell in cells if cell["cell_type"] == "code"]
+        code = [(str(cell.get("id", "")), "".join(cell["source"])) for cell in cells if cell["cell_type"] == "code"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return []
     return [statement for cell, source in code if not cell.endswith(LOCKED) for statement in _parse(cell, source)]
-
-
-def _joined(source: Any) -> str:
-    return source if isinstance(source, str) else "".join(source)
 
 
 def _parse(cell: str, source: str) -> Iterator[Statement]:

@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 
 from storyteller.course.compare import kind_of
 from storyteller.course.frames import read_outcome, write_request
+from storyteller.course.lesson import PARTS
 from storyteller.course.request import Channel, Outcome, Request, StudentError
-from storyteller.course.shortcuts import PARTS
 from storyteller.course.wire import Reference, decode, encode
 
 LEAST = 0.2  # seconds that a call gets even where the case's time is nearly spent
@@ -212,7 +212,7 @@ def _sendable(value: Any) -> Any:
 
 
 def _shortcut(name: str) -> StudentError:
-    if name.startswith(PARTS):
+    if name.startswith(f"{PARTS}."):
         own = name.rpartition(".")[2]
         return StudentError(
             "shortcut",

@@ -19,11 +19,11 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
+from storyteller.course.state import FOLDER as STATE
 from storyteller.disk import replacing, write_json
 from storyteller.errors import StorytellerError
 
 DEFAULT = Path("my-lessons")
-STATE = ".storyteller"
 COPIED = "copied.json"  # in STATE: file -> fingerprint of what was copied
 KEPT = "kept"
 SOLUTIONS = "solutions"
@@ -58,12 +58,16 @@ def find_lesson(lessons: Sequence[Path], asked: str) -> Path:
     Raises:
         StorytellerError: there is no such lesson.
     """
-    number = asked.zfill(2) if asked.isdigit() else None
-    for folder in lessons:
-        if asked == folder.name or number == folder.name[:2]:
-            return folder
+    if found := lesson_named(lessons, asked):
+        return found
     names = ", ".join(folder.name for folder in lessons) or "none"
     raise StorytellerError(f"There is no lesson {asked!r}; the lessons are: {names}.")
+
+
+def lesson_named(lessons: Sequence[Path], asked: str) -> Path | None:
+    """The lesson that is meant by `1`, `01` or `01_data_preparation`, None where there is none."""
+    number = asked.zfill(2) if asked.isdigit() else None
+    return next((folder for folder in lessons if asked == folder.name or number == folder.name[:2]), None)
 
 
 def notebook_of(lesson: Path) -> Path:

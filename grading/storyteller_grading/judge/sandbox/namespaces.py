@@ -7,7 +7,6 @@ user namespace, in which it is allowed to make the others.
 import ctypes
 import os
 import struct
-from collections.abc import Iterable
 from pathlib import Path
 
 from storyteller_grading.judge.sandbox.syscalls import call, libc
@@ -142,9 +141,3 @@ def _check(result: int, what: object) -> None:
     if result:
         error = ctypes.get_errno()
         raise OSError(error, os.strerror(error), str(what))
-
-
-def inside_of(path: Path, folders: Iterable[Path]) -> bool:
-    """Whether the path lies in one of the folders, links followed."""
-    whole = path.resolve()
-    return any(whole.is_relative_to(folder.resolve()) for folder in folders)

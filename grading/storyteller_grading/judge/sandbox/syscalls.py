@@ -10,7 +10,6 @@ from typing import Any
 from storyteller_grading.judge.sandbox.numbers import NUMBERS
 
 PR_SET_PDEATHSIG = 1
-PR_SET_DUMPABLE = 4
 PR_CAPBSET_DROP = 24
 PR_SET_NO_NEW_PRIVS = 38
 CAPABILITY_VERSION = 0x20080522

@@ -1,0 +1,28 @@
+"""The lessons' figures: charts, texts coloured by token, and pictures with a slider.
+
+    from storyteller import plots
+
+    plots.histogram({"tales": lengths}, title="...", xlabel="words")
+    plots.coloured([b"Once", b" upon", b" a", b" time"])
+    plots.slider(lambda n: plots.token_row(tokens_after(n)), range(20), label="merges")
+
+A chart's title says what is to be seen in it; the lesson computes the numbers in it from the same data. What has a
+slider is also a still picture, for where no widget runs (GitHub, a PDF, a notebook opened without its kernel).
+"""
+
+from storyteller.plots.charts import bars, curves, histogram
+from storyteller.plots.slider import slider
+from storyteller.plots.texts import coloured, coloured_html, page, table, token_row, visible
+
+__all__ = [
+    "bars",
+    "coloured",
+    "coloured_html",
+    "curves",
+    "histogram",
+    "page",
+    "slider",
+    "table",
+    "token_row",
+    "visible",
+]
