@@ -39,6 +39,8 @@ from storyteller.moe import build_model
 FORMAT = 1  # raised when the files change in a way that older programs cannot read
 WEIGHTS, STATE, SETTINGS = "model.safetensors", "state.safetensors", "checkpoint.json"
 
+_NAME = re.compile(r"step-\d+")  # of a checkpoint's folder
+
 Notice = Callable[[str], None]  # is told one sentence
 
 
@@ -106,7 +108,7 @@ def _write(folder: Path, checkpoint: Checkpoint) -> None:
 
 def list_checkpoints(folder: Path) -> list[Path]:
     """The checkpoints of a run, oldest first, sound or not."""
-    found = [path for path in folder.glob("step-*") if re.fullmatch(r"step-\d+", path.name)]
+    found = [path for path in folder.glob("step-*") if _NAME.fullmatch(path.name)]
     return sorted(found, key=_step_of)
 
 
@@ -196,17 +198,37 @@ def load_model(
 ) -> tuple[Decoder, Tokenizer]:
     """The trained model of a run, ready to generate, and its tokenizer.
 
+    Args:
+        folder: the run's folder, for its newest sound checkpoint, or a checkpoint's own, such as `run/step-000200`.
+        device: where the model shall live.
+        notice: as in `load_checkpoint`.
+
     Raises:
         StorytellerError: the folder holds no sound checkpoint or no tokenizer, or the two do not belong together.
     """
     # First the checkpoint: where there is none, that is what the user should hear.
-    checkpoint = load_checkpoint(folder, with_state=False, notice=notice)
-    tokenizer = Tokenizer.load(folder / "tokenizer.json")
+    run = run_of(folder)
+    whole_run = run == folder
+    checkpoint = load_checkpoint(run, with_state=False, notice=notice) if whole_run else _read_sound(folder)
+    tokenizer = Tokenizer.load(run / "tokenizer.json")
     if checkpoint.values["tokenizer"] not in (None, tokenizer.fingerprint):
-        raise StorytellerError(f"{folder / 'tokenizer.json'} is not the tokenizer that the model was trained with.")
+        raise StorytellerError(f"{run / 'tokenizer.json'} is not the tokenizer that the model was trained with.")
     model = build_model(from_dict(ModelConfig, checkpoint.values["model_config"]), seed=0)
     restore_weights(model, checkpoint.weights)
     return model.to(device).eval(), tokenizer
+
+
+def run_of(folder: Path) -> Path:
+    """The run that a folder belongs to: itself, or where it is a checkpoint, the folder above."""
+    return folder.parent if _NAME.fullmatch(folder.name) else folder
+
+
+def _read_sound(path: Path) -> Checkpoint:
+    """One checkpoint's weights, where that very one was asked for."""
+    try:
+        return read_checkpoint(path, with_state=False)
+    except DamagedCheckpoint as error:
+        raise StorytellerError(f"{path} cannot be used ({error}); name another checkpoint of the run.") from error
 
 
 def model_weights(model: nn.Module) -> dict[str, Tensor]:

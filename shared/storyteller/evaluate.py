@@ -17,6 +17,7 @@ from statistics import mean
 
 from storyteller.bpe import Tokenizer
 from storyteller.data import TokenArray, validation_batches
+from storyteller.diversity import distinct_n, repetition
 from storyteller.errors import StorytellerError
 from storyteller.losses import Metrics, evaluate
 from storyteller.model import Decoder
@@ -92,9 +93,12 @@ class SampleReport:
 
     def distinct(self, n: int = 4) -> float:
         """The share of word n-grams of all stories that are different ones: near 0 if they repeat each other."""
-        words = [story.text.split() for story in self.stories]
-        ngrams = [tuple(text[i : i + n]) for text in words for i in range(len(text) - n + 1)]
-        return len(set(ngrams)) / len(ngrams) if ngrams else float("nan")
+        return distinct_n((story.text for story in self.stories), n)
+
+    @property
+    def repetition(self) -> float:
+        """The mean share of a story's word 4-grams that stood in it before."""
+        return _mean(repetition(story.text) for story in self.stories)
 
     def save(self, path: Path) -> None:
         """Write the stories into a text file to be read, each with its contradictions below it."""

@@ -28,6 +28,7 @@ def _register() -> None:
     from storyteller.cli import (
         doctor,
         download,
+        evaluate,
         info,
         lab,
         preprocess,
@@ -47,6 +48,7 @@ def _register() -> None:
     app.command("story")(story.story)
     app.command("tell")(tell.tell)
     app.command("train")(train.train)
+    app.command("evaluate")(evaluate.evaluate)
     app.command("stories")(stories.stories)
     app.command("download", cls=ManyValues)(download.download)
     app.command("tokenizer", cls=ManyValues)(tokenizer.tokenizer)

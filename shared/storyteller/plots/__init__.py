@@ -10,7 +10,7 @@ A chart's title says what is to be seen in it; the lesson computes the numbers i
 slider is also a still picture, for where no widget runs (GitHub, a PDF, a notebook opened without its kernel).
 """
 
-from storyteller.plots.charts import bars, curves, histogram
+from storyteller.plots.charts import bars, curves, histogram, panels
 from storyteller.plots.slider import slider
 from storyteller.plots.texts import coloured, coloured_html, page, table, token_row, visible
 
@@ -21,6 +21,7 @@ __all__ = [
     "curves",
     "histogram",
     "page",
+    "panels",
     "slider",
     "table",
     "token_row",

@@ -85,17 +85,56 @@ def bars(values: Mapping[str, float], *, title: str, xlabel: str, form: str = "{
     show(figure)
 
 
+def panels(values: Mapping[str, Mapping[str, float]]) -> None:
+    """Several figures of several things side by side: a panel a figure, a bar a thing.
+
+    Args:
+        values: thing -> figure -> value. A thing may lack a figure.
+    """
+    show(panels_figure(values))
+
+
+def panels_figure(values: Mapping[str, Mapping[str, float]]) -> "Figure":
+    """The chart of `panels`, to be shown or saved."""
+    import matplotlib.pyplot as plt
+
+    names = list(dict.fromkeys(name for figures in values.values() for name in figures))
+    columns = min(3, len(names))
+    rows = -(-len(names) // columns)  # rounded up
+    size = (3.0 * columns + 2.2, rows * (0.8 + 0.25 * len(values)))
+    figure, grid = plt.subplots(rows, columns, figsize=size, dpi=90, layout="constrained", squeeze=False, sharey=True)
+    for name, axes in zip(names, grid.flat, strict=False):
+        for place, (thing, figures) in enumerate(values.items()):
+            height = figures.get(name, 0.0)
+            axes.barh(thing, height, color=COLOURS[place % len(COLOURS)], height=0.65)
+            axes.text(height, place, f" {height:.3g}" if name in figures else " not measured", va="center", fontsize=8)
+        axes.set_title(name, loc="left", fontsize=9)
+        axes.margins(x=0.3)
+        axes.set_xticks([])
+        axes.tick_params(labelsize=8, length=0)
+        axes.spines[["top", "right", "bottom"]].set_visible(False)
+    for axes in list(grid.flat)[len(names) :]:
+        axes.set_visible(False)
+    grid[0, 0].invert_yaxis()  # the first on top; all panels share the axis
+    return figure
+
+
 def new_axes(title: str, xlabel: str, ylabel: str, *, height: float = 3.6) -> tuple["Figure", "Axes"]:
     """An empty chart in the style of the course."""
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(figsize=(7.6, height), dpi=90, layout="constrained")
+    dress(axes, title, xlabel, ylabel)
+    return figure, axes
+
+
+def dress(axes: "Axes", title: str, xlabel: str, ylabel: str) -> None:
+    """Give empty axes the style of the course."""
     axes.set_title(title, loc="left", fontsize=11)
     axes.set_xlabel(xlabel)
     axes.set_ylabel(ylabel)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.25)
-    return figure, axes
 
 
 def show(figure: "Figure") -> None:

@@ -1,0 +1,159 @@
+"""`storyteller evaluate`: checkpoints and sampling settings side by side.
+
+storyteller evaluate runs/tiny --temperature 0.4 --temperature 0.8
+storyteller evaluate runs/tiny/step-001500 runs/tiny --corpus storyworld --corpus held-out.txt --out report
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from storyteller.errors import StorytellerError
+
+if TYPE_CHECKING:
+    from storyteller.comparison import Row
+    from storyteller.diversity import CopyFinder
+    from storyteller.sampler import Sampling
+
+HELD_OUT = 200  # stories of each corpus
+REMEMBERED = 20_000  # training stories in which copies are looked for
+
+ABOUT = (
+    "consistent: stories without a contradiction, as far as a program finds them. distinct: the share of n-grams that "
+    "come only once in all stories. repetition: the share of a story's 4-grams that stood in it before. copied words: "
+    "a story's longest run of words that also stands in the training stories. The last column is for comparison: "
+    "stories that no model told."
+)
+
+
+def evaluate(
+    run: Annotated[list[Path] | None, typer.Argument(help="runs, or single checkpoints of them  [runs/tiny]")] = None,
+    corpus: Annotated[
+        list[str] | None, typer.Option(help="held-out stories to read; default: what the first run was trained on")
+    ] = None,
+    temperature: Annotated[list[float] | None, typer.Option(help="one or more, to compare  [0.6]")] = None,
+    top_p: Annotated[list[float] | None, typer.Option(help="one or more, to compare with each temperature")] = None,
+    top_k: Annotated[int | None, typer.Option(help="choose among the k likeliest tokens")] = None,
+    stories: Annotated[int, typer.Option(min=1, help="stories to tell with each setting")] = 50,
+    opening: Annotated[str, typer.Option(help="how they begin; nothing leaves that to the model")] = "",
+    seed: Annotated[int, typer.Option(help="of the first story; the others follow")] = 1,
+    out: Annotated[Path | None, typer.Option(help="folder for figures, picture and the stories themselves")] = None,
+) -> None:
+    """Measure how well models predict held-out stories, and what the stories that they tell are like."""
+    from rich.console import Console
+
+    from storyteller.checkpoint import load_model
+    from storyteller.comparison import compare, of_corpus
+    from storyteller.stories import load_stories
+
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    runs = run or [Path("runs/tiny")]
+    common = {"top_k": top_k, "seed": seed, "max_new_tokens": 400}
+    samplings = _samplings(temperature or [0.6], top_p or [None], common)
+    tellers = {str(path): load_model(path, notice=console.print) for path in runs}
+    names = corpus or [_corpus_of(runs[0])]
+    corpora = {name: [story.text for story in load_stories(name, split="validation", limit=HELD_OUT)] for name in names}
+    console.print("Indexing the training stories ...")
+    finders = _training_stories(runs)
+    rows = compare(
+        tellers,
+        samplings,
+        corpora=corpora,
+        openings=[opening] * stories,
+        trained_on=finders,
+        notice=console.print,
+    )
+    rows.append(of_corpus(names[0], corpora[names[0]][:stories], copies=finders.get(str(runs[0]))))
+    _show(rows, stories, console)
+    if out is not None:
+        _save(rows, out)
+        console.print(f"The stories, the figures and a picture of them are in {out}.")
+
+
+def _samplings(
+    temperatures: Sequence[float], top_ps: Sequence[float | None], common: dict[str, Any]
+) -> "dict[str, Sampling]":
+    """Every temperature with every top_p, by name."""
+    from storyteller.sampler import Sampling
+
+    return {
+        f"temperature {temperature:g}" + ("" if top_p is None else f", top_p {top_p:g}"): Sampling(
+            temperature=temperature, top_p=top_p, **common
+        )
+        for temperature in temperatures
+        for top_p in top_ps
+    }
+
+
+def _corpus_of(run: Path) -> str:
+    """What a run was trained on."""
+    from storyteller.checkpoint import run_of
+    from storyteller.pipeline import Plan
+
+    folder = run_of(run)
+    if not (folder / "run.json").is_file():
+        raise StorytellerError(f"{folder} does not say what it was trained on: name a corpus with --corpus.")
+    return Plan.load(folder).corpus
+
+
+def _training_stories(runs: Sequence[Path]) -> "dict[str, CopyFinder]":
+    """For each run that still has its shards, where copies are looked for; checkpoints of one run share it."""
+    from storyteller.bpe import Tokenizer
+    from storyteller.checkpoint import run_of
+    from storyteller.diversity import CopyFinder
+    from storyteller.shards import INDEX, open_shards
+
+    finders: dict[Path, CopyFinder] = {}
+    for folder in {run_of(path): None for path in runs}:
+        if (folder / "train" / INDEX).is_file():
+            tokenizer = Tokenizer.load(folder / "tokenizer.json")
+            with open_shards(folder / "train", tokenizer) as shards:
+                documents = (shards.document(i).tolist() for i in range(min(shards.n_documents, REMEMBERED)))
+                finders[folder] = CopyFinder(tokenizer.decode(ids, skip_special=True) for ids in documents)
+    return {str(path): finders[run_of(path)] for path in runs if run_of(path) in finders}
+
+
+def _show(rows: "Sequence[Row]", stories: int, console: Any) -> None:
+    """Figures downwards, checkpoints and settings across."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(f"{stories} stories each", no_wrap=True)
+    for row in rows:
+        table.add_column(f"{row.checkpoint}\n{row.sampling}", justify="right", overflow="fold", min_width=8)
+    figures = [row.figures() for row in rows]
+    for name in dict.fromkeys(name for found in figures for name in found):
+        table.add_row(name, *(form(found[name]) if name in found else "" for found in figures))
+    console.print()
+    console.print(table)
+    console.print(f"\n{ABOUT}\n")
+
+
+def form(value: float) -> str:
+    """A figure in about three digits.
+
+    >>> form(0.52), form(1.2345), form(187.6), form(37)
+    ('0.520', '1.23', '188', '37')
+    """
+    if isinstance(value, int):
+        return str(value)
+    return f"{value:.3f}" if abs(value) < 1 else f"{value:.3g}"
+
+
+def _save(rows: "Sequence[Row]", out: Path) -> None:
+    """The figures as JSON, a picture, and each row's stories with what was found in them."""
+    import matplotlib
+
+    from storyteller.disk import write_json, writing
+    from storyteller.plots.charts import panels_figure
+
+    figures = {f"{row.checkpoint}, {row.sampling}": row.figures() for row in rows}
+    matplotlib.use("Agg")  # a picture in a file needs no screen
+    with writing(out):
+        out.mkdir(parents=True, exist_ok=True)
+        for number, row in enumerate(rows, start=1):
+            row.report.save(out / f"stories-{number}.txt")
+        panels_figure(figures).savefig(out / "figures.png")
+    write_json(out / "figures.json", figures)
