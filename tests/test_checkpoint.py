@@ -201,7 +201,7 @@ class TestWriting:
             assert sorted(path.name for path in folder.iterdir()) == [f"step-00000{newest.step}", "step-000004"]
         assert {2, 3, None} <= set(survived)
 
-    @pytest.mark.parametrize("name", ["save_file", "_force_to_disk"])
+    @pytest.mark.parametrize("name", ["save_file", "force_to_disk"])
     def test_a_full_disk_is_one_clear_sentence_and_the_earlier_checkpoint_stays(self, tmp_path, monkeypatch, name):
         save_checkpoint(tmp_path, small_checkpoint(1))
 

@@ -32,6 +32,7 @@ from torch import Tensor, nn
 
 from storyteller.bpe import Tokenizer
 from storyteller.config import ModelConfig, from_dict
+from storyteller.disk import force_to_disk
 from storyteller.errors import StorytellerError
 from storyteller.model import Decoder
 from storyteller.moe import build_model
@@ -77,7 +78,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint, *, keep: int = 2) -> P
         if target.exists():  # os.replace does not replace a folder on Windows
             shutil.rmtree(target)
         os.replace(partial, target)
-        _force_to_disk(folder)
+        force_to_disk(folder)
     except (OSError, SafetensorError) as error:
         shutil.rmtree(partial, ignore_errors=True)
         raise StorytellerError(
@@ -103,7 +104,7 @@ def _write(folder: Path, checkpoint: Checkpoint) -> None:
     for name in (WEIGHTS, STATE):  # safetensors lets only the owner read; these may be read like any other file
         shutil.copymode(folder / SETTINGS, folder / name)
     for path in (*folder.iterdir(), folder):
-        _force_to_disk(path)
+        force_to_disk(path)
 
 
 def list_checkpoints(folder: Path) -> list[Path]:
@@ -206,6 +207,14 @@ def load_model(
     Raises:
         StorytellerError: the folder holds no sound checkpoint or no tokenizer, or the two do not belong together.
     """
+    model, tokenizer, _ = load_trained(folder, device=device, notice=notice)
+    return model, tokenizer
+
+
+def load_trained(
+    folder: Path, *, device: torch.device | str = "cpu", notice: Notice | None = None
+) -> tuple[Decoder, Tokenizer, Checkpoint]:
+    """As `load_model`, and the checkpoint itself, which says how the model was trained."""
     # First the checkpoint: where there is none, that is what the user should hear.
     run = run_of(folder)
     whole_run = run == folder
@@ -215,7 +224,7 @@ def load_model(
         raise StorytellerError(f"{run / 'tokenizer.json'} is not the tokenizer that the model was trained with.")
     model = build_model(from_dict(ModelConfig, checkpoint.values["model_config"]), seed=0)
     restore_weights(model, checkpoint.weights)
-    return model.to(device).eval(), tokenizer
+    return model.to(device).eval(), tokenizer, checkpoint
 
 
 def run_of(folder: Path) -> Path:
@@ -295,14 +304,3 @@ def _file_checksum(path: Path) -> str:
 
 def _checksum(content: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode("utf-8")).hexdigest()
-
-
-def _force_to_disk(path: Path) -> None:
-    """Wait until a file, or a folder's list of names, has reached the disk."""
-    if path.is_dir() and os.name == "nt":  # Windows has no handle for a folder's names
-        return
-    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR | getattr(os, "O_BINARY", 0))
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

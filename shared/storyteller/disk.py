@@ -61,3 +61,14 @@ def write_json(path: Path, value: Any) -> None:
     """Write plain data as indented JSON, complete or not at all."""
     with replacing(path) as file:
         file.write((json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def force_to_disk(path: Path) -> None:
+    """Wait until a file, or a folder's list of names, has reached the disk."""
+    if path.is_dir() and os.name == "nt":  # Windows has no handle for a folder's names
+        return
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR | getattr(os, "O_BINARY", 0))
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
