@@ -1,4 +1,4 @@
-"""The global random generators, saved and put back.
+"""The global random generators: seeded, saved and put back.
 
 The library draws from generators of its own, with seeds that its callers give. This is for parts that a student has put
 into the model or the trainer: a run with such a part must also go on as if it had never stopped.
@@ -9,6 +9,21 @@ import random
 import numpy as np
 import torch
 from torch import Tensor
+
+
+def seed_random(seed: int) -> None:
+    """Start every global random generator from a seed of at least 0.
+
+    As `torch.manual_seed` does, but only for devices that are there: for each of the others that writes the whole call
+    stack down, in case the device should turn up later, which takes longer than most calls of a student's code.
+    """
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.default_generator.manual_seed(seed)
+    if torch.cuda.is_available():
+        torch.cuda.manual_seed_all(seed)
+    if torch.backends.mps.is_available():
+        torch.mps.manual_seed(seed)
 
 
 def random_state() -> dict[str, Tensor]:

@@ -1,5 +1,6 @@
 """Points, guards, seeds, and the recognition of known mistakes."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,13 +9,15 @@ import pytest
 
 from storyteller.course.answers import Right, Wrong
 from storyteller.course.carry import check_quietly
-from storyteller.course.diagnose import known_mistakes
+from storyteller.course.diagnose import Mistake, known_mistakes
 from storyteller.course.exercise import Exercise
-from storyteller.course.expect import equal
+from storyteller.course.expect import Mismatch, equal
 from storyteller.course.grade import grade
 from storyteller.course.lesson import Lesson, load_lesson
 from storyteller.course.local import LocalStudent
+from storyteller.course.request import StudentError
 from storyteller.course.result import ExerciseResult
+from storyteller.course.run import run_case
 
 Answers = Callable[..., dict[str, Any]]
 TOYS = load_lesson(Path(__file__).parent / "toy_lessons" / "01_toys")
@@ -156,6 +159,41 @@ def test_what_is_built_on_and_not_solved_is_replaced(
     assert (result.solved, result.replaced) == (True, ("double",))
     assert broken["double"](3) == 0  # put back
     assert check_quietly(toys, "quadruple", answers("double", "quadruple")).replaced == ()
+
+
+def test_a_known_wrong_answer_runs_once_for_a_case_and_a_seed(toys: Lesson, answers: Answers) -> None:
+    calls: list[Any] = []
+    exercise = Exercise("double", points=1)
+
+    @exercise.case("of a drawn number", points=1)
+    def drawn(student: Any, draw: Any) -> None:
+        number = draw.randint(3, 10**9)
+        calls.append(number)
+        equal(student.double(number), 2 * number)
+
+    known = known_mistakes(toys, "double")
+    student = LocalStudent(answers("def double(x): return 7"))
+    for seeds, expected in ((("public",), 1 + len(known)), (("public",), 1), (("other",), 1 + len(known))):
+        calls.clear()
+        grade(exercise, student, mistakes=known, seeds=seeds)
+        assert len(calls) == expected
+
+
+def test_a_known_wrong_answer_that_was_cut_off_gets_another_chance(toys: Lesson, answers: Answers) -> None:
+    exercise = Exercise("double", points=1)
+    hurry = True
+
+    @exercise.case("slowly", points=1)
+    def slowly(student: Any, draw: Any) -> None:
+        equal(student.double(lambda: time.sleep(0.3 if hurry else 0)), None)
+
+    wrong = Wrong("double", "slow", "It waits.", code="def double(x):\n    x()\n    return 4")
+    run = run_case(exercise, exercise.cases[0], LocalStudent(answers("def double(x): return 4")), "public")
+    mistake = Mistake(wrong, toys)
+    assert isinstance(failure := mistake.run(run, limit=0.1).failure, StudentError)
+    assert failure.kind == "timeout"
+    hurry = False
+    assert isinstance(mistake.run(run, limit=5).failure, Mismatch)
 
 
 def test_wrong_answers_have_what_a_card_needs(toys: Lesson) -> None:

@@ -22,7 +22,7 @@ from storyteller.course.result import CaseResult, ExerciseResult
 from storyteller_grading.judge import starting
 from storyteller_grading.judge.channel import NAMES, Closed, Garbled, TimedOut
 from storyteller_grading.judge.client import Starter
-from storyteller_grading.judge.matching import Matched, Names, match
+from storyteller_grading.judge.matching import Matched, Names, match, unchanged
 from storyteller_grading.judge.plan import plan
 from storyteller_grading.judge.release import Release, read_release
 from storyteller_grading.judge.remote import Log, RemoteStudent, ask
@@ -140,7 +140,9 @@ def _submission(
     """Sort a notebook's cells, and find out what stands in for unsolved exercises."""
     module, parts = _parts(lesson)
     imports = [*release.imports, *([f"import {module}"] if module else [])]
-    names = _names(starter, imports, notebook.cells)
+    own = [cell for cell in notebook.cells if not unchanged(cell, release)]
+    found = {cell.number: names for cell, names in zip(own, _names(starter, imports, own), strict=True)}
+    names = [found.get(cell.number, Names.none()) for cell in notebook.cells]
     return _Submission(
         imports=imports,
         lesson=lesson,

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from storyteller_grading.judge.release import Release
+from storyteller_grading.judge.release import Release, plain
 from storyteller_grading.judge.submission import Cell
 
 ALIKE = 0.7  # share of lines that an edited cell of ours still has
@@ -25,10 +25,15 @@ class Names:
     line: int
 
     @classmethod
+    def none(cls) -> "Names":
+        """Of a cell in which nothing is looked for."""
+        return cls(frozenset(), frozenset(), "", 0)
+
+    @classmethod
     def read(cls, found: Any) -> "Names":
         """From what a worker sent; of a form that it should not have, nothing is taken."""
         if type(found) is not dict:
-            return cls(frozenset(), frozenset(), "", 0)
+            return cls.none()
         error, line = found.get("error"), found.get("line")
         return cls(
             binds=_texts(found.get("binds")),
@@ -53,17 +58,21 @@ class Matched:
     notes: list[str] = field(default_factory=list)
 
 
+def unchanged(cell: Cell, release: Release) -> bool:
+    """Is this cell empty, or one of ours that nobody is asked to fill? Then it says nothing of its student."""
+    return not cell.source.strip() or plain(cell.source) in release.texts
+
+
 def match(cells: Sequence[Cell], names: Sequence[Names], release: Release, exercises: Sequence[str]) -> Matched:
     """Sort the cells of a submission.
 
     Args:
         cells: its code cells.
-        names: what each binds and uses.
+        names: what each binds and uses; nothing need be known of those that are `unchanged`.
         release: the notebook as it was handed out.
         exercises: the names that students define.
     """
     matched = Matched(names={cell.number: found for cell, found in zip(cells, names, strict=True)})
-    ours = {_plain(cell.source) for cell in release.cells if cell.role != "answer"}
     candidates: dict[str, list[Cell]] = {name: [] for name in exercises}
     checks: dict[str, int] = {}
     for cell in cells:
@@ -72,13 +81,11 @@ def match(cells: Sequence[Cell], names: Sequence[Names], release: Release, exerc
             if (known and known.role == "check" and known.exercise == name) or f'check("{name}")' in cell.source:
                 checks.setdefault(name, cell.number)
         if known and known.role in ("setup", "check"):
-            if _plain(known.source) != _plain(cell.source):
+            if plain(known.source) != plain(cell.source):
                 matched.notes.append(
                     f"Cell {cell.number} is one of the course's; the course's own form of it was used."
                 )
-        elif _plain(cell.source) in ours or not cell.source.strip():
-            continue
-        else:
+        elif not unchanged(cell, release):
             _sort(cell, matched, candidates, release)
     for name in exercises:
         _choose(name, candidates[name], checks.get(name), matched, release)
@@ -105,8 +112,8 @@ def _choose(name: str, candidates: list[Cell], check: int | None, matched: Match
     Where none defines it, it is the cell that has its id: what happens there is what its student has to hear of.
     """
     candidates = candidates or [cell for cell in matched.optional if _answers(cell, release) == name]
-    stubs = {_plain(cell.source) for cell in release.cells if cell.role == "answer"}
-    written = [cell for cell in candidates if _plain(cell.source) not in stubs] or candidates
+    stubs = {plain(cell.source) for cell in release.cells if cell.role == "answer"}
+    written = [cell for cell in candidates if plain(cell.source) not in stubs] or candidates
     if not written:
         matched.notes.append(f"No cell defines {name}.")
         return
@@ -132,9 +139,9 @@ def _is_demo(cell: Cell, release: Release) -> bool:
     known = release.by_id.get(cell.id)
     if known is not None:
         return known.role == "demo"
-    lines = set(_plain(cell.source).split("\n"))
+    lines = set(plain(cell.source).split("\n"))
     for other in release.cells:
-        theirs = set(_plain(other.source).split("\n"))
+        theirs = set(plain(other.source).split("\n"))
         if other.role == "demo" and len(theirs) > 2 and len(lines & theirs) >= ALIKE * max(len(lines), len(theirs)):
             return True
     return False
@@ -146,8 +153,3 @@ def _note_errors(cells: Sequence[Cell], matched: Matched) -> None:
         if names.error and cell in [*matched.answers.values(), *matched.added]:
             place = f", line {names.line}" if names.line else ""
             matched.notes.append(f"Cell {cell.number}{place} is not Python ({names.error}); the others were run.")
-
-
-def _plain(source: str) -> str:
-    """A cell's text without what editors change."""
-    return "\n".join(line.rstrip() for line in source.strip().split("\n"))

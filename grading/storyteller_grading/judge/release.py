@@ -35,6 +35,11 @@ class Release:
         """The cells by their id."""
         return {cell.id: cell for cell in self.cells}
 
+    @cached_property
+    def texts(self) -> frozenset[str]:
+        """The texts of the cells that nobody is asked to fill."""
+        return frozenset(plain(cell.source) for cell in self.cells if cell.role != "answer")
+
     @property
     def setup(self) -> list[str]:
         """The sources of the set-up cells."""
@@ -72,6 +77,11 @@ def _cell(raw: dict[str, Any]) -> ReleasedCell:
     ours = metadata.get("storyteller", {})
     role = ROLES.get(ours.get("role", ""), "setup" if "setup" in metadata.get("tags", ()) else "demo")
     return ReleasedCell(raw.get("id", ""), role, ours.get("exercise", ""), "".join(raw["source"]))
+
+
+def plain(source: str) -> str:
+    """A cell's text without what editors change."""
+    return "\n".join(line.rstrip() for line in source.strip().split("\n"))
 
 
 def _without_magics(source: str) -> str:

@@ -37,8 +37,18 @@ def make_shell() -> Any:
 
     shell.run_line_magic = line_magic
     shell.showtraceback = shell.showsyntaxerror = _no_traceback  # the judge says what was raised, in a line
-    run_cell(shell, "None")  # what a first cell loads is loaded once, before any worker is forked
+    warm_up(shell)
     return shell
+
+
+def warm_up(shell: Any) -> None:
+    """What a first cell and a first request load is loaded once, before any worker is forked."""
+    from storyteller.course.frames import write_request
+    from storyteller.course.request import Request
+    from storyteller.course.serve import Server
+
+    run_cell(shell, "None")
+    Server({"len": len}).answer(write_request(Request(op="call", target="len", args=("",)), keep=repr))
 
 
 def _no_traceback(*args: Any, **kwargs: Any) -> None:

@@ -117,7 +117,7 @@ def check_quietly(lesson: Lesson, name: str, namespace: Namespace, *, explain: b
     from storyteller.course.local import LocalStudent, parts_in_place
 
     unsolved = [earlier for earlier in lesson.foundations(name) if not passes(lesson, earlier, namespace)]
-    mistakes = known_mistakes(lesson, name) if explain else []
+    mistakes = known_mistakes(lesson, name) if explain else ()
     with parts_in_place(namespace, lesson, unsolved) as replaced:
         student = LocalStudent(namespace)
         return grade(lesson.exercises[name], student, mistakes=mistakes, replaced=tuple(replaced))

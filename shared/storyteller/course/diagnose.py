@@ -7,11 +7,12 @@ fails the case as well explains the failure. Where several do, the one that agre
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 
 from storyteller.course.answers import Wrong
 from storyteller.course.compare import Rules, difference
+from storyteller.course.exercise import Case
 from storyteller.course.lesson import Lesson
 from storyteller.course.local import LocalStudent
 from storyteller.course.request import Outcome
@@ -23,22 +24,37 @@ SHORT = 1.0  # seconds that a known wrong answer may take in a case; more where 
 AGREES, AGREES_AND_FAILS, DIFFERS, TOO_SLOW = "agrees", "agrees and fails", "differs", "too slow"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Mistake:
     """A known wrong answer that can be run."""
 
     wrong: Wrong
     lesson: Lesson
+    kept: dict[tuple[Case, str], Run] = field(default_factory=dict)  # by the case and its seed
 
     @cached_property
     def channel(self) -> LocalStudent:
         """Its code, beside the reference's functions."""
-        return LocalStudent(self.lesson.namespace(self.wrong))
+        return LocalStudent(self.lesson.namespace(self.wrong), anew=lambda: self.lesson.namespace(self.wrong))
+
+    def run(self, like: Run, *, limit: float) -> Run:
+        """What comes of this wrong answer in the case of another run, with its seed.
+
+        It is the same for every student, and a class has few seeds, so it is kept, unless it was cut off at the limit.
+        """
+        key = like.case, like.seed
+        if key not in self.kept:
+            run = run_case(like.exercise, like.case, self.channel, like.seed, limit=limit, forbidden=())
+            if _is_endless(run):
+                return run
+            self.kept[key] = run
+        return self.kept[key]
 
 
-def known_mistakes(lesson: Lesson, exercise: str) -> list[Mistake]:
+@lru_cache(maxsize=128)  # exercises
+def known_mistakes(lesson: Lesson, exercise: str) -> tuple[Mistake, ...]:
     """The known wrong answers of an exercise; none in a class release, which has no reference that they patch."""
-    return [Mistake(wrong, lesson) for wrong in lesson.mistakes(exercise)]
+    return tuple(Mistake(wrong, lesson) for wrong in lesson.mistakes(exercise))
 
 
 def diagnose(runs: Sequence[Run], mistakes: Sequence[Mistake]) -> dict[str, Wrong]:
@@ -81,7 +97,7 @@ def _explained(failed: Sequence[Run], mistake: Mistake, deadline: float) -> set[
 def _compare(run: Run, mistake: Mistake) -> str:
     """How does the wrong answer behave in this case, beside the student's?"""
     limit = SHORT if _is_endless(run) else max(SHORT, 5 * run.seconds)
-    other = run_case(run.exercise, run.case, mistake.channel, run.seed, limit=limit, forbidden=())
+    other = mistake.run(run, limit=limit)
     if _is_endless(other) and not _is_endless(run):
         return TOO_SLOW
     if len(other.outcomes) != len(run.outcomes):

@@ -26,7 +26,7 @@ def parts_module(lesson: str) -> str:
     return f"{PARTS}.{lesson.partition('_')[2]}"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Lesson:
     """What `checks.py`, and where present `reference.py` and `answers.py`, of a lesson's folder say."""
 

@@ -3,15 +3,13 @@
 import builtins
 import contextlib
 import io
-import random
 import warnings
 from types import TracebackType
 from typing import Any, NoReturn
 
-import numpy as np
 import torch
 
-from storyteller.randomness import random_state, restore_random
+from storyteller.randomness import random_state, restore_random, seed_random
 
 LONGEST = 20_000  # characters of output that are kept
 MOST_WARNINGS = 5
@@ -44,9 +42,7 @@ class Surroundings:
         self.stack.callback(setattr, builtins, "input", builtins.input)
         self.stack.callback(torch.set_grad_enabled, torch.is_grad_enabled())
         builtins.input = _no_input
-        random.seed(self.seed)
-        np.random.seed(self.seed % 2**32)
-        torch.manual_seed(self.seed)
+        seed_random(self.seed)
         torch.set_grad_enabled(True)
         self.stack.enter_context(contextlib.redirect_stdout(self.page))
         self.caught = self.stack.enter_context(warnings.catch_warnings(record=True))
