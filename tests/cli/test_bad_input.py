@@ -105,6 +105,30 @@ def test_training_options_out_of_range(here, capsys):
     assert "dtype" in fails(capsys, "train", "--dtype", "int8")
 
 
+def interrupted(*arguments, **options):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("interrupted_in", "command", "kept"),
+    [
+        ("storyteller.bpe.Tokenizer.train", ["tokenizer", "--corpus", "one.txt"], "nothing was written"),
+        ("storyteller.shards.write_shards", ["preprocess", "--corpus", "one.txt"], "complete shards are kept"),
+        ("storyteller.cli.download.fetch", ["download", "--datasets", "tinystories"], "the same command goes on"),
+        ("storyteller.stories.generate", ["stories", "--count", "1"], "what was finished is kept"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_ctrl_c_is_one_sentence_and_exit_code_2_in_every_command(
+    here, capsys, monkeypatch, interrupted_in, command, kept
+):
+    (here / "one.txt").write_text(TEXT, encoding="utf-8")
+    (here / "data").mkdir()
+    Tokenizer.train([TEXT], vocab_size=300).save(here / "data" / "tokenizer.json")
+    monkeypatch.setattr(interrupted_in, interrupted)
+    assert kept in fails(capsys, *command)
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows sends no SIGINT to one process")
 def test_ctrl_c_in_training_keeps_a_checkpoint_and_says_how_to_go_on(tmp_path):

@@ -11,11 +11,13 @@ from collections.abc import Sequence
 
 import typer
 
+from storyteller.cli.interrupt import Interruptible
 from storyteller.errors import StorytellerError
 from storyteller.openmp import sleep_while_waiting
 
 app = typer.Typer(
     name="storyteller",
+    cls=Interruptible,
     help="Build, train and talk to a small Mixture-of-Experts model that tells stories.",
     no_args_is_help=True,
     add_completion=False,
@@ -61,7 +63,7 @@ _register()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one command; what the user can mend is said in one sentence, with exit code 2."""
+    """Run one command; what the user can mend, and Ctrl-C, is said in one sentence, with exit code 2."""
     sleep_while_waiting()
     try:
         app(args=None if arguments is None else list(arguments))

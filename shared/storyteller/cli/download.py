@@ -60,8 +60,9 @@ def download(
                 )
                 console.print(f"{name} {split}: {count:,} rows in {out / name}", highlight=False, soft_wrap=True)
     except KeyboardInterrupt:
-        console.print(f"Stopped. What is complete is in {out}; the same command goes on from there.", soft_wrap=True)
-        raise typer.Exit(130) from None
+        raise StorytellerError(
+            f"stopped; what is complete is in {out}, and the same command goes on from there."
+        ) from None
 
 
 def fetch(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from storyteller.cli.corpus import DATA, TOKENIZER
+from storyteller.errors import StorytellerError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -61,17 +62,15 @@ def preprocess(
                 console=console,
             )
     except KeyboardInterrupt:
-        console.print(
-            f"Stopped. Complete shards are kept in {out}; the same command goes on from there.", soft_wrap=True
-        )
-        raise typer.Exit(130) from None
+        raise StorytellerError(
+            f"stopped; complete shards are kept in {out}, and the same command goes on from there."
+        ) from None
 
 
 def _tokenizer(file: Path, corpora: list[str], *, seed: int, clean: bool) -> "Tokenizer":
     """The tokenizer in the file; where the default file is not there yet, it is made first."""
     from storyteller.bpe import Tokenizer
     from storyteller.cli.tokenizer import tokenizer as learn
-    from storyteller.errors import StorytellerError
 
     if not file.exists():
         if file != TOKENIZER:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from storyteller.cli.corpus import TOKENIZER
+from storyteller.errors import StorytellerError
 
 
 def tokenizer(
@@ -41,8 +42,7 @@ def tokenizer(
         with console.status("reading stories"):
             learned = Tokenizer.train((story.text for story in stories), vocab_size=vocab_size)
     except KeyboardInterrupt:
-        console.print("Stopped. Nothing was written; the same command begins again.", highlight=False)
-        raise typer.Exit(130) from None
+        raise StorytellerError("stopped; nothing was written, and the same command begins again.") from None
     with writing(out):
         out.parent.mkdir(parents=True, exist_ok=True)
         learned.save(out)
