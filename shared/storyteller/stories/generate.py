@@ -89,7 +89,7 @@ def _story(dice: Dice, split: str, plots: list[list[Plot]], small: bool) -> Stor
     words = lexicon()
     while True:
         plot = dice.pick(dice.pick(plots))
-        people = _small_cast(plot, dice, words) if small else _cast(plot, dice, words)
+        people = _cast(plot, dice, words, small=small)
         items = _items(plot, dice, SMALL_THINGS if small else None)
         if split_of(people["hero"].name, items["thing"].thing.noun, plot.name) == split:
             break
@@ -120,55 +120,62 @@ def _story(dice: Dice, split: str, plots: list[list[Plot]], small: bool) -> Stor
     return Story(text=teller.text(), prompt=prompt, genre=plot.genre, facts=facts_of(plot, world))
 
 
+# The small world: kinds that a role may be, objects that a role may be, and marks of an object.
+SMALL_KINDS, SMALL_KIN, SMALL_THINGS, SMALL_MARKS = 3, 2, 4, 3
+
+
+def _cast(plot: Plot, dice: Dice, words: Lexicon, *, small: bool) -> dict[str, Person]:
+    people: dict[str, Person] = {}
+    for role, wanted in plot.people.items():
+        if isinstance(wanted, str):
+            relatives = [part.strip() for part in wanted.split("|")]
+            name = dice.pick(relatives[:SMALL_KIN] if small else relatives)
+            people[role] = Person(role, name, words.kin[name], _KIN, "", kin=True)
+            continue
+        taken = [person.kind for person in people.values()]
+        open_to_role = wanted[:SMALL_KINDS] if small else wanted
+        kind = dice.pick([kind for kind in open_to_role if kind not in taken] or wanted)  # "the rabbit" shall mean one
+        named = role not in plot.unnamed
+        if small:
+            pronoun, name = _usual_name(kind, words, named=named)
+        else:
+            pronoun = _pronoun(kind, people, dice)
+            name = _new_name(words.names[kind.names][pronoun], people, dice) if named else ""
+        people[role] = Person(role, name, pronoun, kind, _trait(dice, words))
+    return people
+
+
+def _usual_name(kind: Kind, words: Lexicon, *, named: bool) -> tuple[str, str]:
+    """The pronoun and the name that this kind has in every story of the small world.
+
+    The kinds that share a list of names take them in turn.
+    """
+    number = [other.name for other in words.kinds.values() if other.names == kind.names].index(kind.name)
+    pronoun = kind.pronoun or ("he", "she")[number % 2]
+    if not named:
+        return pronoun, ""
+    names = words.names[kind.names][pronoun]
+    return pronoun, names[number // 2 % len(names)]
+
+
 # How often a companion is simply given the hero's pronoun. Two heroes with one pronoun are told apart by name, which a
 # small model finds easier than by "he" and "she"; and a wrong pronoun can then mean nobody.
 ALIKE = 0.4
 
 
-def _cast(plot: Plot, dice: Dice, words: Lexicon) -> dict[str, Person]:
-    people: dict[str, Person] = {}
-    initials: set[str] = set()
-    for role, wanted in plot.people.items():
-        if isinstance(wanted, str):
-            name = dice.pick([part.strip() for part in wanted.split("|")])
-            people[role] = Person(role, name, words.kin[name], _KIN, "", kin=True)
-            continue
-        taken = [person.kind for person in people.values()]
-        kind = dice.pick([kind for kind in wanted if kind not in taken] or wanted)  # "the rabbit" shall mean one
-        pronoun = kind.pronoun or ("he" if dice.chance(0.5) else "she")
-        if not kind.pronoun and "hero" in people and dice.chance(ALIKE):
-            pronoun = people["hero"].pronoun
-        name = ""
-        if role not in plot.unnamed:
-            names = words.names[kind.names][pronoun]
-            name = dice.pick(names)
-            while name[0] in initials and len(initials) < 8:  # two names with one initial are hard to keep apart
-                name = dice.pick(names)
-            initials.add(name[0])
-        trait = _trait(dice, words)
-        people[role] = Person(role, name, pronoun, kind, trait)
-    return people
+def _pronoun(kind: Kind, people: dict[str, Person], dice: Dice) -> str:
+    pronoun = kind.pronoun or ("he" if dice.chance(0.5) else "she")
+    if not kind.pronoun and "hero" in people and dice.chance(ALIKE):
+        return people["hero"].pronoun
+    return pronoun
 
 
-# The small world: kinds that a role may be, objects that a role may be, and marks of an object.
-SMALL_KINDS, SMALL_KIN, SMALL_THINGS, SMALL_MARKS = 3, 2, 4, 3
-
-
-def _small_cast(plot: Plot, dice: Dice, words: Lexicon) -> dict[str, Person]:
-    people: dict[str, Person] = {}
-    for role, wanted in plot.people.items():
-        if isinstance(wanted, str):
-            name = dice.pick([part.strip() for part in wanted.split("|")][:SMALL_KIN])
-            people[role] = Person(role, name, words.kin[name], _KIN, "", kin=True)
-            continue
-        taken = [person.kind for person in people.values()]
-        kind = dice.pick([kind for kind in wanted[:SMALL_KINDS] if kind not in taken] or wanted)
-        # The kinds that share a list of names take them in turn: the same kind has the same name in every story.
-        number = [other.name for other in words.kinds.values() if other.names == kind.names].index(kind.name)
-        pronoun = kind.pronoun or ("he", "she")[number % 2]
-        names = words.names[kind.names][pronoun] if role not in plot.unnamed else [""]
-        people[role] = Person(role, names[number // 2 % len(names)], pronoun, kind, _trait(dice, words))
-    return people
+def _new_name(names: Sequence[str], people: dict[str, Person], dice: Dice) -> str:
+    initials = {person.name[0] for person in people.values() if person.name and not person.kin}
+    name = dice.pick(names)
+    while name[0] in initials and len(initials) < 8:  # two names with one initial are hard to keep apart
+        name = dice.pick(names)
+    return name
 
 
 _KIN = Kind("relative", "grown-up", "", "", {})
