@@ -156,7 +156,7 @@ PRESETS: Mapping[str, Preset] = {
         ),
         Preset(
             name="small",
-            about="about 15 million parameters: an evening on a CPU, minutes on a GPU",
+            about="about 15 million parameters: an evening on a CPU, minutes on a GPU, by estimate",
             model=ModelConfig(
                 vocab_size=4096, max_seq_len=512, d_model=256, n_layers=6, n_heads=8, n_kv_heads=4, d_ff=344
             ),
@@ -166,7 +166,7 @@ PRESETS: Mapping[str, Preset] = {
         ),
         Preset(
             name="base",
-            about="about 115 million parameters: a night on one laptop GPU",
+            about="about 115 million parameters: a night on one laptop GPU, by estimate",
             model=ModelConfig(
                 vocab_size=16_384, max_seq_len=1024, d_model=512, n_layers=8, n_heads=8, n_kv_heads=4, d_ff=1024
             ),
@@ -176,7 +176,7 @@ PRESETS: Mapping[str, Preset] = {
         ),
         Preset(
             name="full",
-            about="the course's 500M model: hours on one data-centre GPU",
+            about="the course's 500M model: hours on one data-centre GPU, by estimate",
             model=ModelConfig(
                 vocab_size=32_000, max_seq_len=2048, d_model=768, n_layers=12, n_heads=12, n_kv_heads=12, d_ff=2048
             ),

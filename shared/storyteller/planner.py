@@ -25,14 +25,15 @@ BYTES: Mapping[str, int] = {"float32": 4, "bfloat16": 2, "float16": 2}
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """A kind of machine, and what it can be expected to sustain on a model of a few hundred wide."""
+    """A kind of machine, and the speed that a training run on it is assumed to have."""
 
     name: str
-    flops: float  # floating-point operations a second that a training run sustains; far below the maker's peak
+    flops: float  # floating-point operations a second; far below the maker's peak
     dtype: str  # of the matrix products
 
 
-# Assumed, not measured: 10 to 25 % of the peak, since small matrices and a router keep no machine fully busy.
+# Assumed: this course has been run on none of them. Far below the peak, since small matrices and a router keep no
+# machine fully busy.
 MACHINES = (
     Machine(name="CPU, 8 cores", flops=0.15e12, dtype="float32"),
     Machine(name="laptop GPU, 8 GB", flops=8e12, dtype="bfloat16"),
@@ -204,6 +205,6 @@ def training_tokens(preset: Preset) -> int:
 
 
 def training_hours(preset: Preset, machine: Machine) -> float:
-    """Hours of the preset's whole run on that machine: tokens * FLOPs a token / FLOPs a second."""
+    """Hours that the preset's whole run would take at the machine's assumed speed: tokens * FLOPs a token / speed."""
     per_token = training_flops(preset.model, gradient_checkpointing=preset.train.gradient_checkpointing)
     return training_tokens(preset) * per_token / machine.flops / 3600

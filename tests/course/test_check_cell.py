@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from storyteller.course import notebook
 from storyteller.course.notebook import CheckFailed
+from storyteller.course.state import State
 from storyteller.errors import StorytellerError
 
 Answers = Callable[..., dict[str, Any]]
@@ -118,14 +120,19 @@ def test_progress_says_what_is_solved_and_what_comes_next(
     capsys.readouterr()
     run({}, "progress()")
     out = capsys.readouterr().out.splitlines()
-    assert out[0] == "01_toys: 9 of 25 points"
+    assert out[0] == "01_toys: 6 of 25 points, and 3 bonus"
     assert out[1].split() == ["solved", "double", "*", "2", "of", "2"]
     assert out[-1] == "Next: `quadruple`."
 
 
-def test_what_comes_next_after_all_that_counts(toys: Any) -> None:
-    from storyteller.course.state import State
+def test_a_bonus_stands_apart_from_the_points(toys: Any) -> None:
+    full = [replace(one, earned=one.points, solved=True, checked=True) for one in State(None).summary(toys)]
+    for page in (notebook.progress_html(toys, full), notebook.progress_text(toys, full)):
+        assert "25 of 25 points, and 3 bonus" in page
+    assert 'style="width:100%"' in notebook.progress_html(toys, full)
 
+
+def test_what_comes_next_after_all_that_counts(toys: Any) -> None:
     standings = State(None).summary(toys)
     done = [type(s)(**{**vars(s), "solved": True}) for s in standings]
     assert notebook._next(done) == "Everything is solved."

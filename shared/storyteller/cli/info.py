@@ -24,7 +24,7 @@ Row = tuple[str, str]
 def info(
     preset: Annotated[str, typer.Argument(help="tiny, small, base or full")] = "tiny",
 ) -> None:
-    """Show a preset's parameters, arithmetic, memory and estimated hours."""
+    """Show a preset's parameters, arithmetic, memory, and the hours it would take at assumed speeds."""
     from rich.console import Console
     from rich.table import Table
 
@@ -37,8 +37,8 @@ def info(
     console.print(table)
     notes = (
         "A FLOP is one multiplication or one addition; 1 GB is 10^9 bytes. Memory leaves out what torch itself takes. "
-        "The hours are tokens x FLOPs a token / FLOPs a second, at the speed in brackets, which is an assumption and "
-        "not a measurement: expect your machine to differ by a factor of two or three."
+        "The hours are tokens x FLOPs a token / FLOPs a second, at the speed in brackets. Nothing has been timed on "
+        "these machines: the speeds are assumed, so take the hours for their order of magnitude and no more."
     )
     console.print(f"\n{notes}", markup=False)
 

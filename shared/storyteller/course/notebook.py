@@ -143,7 +143,7 @@ def _refresh(lesson: Lesson) -> None:
 
 def progress_html(lesson: Lesson, standings: list[Standing]) -> str:
     """The lesson's exercises, one a row, with stars, points and state."""
-    earned, points = _totals(standings)
+    earned, points, bonus = _totals(standings)
     rows = []
     for standing in standings:
         state, mark = _state(standing)
@@ -153,11 +153,11 @@ def progress_html(lesson: Lesson, standings: list[Standing]) -> str:
             f'<span class="sty-mark {state}">{mark}</span><span class="{state}"><code>{standing.name}</code></span>'
             f'<span class="sty-quiet">{stars}</span><span class="sty-points">{score}</span>'
         )
-    share = min(100, 100 * earned // points) if points else 0
+    share = 100 * earned // points if points else 0
     head = (
         f'<div class="sty-head"><span class="sty-name">{lesson.name}</span>'
         f'<span class="sty-bar"><i class="sty-full" style="width:{share}%"></i></span>'
-        f'<span class="sty-points">{earned} of {points} points</span></div>'
+        f'<span class="sty-points">{earned} of {points} points{bonus}</span></div>'
     )
     foot = f'<div class="sty-foot">{card.prose(_next(standings))}</div>'
     return card.wrap(f'{head}<div class="sty-grid">{"".join(rows)}</div>{foot}')
@@ -165,8 +165,8 @@ def progress_html(lesson: Lesson, standings: list[Standing]) -> str:
 
 def progress_text(lesson: Lesson, standings: list[Standing]) -> str:
     """The same as plain text."""
-    earned, points = _totals(standings)
-    lines = [f"{lesson.name}: {earned} of {points} points"]
+    earned, points, bonus = _totals(standings)
+    lines = [f"{lesson.name}: {earned} of {points} points{bonus}"]
     for standing in standings:
         word = "solved" if standing.solved else "begun" if standing.checked else "open"
         stars = "*" * standing.stars
@@ -175,9 +175,12 @@ def progress_text(lesson: Lesson, standings: list[Standing]) -> str:
     return "\n".join([*lines, _next(standings)])
 
 
-def _totals(standings: list[Standing]) -> tuple[int, int]:
-    """Points so far, and points to be had; a bonus adds to the first only."""
-    return sum(standing.earned for standing in standings), sum(s.points for s in standings if not s.bonus)
+def _totals(standings: list[Standing]) -> tuple[int, int, str]:
+    """Points so far and points to be had, both without bonus exercises, and what those have brought, in words."""
+    graded = [standing for standing in standings if not standing.bonus]
+    bonus = sum(standing.earned for standing in standings if standing.bonus)
+    note = f", and {bonus} bonus" if bonus else ""
+    return sum(one.earned for one in graded), sum(one.points for one in graded), note
 
 
 def _state(standing: Standing) -> tuple[str, str]:
