@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import Literal
 
 from storyteller.course import kernel
+from storyteller.errors import StorytellerError
+from storyteller.runstore import is_server, store_uri
 
 Verdict = Literal["ok", "advice", "fault"]
 
@@ -231,6 +233,17 @@ def check_corpora(environment: dict[str, str] | None = None) -> Finding:
     )
 
 
+def check_tracking() -> Finding:
+    """Where are runs tracked from here? The store is named, and no server is asked."""
+    try:
+        uri = store_uri()
+    except StorytellerError as error:
+        return Finding(about="MLflow", verdict="advice", text="MLFLOW_TRACKING_URI cannot be used.", remedy=str(error))
+    if is_server(uri):
+        return Finding(about="MLflow", verdict="ok", text=f"Runs are tracked on {uri}, as MLFLOW_TRACKING_URI says.")
+    return Finding(about="MLflow", verdict="ok", text=f"Runs are tracked in {uri}; storyteller mlflow shows them.")
+
+
 def check_sandbox() -> Iterator[Finding]:
     """Which layers keep a student's code in while it is graded? Only whoever grades a class needs them."""
     if importlib.util.find_spec("storyteller_grading") is None:
@@ -283,6 +296,7 @@ CHECKS: Sequence[Check] = (
     check_packages,
     check_kernel,
     check_corpora,
+    check_tracking,
     check_sandbox,
 )
 

@@ -15,6 +15,7 @@ it stopped:
 
 import json
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,10 @@ class Plan:
             ) from None
 
 
+# Entered while a trainer runs. It is given the trainer, ready to go on, the tokenizer and the plan that is followed.
+Around = Callable[[Trainer, Tokenizer, Plan], AbstractContextManager[object]]
+
+
 @dataclass(frozen=True)
 class Material:
     """What a model is trained on."""
@@ -169,9 +174,23 @@ def _shards(plan: Plan, folder: Path, tokenizer: Tokenizer, *, split: str, limit
 
 
 def train(
-    wanted: Plan, folder: Path, *, notice: Notice, on_event: Callable[[Event], None], device: torch.device
+    wanted: Plan,
+    folder: Path,
+    *,
+    notice: Notice,
+    on_event: Callable[[Event], None],
+    device: torch.device,
+    around: Around | None = None,
 ) -> TrainingResult:
     """Train the model that `wanted` describes, or go on with it where the run in `folder` stopped.
+
+    Args:
+        wanted: the run to make.
+        folder: where it is kept.
+        notice: is told what is being prepared.
+        on_event: is told of every step, evaluation, checkpoint and notice.
+        device: to train on.
+        around: entered while the trainer runs, such as a `storyteller.tracking.Tracker`.
 
     Raises:
         StorytellerError: the corpus cannot be read, or the folder holds another run.
@@ -184,7 +203,8 @@ def train(
         torch.set_num_threads(plan.threads)
     trainer = new_trainer(plan, material, folder, on_event=on_event, device=device)
     trainer.resume()
-    return trainer.run()
+    with nullcontext() if around is None else around(trainer, material.tokenizer, plan):
+        return trainer.run()
 
 
 def is_finished(folder: Path) -> bool:

@@ -33,6 +33,7 @@ def _register() -> None:
         evaluate,
         info,
         lab,
+        mlflow,
         preprocess,
         progress_command,
         reset,
@@ -51,6 +52,7 @@ def _register() -> None:
     app.command("tell")(tell.tell)
     app.command("train")(train.train)
     app.command("evaluate")(evaluate.evaluate)
+    app.command("mlflow")(mlflow.mlflow)
     app.command("stories")(stories.stories)
     app.command("download", cls=ManyValues)(download.download)
     app.command("tokenizer", cls=ManyValues)(tokenizer.tokenizer)

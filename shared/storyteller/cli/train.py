@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +13,9 @@ from storyteller.config import preset
 from storyteller.errors import StorytellerError
 
 if TYPE_CHECKING:
-    from storyteller.pipeline import Plan
+    from storyteller.bpe import Tokenizer
+    from storyteller.pipeline import Around, Plan
+    from storyteller.trainer import Trainer
 
 RUNS = Path("runs")
 
@@ -35,6 +38,7 @@ def train(
         bool | None, typer.Option(help="recompute activations instead of keeping them")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps")] = "auto",
+    track: Annotated[bool, typer.Option("--track", help="log the run to MLflow; storyteller mlflow shows it")] = False,
 ) -> None:
     """Train a model, or go on with the run in the folder."""
     if minutes is not None and (minutes <= 0 or steps is not None):
@@ -50,7 +54,7 @@ def train(
     }
     seconds = None if minutes is None else minutes * 60
     plan = plan_from(name, corpus=corpus, stories=stories, seconds=seconds, options=options)
-    train_and_show(plan, out or RUNS / name, device=device)
+    train_and_show(plan, out or RUNS / name, device=device, track=track)
 
 
 def plan_from(
@@ -71,8 +75,8 @@ def plan_from(
     )
 
 
-def train_and_show(plan: "Plan", folder: Path, *, device: str) -> None:
-    """Train with a progress bar.
+def train_and_show(plan: "Plan", folder: Path, *, device: str, track: bool = False) -> None:
+    """Train with a progress bar, and log the run to MLflow if asked to.
 
     Raises:
         StorytellerError: among others, Ctrl-C; its message is how to go on.
@@ -83,11 +87,32 @@ def train_and_show(plan: "Plan", folder: Path, *, device: str) -> None:
     from storyteller.pipeline import pick_device, train
 
     with TrainingProgress(Console()) as progress:
-        result = train(plan, folder, notice=progress.say, on_event=progress, device=pick_device(device))
+        around = tracking(progress.say) if track else None
+        result = train(plan, folder, notice=progress.say, on_event=progress, device=pick_device(device), around=around)
     if result.interrupted:
         raise StorytellerError(
             f"stopped at step {result.step}; {result.checkpoint} keeps the run. To go on: {_same_command()}"
         )
+
+
+def tracking(notice: Callable[[str], None]) -> "Around":
+    """What logs a run to MLflow while it trains.
+
+    Raises:
+        StorytellerError: mlflow is not installed, or MLFLOW_TRACKING_URI cannot be used.
+    """
+    from storyteller.runstore import load_mlflow
+    from storyteller.tracking import Tracker, store_uri
+
+    load_mlflow()  # where it is missing, that is said before the corpus is read
+    uri = store_uri()
+
+    def around(trainer: "Trainer", tokenizer: "Tokenizer", plan: "Plan") -> Tracker:
+        about = {"preset": plan.preset, "corpus": plan.corpus, "stories": plan.stories}
+        notice(f"Logging to {uri}; storyteller mlflow shows it.")
+        return Tracker(trainer, tokenizer, parameters=about, uri=uri, notice=notice)
+
+    return around
 
 
 def _same_command() -> str:

@@ -1,0 +1,124 @@
+"""A trained model in MLflow's registry: kept as data, found by name, loaded back.
+
+In the run's artifacts it looks like this. The folder `data` is a run's folder as `storyteller.checkpoint` knows it,
+with the optimizer's state, so that training can go on from it; nothing in it is code.
+
+    model/
+        MLmodel               what MLflow reads: load it with the module `storyteller.tracking.registry`
+        requirements.txt
+        data/
+            tokenizer.json
+            step-003000/      the checkpoint
+"""
+
+import platform
+import tempfile
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from storyteller.bpe import Tokenizer
+from storyteller.checkpoint import load_model
+from storyteller.disk import write_json
+from storyteller.errors import StorytellerError
+from storyteller.model import Decoder
+from storyteller.runstore import connect, load_mlflow, store_errors, store_uri
+from storyteller.sampler import Sampling, tell
+from storyteller.tracking.writer import OpenRun
+
+BEST = "best"  # the alias; MLflow itself knows the newest as models:/NAME/latest
+MODEL = "model"  # the folder in the run's artifacts
+SAMPLING = Sampling(temperature=0.6, max_new_tokens=300, seed=1)  # how a model tells that MLflow has loaded
+MEASURE = "bits_per_byte"  # by it the best is chosen: it compares models whatever their tokenizers
+
+
+def upload_model(run: OpenRun, checkpoint: Path, tokenizer: Tokenizer) -> None:
+    """Make checkpoint and tokenizer the run's artifact `model`, in the form that MLflow can load."""
+    how = {"loader_module": __name__, "data": "data", "python_version": platform.python_version()}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "data").mkdir()
+        tokenizer.save(folder / "data" / "tokenizer.json")
+        # YAML, of which JSON is a part. (MLflow's own writer would load half of MLflow.)
+        write_json(folder / "MLmodel", {"flavors": {"python_function": how}, "run_id": run.run_id})
+        needed = [f"{package}=={version(package)}" for package in ("storyteller", "torch")]
+        (folder / "requirements.txt").write_text("\n".join(needed) + "\n", encoding="utf-8")
+        run.client.log_artifacts(run.run_id, str(folder), MODEL)
+    run.client.log_artifacts(run.run_id, str(checkpoint), f"{MODEL}/data/{checkpoint.name}")
+
+
+def register(run: OpenRun, name: str, facts: Mapping[str, Any]) -> None:
+    """Register the run's model as a new version, and call it the best if it is.
+
+    It is the best if its bits per byte on the validation stories are the lowest. Those of another corpus do not
+    compare: a first model of a corpus takes the place of the best of another.
+
+    Args:
+        run: whose artifact `model` is there.
+        name: of the registered model.
+        facts: `bits_per_byte`, `corpus` and what else is to be noted beside the version.
+    """
+    client, tags = run.client, {key: str(value) for key, value in facts.items()}
+    if not client.search_registered_models(filter_string=f"name = '{name}'"):
+        client.create_registered_model(name)
+    best = client.get_registered_model(name).aliases.get(BEST)
+    added = client.create_model_version(name, f"runs:/{run.run_id}/{MODEL}", run.run_id, tags=tags)
+    if best is None or _is_better(tags, client.get_model_version(name, best).tags):
+        client.set_registered_model_alias(name, BEST, added.version)
+
+
+def _is_better(new: Mapping[str, str], old: Mapping[str, str]) -> bool:
+    if new.get("corpus") != old.get("corpus") or MEASURE not in old:
+        return True
+    return MEASURE in new and float(new[MEASURE]) < float(old[MEASURE])
+
+
+def load_tracked(model: str, *, uri: str | None = None) -> tuple[Decoder, Tokenizer]:
+    """A model from the registry or from a run, ready to tell, and its tokenizer.
+
+    Args:
+        model: such as "models:/storyteller-tiny@best", "models:/storyteller-tiny/latest" or "runs:/RUN_ID/model".
+        uri: of the store; by default `store_uri()`.
+
+    Raises:
+        StorytellerError: mlflow is not installed, or the store has no such model.
+    """
+    uri = uri or store_uri()
+    artifacts = load_mlflow("mlflow.artifacts")
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            found = artifacts.download_artifacts(
+                artifact_uri=model, dst_path=folder, tracking_uri=uri, registry_uri=uri
+            )
+        except store_errors() as error:
+            raise StorytellerError(
+                f"There is no model {model} in {uri} ({error}); it has {', '.join(_names(uri)) or 'none'}."
+            ) from error
+        return load_model(Path(found) / "data")
+
+
+def _names(uri: str) -> Sequence[str]:
+    """The registered models of a store; empty where it cannot be asked."""
+    try:
+        return [found.name for found in connect(uri).search_registered_models()]
+    except store_errors():
+        return []
+
+
+class Teller:
+    """What `mlflow.pyfunc.load_model` gives. For other ways of sampling there is `load_tracked`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.model, self.tokenizer = load_model(folder)
+
+    def predict(self, openings: Any) -> list[str]:
+        """Whole stories for openings: a list, or a table with one column."""
+        if hasattr(openings, "to_numpy"):  # MLflow may hand over a table
+            openings = openings.to_numpy().ravel().tolist()
+        return tell(self.model, self.tokenizer, list(openings), sampling=SAMPLING)
+
+
+def _load_pyfunc(path: str) -> Teller:
+    """Called by `mlflow.pyfunc.load_model`."""
+    return Teller(Path(path))

@@ -1,0 +1,230 @@
+"""A trainer's events as an MLflow run.
+
+What is logged, and when:
+
+    at the beginning    parameters: the model's and the training's settings, the corpus, parameters in all and active
+    every step          loss, learning rate, gradient norm, tokens a second, each layer's balance loss
+    every evaluation    validation loss, perplexity, bits per byte; how each router spreads its tokens; stories that the
+                        model tells now; the curves so far, as pictures
+    every few seconds   the load of the machine, under the names that MLflow's page "System metrics" looks for
+    at the end          checkpoint and tokenizer, as a registered model
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from types import TracebackType
+from typing import Any, Self
+
+import torch
+
+from storyteller.bpe import Tokenizer
+from storyteller.config import to_dict
+from storyteller.events import Evaluated, Event, Noticed, StepDone
+from storyteller.moe import router_statistics
+from storyteller.planner import count_parameters
+from storyteller.runstore import EXPERIMENT, store_uri
+from storyteller.sampler import Sampling, tell
+from storyteller.tracking.figures import draw_curves, load_figure
+from storyteller.tracking.machine import machine_metrics
+from storyteller.tracking.registry import register, upload_model
+from storyteller.tracking.runs import Point, find_or_start, log_points, now
+from storyteller.tracking.writer import OpenRun, Writer
+from storyteller.trainer import Trainer
+
+FLUSH_SECONDS = 2.0  # steps are collected for so long before they are written
+MACHINE_SECONDS = 5.0  # between two looks at the machine
+OPENINGS = ("Once upon a time", "One day, a little girl")
+SAMPLING = Sampling(temperature=0.6, max_new_tokens=150, seed=1)
+
+
+class Tracker:
+    """While it is entered, everything that happens in a trainer is logged to MLflow.
+
+        with Tracker(trainer, tokenizer) as tracker:
+            trainer.run()
+
+    A run that goes on from a checkpoint goes on in its MLflow run, which `mlflow.json` in the trainer's folder names.
+
+    Args:
+        trainer: has been resumed already, if it is to be.
+        tokenizer: the one it trains with; for the stories.
+        name: of the run; by default that of the trainer's folder.
+        parameters: further settings to be logged, such as the preset and the corpus.
+        experiment: MLflow's word for a shelf of runs.
+        model_name: under which the trained model is registered; by default `storyteller-` and the preset or the name.
+        openings: how the stories begin that are told at each evaluation.
+        sampling: how they are told.
+        uri: of the store; by default `store_uri()`.
+        notice: is told what the user should know; None prints it.
+
+    Raises:
+        StorytellerError: mlflow is not installed, or the store's address cannot be used.
+    """
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        tokenizer: Tokenizer,
+        *,
+        name: str | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        experiment: str = EXPERIMENT,
+        model_name: str | None = None,
+        openings: Sequence[str] = OPENINGS,
+        sampling: Sampling = SAMPLING,
+        uri: str | None = None,
+        notice: Callable[[str], None] | None = None,
+    ) -> None:
+        self.trainer, self.tokenizer, self.openings, self.sampling = trainer, tokenizer, openings, sampling
+        self.uri = uri or store_uri()
+        self.name = name or (trainer.folder.name if trainer.folder else "run")
+        self.extra = dict(parameters or {})
+        self.experiment = experiment
+        self.model_name = model_name or f"storyteller-{self.extra.get('preset', self.name)}"
+        self.notice = notice or print
+        self._points: list[Point] = []
+        self._flushed = time.monotonic()
+        self._looked = 0.0  # when the machine was last looked at
+
+    def __enter__(self) -> Self:
+        self._before = self.trainer.on_event
+        resumed = self.trainer.step > 0
+
+        def open_run(uri: str) -> OpenRun:
+            return find_or_start(
+                uri,
+                folder=self.trainer.folder,
+                resumed=resumed,
+                experiment=self.experiment,
+                name=self.name,
+                parameters=self.parameters(),
+            )
+
+        self._writer = Writer(self.uri, open_run, idle=self._look_at_machine, pause=MACHINE_SECONDS)
+        self._writer.put(lambda run: None)  # opens the run now, not at the first flush
+        self.trainer.on_event = self
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.trainer.on_event = self._before
+        unfinished = self.trainer.step < self.trainer.config.steps
+        status = "FAILED" if isinstance(error, Exception) else "KILLED" if error or unfinished else "FINISHED"
+        self._flush()
+        self._writer.put(draw_curves)
+        if status == "FINISHED":
+            self._keep_model()
+        self._writer.put(lambda run: run.client.set_terminated(run.run_id, status=status))
+        try:
+            self._writer.close()
+        finally:
+            self._pass_on_messages()
+
+    def __call__(self, event: Event) -> None:
+        """Log one event; the trainer's earlier listener hears of it first."""
+        if self._before is not None:
+            self._before(event)
+        match event:
+            case StepDone():
+                self._add(step_metrics(event), event.step)
+            case Evaluated():
+                self._evaluated(event)
+            case Noticed(text=text):
+                step = self.trainer.step
+                self._writer.put(lambda run: run.client.set_tag(run.run_id, f"notice.step-{step:06d}", text[:5000]))
+        if time.monotonic() - self._flushed > FLUSH_SECONDS:
+            self._flush()
+
+    def parameters(self) -> dict[str, Any]:
+        """What is logged as the run's parameters, by name."""
+        config, counted = self.trainer.model.config, count_parameters(self.trainer.model.config)
+        return {
+            **self.extra,
+            **{f"model.{name}": value for name, value in to_dict(config).items()},
+            **{f"train.{name}": value for name, value in to_dict(self.trainer.config).items()},
+            "train.dtype": self.trainer.dtype,  # the one that "auto" became
+            "parameters.total": counted.total,
+            "parameters.active": counted.active,
+            "tokenizer": self.tokenizer.fingerprint[:12],
+        }
+
+    def _evaluated(self, event: Evaluated) -> None:
+        step, loads = event.step, []
+        found = {f"validation/{name}": value for name, value in asdict(event.metrics).items() if value is not None}
+        for layer, statistics in enumerate(self._router_statistics()):
+            values = statistics._asdict()
+            load = values.pop("load").tolist()
+            loads.append(load)
+            found |= {f"router/layer_{layer}/{name}": value for name, value in values.items()}
+            found |= {f"router/layer_{layer}/load/expert_{expert}": share for expert, share in enumerate(load)}
+        stories = tell(self.trainer.model, self.tokenizer, self.openings, sampling=self.sampling)
+        self._add(found, step)
+        self._flush()
+        text = "\n\n---\n\n".join(stories) + "\n"
+        self._writer.put(lambda run: run.client.log_text(run.run_id, text, f"stories/step-{step:06d}.txt"))
+        self._writer.put(draw_curves)
+        if loads:
+            self._writer.put(lambda run: run.client.log_figure(run.run_id, load_figure(loads, step), "plots/load.png"))
+
+    @torch.no_grad()
+    def _router_statistics(self) -> list[Any]:
+        """How each layer spreads one validation batch, in the mode of training, where experts may be full."""
+        if not self.trainer.validation or not self.trainer.model.config.n_experts:
+            return []
+        batch = self.trainer.validation[0].to(self.trainer.device)
+        mask = batch.padding_mask
+        return [
+            router_statistics(layer, padding_mask=mask)
+            for layer in self.trainer.model(batch.inputs, padding_mask=mask).routing
+        ]
+
+    def _keep_model(self) -> None:
+        """Checkpoint and tokenizer become a registered model."""
+        checkpoint = self.trainer.saved
+        if checkpoint is None:
+            return
+        facts = {"step": self.trainer.step, "corpus": self.extra.get("corpus", "")}
+        if self.trainer.metrics is not None:
+            facts |= {name: value for name, value in asdict(self.trainer.metrics).items() if value is not None}
+
+        def upload(run: OpenRun) -> None:
+            upload_model(run, checkpoint, self.tokenizer)
+            register(run, self.model_name, facts)
+
+        self._writer.put(upload)
+
+    def _add(self, metrics: Mapping[str, float], step: int) -> None:
+        moment = now()
+        self._points.extend((name, value, step, moment) for name, value in metrics.items())
+
+    def _flush(self) -> None:
+        points, self._points, self._flushed = self._points, [], time.monotonic()
+        self._writer.put(lambda run: log_points(run, points))
+        if time.monotonic() - self._looked > MACHINE_SECONDS:
+            self._writer.put(self._look_at_machine)
+        self._pass_on_messages()
+
+    def _look_at_machine(self, run: OpenRun) -> None:
+        self._looked = time.monotonic()
+        moment, step = now(), self.trainer.step
+        log_points(run, [(name, value, step, moment) for name, value in machine_metrics().items()], again=True)
+
+    def _pass_on_messages(self) -> None:
+        while not self._writer.messages.empty():
+            self.notice(self._writer.messages.get())
+
+
+def step_metrics(done: StepDone) -> dict[str, float]:
+    """One step's figures, under the names they have in MLflow."""
+    return {
+        "loss": done.loss,
+        "learning_rate": done.learning_rate,
+        "gradient_norm": done.gradient_norm,
+        "tokens_per_second": done.tokens_per_second,
+        "tokens": done.tokens,
+        "z_loss": done.z_loss,
+        **({"skipped": 1.0} if done.skipped else {}),
+        **{f"router/layer_{layer}/balance_loss": loss for layer, loss in enumerate(done.balance_losses)},
+    }
