@@ -25,37 +25,46 @@ def as_transformers(model: Decoder, *, attention: str = "eager", experts: str = 
     Raises:
         StorytellerError: transformers is not installed, or the model has learned positions.
     """
-    transformers = optional_import("transformers", extra="export")
+    transformers = optional_import("transformers", extra="test")
     config = model.config
+    fields = config_fields(config) | {"attn_implementation": attention, "bos_token_id": None, "eos_token_id": None}
+    if config.n_experts:
+        fields["experts_implementation"] = experts
+        peer = transformers.MixtralForCausalLM(transformers.MixtralConfig(**fields, **settings))
+    else:
+        peer = transformers.MistralForCausalLM(transformers.MistralConfig(**fields, **settings))
+    peer.load_state_dict(transformers_names(model.state_dict(), config))
+    result: nn.Module = peer
+    return result
+
+
+def config_fields(config: ModelConfig) -> dict[str, Any]:
+    """Our model's shape in the fields of `MixtralConfig`, or of `MistralConfig` where it is dense.
+
+    Raises:
+        StorytellerError: the model has learned positions.
+    """
     if config.positions != "rope":
         raise StorytellerError(
             "The model has learned positions and Mixtral rotary ones: train one with positions 'rope'."
         )
-    shape = {
+    fields = {
         "vocab_size": config.vocab_size,
         "hidden_size": config.d_model,
         "intermediate_size": config.d_ff,
         "num_hidden_layers": config.n_layers,
         "num_attention_heads": config.n_heads,
         "num_key_value_heads": config.n_kv_heads,
+        "hidden_act": "silu",
         "max_position_embeddings": config.max_seq_len,
         "rms_norm_eps": config.norm_eps,
         "rope_parameters": {"rope_type": "default", "rope_theta": config.rope_base},
         "tie_word_embeddings": config.tie_embeddings,
-        "bos_token_id": None,
-        "eos_token_id": None,
         "sliding_window": None,
-        "attn_implementation": attention,
     }
     if config.n_experts:
-        shape |= {"num_local_experts": config.n_experts, "num_experts_per_tok": config.top_k}
-        shape["experts_implementation"] = experts
-        peer = transformers.MixtralForCausalLM(transformers.MixtralConfig(**shape, **settings))
-    else:
-        peer = transformers.MistralForCausalLM(transformers.MistralConfig(**shape, **settings))
-    peer.load_state_dict(transformers_names(model.state_dict(), config))
-    result: nn.Module = peer
-    return result
+        fields |= {"num_local_experts": config.n_experts, "num_experts_per_tok": config.top_k}
+    return fields
 
 
 def transformers_names(state: dict[str, Tensor], config: ModelConfig) -> dict[str, Tensor]:
@@ -80,3 +89,24 @@ def transformers_names(state: dict[str, Tensor], config: ModelConfig) -> dict[st
             theirs[prefix + "mlp.gate_proj.weight"], theirs[prefix + "mlp.up_proj.weight"] = gate, up
             theirs[prefix + "mlp.down_proj.weight"] = state[ours + "feed_forward.down.weight"]
     return theirs
+
+
+def names_on_disk(state: dict[str, Tensor], config: ModelConfig) -> dict[str, Tensor]:
+    """Our state dict under the names that Mixtral (or Mistral, where dense) has in its files.
+
+    They differ from those in memory: each expert has its own three matrices, w1 (gate), w2 (down) and w3 (up), and a
+    tied output layer is not stored.
+    """
+    stored = transformers_names(state, config)
+    if config.tie_embeddings:
+        del stored["lm_head.weight"]
+    for layer in range(config.n_layers if config.n_experts else 0):
+        memory, disk = f"model.layers.{layer}.mlp.", f"model.layers.{layer}.block_sparse_moe."
+        stored[disk + "gate.weight"] = stored.pop(memory + "gate.weight")
+        gate_up = stored.pop(memory + "experts.gate_up_proj")  # (E, 2F, D)
+        down = stored.pop(memory + "experts.down_proj")  # (E, D, F)
+        for e in range(config.n_experts):
+            expert = f"{disk}experts.{e}."
+            stored[expert + "w1.weight"], stored[expert + "w3.weight"] = gate_up[e].chunk(2)  # (F, D) each
+            stored[expert + "w2.weight"] = down[e]  # (D, F)
+    return stored

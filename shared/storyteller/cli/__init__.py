@@ -31,6 +31,7 @@ def _register() -> None:
         doctor,
         download,
         evaluate,
+        export,
         info,
         lab,
         mlflow,
@@ -52,6 +53,7 @@ def _register() -> None:
     app.command("tell")(tell.tell)
     app.command("train")(train.train)
     app.command("evaluate")(evaluate.evaluate)
+    app.command("export")(export.export)
     app.command("mlflow")(mlflow.mlflow)
     app.command("stories")(stories.stories)
     app.command("download", cls=ManyValues)(download.download)

@@ -1,0 +1,165 @@
+"""The model card: what was trained, on what, by whose code, and what it is good for.
+
+Mitchell et al. 2019, "Model Cards for Model Reporting". The head between the two lines `---` is read by the Hugging
+Face hub.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from storyteller.export.trained import Trained
+from storyteller.planner import count_parameters
+from storyteller.stories.corpora import EMBEDDED, SMALL
+from storyteller.stories.hub import HUB_CORPORA
+
+# What the corpora's own pages say.
+LICENCES = {"tinystories": "CDLA-Sharing-1.0", "writingprompts": "MIT"}
+
+
+def model_card(trained: Trained, *, usage: str, library: str) -> str:
+    """The text of `README.md`.
+
+    Args:
+        trained: the model.
+        usage: how to load this format, in Markdown.
+        library: what loads it, as the hub names it.
+    """
+    kind = "Mixture-of-Experts" if trained.config.n_experts else "dense"
+    parameters = count_parameters(trained.config)
+    size = f"{parameters.total:,} parameters"
+    if trained.config.n_experts:
+        size += f", of which a token passes through {parameters.active:,}"
+    parts = [
+        _head(trained, library),
+        f"# {trained.name}\n\nA {kind} decoder with {size}. It was built and trained in the Storyteller course, and "
+        f"it does one thing: it tells short stories in English. It learned from {_corpus_in_words(trained)}.",
+        f"## How to use it\n\n{usage}\n\nA story begins behind the token `<|endoftext|>` and ends with it. The model "
+        f"reads at most {trained.config.max_seq_len} tokens, its own included.",
+        f"## Training\n\n{_table(training_facts(trained))}",
+        f"## Shape\n\n{_table(shape_facts(trained))}",
+        f"## By whose code\n\n{_authors(trained.by_student)}",
+        f"## Licence\n\n{_licence(trained)}",
+        f"## Limits\n\n{_limits(trained)}",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _corpus(trained: Trained) -> str:
+    """The corpus's name: without its genres, of a file without its folders; empty where it is not known."""
+    if trained.plan is None:
+        return ""
+    name = trained.plan.corpus.partition(":")[0]
+    return name if name in (EMBEDDED, SMALL, *HUB_CORPORA) else Path(trained.plan.corpus).name
+
+
+def _is_embedded(trained: Trained) -> bool:
+    return _corpus(trained) in (EMBEDDED, SMALL)
+
+
+def _corpus_in_words(trained: Trained) -> str:
+    if trained.plan is None:
+        return "a corpus that its run does not name"
+    name = _corpus(trained)
+    if _is_embedded(trained):
+        return f"`{trained.plan.corpus}`, stories that the course's own seeded generator makes"
+    if name in HUB_CORPORA:
+        return f"[{HUB_CORPORA[name].repository}](https://huggingface.co/datasets/{HUB_CORPORA[name].repository})"
+    return f"`{name}`, a corpus of its maker's own"
+
+
+def _head(trained: Trained, library: str) -> str:
+    """Facts for the hub, as YAML. Every value is written as JSON, which YAML reads."""
+    facts: dict[str, object] = {
+        "language": "en",
+        "library_name": library,
+        "pipeline_tag": "text-generation",
+        "tags": ["storyteller", "text-generation"] + (["moe"] if trained.config.n_experts else []),
+    }
+    if _is_embedded(trained):
+        facts["license"] = "mit"
+    if (corpus := _corpus(trained)) in HUB_CORPORA:
+        facts["datasets"] = [HUB_CORPORA[corpus].repository]
+    return "\n".join(["---", *(f"{name}: {json.dumps(value)}" for name, value in facts.items()), "---"])
+
+
+def training_facts(trained: Trained) -> dict[str, str]:
+    """What is known of the training, in the order in which a reader asks."""
+    values = trained.values
+    facts = {}
+    if trained.plan is not None:
+        name = trained.plan.corpus if _is_embedded(trained) else _corpus(trained)
+        facts["corpus"] = f"`{name}`, {trained.plan.stories:,} stories at most"
+    facts["updates of the weights"] = f"{trained.step:,}"
+    if "tokens" in values:
+        facts["tokens seen"] = f"{values['tokens']:,}"
+    if metrics := values.get("metrics"):
+        facts["validation loss"] = f"{metrics['loss']:.3f} nats a token, on {metrics['tokens']:,} tokens"
+        facts["validation perplexity"] = f"{metrics['perplexity']:.2f}"
+        if metrics["bits_per_byte"] is not None:
+            facts["bits per byte"] = f"{metrics['bits_per_byte']:.3f}"
+    if trained.sampled is not None:
+        consistent, told = trained.sampled["consistent"], trained.sampled["stories"]
+        facts["stories without a contradiction"] = f"{consistent:.0%} of {told} sampled, as far as a program finds them"
+    if train := values.get("train_config"):
+        rows = f"{train['batch_size'] * train['accumulate']} sequences an update"
+        facts["optimizer"] = (
+            f"AdamW, learning rate {train['learning_rate']:g} after a warmup, then a cosine down to "
+            f"{train['final_rate']:g} of it; weight decay {train['weight_decay']:g}; {rows}; seed {train['seed']}"
+        )
+        if trained.config.n_experts:
+            facts["router losses"] = f"balance {train['balance_weight']:g}, z {train['z_weight']:g}"
+    if "dtype" in values:
+        facts["products computed in"] = values["dtype"]
+    return facts
+
+
+def shape_facts(trained: Trained) -> dict[str, str]:
+    """The model's shape and its vocabulary."""
+    config = trained.config
+    facts = {
+        "layers": f"{config.n_layers}, each {config.d_model} wide",
+        "attention": f"{config.n_heads} query heads on {config.n_kv_heads} key and value heads, RoPE to the base "
+        f"{config.rope_base:g}",
+        "feed-forward": f"SwiGLU, {config.d_ff} wide",
+        "context": f"{config.max_seq_len} tokens",
+        "vocabulary": f"{config.vocab_size:,} tokens, byte-level BPE with GPT-2's pre-tokenizer",
+        "output layer": "shares the embedding's weights" if config.tie_embeddings else "has weights of its own",
+    }
+    if config.n_experts:
+        facts["feed-forward"] = (
+            f"{config.n_experts} SwiGLU experts, each {config.d_ff} wide; a token visits {config.top_k}"
+        )
+    if config.n_experts and config.capacity_factor is not None:
+        facts["expert capacity"] = f"factor {config.capacity_factor:g} in training; nothing is dropped in generation"
+    return facts
+
+
+def _table(facts: Mapping[str, str]) -> str:
+    return "\n".join(["| | |", "| --- | --- |", *(f"| {name} | {value} |" for name, value in facts.items())])
+
+
+def _authors(by_student: Mapping[str, bool]) -> str:
+    written = [f"`{part}`" for part, own in by_student.items() if own]
+    lent = [f"`{part}`" for part, own in by_student.items() if not own]
+    if not written:
+        return "Every part, from the tokenizer to the training loop, is the course's."
+    lines = [f"Written by the student: {', '.join(written)}."]
+    lines.append(f"The course's: {', '.join(lent)}, and all that is not named." if lent else "The course's: the rest.")
+    return "\n\n".join(lines)
+
+
+def _licence(trained: Trained) -> str:
+    if _is_embedded(trained):
+        return "MIT, as the course and the corpus that comes with it."
+    licence = LICENCES.get(_corpus(trained))
+    of_corpus = f"the corpus under {licence}" if licence else "the corpus under its maker's"
+    return f"The course's code is under the MIT licence, {of_corpus}: heed both when you pass this model on."
+
+
+def _limits(trained: Trained) -> str:
+    limits = "It knows the world of its corpus and nothing else. It follows no instructions and answers no questions. "
+    limits += "Names, objects and places may change in mid-story. Nobody has looked through what it says"
+    if _corpus(trained) == "writingprompts":
+        return limits + ", and its corpus is for adults and partly coarse: it is not for children."
+    return limits + ": read a story before you read it to a child."

@@ -1,0 +1,59 @@
+"""From a run's folder to a folder in another program's format."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from storyteller.errors import StorytellerError
+from storyteller.export import hf
+from storyteller.export.card import model_card
+from storyteller.export.folder import new_folder, write_record
+from storyteller.export.trained import Notice, Trained, read_trained
+
+
+class Format(NamedTuple):
+    """How one format is written."""
+
+    check: Callable[[Trained], None]  # raises StorytellerError where the format has no place for such a model
+    write: Callable[[Trained, Path], None]  # fills an empty folder
+    usage: Callable[[Trained], str]  # how to load it, for the model card: Markdown
+    library: str  # what loads it, as the Hugging Face hub names it
+
+
+FORMATS: Mapping[str, Format] = {"hf": Format(hf.check, hf.write, hf.usage, "transformers")}
+
+
+def export_run(
+    run: Path,
+    out: Path,
+    *,
+    format: str = "hf",
+    by_student: Mapping[str, bool] | None = None,
+    notice: Notice | None = None,
+) -> None:
+    """Write a run's model in another program's format, with a model card, into a folder of its own.
+
+    The folder is written aside and renamed, so `out` is complete or not there. An earlier export there is replaced.
+
+    Args:
+        run: the run's folder, for its newest sound checkpoint, or a checkpoint's own, such as `run/step-000200`.
+        out: the folder to make.
+        format: one of `FORMATS`.
+        by_student: for each part that the model was built and trained with, such as `{"route_top_k": True}`, whether
+            the student wrote it; the model card lists them. By default every part is the course's.
+        notice: is told when a damaged checkpoint was passed over; None gives a Python warning.
+
+    Raises:
+        StorytellerError: the run cannot be read, the format has no place for such a model, a package is missing, `out`
+            holds something else, or the disk is full.
+    """
+    if format not in FORMATS:
+        raise StorytellerError(f"There is no format {format!r}; choose one of {', '.join(FORMATS)}.")
+    form = FORMATS[format]
+    trained = read_trained(run, by_student=by_student, notice=notice)
+    form.check(trained)
+    with new_folder(out) as folder:
+        form.write(trained, folder)
+        card = model_card(trained, usage=form.usage(trained), library=form.library)
+        (folder / "README.md").write_text(card, encoding="utf-8", newline="\n")
+        write_record(folder, {"format": format, "run": trained.name, "step": trained.step})

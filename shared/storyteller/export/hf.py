@@ -1,0 +1,84 @@
+"""A folder that `transformers` loads: Mixtral, or Mistral where the model is dense.
+
+    AutoModelForCausalLM.from_pretrained("tiny-hf")
+    AutoTokenizer.from_pretrained("tiny-hf")
+
+Nothing here needs transformers: its files are JSON and safetensors.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import save_file
+
+from storyteller.bpe import END_OF_TEXT
+from storyteller.disk import write_json
+from storyteller.export.trained import Trained
+from storyteller.mixtral import config_fields, names_on_disk
+from storyteller.pipeline import TEMPERATURE
+
+WEIGHTS = "model.safetensors"
+
+
+def check(trained: Trained) -> None:
+    """Raise StorytellerError where Mixtral has no place for such a model."""
+    config_fields(trained.config)
+
+
+def write(trained: Trained, folder: Path) -> None:
+    """Write weights, configuration and tokenizer into an empty folder."""
+    write_json(folder / "config.json", model_config(trained))
+    write_json(folder / "generation_config.json", special_ids(trained) | {"pad_token_id": trained.tokenizer.end_id})
+    write_tokenizer(trained, folder)
+    weights = names_on_disk(trained.model.state_dict(), trained.config)
+    weights = {name: weight.detach().contiguous() for name, weight in weights.items()}
+    save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
+    (folder / WEIGHTS).chmod((folder / "config.json").stat().st_mode)  # safetensors lets only the owner read
+
+
+def model_config(trained: Trained) -> dict[str, Any]:
+    """The content of `config.json`."""
+    kind = "mixtral" if trained.config.n_experts else "mistral"
+    return {
+        "architectures": [f"{kind.capitalize()}ForCausalLM"],
+        "model_type": kind,
+        "dtype": "float32",
+        **config_fields(trained.config),
+        # Where transformers 4 looks for it. It knows nothing of rope_parameters, and would take a million.
+        "rope_theta": trained.config.rope_base,
+        "initializer_range": trained.config.init_std,
+        **special_ids(trained),
+    }
+
+
+def special_ids(trained: Trained) -> dict[str, int]:
+    """The end-of-text token begins a story and ends it, as in training."""
+    return {"bos_token_id": trained.tokenizer.end_id, "eos_token_id": trained.tokenizer.end_id}
+
+
+def write_tokenizer(trained: Trained, folder: Path) -> None:
+    """Write `tokenizer.json`, and beside it what `AutoTokenizer` wants to know."""
+    trained.tokenizer.save(folder / "tokenizer.json")
+    settings = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "bos_token": END_OF_TEXT,
+        "eos_token": END_OF_TEXT,
+        "pad_token": END_OF_TEXT,  # a batch of prompts is filled up with it on the left, where a mask hides it
+        "padding_side": "left",
+        "model_max_length": trained.config.max_seq_len,
+        "clean_up_tokenization_spaces": False,
+    }
+    write_json(folder / "tokenizer_config.json", settings)
+
+
+def usage(trained: Trained) -> str:
+    """How to tell a story with it."""
+    return f"""```python
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+model = AutoModelForCausalLM.from_pretrained("{trained.name}")  # this folder
+tokenizer = AutoTokenizer.from_pretrained("{trained.name}")
+opening = tokenizer("{END_OF_TEXT}Once upon a time", return_tensors="pt")
+story = model.generate(**opening, max_length={trained.config.max_seq_len}, do_sample=True, temperature={TEMPERATURE})
+print(tokenizer.decode(story[0], skip_special_tokens=True))
+```"""

@@ -1,0 +1,61 @@
+"""What is exported: a model, its tokenizer, and what is known of its training."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from storyteller.bpe import Tokenizer
+from storyteller.checkpoint import load_trained, run_of
+from storyteller.config import ModelConfig
+from storyteller.errors import StorytellerError
+from storyteller.model import Decoder
+from storyteller.pipeline import Plan
+
+Notice = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """A trained model and its story."""
+
+    name: str  # of the run
+    model: Decoder  # on the CPU, in evaluation mode
+    tokenizer: Tokenizer
+    step: int  # updates of the weights
+    values: Mapping[str, Any]  # what the checkpoint says of the training; see `Trainer.capture`
+    plan: Plan | None  # what the run was; None where no command made it
+    sampled: Mapping[str, Any] | None  # how many of its stories hold together; None where that was not measured
+    by_student: Mapping[str, bool]  # part -> whether the student wrote it; empty where all are the course's
+
+    @property
+    def config(self) -> ModelConfig:
+        """The model's shape."""
+        return self.model.config
+
+
+def read_trained(run: Path, *, by_student: Mapping[str, bool] | None = None, notice: Notice | None = None) -> Trained:
+    """Read a run, or one checkpoint of it.
+
+    Raises:
+        StorytellerError: there is no sound checkpoint, no tokenizer, or the two do not belong together.
+    """
+    model, tokenizer, checkpoint = load_trained(run, notice=notice)
+    if tokenizer.vocab_size != model.config.vocab_size:
+        raise StorytellerError(
+            f"The tokenizer in {run} has {tokenizer.vocab_size} tokens and the model {model.config.vocab_size}: "
+            "put the tokenizer.json there that the model was trained with."
+        )
+    folder = run_of(run)
+    sampled = folder / "sampled.json"
+    return Trained(
+        name=folder.resolve().name,
+        model=model,
+        tokenizer=tokenizer,
+        step=checkpoint.step,
+        values=checkpoint.values,
+        plan=Plan.load(folder) if (folder / "run.json").is_file() else None,
+        sampled=json.loads(sampled.read_text(encoding="utf-8")) if sampled.is_file() else None,
+        by_student=dict(by_student or {}),
+    )
