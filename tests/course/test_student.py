@@ -177,6 +177,14 @@ def test_an_endless_answer_is_stopped(answers: Answers, source: str) -> None:
     assert not any("timebound" in thread.name for thread in threading.enumerate())
 
 
+def test_a_single_call_that_cannot_be_stopped_is_waited_for_and_named(answers: Answers) -> None:
+    """Compiled code does not look at signals; 2 * 10^8 numbers take it seconds."""
+    source = "def f():\n    return sum(range(2 * 10**8))"
+    found = fault(student(answers(source), limit=0.05).f)
+    assert found.kind == "timeout"
+    assert "A single call in it" in found.message
+
+
 def test_the_calls_of_a_case_share_its_time(answers: Answers) -> None:
     one = student(answers("import time\ndef f(seconds): time.sleep(seconds)"), limit=0.6)
     one.f(0.35)

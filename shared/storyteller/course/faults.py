@@ -11,6 +11,7 @@ from storyteller.course.request import Request, StudentError
 
 STUB = ": fill in the TODOs"  # what the message of an untouched stub has after the exercise's name
 LONGEST = 400  # characters of an exception's own message
+LATE = 1.0  # seconds after its limit that code is stopped at the latest, unless it is within one long call
 
 
 def missing(name: str) -> StudentError:
@@ -44,8 +45,14 @@ def not_iterable(value: Any) -> StudentError:
     return StudentError("type", f"Your function gave back {kind_of(value)}; it should `yield` its results one by one.")
 
 
-def too_slow(limit: float) -> StudentError:
-    """The time was up."""
+def too_slow(limit: float, took: float) -> StudentError:
+    """The time was up at `limit`, and the code could be stopped after `took` seconds."""
+    if took > limit + LATE:
+        return StudentError(
+            "timeout",
+            f"Your code took {took:.0f} seconds, where it has {limit:.0f} seconds. A single call in it, of Python's, "
+            "numpy's or torch's own, went on for so long; such a call cannot be stopped on its way. Give it less to do.",
+        )
     return StudentError(
         "timeout",
         f"Your code was stopped after {limit:.0f} seconds. Look for a loop that never ends, or for work that is done "

@@ -49,8 +49,8 @@ class Server:
         with Surroundings(request.seed) as around, Watch(request.forbidden, self.namespace) as watch:
             try:
                 value = within(request.limit, lambda: self._perform(request))
-            except TimeIsUp:
-                error = faults.too_slow(request.limit)
+            except TimeIsUp as end:
+                error = faults.too_slow(request.limit, end.seconds)
             except StudentError as found:
                 error = found
             except KeyboardInterrupt:  # the user's own

@@ -1,12 +1,18 @@
 """A bound on the time that a student's code may take in this process.
 
 A thread of our own rings when the time is up, and the main thread stops where it is. This works on Windows as well,
-where there is no alarm signal. It cannot stop one long call into C, which looks at its signals only when it is done.
+where there is no alarm signal.
+
+It cannot stop one long call into C, such as `sum(range(10**12))`: Python handles signals between two instructions, and
+such a call is one. Nothing in this process can, and to run each check in another process would take from the student
+what they see in the notebook. So the call is waited for, `TimeIsUp` says how long it took, and of one that never ends a
+student is rid by restarting the kernel, as the README says. The judge's workers are processes and are simply killed.
 """
 
 import _thread
 import signal
 import threading
+import time
 from collections.abc import Callable
 from types import FrameType
 from typing import TypeVar
@@ -17,7 +23,15 @@ AGAIN = 0.05  # seconds after which a bound rings once more, for code that catch
 
 
 class TimeIsUp(BaseException):
-    """Raised in the student's code. No Exception, so that `except Exception` lets it pass."""
+    """Raised in the student's code. No Exception, so that `except Exception` lets it pass.
+
+    Attributes:
+        seconds: how long the code had run by then.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
 
 
 class _Bound:
@@ -25,6 +39,7 @@ class _Bound:
 
     def __init__(self, seconds: float) -> None:
         self.seconds, self.running, self.ringing = seconds, True, False
+        self.began = time.monotonic()
         self.main = threading.get_ident()
         self.stop = threading.Event()
         self.thread = threading.Thread(target=self.wait, daemon=True, name="storyteller-timebound")
@@ -43,7 +58,7 @@ class _Bound:
         if self.ringing:
             self.ringing = False
             if self.running:
-                raise TimeIsUp
+                raise TimeIsUp(time.monotonic() - self.began)
         elif callable(self.before):  # the user's own Ctrl-C
             self.before(number, frame)
 
