@@ -51,7 +51,7 @@ def too_slow(limit: float, took: float) -> StudentError:
         return StudentError(
             "timeout",
             f"Your code took {took:.0f} seconds, where it has {limit:.0f} seconds. A single call in it, of Python's, "
-            "numpy's or torch's own, went on for so long; such a call cannot be stopped on its way. Give it less to do.",
+            "numpy's or torch's own, went on for so long; such a call cannot be stopped half-way. Give it less to do.",
         )
     return StudentError(
         "timeout",
