@@ -198,8 +198,22 @@ def test_aligned_sequences_begin_with_a_document_each_once_in_an_epoch():
         assert batch.inputs[:, 0].tolist() == [0] * 5  # the end token of the document before
         for row, document in zip(batch.inputs, batch.documents[:, 1], strict=True):
             start = int(source.boundaries[document]) - 1
-            wanted = [source.tokens(n % len(source), n % len(source) + 1)[0] for n in range(start, start + SEQ_LEN)]
+            wanted = [source.tokens(n % len(source), n % len(source) + 1)[0] for n in range(start, start + len(row))]
             assert row.tolist() == wanted
+
+
+def test_aligned_batches_are_as_long_as_their_longest_document_up_to_the_limit():
+    source = tiny_source(documents=15)
+    lengths = np.diff(source.boundaries)
+    assert min(lengths) < SEQ_LEN < max(lengths)
+    batches = Batches(source, batch_size=1, seq_len=SEQ_LEN, seed=3, align=True)
+    for batch in (next(batches) for _ in range(15)):
+        document = int(batch.documents[0, 1])
+        assert batch.targets.size(1) == min(SEQ_LEN, lengths[document])
+        begin = source.boundaries[document]
+        assert batch.targets[0].tolist() == source.tokens(begin, begin + batch.targets.size(1)).tolist()
+    for batch in (next(Batches(source, batch_size=4, seq_len=100, seed=3, align=True)) for _ in range(3)):
+        assert batch.inputs.size(1) == max(lengths[batch.documents[:, 1]])
 
 
 def test_aligned_batches_can_be_put_back_to_any_place():

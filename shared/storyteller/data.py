@@ -115,14 +115,15 @@ class Batches:
     The place is counted in sequences, not in batches: a run may go on with another batch size where it stopped.
 
     With `align`, every sequence instead begins with an end token and the document behind it, each document once in an
-    epoch, and goes on with those that follow. It is meant for short runs on short stories: wherever a name stands, the
-    sentence that introduced it is in sight, and a prompt begins with an end token too. What a document has beyond T - 1
-    tokens is not seen, so leave it off for long documents.
+    epoch. It is meant for short runs on short stories: wherever a name stands, the sentence that introduced it is in
+    sight, and a prompt begins with an end token too. The sequences of a batch are as long as its longest document; what
+    follows a shorter one in the stream fills its row. What a document has beyond T tokens is not seen, so leave it off
+    for long documents.
 
     Args:
         source: the packed documents.
         batch_size: B, sequences in a batch.
-        seq_len: T, tokens in a sequence.
+        seq_len: T, tokens in a sequence; with `align`, at most.
         seed: decides the order.
         align: begin every sequence with the end token before a document.
         predict_starts: whether the first token of a document is a target.
@@ -172,14 +173,22 @@ class Batches:
         self.position += 1
         return int(self._starts[self.position - 1])
 
+    def _length_from(self, starts: np.ndarray) -> int:
+        """T of the batch whose sequences start there."""
+        if not self.align:
+            return self.seq_len
+        begins = self.source.boundaries
+        document = np.searchsorted(begins, (starts + 1) % len(self.source))
+        return int(min(self.seq_len, (begins[document + 1] - begins[document]).max()))
+
     def __iter__(self) -> Iterator[Batch]:
         return self
 
     def __next__(self) -> Batch:
-        starts = [self._next_start() for _ in range(self.batch_size)]
-        # T + 1 tokens a row: the last one is only a target.
-        rows = [_ring(self.source, start, self.seq_len + 1) for start in starts]
-        positions = np.array(starts)[:, None] + np.arange(self.seq_len + 1)  # (B, T + 1)
+        starts = np.array([self._next_start() for _ in range(self.batch_size)])
+        length = self._length_from(starts) + 1  # T + 1 tokens a row: the last one is only a target
+        rows = [_ring(self.source, start, length) for start in starts.tolist()]
+        positions = starts[:, None] + np.arange(length)  # (B, T + 1)
         return _batch(np.stack(rows), positions % len(self.source), self.source, self.predict_starts)
 
     def state_dict(self) -> dict[str, int]:
