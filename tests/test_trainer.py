@@ -161,6 +161,25 @@ class TestAccumulation:
         losses = [trainer.backward([batch]).loss for batch in batches]
         assert np.average(losses, weights=weights) == pytest.approx(total, abs=1e-6)
 
+    def test_passes_side_by_side_give_the_same_bits_as_in_turn(self):
+        in_turn, side_by_side = (
+            tiny_trainer(accumulate=4, batch_size=1, side_by_side=n, model={"n_experts": 8, "top_k": 1}) for n in (1, 3)
+        )
+        for _ in range(5):
+            steps = [trainer.backward([next(trainer.batches) for _ in range(4)]) for trainer in (in_turn, side_by_side)]
+            assert steps[0] == steps[1]
+            for trainer in (in_turn, side_by_side):
+                trainer.update()
+        ours, theirs = (trainer.model.state_dict() for trainer in (in_turn, side_by_side))
+        assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+    def test_an_error_in_a_pass_beside_others_is_raised(self):
+        trainer = tiny_trainer(accumulate=2, side_by_side=2)
+        batches = uneven_batches(2)
+        batches[1].inputs[0, 0] = VOCABULARY  # an id that the model does not know
+        with pytest.raises(IndexError):
+            trainer.backward(batches)
+
     def test_a_batch_without_targets_adds_nothing(self):
         batches = uneven_batches(2)
         empty = Batch(batches[1].inputs, torch.full_like(batches[1].targets, IGNORE), batches[1].documents)
