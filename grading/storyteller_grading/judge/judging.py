@@ -110,12 +110,7 @@ def judge_notebook(
     release = read_release(lesson.notebook)
     check_hidden([lesson.folder])
     exercises = [exercise for name, exercise in lesson.exercises.items() if only is None or name in only]
-    blank = SubmissionResult(
-        lesson=lesson.name,
-        notebook=path.name,
-        exercises=[_nothing(exercise) for exercise in exercises],
-        bonus=tuple(exercise.name for exercise in exercises if exercise.bonus),
-    )
+    blank = _blank(path, lesson, exercises)
     try:
         notebook = read_notebook(path)
     except Unreadable as error:
@@ -260,6 +255,16 @@ def _both(public: CaseResult, hidden: CaseResult | None) -> CaseResult:
         mistake=hidden.mistake,
         printed="",
         seed_index=1,
+    )
+
+
+def _blank(path: Path, lesson: Lesson, exercises: Sequence[Exercise]) -> SubmissionResult:
+    """The result of a submission before anything of it was graded."""
+    return SubmissionResult(
+        lesson=lesson.name,
+        notebook=path.name,
+        exercises=[_nothing(exercise) for exercise in exercises],
+        bonus=tuple(exercise.name for exercise in exercises if exercise.bonus),
     )
 
 

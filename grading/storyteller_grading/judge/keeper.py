@@ -63,12 +63,11 @@ def keep(
         os._exit(0)
     connection.close()
     if layers.namespaces:  # where the rest of the worker goes with it
-        ended = _watch(worker, lifeline, None, budget.scratch_bytes)
+        _say(lifeline, _watch(worker, lifeline, None, budget.scratch_bytes))
     else:
-        ended = _watch(worker, lifeline, scratch, budget.scratch_bytes)
-        _kill_group(worker)
-        shutil.rmtree(folder, ignore_errors=True)
-    _say(lifeline, ended)
+        ended = _watch(worker, lifeline, folder, budget.scratch_bytes)
+        _clean_up(worker, folder)
+        _say(lifeline, ended)
     os._exit(0)
 
 
@@ -110,10 +109,11 @@ def _how(status: int) -> str:
     return reasons.get(name, f"it ended by signal {name}")
 
 
-def _kill_group(worker: int) -> None:
-    """Where there are no namespaces: also what the worker left in its group of processes."""
+def _clean_up(worker: int, folder: Path) -> None:
+    """Where there are no namespaces: what the worker left in its group of processes, and in its folder."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(worker, signal.SIGKILL)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _size(folder: Path) -> int:
