@@ -6,6 +6,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 import torch
 
 from storyteller.course.local import LocalStudent, parts_in_place
+from storyteller.course.practice import Folder
 from storyteller.course.request import StudentError, given
 from storyteller.course.student import Student
 
@@ -48,6 +50,15 @@ def test_a_class_is_built_loaded_called_and_read(answers: Answers) -> None:
     assert module.get("factor.requires_grad") is True
     assert set(module.state()) == {"factor", "shift"}
     assert module.method("extra_repr") == ""
+
+
+def test_a_module_takes_on_the_precision_of_the_state_it_loads(answers: Answers) -> None:
+    module = student(answers("Scale")).new("Scale", 2)
+    third = torch.tensor([1.0, 1.0], dtype=torch.float64) / 3
+    module.load({"factor": third, "shift": torch.zeros(2, dtype=torch.float64)})
+    found = module(torch.ones(1, 2, dtype=torch.float64))
+    assert found.dtype == torch.float64
+    assert torch.equal(found[0], third)
 
 
 def test_gradients_come_as_values(answers: Answers) -> None:
@@ -313,3 +324,56 @@ def test_warnings_are_still_on_afterwards(answers: Answers) -> None:
     with pytest.warns(UserWarning, match="here"):
         warnings.warn("here", stacklevel=1)
     assert sys.getprofile() is None
+
+
+def test_after_a_kill_the_code_knows_nothing(answers: Answers) -> None:
+    source = (
+        "class Counter:\n    seen = []\n    def count(self):\n"
+        "        self.seen.append(1)\n        return len(self.seen)\n"
+        "def also(x, seen=[]):\n    seen.append(x)\n    return len(seen)"
+    )
+    one = student(answers(source))
+    assert [one.new("Counter").method("count") for _ in range(2)] == [1, 2]
+    assert [one.also(1), one.also(1)] == [1, 2]
+    one.fresh()
+    assert one.new("Counter").method("count") == 1
+    assert one.also(1) == 1
+
+
+def test_a_folder_outlives_a_kill_as_values(answers: Answers) -> None:
+    source = (
+        "import os\nfrom pathlib import Path\n"
+        "def write(folder):\n"
+        "    (Path(folder) / 'deep').mkdir()\n"
+        "    (Path(folder) / 'deep' / 'note').write_text('kept')\n"
+        "    (Path(folder) / 'other').symlink_to('/etc/hostname')\n"
+        "    return os.fspath(folder)\n"
+        "def read(folder): return os.fspath(folder), (Path(folder) / 'deep' / 'note').read_text()"
+    )
+    one = student(answers(source))
+    folder = one.make("folder")
+    before = one.write(folder)
+    files = folder.method("files")
+    assert files == {"deep/note": b"kept"}  # a link is not followed: it may lead anywhere
+    one.fresh()
+    after, text = one.read(one.make("folder", files))
+    assert text == "kept"
+    assert after != before
+    one.close()
+    assert not Path(after).exists()
+
+
+@pytest.mark.parametrize("name", ["../out", "/etc/out", "a/../../out", "..\\out", "C:out", ""])
+def test_a_file_cannot_be_put_outside_its_folder(name: str) -> None:
+    with pytest.raises(ValueError, match="inside a folder"):
+        Folder({name: b"x"})
+
+
+def test_a_new_case_has_the_same_numbers_for_its_objects(answers: Answers) -> None:
+    channel = LocalStudent(answers("Scale"))
+    values = []
+    for _ in range(2):
+        one = Student(channel)
+        one.new("Scale", 3)
+        values.append(one.close()[0].value)
+    assert values[0] == values[1]

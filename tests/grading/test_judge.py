@@ -353,3 +353,37 @@ def test_a_result_is_plain_data(grade):
     data = json.loads(json.dumps(report.as_data(result)))
     assert data["exercises"][1]["cases"][0]["got"].startswith("{nan")
     assert report.as_table(result)[-1][1] == "0/50"
+
+
+def test_a_fresh_worker_has_nothing_of_the_one_before(tmp_path):
+    """What a check carries over as values is there; variables and files are not."""
+    checks = """
+import torch  # the course's recipes need it
+from storyteller.course import Exercise, equal
+
+count = Exercise("count", points=10, hints=("a", "b", "c"), limit=20.0)
+
+
+@count.case("counts", points=10)
+def counts(student, draw):
+    for _ in range(8):  # more often than a worker that dies would be started
+        equal(student.count(), [1, False, True])
+        equal(student.count(), [2, True, True])
+        files = student.make("folder", {"a": b"b"}).method("files")
+        student.fresh()
+        equal(student.make("folder", files).method("files"), {"a": b"b"})
+"""
+    answer = (
+        "from pathlib import Path\nimport os, tempfile\nseen = []\n\n"
+        "def count():\n    seen.append(1)\n    place = Path(tempfile.gettempdir()) / 'left'\n"
+        "    there = place.exists()\n    place.write_text('x')\n    return [len(seen), there, place.exists()]"
+    )
+    home = tmp_path / "09_fresh"
+    home.mkdir()
+    (home / "checks.py").write_text(checks, encoding="utf-8")
+    document = notebook({"scale": answer})
+    document["cells"] = [cell for cell in document["cells"] if cell["id"] in ("scale", "scale-check")]
+    document = json.loads(json.dumps(document).replace("scale", "count"))
+    write(home / "09_fresh.ipynb", document)
+    result = graded(load_lesson(home), tmp_path, document, only=("count",))
+    assert points(result) == {"count": 10}, result.exercises[0].cases[0].message

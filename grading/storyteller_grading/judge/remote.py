@@ -103,6 +103,12 @@ class RemoteStudent:
             how = self._let_go(died=True)
             raise StudentError("died", f"Your code ended the whole process: {how}.") from None
 
+    def renew(self) -> None:
+        """End the worker and load another, which has a scratch folder of its own."""
+        self._let_go()
+        self.starts = max(0, self.starts - 1)  # a worker that we ended has not died
+        self._load()
+
     def close(self) -> None:
         """End the worker."""
         self._let_go()

@@ -20,7 +20,7 @@ from storyteller.errors import StorytellerError
 CaseFunction = Callable[[Any, Any], None]  # (student, draw) -> None, raising when the student's code is wrong
 
 # What `student.NAME` means something else by; no exercise may have these names.
-RESERVED = frozenset({"new", "make", "gradients", "take", "mutated"})
+RESERVED = frozenset({"new", "make", "gradients", "take", "fresh", "mutated"})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     import torch
 
     from storyteller.bpe import Tokenizer
+    from storyteller.config import ModelConfig
+    from storyteller.course.practice import Folder, PracticeModel, PracticeRun
+    from storyteller.dispatch import Experts
     from storyteller.model import Decoder
 
 
@@ -50,6 +53,20 @@ def tiny_model(seed: int = 0, dtype: str = "float64", **changes: Any) -> "Decode
     return build_model(config, seed=seed).to(getattr(torch, dtype))
 
 
+def model_config(**fields: Any) -> "ModelConfig":
+    """The settings of a model."""
+    from storyteller.config import ModelConfig
+
+    return ModelConfig(**fields)
+
+
+def experts(gate_up: "torch.Tensor", down: "torch.Tensor") -> "Experts":
+    """SwiGLU experts with these weights, (E, 2F, D) and (E, D, F), as functions of rows."""
+    from storyteller.dispatch import Experts
+
+    return Experts(gate_up, down)
+
+
 def tokenizer(texts: list[str], vocab_size: int) -> "Tokenizer":
     """The library's tokenizer, trained on these texts."""
     from storyteller.bpe import Tokenizer
@@ -57,7 +74,37 @@ def tokenizer(texts: list[str], vocab_size: int) -> "Tokenizer":
     return Tokenizer.train(texts, vocab_size=vocab_size)
 
 
-RECIPES: dict[str, Callable[..., Any]] = {"generator": generator, "tiny_model": tiny_model, "tokenizer": tokenizer}
+def practice_model(seed: int = 0, **options: Any) -> "PracticeModel":
+    """A model of a few hundred parameters to train; see `practice.py`."""
+    from storyteller.course.practice import PracticeModel
+
+    return PracticeModel(seed, **options)
+
+
+def practice_run(seed: int = 0) -> "PracticeRun":
+    """A training run that takes milliseconds; see `practice.py`."""
+    from storyteller.course.practice import PracticeRun
+
+    return PracticeRun(seed)
+
+
+def folder(files: dict[str, bytes] | None = None) -> "Folder":
+    """A temporary folder with these files in it; see `practice.py`."""
+    from storyteller.course.practice import Folder
+
+    return Folder(files)
+
+
+RECIPES: dict[str, Callable[..., Any]] = {
+    "experts": experts,
+    "folder": folder,
+    "generator": generator,
+    "model_config": model_config,
+    "practice_model": practice_model,
+    "practice_run": practice_run,
+    "tiny_model": tiny_model,
+    "tokenizer": tokenizer,
+}
 
 
 def build(recipe: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

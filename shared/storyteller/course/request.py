@@ -86,6 +86,10 @@ class Channel(Protocol):
         """
         ...
 
+    def renew(self) -> None:
+        """Begin anew with code of which nothing has run; in the judge in a process of its own."""
+        ...
+
 
 def given(recipe: str, *args: Any, **kwargs: Any) -> Any:
     """An argument that is not data: it is built beside the student's code by a recipe of `course/recipes.py`.

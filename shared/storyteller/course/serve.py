@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from storyteller.course import faults, wire
+from storyteller.course.compare import is_tensor
 from storyteller.course.frames import MOST_PRINTED, read_request, write_outcome
 from storyteller.course.gradients import vector_jacobian
 from storyteller.course.recipes import build
@@ -70,11 +71,11 @@ class Server:
 
     def _perform(self, request: Request) -> Any:
         if request.op == "forget":
-            return self.objects.clear()
+            return self._forget()
         if request.op == "make":
             return build(str(request.target), request.args, request.kwargs)
         if request.op == "load":
-            return self._owner(request).load_state_dict(*request.args) and None
+            return _load(self._owner(request), *request.args)
         if request.op == "get":
             return self._attribute(request)
         function = self._function(request)
@@ -84,6 +85,11 @@ class Server:
         if request.op == "take":
             return _first_items(value, request.count)
         return value
+
+    def _forget(self) -> None:
+        """Let all objects go; the next case's have the same numbers whatever ran before it."""
+        self.objects.clear()
+        self.numbers = itertools.count(1)
 
     def _owner(self, request: Request) -> Any:
         return self.objects[request.target] if isinstance(request.target, int) else self._named(request.target)
@@ -131,6 +137,14 @@ class Server:
             return value
 
         return ask
+
+
+def _load(owner: Any, state: dict[str, Any]) -> None:
+    """Load a state; a module first takes on the state's precision, so that a check can compare in float64."""
+    floats = {value.dtype for value in state.values() if is_tensor(value) and value.dtype.is_floating_point}
+    if len(floats) == 1 and hasattr(owner, "named_parameters"):
+        owner.to(floats.pop())
+    owner.load_state_dict(state)
 
 
 def _arguments(request: Request) -> list[Any]:

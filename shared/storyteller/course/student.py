@@ -6,6 +6,7 @@
     student.gradients("attend", q, k, v, cotangent=g)     # outputs and gradients, as values
     student.take("stream", 20, prompt)                    # at most 20 items of a generator
     model = student.make("tiny_model", seed=1)            # built by a recipe; an argument of later calls
+    student.fresh()                                       # from here on in a new process, which knows nothing
 
 A Python function among the arguments is a callback: it runs on the check's side.
 """
@@ -75,6 +76,15 @@ class Student:
         """The first `count` items, or fewer where it ends sooner, of what the student's generator yields."""
         items: list[Any] = _exact(list, self._ask("take", target=name, args=args, kwargs=kwargs, count=count))
         return items[:count]
+
+    def fresh(self) -> None:
+        """Go on with the student's code as it is when nothing has run yet: as after a run that was killed.
+
+        All objects are gone. What shall outlive them goes through the check as values: `folder.method("files")` of the
+        recipe `folder` before, `make("folder", files)` after.
+        """
+        self._channel.renew()
+        self._objects = False
 
     @property
     def mutated(self) -> tuple[str, ...]:
@@ -169,7 +179,7 @@ class Instance:
         return self._ask("method", name=name, args=args, kwargs=kwargs)
 
     def load(self, state: dict[str, Any]) -> None:
-        """`load_state_dict(state)`."""
+        """`load_state_dict(state)`, of a module in the precision of the state's numbers."""
         self._ask("load", args=(state,))
 
     def state(self) -> dict[str, Any]:
