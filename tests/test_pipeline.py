@@ -63,12 +63,41 @@ def test_consistency_is_measured_once(tmp_path):
 
 
 def test_seconds_become_steps_once_and_the_run_keeps_them(tmp_path):
-    wanted = replace(PLAN, seconds=1.0)
+    wanted = replace(PLAN, seconds=1.0, train=replace(PLAN.train, steps=10**9))
     result, _ = run(wanted, tmp_path)
     saved = Plan.load(tmp_path)
     assert saved.seconds is None
-    assert saved.train.steps == result.step > 6
+    assert saved.train.steps == result.step < 10**9
     assert run(wanted, tmp_path)[0].step == result.step  # nothing left to do
+
+
+@pytest.fixture
+def two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_passes_run_side_by_side_where_each_has_one_thread(tmp_path, monkeypatch, two_threads):
+    asked_for = []
+
+    class Spied(pipeline.Trainer):
+        def __init__(self, *arguments, side_by_side, **options):
+            asked_for.append(side_by_side)
+            super().__init__(*arguments, side_by_side=side_by_side, **options)
+
+    monkeypatch.setattr(pipeline, "Trainer", Spied)
+    plan = replace(PLAN, train=replace(PLAN.train, batch_size=1, accumulate=2))
+    for threads in (1, 2):
+        torch.set_num_threads(2)
+        run(replace(plan, threads=threads), tmp_path / str(threads))
+    assert asked_for == [2, 1]
+    monkeypatch.setattr(pipeline, "_side_by_side", lambda *arguments, **options: 1)
+    torch.set_num_threads(2)
+    run(replace(plan, threads=1), tmp_path / "in turn")
+    beside, in_turn = (load_model(tmp_path / name)[0].state_dict() for name in ("1", "in turn"))
+    assert all(torch.equal(beside[name], in_turn[name]) for name in beside)
 
 
 def test_a_run_stopped_between_two_steps_goes_on_and_ends_with_the_same_weights(tmp_path):

@@ -23,6 +23,7 @@ def steps_within(
     validation: Sequence[Batch] = (),
     trials: int = 80,
     margin: float = 0.9,
+    side_by_side: int = 1,
 ) -> int:
     """How many steps of this run fit into so many seconds on this machine, evaluations included.
 
@@ -36,9 +37,10 @@ def steps_within(
         model, config, batches, validation: as in `Trainer`.
         trials: steps to time; fewer if they take more than a twentieth of `seconds`.
         margin: the share of `seconds` to plan for. A machine at work for minutes grows hotter and slower.
+        side_by_side: as in `Trainer`.
     """
     place, random = batches.state_dict(), random_state()
-    trainer = Trainer(copy.deepcopy(model), config, batches)
+    trainer = Trainer(copy.deepcopy(model), config, batches, side_by_side=side_by_side)
     trainer.model.train()
     taken: list[float] = []
     with explain_out_of_memory(config):

@@ -59,7 +59,7 @@ class Plan:
     model: ModelConfig
     train: TrainConfig
     seconds: float | None = None  # train for so long: turned into steps by a trial before the first one, then None
-    threads: int | None = None  # of PyTorch on the CPU, chosen by the same trial; None takes PyTorch's own number
+    threads: int | None = None  # of each pass on the CPU, chosen by the same trial; None takes PyTorch's own number
 
     def save(self, folder: Path) -> None:
         """Write `run.json`, whole or not at all."""
@@ -199,9 +199,11 @@ def train(
     material = prepare(plan, folder, notice=notice)
     if plan.seconds is not None:
         plan = _fix_steps(plan, plan.seconds, material, folder, notice=notice, device=device)
+    side_by_side = 1
     if plan.threads is not None:
+        side_by_side = _side_by_side(plan.train, plan.threads, cores=torch.get_num_threads())
         torch.set_num_threads(plan.threads)
-    trainer = new_trainer(plan, material, folder, on_event=on_event, device=device)
+    trainer = new_trainer(plan, material, folder, on_event=on_event, device=device, side_by_side=side_by_side)
     trainer.resume()
     with nullcontext() if around is None else around(trainer, material.tokenizer, plan):
         return trainer.run()
@@ -216,9 +218,15 @@ def is_finished(folder: Path) -> bool:
 
 
 def new_trainer(
-    plan: Plan, material: Material, folder: Path, *, on_event: Callable[[Event], None] | None, device: torch.device
+    plan: Plan,
+    material: Material,
+    folder: Path,
+    *,
+    on_event: Callable[[Event], None] | None,
+    device: torch.device,
+    side_by_side: int = 1,
 ) -> Trainer:
-    """A trainer at the beginning of the run."""
+    """A trainer at the beginning of the run; the arguments behind the folder are those of `Trainer`."""
     tokenizer = material.tokenizer
     # A short text may have too few pairs for the vocabulary that was asked for.
     config = replace(plan.model, vocab_size=tokenizer.vocab_size)
@@ -238,6 +246,7 @@ def new_trainer(
         on_event=on_event,
         tokenizer_fingerprint=tokenizer.fingerprint,
         byte_lengths=byte_lengths(tokenizer),
+        side_by_side=side_by_side,
     )
 
 
@@ -284,12 +293,23 @@ def _fix_steps(
     dtype = probe_dtype(device) if plan.train.dtype == "auto" else plan.train.dtype
     plan = replace(plan, train=replace(plan.train, dtype=dtype))
     steps = {}
-    # A small model's products are so short that waking a second thread may cost more than it helps.
-    for threads in sorted({1, torch.get_num_threads()}) if device.type == "cpu" else [torch.get_num_threads()]:
+    cores = torch.get_num_threads()
+    # The products of a small model are so short that waking a second thread may cost more than it helps. A whole pass
+    # is worth a thread: with one thread for each product, the passes of a step run side by side.
+    for threads in sorted({1, cores}) if device.type == "cpu" else [cores]:
         torch.set_num_threads(threads)
+        side_by_side = _side_by_side(plan.train, threads, cores=cores)
         trial = new_trainer(plan, material, folder, on_event=None, device=device)
-        steps[threads] = steps_within(seconds, trial.model, plan.train, trial.batches, validation=trial.validation)
+        steps[threads] = steps_within(
+            seconds, trial.model, plan.train, trial.batches, validation=trial.validation, side_by_side=side_by_side
+        )
+    torch.set_num_threads(cores)
     best = max(steps, key=steps.__getitem__)
     plan = replace(plan, train=replace(plan.train, steps=steps[best]), seconds=None, threads=best)
     plan.save(folder)
     return plan
+
+
+def _side_by_side(train: TrainConfig, threads: int, *, cores: int) -> int:
+    """How many passes of a step run at once, when each of them has so many threads."""
+    return min(train.accumulate, cores) if threads == 1 else 1
