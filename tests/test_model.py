@@ -272,11 +272,50 @@ def test_with_a_mimetic_start_a_token_looks_most_at_tokens_like_itself() -> None
         seen["q"], seen["k"] = q, k
         return F.scaled_dot_product_attention(q, k, v, is_causal=True)
 
-    attention = Decoder(config, seed=3, attend=spy).blocks[0].attention
+    attention = Decoder(config, seed=3, attend=spy).blocks[1].attention
     tokens = torch.randn(1, 8, 64, generator=torch.Generator().manual_seed(0))  # (B, T, D)
     attention(tokens)
     scores = seen["q"] @ seen["k"].transpose(-2, -1)  # (B, H, T, T)
     assert (scores.argmax(-1) == torch.arange(8)).float().mean() > 0.9
+
+
+@pytest.mark.parametrize(("n_kv_heads", "looking_back"), [(4, [0]), (2, [0, 1])])
+def test_with_a_mimetic_start_the_first_head_looks_at_the_token_before(
+    n_kv_heads: int, looking_back: list[int]
+) -> None:
+    seen = []
+
+    def spy(q: Tensor, k: Tensor, v: Tensor, **options: object) -> Tensor:
+        future = torch.ones(50, 50, dtype=torch.bool).triu(1)
+        scores = q @ k.transpose(-2, -1) / q.size(-1) ** 0.5
+        seen.append(scores.masked_fill(future, -torch.inf).softmax(-1))  # (B, H, T, T)
+        return F.scaled_dot_product_attention(q, k, v, is_causal=True)
+
+    config = replace(MOE, d_model=128, n_kv_heads=n_kv_heads, vocab_size=1000, max_seq_len=64, init="mimetic")
+    ids = torch.randperm(1000, generator=torch.Generator().manual_seed(0))[:50]
+    Decoder(config, seed=3, attend=spy)(ids[None])
+    on_the_one_before = seen[0][0].diagonal(-1, dim1=1, dim2=2).mean(-1)  # (H,)
+    expected = torch.zeros(4, dtype=torch.bool)
+    expected[looking_back] = True
+    assert torch.equal(on_the_one_before > 0.7, expected)
+    assert on_the_one_before[~expected].max() < 0.3
+    assert seen[1][0].diagonal(-1, dim1=1, dim2=2).mean() < 0.3  # in the first layer only
+
+
+def test_the_mark_that_all_tokens_share_does_not_change_the_odds() -> None:
+    config = replace(MOE, d_model=64, vocab_size=300, init="mimetic")
+    model = Decoder(config, seed=3)
+    E = model.embedding.weight.detach().double()
+    common = F.normalize(E.mean(dim=0), dim=0)  # about: the rest of the embeddings has no mean
+    x = torch.randn(5, 64, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    odds = (x @ E.T).log_softmax(-1)
+    # A state that points further along the mark gives the same odds.
+    assert (odds - ((x + common) @ E.T).log_softmax(-1)).abs().max() < 0.2 * odds.std()
+
+
+def test_learned_positions_may_start_mimetic_too() -> None:
+    model = Decoder(replace(MOE, positions="learned", init="mimetic"), seed=3)
+    assert model(random_ids(1, 4)).logits.isfinite().all()
 
 
 def test_an_unknown_way_to_initialise_is_refused() -> None:

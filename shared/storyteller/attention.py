@@ -76,6 +76,11 @@ def causal_mask(n_queries: int, n_keys: int, *, real: Tensor | None = None, devi
     return allowed[:, None]  # (B, 1, T, S)
 
 
+def rope_frequencies(head_width: int, base: float) -> Tensor:
+    """By how much each pair of features turns from one position to the next, in radians: base^(-2i/K), (K/2,)."""
+    return base ** (-torch.arange(0, head_width, 2, dtype=torch.float32) / head_width)
+
+
 def rope_table(head_width: int, max_seq_len: int, base: float) -> tuple[Tensor, Tensor]:
     """Cosine and sine of the angle by which each position turns each pair of features.
 
@@ -86,8 +91,8 @@ def rope_table(head_width: int, max_seq_len: int, base: float) -> tuple[Tensor, 
 
     Source: Su et al. 2021 (RoFormer), section 3.2.2.
     """
-    frequency = base ** (-torch.arange(0, head_width, 2, dtype=torch.float32) / head_width)  # (K/2,)
-    angle = torch.outer(torch.arange(max_seq_len, dtype=torch.float32), frequency)  # (max_seq_len, K/2)
+    frequencies = rope_frequencies(head_width, base)  # (K/2,)
+    angle = torch.outer(torch.arange(max_seq_len, dtype=torch.float32), frequencies)  # (max_seq_len, K/2)
     return angle.cos(), angle.sin()
 
 
@@ -218,6 +223,29 @@ class Attention(nn.Module):
         v.copy_(basis)
         shared = basis.view(G, 1, K, -1).expand(G, H // G, K, -1).reshape(H * K, -1)  # each head reads its group's
         self.out.weight.copy_(shared.T * (G / H))
+
+    @torch.no_grad()
+    def start_looking_back(self, shared: Tensor, *, rope_base: float, lead: float = 3.0) -> None:
+        """Set weights with which the first key head looks at the token before, whatever the tokens are.
+
+        Queries and keys are made from what all tokens share, so a score depends on the distance alone: RoPE turns them
+        on with each position, and a query that starts one step behind the keys fits the key one position back.
+
+        Args:
+            shared: (D,) what every token has in common: a vector whose product with any normalised token is 1.
+            rope_base: as in `rope_table`.
+            lead: by how much the score of the token before exceeds that of its neighbours.
+        """
+        H, G, K = self.n_heads, self.n_kv_heads, self.head_width
+        turn = rope_frequencies(K, rope_base)[:6]  # the fastest pairs; slow ones do not tell neighbours apart
+        n = len(turn)
+        size = (lead * K**0.5 / (1 - turn.cos()).sum()) ** 0.5
+        query, key = torch.zeros(K), torch.zeros(K)
+        key[:n] = size
+        query[:n], query[K // 2 : K // 2 + n] = size * turn.cos(), -size * turn.sin()
+        q, k, _ = self.qkv.weight.split((H * K, G * K, G * K))
+        q.view(H, K, -1)[: H // G] = torch.outer(query, shared)  # all query heads that read the first key head
+        k.view(G, K, -1)[0] = torch.outer(key, shared)
 
     def forward(
         self,

@@ -153,7 +153,7 @@ class Decoder(nn.Module):
         The last matrix of each attention and feed-forward part is drawn smaller, by sqrt(2 * n_layers): that many parts
         add up in the residual stream (Radford et al. 2019, GPT-2, section 2.3). Norms start at 1.
 
-        With `init="mimetic"` attention then starts as `Attention.start_as_copier` has it.
+        With `init="mimetic"` attention then starts as one that copies, see `_start_mimetic`.
         """
         generator = torch.Generator().manual_seed(seed)
         into_residual = ("attention.out.weight", "feed_forward.down.weight", "feed_forward.down")
@@ -166,9 +166,35 @@ class Decoder(nn.Module):
             else:
                 parameter.fill_(0.0 if name.endswith("bias") else 1.0)
         if self.config.init == "mimetic":
-            for part in self.modules():
-                if isinstance(part, Attention):
-                    part.start_as_copier(generator)
+            self._start_mimetic(generator)
+
+    def _start_mimetic(self, generator: torch.Generator) -> None:
+        """Let attention begin where long training would bring it: with heads that find a name and copy it.
+
+        In every layer like tokens find each other (`Attention.start_as_copier`). In the first, one head adds the token
+        before to each token (`Attention.start_looking_back`). Together they are induction heads: in the second layer
+        "red" finds whatever followed an earlier "red", for "kite" now holds "red" too, and copies it.
+
+        The head that looks back needs a mark that all tokens share: a ninth of each embedding's squared length points
+        in one common direction. The logits do not notice, as it adds the same to all of them.
+
+        Source: Olsson et al. 2022, In-context Learning and Induction Heads, for the two heads; starting from them is
+        ours.
+        """
+        attentions = [part for part in self.modules() if isinstance(part, Attention)]
+        for attention in attentions:
+            attention.start_as_copier(generator)
+        if self.position is not None:  # learned positions say nothing about distances
+            return
+        D, std = self.config.d_model, self.config.init_std
+        common = torch.empty(D).normal_(generator=generator)
+        common /= common.norm()  # (D,)
+        queries_and_keys = (self.config.n_heads + self.config.n_kv_heads) * self.config.head_width
+        for weight in (self.embedding.weight, *(part.qkv.weight[:queries_and_keys] for part in attentions)):
+            weight -= torch.outer(weight @ common, common)  # the mark says nothing about the token
+        self.embedding.weight += common * std * (D / 8) ** 0.5  # beside a length of about std * sqrt(D)
+        reach = (D / 9) ** 0.5  # of a token in the common direction, once RMSNorm has scaled it to sqrt(D)
+        attentions[0].start_looking_back(common / reach, rope_base=self.config.rope_base)
 
     def new_cache(self, *, batch_size: int, capacity: int | None = None, dtype: torch.dtype | None = None) -> KVCache:
         """An empty cache on the model's device, in its dtype; under autocast, name autocast's dtype instead."""
