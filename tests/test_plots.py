@@ -56,3 +56,28 @@ def test_every_chart_draws_one_figure_with_its_title(shown):
     plots.curves(lines, title="T2", xlabel="x", ylabel="y", log="xy", dashed=["fit"], marks={"here": (1, 3)}, dots=True)
     plots.bars({"slow": 2.0, "fast": 0.5}, title="T3", xlabel="s")
     assert [figure.axes[0].get_title(loc="left") for figure in shown] == ["T1", "T2", "T3"]
+
+
+def test_heat_maps_stand_side_by_side_with_their_tokens(shown):
+    import torch
+
+    plots.heat_maps({"one": torch.eye(3), "two": torch.ones(3, 3)}, title="T", tokens=[b"a", b" b", b"\n"])
+    [figure] = shown
+    assert [axes.get_title() for axes in figure.axes] == ["one", "two"]
+    assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["a", "␣b", "⏎"]
+
+
+def test_a_looked_at_text_frames_the_query_and_darkens_what_it_sees():
+    text = plots.looked_at([b"<a", b" b", b" c"], [0.2, 0.8, 0.0], query=1, label="head 1")
+    assert "&lt;a" in text
+    assert text.count("outline:2px") == 1
+    assert text.index("0.21)") < text.index("0.85)") < text.index("0.00)")  # the largest weight is the darkest
+    assert "#aaa" in text.partition("c</span>")[0].rpartition("<span")[2]  # the future is grey
+
+
+def test_clocks_have_two_hands_each():
+    picture = plots.clocks([(0.0, 1.5707963), (3.1415926, 0.0)], names=["query", "key"], captions=["90°", "180°"])
+    assert picture.count("<line") == 4
+    assert 'x2="116.0" y2="62.0"' in picture  # three o'clock
+    assert 'x2="70.0" y2="16.0"' in picture  # a quarter further, counter-clockwise
+    assert "180°" in picture

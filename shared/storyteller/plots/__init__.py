@@ -10,16 +10,20 @@ A chart's title says what is to be seen in it; the lesson computes the numbers i
 slider is also a still picture, for where no widget runs (GitHub, a PDF, a notebook opened without its kernel).
 """
 
+from storyteller.plots.attention import clocks, heat_maps, looked_at
 from storyteller.plots.charts import bars, curves, histogram, panels
 from storyteller.plots.slider import slider
 from storyteller.plots.texts import coloured, coloured_html, page, table, token_row, visible
 
 __all__ = [
     "bars",
+    "clocks",
     "coloured",
     "coloured_html",
     "curves",
+    "heat_maps",
     "histogram",
+    "looked_at",
     "page",
     "panels",
     "slider",
