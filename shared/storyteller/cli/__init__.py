@@ -38,6 +38,7 @@ def _register() -> None:
         preprocess,
         progress_command,
         reset,
+        serve,
         stories,
         story,
         tell,
@@ -55,6 +56,7 @@ def _register() -> None:
     app.command("evaluate")(evaluate.evaluate)
     app.command("export")(export.export)
     app.command("mlflow")(mlflow.mlflow)
+    app.command("serve")(serve.serve)
     app.command("stories")(stories.stories)
     app.command("download", cls=ManyValues)(download.download)
     app.command("tokenizer", cls=ManyValues)(tokenizer.tokenizer)

@@ -1,7 +1,6 @@
 """`storyteller mlflow`: MLflow's own pages, on the store that runs are tracked in from here."""
 
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -9,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from storyteller.errors import StorytellerError
+from storyteller.cli.listening import refuse_taken_port
 
 PORT = 8080
 
@@ -50,22 +49,3 @@ def server_command(uri: str, *, host: str, port: int) -> Sequence[str]:
     """
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri, "--workers", "1"]
     return [*command, "--default-artifact-root", "./mlruns", "--host", host, "--port", str(port)]
-
-
-def refuse_taken_port(host: str, port: int) -> None:
-    """Say so before anything is started, where another program listens there.
-
-    Raises:
-        StorytellerError: the port is taken, or the address is not one of this machine.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        if os.name != "nt":  # there it would mean: take it all the same
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise StorytellerError(
-                f"{host}:{port} cannot be listened on ({error.strerror or error}): another program may be there; "
-                f"choose another port, such as --port {port + 1 if port < 65535 else port - 1}."
-            ) from None

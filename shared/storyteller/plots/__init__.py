@@ -12,6 +12,7 @@ slider is also a still picture, for where no widget runs (GitHub, a PDF, a noteb
 
 from storyteller.plots.attention import clocks, heat_maps, looked_at
 from storyteller.plots.charts import bars, curves, histogram, panels
+from storyteller.plots.generator import generator
 from storyteller.plots.slider import slider
 from storyteller.plots.texts import coloured, coloured_html, page, table, token_row, visible
 
@@ -21,6 +22,7 @@ __all__ = [
     "coloured",
     "coloured_html",
     "curves",
+    "generator",
     "heat_maps",
     "histogram",
     "looked_at",

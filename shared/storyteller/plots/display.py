@@ -17,6 +17,20 @@ def publish_html(as_html: str, as_text: str) -> None:
     publish({"text/html": as_html, "text/plain": as_text})
 
 
+def kernel_runs() -> bool:
+    """Whether there is a kernel to answer a widget."""
+    from IPython.core.getipython import get_ipython
+
+    return getattr(get_ipython(), "kernel", None) is not None
+
+
+def widget_view(widget: Any) -> dict[str, Any]:
+    """A widget as an entry of a mime bundle, so that it can stand beside its still picture."""
+    bundle = widget._repr_mimebundle_()
+    view = bundle[0] if isinstance(bundle, tuple) else bundle
+    return {kind: data for kind, data in (view or {}).items() if "widget-view" in kind}
+
+
 def publish(bundle: dict[str, Any]) -> None:
     """Show a mime bundle: the same thing in several forms, of which the notebook takes the richest that it knows."""
     from IPython.display import display

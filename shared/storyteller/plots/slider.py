@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from storyteller.errors import optional_import
-from storyteller.plots.display import publish, safe
+from storyteller.plots.display import kernel_runs, publish, safe, widget_view
 
 
 def slider(draw: Callable[[Any], str], values: Sequence[Any], *, label: str, start: int | None = None) -> None:
@@ -27,9 +27,7 @@ def slider(draw: Callable[[Any], str], values: Sequence[Any], *, label: str, sta
 
 def _widget_view(draw: Callable[[Any], str], values: list[Any], label: str, start: int) -> dict[str, Any]:
     """The live form, as an entry of a mime bundle; empty where no kernel runs."""
-    from IPython.core.getipython import get_ipython
-
-    if getattr(get_ipython(), "kernel", None) is None:
+    if not kernel_runs():
         return {}
     ipywidgets = optional_import("ipywidgets", extra="lessons")
     options = [(str(value), value) for value in values]
@@ -42,6 +40,4 @@ def _widget_view(draw: Callable[[Any], str], values: list[Any], label: str, star
     )
     picture = ipywidgets.HTML(draw(values[start]))
     control.observe(lambda change: setattr(picture, "value", draw(change["new"])), names="value")
-    bundle = ipywidgets.VBox([control, picture])._repr_mimebundle_()
-    view = bundle[0] if isinstance(bundle, tuple) else bundle
-    return {kind: data for kind, data in (view or {}).items() if "widget-view" in kind}
+    return widget_view(ipywidgets.VBox([control, picture]))

@@ -1,0 +1,83 @@
+"""The story generator of the notebook, without a browser: what its form asks for, and what it shows."""
+
+import threading
+
+import pytest
+
+from storyteller.checkpoint import load_model
+from storyteller.filters import Sampling
+from storyteller.plots import generator as public
+from storyteller.plots.generator import Generator
+from storyteller.plots.told import told_html
+from storyteller.told import stream_told
+from tellers import make_run
+
+pytest.importorskip("ipywidgets", reason="the extra `lessons` is not installed")
+
+SAMPLING = Sampling(temperature=2, max_new_tokens=20, seed=3)
+
+
+@pytest.fixture(scope="module")
+def teller(tmp_path_factory):
+    return load_model(make_run(tmp_path_factory.mktemp("run")))
+
+
+@pytest.fixture
+def form(teller):
+    return Generator(*teller, "the fox", SAMPLING, "still")
+
+
+def test_without_a_kernel_the_first_story_is_a_still_picture(teller, monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda bundle, raw: shown.append(bundle))
+    public(*teller, opening="the fox", sampling=SAMPLING)
+    (bundle,) = shown
+    assert set(bundle) == {"text/html", "text/plain"}
+    told = list(stream_told(*teller, "the fox", sampling=SAMPLING))
+    assert bundle["text/html"] == told_html(told, opening="the fox")
+    assert bundle["text/plain"] == "the fox" + "".join(one.text for one in told)
+
+
+def test_the_form_starts_with_the_settings_it_is_given(form):
+    assert form.sampling() == Sampling(temperature=2, top_p=1.0, max_new_tokens=20, seed=3)
+
+
+def test_the_button_tells_what_the_form_asks_for(form, teller):
+    form.opening.value, form.top_k.value, form.seed.value, form.length.value = "an owl", 9, 5, 8
+    form.tell.click()
+    form.thread.join(60)
+    asked = Sampling(temperature=2, top_k=9, top_p=1.0, seed=5, max_new_tokens=8)
+    assert form.story.value == told_html(stream_told(*teller, "an owl", sampling=asked), opening="an owl")
+    assert not form.tell.disabled
+    assert form.stop.disabled
+
+
+def test_stop_ends_the_story_where_it_is(form, teller):
+    model, _ = teller
+    form.length.value, reached, go_on = 600, threading.Event(), threading.Event()
+    passes = []
+
+    def wait(*_) -> None:
+        passes.append(1)
+        reached.set()
+        go_on.wait(60)
+
+    hook = model.register_forward_pre_hook(wait)
+    try:
+        form.tell.click()
+        assert reached.wait(60)
+        form.tell.click()  # nothing: one is being told
+        form.stop.click()
+        go_on.set()
+        form.thread.join(60)
+    finally:
+        hook.remove()
+    assert len(passes) == 1
+    assert form.story.value.count("class='token") + form.story.value.count('class="token') <= 1
+
+
+def test_a_bad_opening_is_answered_in_the_form(form):
+    form.opening.value = "<|endoftext|>"
+    form.tell.click()
+    assert "special token" in form.story.value
+    assert "&lt;|endoftext|&gt;" in form.story.value
