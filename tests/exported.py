@@ -1,12 +1,16 @@
-"""A run whose model has drawn its weights and learned nothing, to be exported in the tests."""
+"""Small runs that are exported in the tests."""
 
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
+import torch.nn.functional as F
+
 from storyteller.bpe import Tokenizer
 from storyteller.checkpoint import Checkpoint, model_weights, save_checkpoint
 from storyteller.config import ModelConfig, TrainConfig, to_dict
+from storyteller.model import Decoder
 from storyteller.moe import build_model
 from storyteller.pipeline import Plan
 
@@ -29,8 +33,13 @@ FORMS = {
 }
 
 
-def make_run(folder: Path, config: ModelConfig = CONFIG, *, plan: dict[str, Any] | None = None) -> Path:
-    """A run's folder with a tokenizer and one checkpoint of random weights."""
+STORY = "Once upon a time a fox found a plum. The owl asked for it, so they had tea."
+
+
+def make_run(
+    folder: Path, config: ModelConfig = CONFIG, *, plan: dict[str, Any] | None = None, knows: str | None = None
+) -> Path:
+    """A run's folder with a tokenizer and one checkpoint: of random weights, or of a model that knows one story."""
     tokenizer = Tokenizer.train([TEXT] * 3, vocab_size=config.vocab_size)
     config = replace(config, vocab_size=tokenizer.vocab_size)
     folder.mkdir(parents=True, exist_ok=True)
@@ -44,9 +53,23 @@ def make_run(folder: Path, config: ModelConfig = CONFIG, *, plan: dict[str, Any]
         "dtype": "float32",
         "metrics": {"loss": 1.5, "perplexity": 4.48, "bits_per_byte": 0.75, "tokens": 999},
     }
-    weights = model_weights(build_model(config, seed=7))
-    save_checkpoint(folder, Checkpoint(step=7, weights=weights, state={}, values=values))
+    model = build_model(config, seed=7)
+    if knows is not None:
+        learn(model, [tokenizer.end_id, *tokenizer.encode(knows), tokenizer.end_id])
+    save_checkpoint(folder, Checkpoint(step=7, weights=model_weights(model), state={}, values=values))
     if plan is not None:
         settings = {"preset": "tiny", "corpus": "storyworld-small:everyday", "stories": 12_000} | plan
         Plan(model=config, train=train, **settings).save(folder)
     return folder
+
+
+def learn(model: Decoder, ids: list[int], *, steps: int = 30) -> None:
+    """Teach a model one text by heart."""
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
+    text = torch.tensor([ids])
+    for _ in range(steps):
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(text[:, :-1]).logits[0], text[0, 1:])
+        loss.backward()
+        optimizer.step()
+    assert loss < 0.1

@@ -1,6 +1,7 @@
 """The exported folder in the real transformers: the same ids, the same scores, the same greedy tokens."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from safetensors.torch import load_file
 from exported import CONFIG, FORMS, TEXT, make_run
 from storyteller.bpe import END_OF_TEXT
 from storyteller.checkpoint import load_model
+from storyteller.errors import StorytellerError
 from storyteller.export import export_run
 from storyteller.mixtral import as_transformers
 from storyteller.sampler import Sampling, generate
@@ -82,3 +84,21 @@ def test_the_files_are_those_that_transformers_itself_would_write(both, tmp_path
     for name, value in json.loads((folder / "config.json").read_text(encoding="utf-8")).items():
         assert name == "rope_theta" or read[name] == value, name
     assert read["rope_parameters"] == {"rope_type": "default", "rope_theta": CONFIG.rope_base}
+
+
+@pytest.mark.parametrize("widths", [{"d_ff": 12}, {"d_model": 36, "n_heads": 2}])
+def test_experts_of_a_width_that_transformers_cannot_run_are_refused(tmp_path, widths):
+    (name, width), *_ = widths.items()
+    run = make_run(tmp_path / "run", replace(CONFIG, **widths))
+    with pytest.raises(StorytellerError, match=rf"{name} is {width}.*multiple of 8.*{name} {width + 4}.*gguf"):
+        export_run(run, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+def test_multiples_of_8_are_enough(tmp_path, dtype):
+    config = replace(CONFIG, d_model=24, d_ff=8, n_heads=2, n_kv_heads=1)
+    export_run(make_run(tmp_path / "run", config), tmp_path / "out")
+    theirs = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "out", dtype=dtype)
+    with torch.no_grad():
+        assert theirs(torch.arange(20)[None]).logits.isfinite().all()

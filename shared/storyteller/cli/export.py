@@ -1,7 +1,7 @@
 """`storyteller export`: a trained model in another program's format.
 
 storyteller export runs/tiny --out tiny-hf
-storyteller export runs/tiny/step-001500 --out tiny-hf
+storyteller export runs/tiny/step-001500 --out tiny-gguf --format gguf
 """
 
 import json
@@ -17,7 +17,7 @@ from storyteller.errors import StorytellerError
 def export(
     run: Annotated[Path, typer.Argument(help="the folder of a trained run, or a single checkpoint of it")],
     out: Annotated[Path, typer.Option(help="the folder to make; an earlier export there is replaced")],
-    format: Annotated[str, typer.Option(help="hf, for transformers")] = "hf",
+    format: Annotated[str, typer.Option(help="hf for transformers, gguf for llama.cpp")] = "hf",
     parts: Annotated[
         Path | None, typer.Option(help='who wrote what, for the model card: a JSON file such as {"route_top_k": true}')
     ] = None,

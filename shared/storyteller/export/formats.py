@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from storyteller.errors import StorytellerError
-from storyteller.export import hf
+from storyteller.export import gguf, hf
 from storyteller.export.card import model_card
 from storyteller.export.folder import new_folder, write_record
 from storyteller.export.trained import Notice, Trained, read_trained
@@ -20,7 +20,10 @@ class Format(NamedTuple):
     library: str  # what loads it, as the Hugging Face hub names it
 
 
-FORMATS: Mapping[str, Format] = {"hf": Format(hf.check, hf.write, hf.usage, "transformers")}
+FORMATS: Mapping[str, Format] = {
+    "hf": Format(hf.check, hf.write, hf.usage, library="transformers"),
+    "gguf": Format(gguf.check, gguf.write, gguf.usage, library="gguf"),
+}
 
 
 def export_run(

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 
 from storyteller.bpe import END_OF_TEXT
 from storyteller.disk import write_json
+from storyteller.errors import StorytellerError
 from storyteller.export.trained import Trained
 from storyteller.mixtral import config_fields, names_on_disk
 from storyteller.pipeline import TEMPERATURE
@@ -21,8 +22,15 @@ WEIGHTS = "model.safetensors"
 
 
 def check(trained: Trained) -> None:
-    """Raise StorytellerError where Mixtral has no place for such a model."""
-    config_fields(trained.config)
+    """Raise StorytellerError where transformers cannot run such a model as Mixtral or Mistral."""
+    config = trained.config
+    config_fields(config)
+    for name, width in (("d_model", config.d_model), ("d_ff", config.d_ff)):
+        if config.n_experts and width % 8:  # rows of whole 16 bytes, in bfloat16 too
+            raise StorytellerError(
+                f"{name} is {width}, and transformers runs experts only where it is a multiple of 8: train a model "
+                f"with {name} {width + -width % 8}, or export this one with --format gguf."
+            )
 
 
 def write(trained: Trained, folder: Path) -> None:
