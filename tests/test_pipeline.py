@@ -71,6 +71,38 @@ def test_seconds_become_steps_once_and_the_run_keeps_them(tmp_path):
     assert run(wanted, tmp_path)[0].step == result.step  # nothing left to do
 
 
+def test_a_run_that_gets_slower_than_its_trial_is_shortened_and_still_resumes_to_the_same_weights(
+    tmp_path, monkeypatch
+):
+    class Slow:  # after the first checkpoint there is time for 4 steps more
+        def __init__(self, seconds):
+            assert seconds == 5.0
+
+        def steps(self, step, planned):
+            return min(planned, 7)
+
+    class StoppedError(Exception):
+        pass
+
+    def stop_at_five(event):
+        if isinstance(event, StepDone) and event.step == 5:
+            raise StoppedError
+
+    monkeypatch.setattr(pipeline, "Deadline", Slow)
+    monkeypatch.setattr(pipeline, "steps_within", lambda *arguments, **options: 12)
+    wanted = replace(PLAN, seconds=5.0)
+    events = []
+    assert run(wanted, tmp_path / "whole", events)[0].step == 7
+    rates = [event.learning_rate for event in events if isinstance(event, StepDone)]
+    assert rates[-1] == pytest.approx(PLAN.train.learning_rate * PLAN.train.final_rate)  # down to the end, not cut off
+    assert is_finished(tmp_path / "whole")
+    with pytest.raises(StoppedError):
+        train(wanted, tmp_path / "broken", notice=lambda text: None, on_event=stop_at_five, device=CPU)
+    assert run(wanted, tmp_path / "broken")[0].step == 7
+    whole, broken = (load_model(tmp_path / name)[0].state_dict() for name in ("whole", "broken"))
+    assert all(torch.equal(whole[name], broken[name]) for name in whole)
+
+
 @pytest.fixture
 def two_threads():
     before = torch.get_num_threads()

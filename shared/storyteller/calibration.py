@@ -58,3 +58,32 @@ def steps_within(
     restore_random(random)
     step = statistics.median(taken[1:])  # the first step also pays for what is done only once
     return max(1, int((seconds * margin - evaluation) / (step + evaluation / config.evaluate_every)))
+
+
+class Deadline:
+    """Shortens a run that turns out slower than its trial, so that it ends in the time it was given.
+
+    Ask it after each checkpoint: a run that is resumed from there then makes the same steps, at the same learning
+    rates, as the unbroken one. It never makes a run longer.
+
+    Args:
+        seconds: from now on.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.looked = time.perf_counter()
+        self.ends = self.looked + seconds
+        self.step = 0  # at the last look
+
+    def steps(self, step: int, planned: int) -> int:
+        """How many steps the run may have, of those that were planned, at the pace since the last look.
+
+        Args:
+            step: steps that are made.
+            planned: steps of the whole run.
+        """
+        now = time.perf_counter()
+        pace = (now - self.looked) / max(1, step - self.step)  # seconds for a step, evaluations included
+        self.looked, self.step = now, step
+        possible = step + max(1, int((self.ends - now) / pace))  # one more: the last step ends the run in good order
+        return min(planned, possible)

@@ -23,14 +23,14 @@ from typing import Any
 import torch
 
 from storyteller.bpe import Tokenizer
-from storyteller.calibration import steps_within
+from storyteller.calibration import Deadline, steps_within
 from storyteller.checkpoint import list_checkpoints, path_of
 from storyteller.config import ModelConfig, TrainConfig, from_dict, to_dict
 from storyteller.data import Batches, validation_batches
 from storyteller.disk import write_json
 from storyteller.errors import StorytellerError
 from storyteller.evaluate import byte_lengths, sample_stories
-from storyteller.events import Event, TrainingResult
+from storyteller.events import Event, Saved, TrainingResult
 from storyteller.model import Decoder
 from storyteller.moe import build_model
 from storyteller.precision import probe_dtype
@@ -197,13 +197,17 @@ def train(
     """
     plan = settle(wanted, folder)
     material = prepare(plan, folder, notice=notice)
+    deadline = None
     if plan.seconds is not None:
-        plan = _fix_steps(plan, plan.seconds, material, folder, notice=notice, device=device)
+        seconds, plan = plan.seconds, _fix_steps(plan, plan.seconds, material, folder, notice=notice, device=device)
+        deadline = Deadline(seconds)
     side_by_side = 1
     if plan.threads is not None:
         side_by_side = _side_by_side(plan.train, plan.threads, cores=torch.get_num_threads())
         torch.set_num_threads(plan.threads)
     trainer = new_trainer(plan, material, folder, on_event=on_event, device=device, side_by_side=side_by_side)
+    if deadline is not None:
+        trainer.on_event = _shorten(trainer, deadline, plan, folder)
     trainer.resume()
     with nullcontext() if around is None else around(trainer, material.tokenizer, plan):
         return trainer.run()
@@ -313,3 +317,17 @@ def _fix_steps(
 def _side_by_side(train: TrainConfig, threads: int, *, cores: int) -> int:
     """How many passes of a step run at once, when each of them has so many threads."""
     return min(train.accumulate, cores) if threads == 1 else 1
+
+
+def _shorten(trainer: Trainer, deadline: Deadline, plan: Plan, folder: Path) -> Callable[[Event], None]:
+    """What hears a trainer's events in place of `trainer.on_event`, and keeps the run to the deadline."""
+    tell = trainer.on_event or (lambda event: None)
+
+    def hear(event: Event) -> None:
+        tell(event)
+        planned = trainer.config.steps
+        if isinstance(event, Saved) and (steps := deadline.steps(event.step, planned)) < planned:
+            trainer.config = replace(trainer.config, steps=steps)
+            replace(plan, train=trainer.config).save(folder)
+
+    return hear
