@@ -13,18 +13,24 @@ slider is also a still picture, for where no widget runs (GitHub, a PDF, a noteb
 from storyteller.plots.attention import clocks, heat_maps, looked_at
 from storyteller.plots.charts import bars, curves, histogram, panels
 from storyteller.plots.generator import generator
+from storyteller.plots.routing import balance_picture, coloured_by_expert, dispatch_step, expert_map, loads
 from storyteller.plots.slider import slider
 from storyteller.plots.texts import coloured, coloured_html, page, table, token_row, visible
 
 __all__ = [
+    "balance_picture",
     "bars",
     "clocks",
     "coloured",
+    "coloured_by_expert",
     "coloured_html",
     "curves",
+    "dispatch_step",
+    "expert_map",
     "generator",
     "heat_maps",
     "histogram",
+    "loads",
     "looked_at",
     "page",
     "panels",
