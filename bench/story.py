@@ -35,7 +35,7 @@ def run(*, rounds: int) -> list[Row]:
 
 def _storyworld() -> Row:
     with tempfile.TemporaryDirectory() as folder:
-        figures = _train("storyworld", Path(folder))
+        figures = _train(preset("tiny").corpus, Path(folder))
         model, tokenizer = load_model(Path(folder))
         found = consistency(Path(folder), model, tokenizer, notice=print)
         shutil.copy(Path(folder) / "sampled.txt", RESULTS / "storyworld-sampled.txt")

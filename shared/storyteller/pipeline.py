@@ -44,7 +44,7 @@ VALIDATION_TOKENS = 50_000  # of them, at each evaluation: some 200 stories
 SAMPLED_STORIES = 100  # told by the model to see how many hold together
 TOKENIZER_STORIES = 4_000  # about 4 MB of text; more changes few of the first 2,000 merges
 
-TEMPERATURE = 0.6  # for our own stories: bold enough to differ, tame enough to remember who owns the kite
+TEMPERATURE = 0.4  # for our own stories: bold enough to differ, tame enough to remember who owns the kite
 
 Notice = Callable[[str], None]
 

@@ -43,4 +43,4 @@ def story(
         f"{found['consistent']:.0%} of {found['stories']} sampled stories have no contradiction "
         f"(read them in {out / 'sampled.txt'})."
     )
-    console.print(f'Your turn: storyteller tell --run {out} "Once upon a time"')
+    console.print(f'Your turn: storyteller tell --run {out} --temperature {TEMPERATURE} "A little girl named Mia"')
