@@ -8,7 +8,7 @@ from storyteller.checkpoint import load_model
 from storyteller.filters import Sampling
 from storyteller.plots import generator as public
 from storyteller.plots.generator import Generator
-from storyteller.plots.told import told_html
+from storyteller.plots.told import still_html, told_html
 from storyteller.told import stream_told
 from tellers import make_run
 
@@ -34,7 +34,7 @@ def test_without_a_kernel_the_first_story_is_a_still_picture(teller, monkeypatch
     (bundle,) = shown
     assert set(bundle) == {"text/html", "text/plain"}
     told = list(stream_told(*teller, "the fox", sampling=SAMPLING))
-    assert bundle["text/html"] == told_html(told, opening="the fox")
+    assert bundle["text/html"] == still_html(told, opening="the fox")
     assert bundle["text/plain"] == "the fox" + "".join(one.text for one in told)
 
 

@@ -8,7 +8,7 @@ import torch
 from storyteller.checkpoint import load_model
 from storyteller.errors import StorytellerError
 from storyteller.filters import Sampling, filters_for, probabilities
-from storyteller.plots.told import STYLE, token_html, told_html
+from storyteller.plots.told import STYLE, still_html, token_html, told_html
 from storyteller.sampler import encode_prompt, stream, stream_text
 from storyteller.told import Told, stream_told
 from tellers import make_run
@@ -104,9 +104,10 @@ class Tags(HTMLParser):
         self.text += data
 
 
-def test_nothing_a_model_writes_becomes_html():
-    found = Tags(told_html([told("<script>alert(1)</script>&amp;")], opening="<img src=x onerror=alert(1)>"))
-    assert set(found.tags) == {"style", "div", "span", "b", "code"}
+@pytest.mark.parametrize("draw", [told_html, still_html])
+def test_nothing_a_model_writes_becomes_html(draw):
+    found = Tags(draw([told("<script>alert(1)</script>&amp;")], opening="<img src=x onerror=alert(1)>"))
+    assert set(found.tags) <= {"style", "div", "span", "b", "code"}
     assert "<script>alert(1)</script>&amp;" in found.text
     assert "<img src=x onerror=alert(1)>" in found.text
 
@@ -115,6 +116,13 @@ def test_a_card_names_probability_alternatives_and_experts():
     card = Tags(token_html(told(" fox"))).text
     for part in (" fox", "␣fox", "50 %", "70 %", "<i>", "‹F0 9F›", "25 %", "layer 0: 3, 1 · layer 1: 0, 2"):
         assert part in card
+
+
+def test_without_a_style_sheet_the_card_is_a_title():
+    still = still_html([told(' "fox"'), told("", is_end=True)], opening="The")
+    assert "class=" not in still
+    assert 'title="␣&quot;fox&quot; had 50 %; drawn with 70 %; likeliest: &lt;i&gt; 50 %' in still
+    assert Tags(still).text == 'The "fox"∎'
 
 
 def test_the_rarer_the_stronger_the_ground():

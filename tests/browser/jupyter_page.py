@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from ports import free_port
 
 if TYPE_CHECKING:  # the extra `browser`, which the other tests do without
     from playwright.sync_api import BrowserContext, Locator, Page
@@ -48,13 +49,6 @@ window.lesson = {
 def chromium() -> str | None:
     """Where the browser is, if there is one."""
     return next((path for path in map(shutil.which, BROWSERS) if path), None)
-
-
-def free_port() -> int:
-    """A port that nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

@@ -14,8 +14,9 @@ import pytest
 
 pytest.importorskip("playwright.sync_api", reason="the extra `browser` is not installed")
 
-from jupyter_page import SECONDS, chromium, free_port, wait_for
+from jupyter_page import SECONDS, chromium, wait_for
 
+from ports import free_port
 from tellers import make_run
 
 pytestmark = [

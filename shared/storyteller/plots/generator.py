@@ -9,7 +9,7 @@ from storyteller.errors import StorytellerError, optional_import
 from storyteller.filters import Sampling
 from storyteller.model import Decoder
 from storyteller.plots.display import kernel_runs, publish, safe, widget_view
-from storyteller.plots.told import told_html
+from storyteller.plots.told import still_html, told_html
 from storyteller.told import Told, stream_told
 
 SAMPLING = Sampling(temperature=0.8, max_new_tokens=200, seed=1)
@@ -34,10 +34,12 @@ def generator(
         StorytellerError: the opening is no text for this tokenizer.
     """
     tokens = list(stream_told(model, tokenizer, opening, sampling=sampling))
-    still = told_html(tokens, opening=opening)
-    bundle = {"text/html": still, "text/plain": opening + "".join(told.text for told in tokens)}
-    view = widget_view(Generator(model, tokenizer, opening, sampling, still).box) if kernel_runs() else {}
-    publish({**view, **bundle})
+    text = opening + "".join(told.text for told in tokens)
+    bundle = {"text/html": still_html(tokens, opening=opening), "text/plain": text}
+    if kernel_runs():
+        form = Generator(model, tokenizer, opening, sampling, told_html(tokens, opening=opening))
+        bundle |= widget_view(form.box)
+    publish(bundle)
 
 
 class Generator:
@@ -56,7 +58,7 @@ class Generator:
             sampling.top_k or 0, min=0, max=1_000_000, description="top-k (0: all)", **wide
         )
         self.seed = widgets.BoundedIntText(sampling.seed, min=0, max=2**31, description="seed", **wide)
-        self.length = widgets.IntSlider(sampling.max_new_tokens, min=1, max=600, description="tokens at most", **wide)
+        self.length = widgets.IntSlider(sampling.max_new_tokens, min=1, max=600, description="most tokens", **wide)
         self.tell = widgets.Button(description="Tell", button_style="primary")
         self.stop = widgets.Button(description="Stop", disabled=True)
         self.story = widgets.HTML(still)

@@ -12,9 +12,14 @@ from storyteller.told import Told
 
 SHADES = 10
 
+
+def _strength(shade: int) -> float:
+    """How opaque the ground is: nothing for the surest shade."""
+    return float(0.72 * (1 - shade / (SHADES - 1)) ** 1.5)
+
+
 _SHADES = "".join(
-    f".told .p{shade} {{ background: rgba(224, 122, 38, {0.72 * (1 - shade / (SHADES - 1)) ** 1.5:.2f}); }}\n"
-    for shade in range(SHADES)
+    f".told .p{shade} {{ background: rgba(224, 122, 38, {_strength(shade):.2f}); }}\n" for shade in range(SHADES)
 )
 
 # Only colours that are seen on white and on black; text takes its colour from where it stands.
@@ -24,7 +29,7 @@ STYLE = f"""\
 .told .token:hover, .told .token:focus {{ outline: 2px solid #2f6db0; }}
 .told .end {{ opacity: 0.7; }}
 .told .card {{
-  display: none; position: absolute; left: 0; top: 1.7em; z-index: 9; width: max-content; max-width: 20em;
+  display: none; position: absolute; left: 0; top: 1.7em; z-index: 9; width: max-content; max-width: min(26em, 80vw);
   padding: 0.5em 0.8em; border-radius: 6px; background: #1f2733; color: #f4f6f9; white-space: normal;
   font: 13px/1.5 system-ui, sans-serif; box-shadow: 0 3px 14px rgba(0, 0, 0, 0.4); pointer-events: none;
 }}
@@ -32,7 +37,7 @@ STYLE = f"""\
 .told .token:hover .card, .told .token:focus .card {{ display: block; }}
 .told .token:focus:not(:hover) .card {{ z-index: 8; }}
 .told .card b, .told .card code {{ font-family: ui-monospace, monospace; color: #ffd9ad; }}
-.told .card .row {{ display: flex; justify-content: space-between; gap: 1.5em; }}
+.told .card .other {{ display: flex; justify-content: space-between; gap: 1.5em; }}
 .told .card .heading {{ display: block; margin-bottom: 0.3em; }}
 .told .card .experts {{ display: block; margin-top: 0.3em; color: #b9c4d2; }}
 {_SHADES}"""
@@ -40,28 +45,60 @@ STYLE = f"""\
 
 def told_html(tokens: Iterable[Told], *, opening: str = "") -> str:
     """A whole story with its style, to be shown anywhere."""
-    return f'<style>{STYLE}</style><div class="told">{safe(opening)}{"".join(map(token_html, tokens))}</div>'
+    room = "padding-bottom:13em"  # a notebook's output ends at its last line, and would cut the cards of that line off
+    text = f"<b>{safe(opening)}</b>{''.join(map(token_html, tokens))}"
+    return f'<style>{STYLE}</style><div class="told" style="{room}">{text}</div>'
+
+
+def still_html(tokens: Iterable[Told], *, opening: str = "") -> str:
+    """A whole story for where a style sheet may be taken away, as on GitHub: what a card would say is a title."""
+    spans = [f"<b>{safe(opening)}</b>"]
+    for told in tokens:
+        if told.text or told.is_end:
+            ground = f"background:rgba(224,122,38,{_strength(_shade(told)):.2f});border-radius:3px"
+            text = "∎" if told.is_end else safe(told.text)
+            spans.append(f'<span style="{ground}" title="{safe(_summary(told))}">{text}</span>')
+    return f'<div style="white-space:pre-wrap;line-height:1.7;max-width:46em">{"".join(spans)}</div>'
 
 
 def token_html(told: Told) -> str:
     """One token with its card; nothing for a token within a character, which the one that completes it shows."""
     if not (told.text or told.is_end):
         return ""
-    shade = min(SHADES - 1, int(told.probability * SHADES))
     text, kind = ("∎", "token end") if told.is_end else (safe(told.text), "token")
-    return f'<span class="{kind} p{shade}" tabindex="-1">{text}{_card(told)}</span>'
+    return f'<span class="{kind} p{_shade(told)}" tabindex="-1">{text}{_card(told)}</span>'
+
+
+def _shade(told: Told) -> int:
+    return min(SHADES - 1, int(told.probability * SHADES))
+
+
+def _name(told: Told) -> str:
+    return "the end" if told.is_end else visible(told.text.encode())
+
+
+def _odds(told: Told) -> str:
+    return f"{percent(told.probability)}; drawn with {percent(told.chance)}"
+
+
+def _experts(told: Told) -> str:
+    return " · ".join(f"layer {layer}: {', '.join(map(str, experts))}" for layer, experts in enumerate(told.experts))
+
+
+def _summary(told: Told) -> str:
+    """The card in one line of text."""
+    others = ", ".join(f"{visible(other)} {percent(share)}" for other, share in told.alternatives)
+    at_work = f"; experts at work: {_experts(told)}" if told.experts else ""
+    return f"{_name(told)} had {_odds(told)}; likeliest: {others}{at_work}"
 
 
 def _card(told: Told) -> str:
-    name = "the end" if told.is_end else visible(told.text.encode())
-    odds = f"{percent(told.probability)}; drawn with {percent(told.chance)}"
-    lines = [f'<span class="heading"><b>{safe(name)}</b> had {odds}</span>']
+    lines = [f'<span class="heading"><b>{safe(_name(told))}</b> had {_odds(told)}</span>']
     for other, probability in told.alternatives:
         shown = safe(visible(other)) if other != b"<|endoftext|>" else "the end"
-        lines.append(f'<span class="row"><code>{shown}</code><span>{percent(probability)}</span></span>')
+        lines.append(f'<span class="other"><code>{shown}</code><span>{percent(probability)}</span></span>')
     if told.experts:
-        layers = [f"layer {layer}: {', '.join(map(str, experts))}" for layer, experts in enumerate(told.experts)]
-        lines.append(f'<span class="experts">experts at work: {" · ".join(layers)}</span>')
+        lines.append(f'<span class="experts">experts at work: {_experts(told)}</span>')
     return f'<span class="card" role="tooltip">{"".join(lines)}</span>'
 
 
