@@ -3,6 +3,10 @@
     python -m bench moe --rounds 9
 
 A step is forward, cross-entropy plus balance loss, backward and AdamW, on 8 x 256 tokens, without clipping.
+
+The figures in bfloat16 say little where a CPU has no bfloat16 instructions (the rows tell): PyTorch then falls back on
+loops that were 4 to 56 times slower than float32, by the order of the operands, on one AVX2 machine. There the fastest
+is whoever computes least in bfloat16. `storyteller train` tries out which dtype is faster and takes float32 there.
 """
 
 import statistics
@@ -25,7 +29,7 @@ DENSE = replace(MOE, n_experts=0, d_ff=MOE.d_ff * MOE.top_k)  # as wide as the e
 BATCH, SEQ_LEN = 8, 256
 # transformers' expert implementations for training on a CPU. The third, batched_mm, copies the weights of the chosen
 # experts for every token, almost 5 GB for each layer here, and takes minutes for a step.
-# Autocast does not reach grouped_mm: its experts compute in float32, which wins where a CPU has no bfloat16 products.
+# Autocast does not reach grouped_mm: its experts compute in float32, which wins where bfloat16 is emulated.
 PEERS = ("eager", "grouped_mm")
 
 
@@ -65,6 +69,11 @@ def _step(
     return step
 
 
+def bfloat16_products() -> str:
+    """How this CPU multiplies matrices in bfloat16: oneDNN does it where the processor has what it takes."""
+    return "oneDNN" if torch.ops.mkldnn._is_mkldnn_bf16_supported() else "emulated"
+
+
 def _rows(rounds: int, dtype: torch.dtype) -> list[Row]:
     ours = {"moe": MOE, "dense": DENSE}
     steps = {name: _step(build_model(config, seed=1), _our_loss, dtype) for name, config in ours.items()}
@@ -74,16 +83,17 @@ def _rows(rounds: int, dtype: torch.dtype) -> list[Row]:
     over_dense = round(median_ratio(seconds["moe"], seconds["dense"]), 3)
     over_peers = {f"times faster than {name}": round(median_ratio(seconds[name], seconds["moe"]), 3) for name in PEERS}
     kind, low = str(dtype).removeprefix("torch."), dtype == torch.bfloat16
+    how = {"bfloat16 products": bfloat16_products()} if low else {}
     return [
         Row(
             f"MoE training step, {kind}, against dense with equal active parameters",
-            {"moe s": middle["moe s"], "dense s": middle["dense s"], "times the dense step": over_dense},
+            {"moe s": middle["moe s"], "dense s": middle["dense s"], "times the dense step": over_dense} | how,
             goal="<= 1.15x" if low else "",
             met=over_dense <= 1.15 if low else None,
         ),
         Row(
             f"MoE training step, {kind}, against transformers' Mixtral",
-            {name: value for name, value in middle.items() if name != "dense s"} | over_peers,
+            {name: value for name, value in middle.items() if name != "dense s"} | over_peers | how,
             goal="the best of them: >= 1.2x faster" if low else "the best of them: not slower",
             met=min(over_peers.values()) >= (1.2 if low else 1.0),
         ),
