@@ -47,6 +47,8 @@ class Mistake:
             run = run_case(like.exercise, like.case, self.channel, like.seed, limit=limit, forbidden=())
             if _is_endless(run):
                 return run
+            if run.failure is not None:
+                run.failure.__traceback__ = None  # or its frames, with all that is in them, would be kept as well
             self.kept[key] = run
         return self.kept[key]
 
