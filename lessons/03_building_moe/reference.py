@@ -1,0 +1,286 @@
+"""Lesson 03's answers in their plain form.
+
+What stands in `storyteller.course.parts.building_moe` or in the library in the same form is re-exported from there.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from storyteller.config import ModelConfig
+from storyteller.course.parts.building_moe import balance_of_layers, combine, route_noisy
+from storyteller.dispatch import Expert, Experts
+from storyteller.moe import Router, Routing
+
+__all__ = [
+    "Expert",
+    "Experts",
+    "MoELayer",
+    "ModelConfig",
+    "Router",
+    "Routing",
+    "Sequence",
+    "Tensor",
+    "balance_loss",
+    "balance_of_layers",
+    "combine",
+    "dispatch_naive",
+    "dispatch_sorted",
+    "moe_costs",
+    "nn",
+    "route_noisy",
+    "route_top_k",
+    "router_statistics",
+    "torch",
+    "within_capacity",
+    "z_loss",
+]
+
+
+def route_top_k(logits: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """Choose each token's k best experts, and weigh them so that the weights sum to 1.
+
+    Args:
+        logits: (N, E), the router's score of each expert for each token.
+        k: experts per token.
+
+    Returns:
+        weights (N, k), best first, and experts (N, k) int64.
+
+    Source: Jiang et al. 2024 (Mixtral), section 2.1.
+    """
+    # Step 1: The k largest logits of each token, and which experts they belong to, best first.
+    best, experts = logits.topk(k, dim=-1)  # (N, k) each
+    # Step 2: A softmax over these k alone, so that the weights of each token sum to 1.
+    weights = best.softmax(dim=-1)  # (N, k)
+    return weights, experts
+
+
+def dispatch_naive(x: Tensor, weights: Tensor, experts: Tensor, run: Sequence[Expert]) -> Tensor:
+    """Send every token to its experts and add up their answers, token by token.
+
+    Args:
+        x: (N, D), the tokens.
+        weights: (N, k), the weight of each choice.
+        experts: (N, k) int64, the chosen experts. The value E, one past the last, stands for a choice that was dropped
+            and adds nothing.
+        run: E functions; run[e] takes rows (R, D) to rows (R, D).
+
+    Returns:
+        (N, D): for token n the sum over its choices j of weights[n, j] * run[experts[n, j]](x[n]).
+    """
+    # Step 1: Begin with zeros: a token without answers stays 0.
+    y = torch.zeros_like(x)  # (N, D)
+    # Step 2: Go through every token n, and through each of its choices j; skip what was dropped.
+    for n in range(x.size(0)):
+        for j in range(experts.size(1)):
+            e = int(experts[n, j])
+            if e == len(run):
+                continue
+            # Step 3: Ask the expert. It takes rows, so give it a row of one token, (1, D).
+            answer = run[e](x[n : n + 1])[0]  # (D,)
+            # Step 4: Add the answer, times the choice's weight, to the token's row of y.
+            y[n] += weights[n, j] * answer
+    return y
+
+
+def dispatch_sorted(x: Tensor, weights: Tensor, experts: Tensor, run: Sequence[Expert]) -> Tensor:
+    """Send every token to its experts and add up their answers, with one call of each expert.
+
+    Args:
+        x: (N, D), the tokens.
+        weights: (N, k), the weight of each choice.
+        experts: (N, k) int64, the chosen experts. The value E, one past the last, stands for a choice that was dropped
+            and adds nothing.
+        run: E functions; run[e] takes rows (R, D) to rows (R, D). One without tokens is not called.
+
+    Returns:
+        (N, D): for token n the sum over its choices j of weights[n, j] * run[experts[n, j]](x[n]).
+
+    Source: Gale et al. 2022 (MegaBlocks), the permutation of tokens by expert, without its kernels.
+    """
+    # Step 1: Number the N*k choices row by row, and sort these numbers by expert (argsort).
+    chosen = experts.flatten()  # (N*k,)
+    order = chosen.argsort(stable=True)  # (N*k,)
+    # Step 2: Count the choices of each expert, E counts. Dropped ones stand last in the order: cut them off.
+    sizes = torch.bincount(chosen, minlength=len(run))[: len(run)]  # (E,)
+    order = order[: int(sizes.sum())]  # (R,)
+    # Step 3: Fetch the row of the token behind each choice (choice c belongs to token c // k).
+    rows = x[order // experts.size(1)]  # (R, D)
+    # Step 4: Cut the rows into one part for each expert, and let each expert that has rows answer all of them at once.
+    parts = rows.split(sizes.tolist())  # E times (rows of e, D)
+    answers = [expert(part) for expert, part in zip(run, parts, strict=True) if len(part)]
+    # Step 5: Put the answers one behind the other and combine them. (None at all is no rows, x[:0].)
+    return combine(torch.cat(answers or [x[:0]]), order, weights)  # (N, D)
+
+
+class MoELayer(nn.Module):
+    """The feed-forward part of a decoder: a router, and E experts of which each token visits k.
+
+    Args:
+        config: its shape; `d_model`, `d_ff`, `n_experts` and `top_k` count here.
+        layer: the number of the layer, which makes no difference.
+
+    Source: Jiang et al. 2024 (Mixtral), section 2.1.
+    """
+
+    def __init__(self, config: ModelConfig, layer: int = 0) -> None:
+        super().__init__()
+        self.top_k = config.top_k
+        self.router = Router(config)  # (N, D) to logits (N, E)
+        self.gate_up = nn.Parameter(torch.empty(config.n_experts, 2 * config.d_ff, config.d_model))
+        self.down = nn.Parameter(torch.empty(config.n_experts, config.d_model, config.d_ff))
+        nn.init.normal_(self.gate_up, std=config.init_std)
+        nn.init.normal_(self.down, std=config.init_std)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Routing]:
+        """Send each token through its experts.
+
+        Args:
+            x: (B, T, D)
+
+        Returns:
+            (B, T, D), and the routing: the logits, the probabilities of all E experts, the weights, the experts, and
+            how many choices were dropped (none, a tensor of 0).
+        """
+        # Step 1: All tokens of all texts in a row.
+        tokens = x.flatten(0, 1)  # (N, D)
+        # Step 2: The router's logits, and from them each token's weights and experts.
+        logits = self.router(tokens)  # (N, E)
+        weights, experts = route_top_k(logits, self.top_k)  # (N, k) each
+        # Step 3: Dispatch the tokens to Experts(self.gate_up, self.down), and give the result the shape of x.
+        y = dispatch_sorted(tokens, weights, experts, Experts(self.gate_up, self.down)).view_as(x)  # (B, T, D)
+        # Step 4: The Routing(logits, probs, weights, experts, dropped); its probabilities are those of all experts.
+        probs = logits.softmax(dim=-1)  # (N, E)
+        return y, Routing(logits, probs, weights, experts, torch.tensor(0))
+
+
+def balance_loss(probs: Tensor, experts: Tensor, *, padding_mask: Tensor | None = None) -> Tensor:
+    """How unevenly one layer spreads its tokens: k when all experts are equally busy, more when they are not.
+
+    Args:
+        probs: (N, E), the router's probabilities of all experts.
+        experts: (N, k), the experts that the tokens visit.
+        padding_mask: (B, T) bool, True for the N' tokens that count; None: all.
+
+    Returns:
+        (), E * sum over e of f_e * P_e: f_e the visits to expert e for each token, P_e its mean probability.
+
+    Source: Fedus et al. 2021 (Switch), equations 4 to 6.
+    """
+    # Step 1: Where there is a mask, keep the rows of the tokens that count. (The mask is (B, T), the rows are N = B*T.)
+    if padding_mask is not None:
+        real = padding_mask.flatten()  # (N,)
+        probs, experts = probs[real], experts[real]  # (N', E), (N', k)
+    n_tokens, n_experts = probs.shape
+    # Step 2: f: how often each of the E experts was chosen, over the number of tokens.
+    f = torch.bincount(experts.flatten(), minlength=n_experts) / n_tokens  # (E,)
+    # Step 3: P: the mean probability of each expert over the tokens.
+    P = probs.mean(dim=0)  # (E,)
+    # Step 4: E times the sum of f * P.
+    return n_experts * (f * P).sum()
+
+
+def z_loss(logits: Tensor, *, padding_mask: Tensor | None = None) -> Tensor:
+    """How large a router's logits have become.
+
+    Args:
+        logits: (N, E)
+        padding_mask: (B, T) bool, True for the tokens that count; None: all.
+
+    Returns:
+        (), the mean over the tokens of the square of log(sum over e of exp(logit_e)).
+
+    Source: Zoph et al. 2022 (ST-MoE), equation 5.
+    """
+    # Step 1: Where there is a mask, keep the rows of the tokens that count.
+    if padding_mask is not None:
+        logits = logits[padding_mask.flatten()]  # (N', E)
+    # Step 2: The log of the sum of exponentials of each token, without overflow: logsumexp.
+    z = logits.logsumexp(dim=-1)  # (N',)
+    # Step 3: Square it, and take the mean over the tokens.
+    return z.square().mean()
+
+
+def router_statistics(probs: Tensor, experts: Tensor) -> dict[str, Tensor | float]:
+    """What one layer's router does with its tokens.
+
+    Args:
+        probs: (N, E), the router's probabilities of all experts.
+        experts: (N, k), the experts that the tokens visit.
+
+    Returns:
+        "load": (E,), the share of all N*k visits that each expert receives; "entropy": of the probabilities of a
+        token, in nats, mean over the tokens; "utilisation": the share of the experts that receive any visit;
+        "max_load": the load of the busiest expert over the even share 1/E.
+    """
+    n_experts = probs.size(1)
+    # Step 1: The visits to each of the E experts, over all N*k visits.
+    load = torch.bincount(experts.flatten(), minlength=n_experts) / experts.numel()  # (E,)
+    # Step 2: The entropy of each token, minus the sum of p * log(p), where a p of 0 adds 0; then the mean.
+    entropy = -torch.xlogy(probs, probs).sum(dim=-1).mean()
+    # Step 3: The share of the experts whose load is above 0, and the largest load divided by 1/E.
+    utilisation = (load > 0).float().mean()
+    max_load = load.max() * n_experts
+    # Step 4: The four by their names.
+    return {"load": load, "entropy": entropy, "utilisation": utilisation, "max_load": max_load}
+
+
+def within_capacity(experts: Tensor, *, n_experts: int, capacity: int) -> Tensor:
+    """Which choices find a free place, when every expert has so many places.
+
+    Places go in the order of the tokens, and of one token its best expert's before its second's.
+
+    Args:
+        experts: (N, k) int64
+        n_experts: E.
+        capacity: places of each expert.
+
+    Returns:
+        (N, k) bool, False for a choice that is dropped.
+
+    Source: Fedus et al. 2021 (Switch), section 2.2.
+    """
+    # Step 1: All choices in one row, token by token, each as a row of E with a single 1 (one-hot).
+    visits = nn.functional.one_hot(experts.flatten(), n_experts)  # (N*k, E)
+    # Step 2: Running sums down the rows: how many places of each expert are asked for, up to and with this choice.
+    asked = visits.cumsum(dim=0)  # (N*k, E)
+    # Step 3: Of each row the number of its own expert: 1 for the first to come.
+    place = (asked * visits).sum(dim=1)  # (N*k,)
+    # Step 4: A choice fits if its place is among the first `capacity`; bring that into the shape (N, k).
+    return (place <= capacity).view_as(experts)
+
+
+def moe_costs(
+    *, vocab_size: int, d_model: int, n_layers: int, n_heads: int, d_ff: int, n_experts: int, top_k: int, context: int
+) -> tuple[int, int, int]:
+    """What a Mixture-of-Experts decoder with tied embeddings has to store, and what it computes for one token.
+
+    Args:
+        vocab_size: V.
+        d_model: D.
+        n_layers: how many blocks.
+        n_heads: H; the heads together are D wide.
+        d_ff: F, of one expert.
+        n_experts: E.
+        top_k: k.
+        context: S, the tokens that this token looks at, itself included.
+
+    Returns:
+        All parameters; those that one token passes through (active); and the FLOPs of the matrix products for one
+        token, 2 for each multiplication with its addition.
+    """
+    # Step 1: The parameters of a block: attention (four matrices), router, one expert (three matrices), two norms.
+    attention, router, expert = 4 * d_model * d_model, d_model * n_experts, 3 * d_model * d_ff
+    norms = 2 * d_model
+    # Step 2: All: the embedding (once, it is tied), in each block everything with all E experts, and the final norm.
+    outside = vocab_size * d_model + d_model
+    total = outside + n_layers * (attention + router + norms + n_experts * expert)
+    # Step 3: Active: the same with k experts in the place of E. The router has to look at all experts all the same.
+    active = outside + n_layers * (attention + router + norms + top_k * expert)
+    # Step 4: FLOPs: 2 for each weight of a matrix that the token meets (no norms, and the embedding only at the
+    # output), and in each block 2 * D * S for the scores with S keys and as many for the average of S values.
+    matrices = n_layers * (attention + router + top_k * expert) + vocab_size * d_model
+    flops = 2 * matrices + n_layers * 4 * d_model * context
+    return total, active, flops
