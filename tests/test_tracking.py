@@ -325,6 +325,7 @@ def test_a_server_that_dies_in_training_costs_one_warning(work):
     assert set(names) == {server.uri, store_uri()}
     local = connect(store_uri()).get_run(names[store_uri()])
     assert local.info.status == "FINISHED"
+    assert local.data.tags["continues"] == f"{names[server.uri]} in {server.uri}"
     assert history(local, "loss")[-1][0] == 6
 
 

@@ -20,7 +20,7 @@ from storyteller.runstore import settle
 from storyteller.trainer import Trainer
 from tiny_training import tiny_trainer
 
-SECONDS = 120  # for a server's start; a busy machine is slow
+SECONDS = 240  # for a server's start; a busy machine is slow
 
 
 @cache
@@ -44,7 +44,8 @@ class Server:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW")}
         settle(environment)
         environment["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"  # two processes instead of seven
-        usual = (sys.executable, "-m", "mlflow", "server", "--workers", "1")
+        environment["MLFLOW_WORKERS"] = "1"
+        usual = (sys.executable, "-m", "mlflow", "server")
         with open(folder / "server.log", "w", encoding="utf-8") as log:
             self.process = subprocess.Popen(
                 [*(command or usual), "--port", str(self.port)],

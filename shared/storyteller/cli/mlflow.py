@@ -29,6 +29,7 @@ def mlflow(
     environment = dict(os.environ)
     settle(environment)
     environment.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")  # workers that nothing here needs
+    environment.setdefault("PYTHONWARNINGS", "ignore")  # of its own parts, about their own parts
     print(f"The runs of {uri} at http://{host}:{port} (Ctrl-C ends it)", flush=True)
     server = subprocess.Popen(server_command(uri, host=host, port=port), env=environment)
     try:

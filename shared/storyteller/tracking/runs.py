@@ -27,12 +27,12 @@ def find_or_start(
 ) -> OpenRun:
     """The run to log to: where training goes on, the one that it began with; otherwise a new one."""
     client = connect(uri)
-    known = _read_names(folder)
-    found = _find(client, known.get(uri)) if resumed else None
+    known = _read_names(folder) if resumed else {}
+    found = _find(client, known.get(uri))
     if found is None:
         tags = {"mlflow.runName": name}
-        if resumed and (others := [f"{run_id} in {store}" for store, run_id in known.items() if store != uri]):
-            tags["continues"] = others[-1]
+        if others := [f"{run_id} in {store}" for store, run_id in known.items() if store != uri]:
+            tags["continues"] = others[-1]  # the server that had it is away
         shelf = experiment_id(client, experiment, local=not is_server(uri))
         found = client.create_run(shelf, tags=tags, run_name=name)
     run_id = found.info.run_id

@@ -89,19 +89,8 @@ class Tracker:
 
     def __enter__(self) -> Self:
         self._before = self.trainer.on_event
-        resumed = self.trainer.step > 0
-
-        def open_run(uri: str) -> OpenRun:
-            return find_or_start(
-                uri,
-                folder=self.trainer.folder,
-                resumed=resumed,
-                experiment=self.experiment,
-                name=self.name,
-                parameters=self.parameters(),
-            )
-
-        self._writer = Writer(self.uri, open_run, idle=self._look_at_machine, pause=MACHINE_SECONDS)
+        self._goes_on = self.trainer.step > 0
+        self._writer = Writer(self.uri, self._open_run, idle=self._look_at_machine, pause=MACHINE_SECONDS)
         self._writer.put(lambda run: None)  # opens the run now, not at the first flush
         self.trainer.on_event = self
         return self
@@ -149,6 +138,18 @@ class Tracker:
             "parameters.active": counted.active,
             "tokenizer": self.tokenizer.fingerprint[:12],
         }
+
+    def _open_run(self, uri: str) -> OpenRun:
+        found = find_or_start(
+            uri,
+            folder=self.trainer.folder,
+            resumed=self._goes_on,
+            experiment=self.experiment,
+            name=self.name,
+            parameters=self.parameters(),
+        )
+        self._goes_on = True  # should this store go away, the run goes on in another
+        return found
 
     def _evaluated(self, event: Evaluated) -> None:
         step, loads = event.step, []
