@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from slow_forms import dispatch_by_loop
-from storyteller.dispatch import Experts, dispatch_sorted, within_capacity
+from storyteller.dispatch import Experts, dispatch_dense, dispatch_sorted, within_capacity
 from storyteller.moe import route_top_k
 
 
@@ -31,7 +31,9 @@ def test_dispatch_equals_a_loop_over_tokens(n_tokens, n_experts, data, dropped):
         weights, experts = weights.masked_fill(gone, 0), experts.masked_fill(gone, n_experts)
         if gone.all():
             return
-    torch.testing.assert_close(dispatch_sorted(x, weights, experts, run), dispatch_by_loop(x, weights, experts, run))
+    wanted = dispatch_by_loop(x, weights, experts, run)
+    for dispatch in (dispatch_sorted, dispatch_dense):
+        torch.testing.assert_close(dispatch(x, weights, experts, run), wanted)
 
 
 def test_a_batch_whose_every_choice_is_dropped_gives_zeros():

@@ -113,6 +113,27 @@ def dispatch_sorted(x: Tensor, weights: Tensor, experts: Tensor, run: Sequence[E
     return torch.zeros_like(x, dtype=weighted.dtype).index_add(0, token, weighted).to(x.dtype)  # (N, D)
 
 
+def dispatch_dense(x: Tensor, weights: Tensor, experts: Tensor, run: Sequence[Expert]) -> Tensor:
+    """The same sum as `dispatch_sorted`, in E/k times the arithmetic: every expert reads every token.
+
+    A token's answer from an expert that it does not visit is multiplied by 0. No shape depends on the router's choices,
+    as a graph for another program needs it (`storyteller.export.onnx`).
+
+    Args:
+        x: (N, D)
+        weights: (N, k)
+        experts: (N, k) int64; the value E (one past the last) stands for a dropped choice, which adds nothing.
+        run: E functions, (R, D) to (R, D).
+
+    Returns:
+        (N, D)
+    """
+    # A column more for the dropped choices. size(0), not len: torch.export takes len for a number that never changes.
+    share = weights.new_zeros(x.size(0), len(run) + 1).scatter_add(1, experts, weights)  # (N, E + 1)
+    answers = [share[:, e, None] * expert(x) for e, expert in enumerate(run)]  # E times (N, D)
+    return torch.stack(answers).sum(dim=0).to(x.dtype)  # (N, D)
+
+
 def _dispatch_one(x: Tensor, weights: Tensor, experts: Tensor, run: Sequence[Expert]) -> Tensor:
     """`dispatch_sorted` for a single token, (1, D): nothing to sort, and generation spends its time here."""
     choices = zip(weights[0], experts[0].tolist(), strict=True)

@@ -17,7 +17,7 @@ from storyteller.errors import StorytellerError
 def export(
     run: Annotated[Path, typer.Argument(help="the folder of a trained run, or a single checkpoint of it")],
     out: Annotated[Path, typer.Option(help="the folder to make; an earlier export there is replaced")],
-    format: Annotated[str, typer.Option(help="hf for transformers, gguf for llama.cpp")] = "hf",
+    format: Annotated[str, typer.Option(help="hf for transformers, gguf for llama.cpp, onnx for onnxruntime")] = "hf",
     parts: Annotated[
         Path | None, typer.Option(help='who wrote what, for the model card: a JSON file such as {"route_top_k": true}')
     ] = None,

@@ -105,7 +105,7 @@ def training_facts(trained: Trained) -> dict[str, str]:
         rows = f"{train['batch_size'] * train['accumulate']} sequences an update"
         facts["optimizer"] = (
             f"AdamW, learning rate {train['learning_rate']:g} after a warmup, then a cosine down to "
-            f"{train['final_rate']:g} of it; weight decay {train['weight_decay']:g}; {rows}; seed {train['seed']}"
+            f"{train['final_rate']:.0%} of it; weight decay {train['weight_decay']:g}; {rows}; seed {train['seed']}"
         )
         if trained.config.n_experts:
             facts["router losses"] = f"balance {train['balance_weight']:g}, z {train['z_weight']:g}"

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from storyteller.errors import StorytellerError
-from storyteller.export import gguf, hf
+from storyteller.export import gguf, hf, onnx
 from storyteller.export.card import model_card
 from storyteller.export.folder import new_folder, write_record
 from storyteller.export.trained import Notice, Trained, read_trained
@@ -23,6 +23,7 @@ class Format(NamedTuple):
 FORMATS: Mapping[str, Format] = {
     "hf": Format(hf.check, hf.write, hf.usage, library="transformers"),
     "gguf": Format(gguf.check, gguf.write, gguf.usage, library="gguf"),
+    "onnx": Format(onnx.check, onnx.write, onnx.usage, library="onnx"),
 }
 
 

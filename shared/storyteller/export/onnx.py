@@ -1,0 +1,111 @@
+"""A graph that onnxruntime runs, in any language that it speaks: token ids in, scores of the next token out.
+
+A graph knows no "as many rows as this expert happens to have". Every expert therefore reads every token, and a token's
+router weights, 0 for the experts that it does not visit, decide what counts (`storyteller.dispatch.dispatch_dense`):
+the same scores for E/k times the arithmetic. There is no cache, so each new token reads the whole text again.
+"""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from storyteller.bpe import END_OF_TEXT
+from storyteller.dispatch import dispatch_dense
+from storyteller.errors import optional_import
+from storyteller.export.trained import Trained
+from storyteller.model import Decoder
+from storyteller.moe import MoE
+
+WEIGHTS = "model.onnx"
+LARGEST = 2**30  # bytes of weights inside the file; protobuf ends at 2 GiB, and more lies in a file beside it
+
+
+class Scores(nn.Module):
+    """The decoder as a graph sees it: tensors in, a tensor out."""
+
+    def __init__(self, decoder: Decoder) -> None:
+        super().__init__()
+        self.decoder = decoder
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """(B, T) int64 to logits (B, T, V)."""
+        logits: Tensor = self.decoder(ids).logits
+        return logits
+
+
+def check(trained: Trained) -> None:
+    """Raise StorytellerError where a package is missing. Every model has a place in ONNX."""
+    optional_import("onnx", extra="export")
+    optional_import("onnxscript", extra="export")
+
+
+def write(trained: Trained, folder: Path) -> None:
+    """Write the graph and the tokenizer."""
+    for part in trained.model.modules():
+        if isinstance(part, MoE):
+            part.dispatch = dispatch_dense
+    program = to_graph(Scores(trained.model).eval(), max_seq_len=trained.config.max_seq_len)
+    facts = {"max_seq_len": trained.config.max_seq_len, "end_of_text_id": trained.tokenizer.end_id}
+    program.model.metadata_props.update({name: str(value) for name, value in facts.items()})
+    size = sum(weight.nbytes for weight in trained.model.parameters())
+    program.save(folder / WEIGHTS, external_data=size > LARGEST)
+    trained.tokenizer.save(folder / "tokenizer.json")
+
+
+def to_graph(scores: Scores, *, max_seq_len: int) -> Any:
+    """The graph for any number of rows and up to `max_seq_len` tokens, as torch's `ONNXProgram`."""
+    rows = torch.export.Dim("rows", min=1)
+    tokens = torch.export.Dim(f"up_to_{max_seq_len}_tokens", min=1, max=max_seq_len)
+    example = torch.zeros(2, min(3, max_seq_len), dtype=torch.long)
+    with _quiet():
+        return torch.onnx.export(
+            scores,
+            (example,),
+            dynamo=True,
+            verbose=False,
+            input_names=["input_ids"],
+            output_names=["logits"],
+            dynamic_shapes={"ids": {0: rows, 1: tokens}},
+        )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep back what torch's exporter says to its own developers: torchvision is missing, a class has a new name."""
+    log = logging.getLogger("torch.onnx")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*LeafSpec.*")
+            yield
+    finally:
+        log.setLevel(level)
+
+
+def usage(trained: Trained) -> str:
+    """How to tell a story with it."""
+    return f"""```python
+import numpy as np
+import onnxruntime
+from tokenizers import Tokenizer
+
+tokenizer = Tokenizer.from_file("tokenizer.json")  # in this folder
+model = onnxruntime.InferenceSession("{WEIGHTS}")
+end = tokenizer.token_to_id("{END_OF_TEXT}")
+ids = [end, *tokenizer.encode("Once upon a time").ids]
+while len(ids) < {trained.config.max_seq_len} and ids[1:][-1:] != [end]:
+    scores = model.run(None, {{"input_ids": np.array([ids], dtype=np.int64)}})[0]  # rows, tokens, vocabulary
+    ids.append(int(scores[0, -1].argmax()))  # always the likeliest token
+print(tokenizer.decode(ids))
+```
+
+The input `input_ids` has any number of rows and at most {trained.config.max_seq_len} tokens. A longer one stops with
+an error of onnxruntime about a dimension of {trained.config.max_seq_len}: give it the last
+{trained.config.max_seq_len} tokens."""
