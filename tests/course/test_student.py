@@ -353,13 +353,13 @@ def test_a_folder_outlives_a_kill_as_values(answers: Answers) -> None:
     one = student(answers(source))
     folder = one.make("folder")
     before = one.write(folder)
-    files = folder.method("files")
-    assert files == {"deep/note": b"kept"}  # a link is not followed: it may lead anywhere
-    one.fresh()
-    after, text = one.read(one.make("folder", files))
+    assert folder.method("names") == ["deep/note"]
+    assert folder.method("files") == {"deep/note": b"kept"}  # a link is not followed: it may lead anywhere
+    after, text = one.read(one.fresh(folder))
     assert text == "kept"
     assert after != before
-    one.close()
+    values = [outcome.value for outcome in one.close()]
+    assert values.count({"deep/note": b"kept"}) == 1  # the second time for the check alone
     assert not Path(after).exists()
 
 

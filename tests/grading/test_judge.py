@@ -369,9 +369,8 @@ def counts(student, draw):
     for _ in range(8):  # more often than a worker that dies would be started
         equal(student.count(), [1, False, True])
         equal(student.count(), [2, True, True])
-        files = student.make("folder", {"a": b"b"}).method("files")
-        student.fresh()
-        equal(student.make("folder", files).method("files"), {"a": b"b"})
+        folder = student.fresh(student.make("folder", {"a": b"b"}))
+        equal(folder.method("files"), {"a": b"b"})
 """
     answer = (
         "from pathlib import Path\nimport os, tempfile\nseen = []\n\n"

@@ -46,6 +46,7 @@ def main(arguments: list[str]) -> None:
     import torch
 
     torch.set_num_threads(1)
+    torch.zeros(1, dtype=torch.float16).float()  # reads what the processor can do, which a worker may not
     shell = worker.make_shell()
     gc.collect()
     gc.freeze()  # a fork that collects garbage would copy these pages

@@ -142,6 +142,10 @@ class Folder:
     def __fspath__(self) -> str:
         return str(self.path)
 
+    def names(self) -> list[str]:
+        """The paths of all plain files below it, in order."""
+        return list(self.files())
+
     def files(self) -> dict[str, bytes]:
         """The contents of all plain files below it.
 

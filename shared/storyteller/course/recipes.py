@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from storyteller.config import ModelConfig
     from storyteller.course.practice import Folder, PracticeModel, PracticeRun
     from storyteller.dispatch import Experts
-    from storyteller.model import Decoder
+    from storyteller.model import Decoder, RMSNorm
 
 
 def generator(seed: int) -> "torch.Generator":
@@ -81,6 +81,13 @@ def practice_model(seed: int = 0, **options: Any) -> "PracticeModel":
     return PracticeModel(seed, **options)
 
 
+def practice_norm(width: int) -> "RMSNorm":
+    """A module that has the gain of a norm and nothing else."""
+    from storyteller.model import RMSNorm
+
+    return RMSNorm(width)
+
+
 def practice_run(seed: int = 0) -> "PracticeRun":
     """A training run that takes milliseconds; see `practice.py`."""
     from storyteller.course.practice import PracticeRun
@@ -101,6 +108,7 @@ RECIPES: dict[str, Callable[..., Any]] = {
     "generator": generator,
     "model_config": model_config,
     "practice_model": practice_model,
+    "practice_norm": practice_norm,
     "practice_run": practice_run,
     "tiny_model": tiny_model,
     "tokenizer": tokenizer,

@@ -77,14 +77,22 @@ class Student:
         items: list[Any] = _exact(list, self._ask("take", target=name, args=args, kwargs=kwargs, count=count))
         return items[:count]
 
-    def fresh(self) -> None:
+    def fresh(self, folder: "Instance | None" = None) -> "Instance | None":
         """Go on with the student's code as it is when nothing has run yet: as after a run that was killed.
 
-        All objects are gone. What shall outlive them goes through the check as values: `folder.method("files")` of the
-        recipe `folder` before, `make("folder", files)` after.
+        All objects are gone, but for the files of a folder (made by the recipe `folder`), which are carried over.
+
+        Returns:
+            the same folder for the new process; None where none was given.
         """
+        files = None
+        if folder is not None:
+            files = folder.method("files")
+            # What saves the same run may write other bytes in another process; a diagnosis must not compare them.
+            self._outcomes.pop()
         self._channel.renew()
         self._objects = False
+        return None if folder is None else self.make("folder", files)
 
     @property
     def mutated(self) -> tuple[str, ...]:
