@@ -138,3 +138,13 @@ def test_a_story_that_the_model_ends_is_told_from_one_that_was_cut():
 def test_by_default_storyworlds_rules_are_the_check():
     report = sample_stories(model(), tokenizer(), [""], sampling=Sampling(max_new_tokens=5))
     assert report.counts == {"nothing recognised": 1}
+
+
+def test_a_story_that_never_ends_is_not_sound():
+    told = [
+        SampledStory("The end.", True, ()),
+        SampledStory("a a a a", False, ()),
+        SampledStory("He is she.", True, (Contradiction("pronoun", "He is she.", "why"),)),
+    ]
+    assert SampleReport(tuple(told)).sound == pytest.approx(1 / 3)
+    assert SampleReport(tuple(told)).consistent == pytest.approx(2 / 3)

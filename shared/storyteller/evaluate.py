@@ -76,6 +76,11 @@ class SampleReport:
         return _mean(not story.contradictions for story in self.stories)
 
     @property
+    def sound(self) -> float:
+        """The share of stories that came to their end without a contradiction; babble that never ends is not sound."""
+        return _mean(story.ended and not story.contradictions for story in self.stories)
+
+    @property
     def ended(self) -> float:
         """The share of stories that came to their end."""
         return _mean(story.ended for story in self.stories)

@@ -258,7 +258,7 @@ def consistency(folder: Path, model: Decoder, tokenizer: Tokenizer, *, notice: N
     """What share of 100 stories that the model tells by itself has no contradiction; measured once for a run.
 
     Returns:
-        "stories" how many, "consistent" the share without a contradiction, "ended" the share that came to an end,
+        "stories" how many, "consistent" the share that ended without a contradiction, "ended" the share that ended,
         "contradictions" for each kind the number of stories that have it.
     """
     file = folder / "sampled.json"
@@ -267,7 +267,7 @@ def consistency(folder: Path, model: Decoder, tokenizer: Tokenizer, *, notice: N
         sampling = Sampling(temperature=TEMPERATURE, max_new_tokens=400, seed=1000)
         report = sample_stories(model, tokenizer, [""] * SAMPLED_STORIES, sampling=sampling, batch_size=50)
         report.save(folder / "sampled.txt")
-        figures = {"stories": SAMPLED_STORIES, "consistent": report.consistent, "ended": report.ended}
+        figures = {"stories": SAMPLED_STORIES, "consistent": report.sound, "ended": report.ended}
         write_json(file, figures | {"contradictions": report.counts})
     values: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return values

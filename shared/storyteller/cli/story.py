@@ -40,7 +40,7 @@ def story(
     print()
     found = consistency(out, model, tokenizer, notice=console.print)
     console.print(
-        f"{found['consistent']:.0%} of {found['stories']} sampled stories have no contradiction "
+        f"{found['consistent']:.0%} of {found['stories']} sampled stories come to their end without a contradiction "
         f"(read them in {out / 'sampled.txt'})."
     )
     console.print(f'Your turn: storyteller tell --run {out} --temperature {TEMPERATURE} "A little girl named Mia"')
