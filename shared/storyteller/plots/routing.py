@@ -128,7 +128,10 @@ def dispatch_step(words: Sequence[str], experts: Sequence[Sequence[int]], step: 
     groups = {e: [c for c in order if chosen[c] == e] for e in sorted(set(chosen))}
     lines = [("1 · the choices, token by token", "".join(box(c) for c in range(len(chosen))))]
     lines.append(("2 · sorted by expert: order = " + str(order), "".join(box(c) for c in order)))
-    parts = "&emsp;".join(f"<b>expert {e}</b> " + "".join(box(c) for c in part) for e, part in groups.items())
+    together = '<span style="white-space:nowrap;margin-right:1.5em">'
+    parts = " ".join(
+        f"{together}<b>expert {e}</b> " + "".join(box(c) for c in part) + "</span>" for e, part in groups.items()
+    )
     lines.append(("3 · one part for each expert: sizes = " + str([len(part) for part in groups.values()]), parts))
     answers = "".join(box(c, "answer to ") for c in order)
     lines.append((f"4 · the answers, and whose they are: order // {k} = " + str([c // k for c in order]), answers))
