@@ -113,10 +113,22 @@ class PracticeRun:
             self.step += 1
         return self.model.weights()
 
+    def part(self, name: str) -> Any:
+        """The state of one part as plain data: "model", "optimizer" (its averages), "batches", "generator", "step"."""
+        if name == "step":
+            return self.step
+        if name == "model":
+            return self.model.weights()
+        if name == "generator":
+            return self.generator.get_state()
+        if name == "optimizer":
+            return self.optimizer.state_dict()["state"]
+        return self.batches.state_dict()
+
     def fill_the_disk(self) -> None:
         """From now on saving this run breaks off in the middle, as on a full disk."""
-        state: dict[str, Any] = {**self.batches.state_dict(), "rest": _Unwritable()}
-        self.batches.state_dict = lambda: state  # type: ignore[method-assign]
+        state: dict[str, Any] = {**self.model.state_dict(), "rest": _Unwritable()}
+        self.model.state_dict = lambda: state  # type: ignore[method-assign, assignment, misc]
 
 
 class _Unwritable:

@@ -80,7 +80,7 @@ def float16_range(exponents: Sequence[float], scale: float) -> str:
     lost = sum(exponent < low for exponent in moved) / len(moved)
     over = sum(exponent > high for exponent in moved) / len(moved)
     figure, axes = new_axes(
-        f"Loss times {scale:,.0f}: {lost:.1%} of the gradients become 0, {over:.1%} infinite",
+        f"Loss times {scale:,g}: {lost:.1%} of the gradients become 0, {over:.1%} infinite",
         "log2 of the gradient's absolute value",
         "gradients (%)",
         height=3.0,
@@ -90,10 +90,10 @@ def float16_range(exponents: Sequence[float], scale: float) -> str:
     axes.axvspan(LOWEST, low, color=COLOURS[5], alpha=0.18, linewidth=0)
     axes.axvspan(high, HIGHEST, color=COLOURS[4], alpha=0.25, linewidth=0)
     axes.set_xlim(LOWEST, HIGHEST)
-    axes.set_ylim(0, 14)
-    axes.text(LOWEST + 1, 12.6, "0 in float16", fontsize=9)
-    axes.text(HIGHEST - 0.3, 12.6, "infinite", fontsize=9, ha="right")
-    return as_html(figure, f"gradients in float16 at a loss scale of {scale:,.0f}")
+    axes.set_ylim(0, 20)
+    axes.text(LOWEST + 1, 18, "0 in float16", fontsize=9)
+    axes.text(HIGHEST - 0.3, 18, "infinite", fontsize=9, ha="right")
+    return as_html(figure, f"gradients in float16 at a loss scale of {scale:,g}")
 
 
 def as_html(figure: "Figure", alt: str) -> str:
