@@ -3,7 +3,6 @@
 import signal
 import sys
 import threading
-import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -203,16 +202,16 @@ def test_the_calls_of_a_case_share_its_time(answers: Answers) -> None:
 
 
 def test_the_users_own_interrupt_is_no_timeout(answers: Answers) -> None:
-    def press() -> None:
-        time.sleep(0.2)
-        signal.raise_signal(signal.SIGINT)
-
     if not hasattr(signal, "pthread_kill"):
         pytest.skip("needs a signal from another thread")
     main = threading.get_ident()
-    threading.Timer(0.2, lambda: signal.pthread_kill(main, signal.SIGINT)).start()
+
+    def press() -> None:
+        """Press Ctrl-C in a moment: the answer has begun by now, and will be in its loop."""
+        threading.Timer(0.2, lambda: signal.pthread_kill(main, signal.SIGINT)).start()
+
     with pytest.raises(KeyboardInterrupt):
-        student(answers("def f():\n    while True:\n        pass"), limit=20).f()
+        student(answers("def f(begun):\n    begun()\n    while True:\n        pass"), limit=20).f(press)
 
 
 def test_no_bound_holds_outside_the_main_thread_but_calls_work(answers: Answers) -> None:
