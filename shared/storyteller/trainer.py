@@ -11,7 +11,7 @@ import math
 import time
 import warnings
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -50,6 +50,8 @@ __all__ = [
     "parameter_groups",
     "probe_dtype",
 ]
+
+Pass = tuple[Batch, float, float]  # a batch, its share of the step's targets, and of its tokens
 
 
 class BatchSource(Protocol):
@@ -149,28 +151,38 @@ class Trainer:
         """
         self.optimizer.zero_grad()
         n_targets, n_tokens = sum(batch.n_targets for batch in batches), sum(batch.n_tokens for batch in batches)
-
-        def read(batch: Batch) -> tuple[Sequence[Tensor | None], Tensor]:
-            return self._gradients(
-                batch, of_targets=batch.n_targets / max(1, n_targets), of_tokens=batch.n_tokens / max(1, n_tokens)
-            )
-
+        passes = [(one, one.n_targets / max(1, n_targets), one.n_tokens / max(1, n_tokens)) for one in batches]
         means: Tensor | float = 0.0
-        # Either way the results come in the order of the batches, so the sums are the same to the last bit.
-        for gradients, losses in map(read, batches) if self._threads is None else self._threads.map(read, batches):
+        for losses in self._in_turn(passes) if self._threads is None else self._at_once(passes, self._threads):
             means = means + losses
-            for parameter, gradient in zip(self._trained, gradients, strict=True):
-                if gradient is not None:
-                    parameter.grad = gradient.contiguous() if parameter.grad is None else parameter.grad.add_(gradient)
         loss_mean, z_mean, *balance_means = torch.as_tensor(means).tolist()
         if not math.isfinite(loss_mean):
             raise self._diverged("loss", loss_mean)
         return StepLosses(loss=loss_mean, balance_losses=tuple(balance_means), z_loss=z_mean, n_targets=n_targets)
 
-    def _gradients(
-        self, batch: Batch, *, of_targets: float, of_tokens: float
-    ) -> tuple[Sequence[Tensor | None], Tensor]:
-        """What one forward and backward pass adds to the step.
+    def _in_turn(self, passes: Sequence[Pass]) -> Iterator[Tensor]:
+        """The losses of one pass after the other; each adds to the gradients in place, of which there is one set."""
+        for one in passes:
+            total, losses = self._read(*one)
+            total.backward()
+            yield losses
+
+    def _at_once(self, passes: Sequence[Pass], threads: ThreadPoolExecutor) -> Iterator[Tensor]:
+        """The same losses and gradients, to the last bit: they are added in the order of the passes too."""
+
+        def gradients(one: Pass) -> tuple[Sequence[Tensor | None], Tensor]:
+            total, losses = self._read(*one)
+            # Not total.backward(): passes that run side by side would add to the same gradients at the same time.
+            return torch.autograd.grad(total, self._trained, allow_unused=True), losses
+
+        for found, losses in threads.map(gradients, passes):
+            for parameter, gradient in zip(self._trained, found, strict=True):
+                if gradient is not None:
+                    parameter.grad = gradient.contiguous() if parameter.grad is None else parameter.grad.add_(gradient)
+            yield losses
+
+    def _read(self, batch: Batch, of_targets: float, of_tokens: float) -> tuple[Tensor, Tensor]:
+        """What one forward pass adds to the step.
 
         Args:
             batch: the batch.
@@ -178,8 +190,8 @@ class Trainer:
             of_tokens: its share of the step's tokens.
 
         Returns:
-            a gradient for each trained parameter, None for one that the pass did not use; and the batch's part of the
-            cross-entropy, of the z-loss and of each layer's balance loss, (2 + layers,).
+            what its gradient is taken of, scaled; and the batch's part of the cross-entropy, of the z-loss and of each
+            layer's balance loss, (2 + layers,).
         """
         batch = batch.to(self.device)
         mask = batch.padding_mask
@@ -189,9 +201,7 @@ class Trainer:
         balance = [of_tokens * balance_loss(layer, padding_mask=mask) for layer in routing]
         z = of_tokens * sum((z_loss(layer, padding_mask=mask) for layer in routing), loss.new_zeros(()))
         total = loss + self.config.balance_weight * sum(balance) + self.config.z_weight * z
-        # Not total.backward(): passes that run side by side would add to the same gradients at the same time.
-        gradients = torch.autograd.grad(self.scaler.scale(total), self._trained, allow_unused=True)
-        return gradients, torch.stack([loss, z, *balance]).detach()
+        return self.scaler.scale(total), torch.stack([loss, z, *balance]).detach()
 
     def update(self) -> tuple[float, float, bool]:
         """Clip the gradients, set the learning rate of this step and let the optimizer change the weights.
