@@ -21,10 +21,11 @@ HELD_OUT = 200  # stories of each corpus
 REMEMBERED = 20_000  # training stories in which copies are looked for
 
 ABOUT = (
-    "consistent: stories without a contradiction, as far as a program finds them. distinct: the share of n-grams that "
-    "come only once in all stories. repetition: the share of a story's 4-grams that stood in it before. copied words: "
-    "a story's longest run of words that also stands in the training stories. The last column is for comparison: "
-    "stories that no model told."
+    "consistent: stories that come to their end without a contradiction, as far as a program finds them. "
+    "distinct: the share of the n-grams of all stories that are different ones. "
+    "repetition: the share of a story's 4-grams that stood in it before. "
+    "copied words: a story's longest run of words that also stands in the training stories. "
+    "The last column is for comparison: stories that no model told."
 )
 
 
@@ -33,7 +34,7 @@ def evaluate(
     corpus: Annotated[
         list[str] | None, typer.Option(help="held-out stories to read; default: what the first run was trained on")
     ] = None,
-    temperature: Annotated[list[float] | None, typer.Option(help="one or more, to compare  [0.6]")] = None,
+    temperature: Annotated[list[float] | None, typer.Option(help="one or more, to compare  [as make story]")] = None,
     top_p: Annotated[list[float] | None, typer.Option(help="one or more, to compare with each temperature")] = None,
     top_k: Annotated[int | None, typer.Option(help="choose among the k likeliest tokens")] = None,
     stories: Annotated[int, typer.Option(min=1, help="stories to tell with each setting")] = 50,
@@ -46,12 +47,13 @@ def evaluate(
 
     from storyteller.checkpoint import load_model
     from storyteller.comparison import compare, of_corpus
+    from storyteller.pipeline import TEMPERATURE
     from storyteller.stories import load_stories
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
     runs = run or [Path("runs/tiny")]
     common = {"top_k": top_k, "seed": seed, "max_new_tokens": 400}
-    samplings = _samplings(temperature or [0.6], top_p or [None], common)
+    samplings = _samplings(temperature or [TEMPERATURE], top_p or [None], common)
     tellers = {str(path): load_model(path, notice=console.print) for path in runs}
     names = corpus or [_corpus_of(runs[0])]
     corpora = {name: [story.text for story in load_stories(name, split="validation", limit=HELD_OUT)] for name in names}

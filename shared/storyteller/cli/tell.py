@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from storyteller.cli.trained import trained_model
 from storyteller.errors import StorytellerError
 
 # A byte-level model can write any byte, and a terminal obeys some: all control characters but tab and line break.
@@ -32,8 +33,6 @@ def tell(
     """Tell a story that begins with the opening, token by token."""
     from dataclasses import replace
 
-    from storyteller.checkpoint import list_checkpoints, load_model
-    from storyteller.pipeline import pick_device
     from storyteller.sampler import Sampling, stream_text
 
     if count < 1:
@@ -48,9 +47,7 @@ def tell(
         seed=seed,
         greedy=greedy,
     )
-    if not list_checkpoints(run):
-        raise StorytellerError(f"There is no trained model in {run}; storyteller story makes one in runs/tiny.")
-    model, tokenizer = load_model(run, device=pick_device(device), notice=lambda text: print(text, file=sys.stderr))
+    model, tokenizer = trained_model(run, device=device)
     for number in range(count):
         pieces = stream_text(model, tokenizer, opening, sampling=replace(sampling, seed=seed + number))
         if number:

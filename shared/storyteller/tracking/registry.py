@@ -23,13 +23,14 @@ from storyteller.checkpoint import load_model
 from storyteller.disk import write_json
 from storyteller.errors import StorytellerError
 from storyteller.model import Decoder
+from storyteller.pipeline import TEMPERATURE
 from storyteller.runstore import connect, load_mlflow, store_errors, store_uri
 from storyteller.sampler import Sampling, tell
 from storyteller.tracking.writer import OpenRun
 
 BEST = "best"  # the alias; MLflow itself knows the newest as models:/NAME/latest
 MODEL = "model"  # the folder in the run's artifacts
-SAMPLING = Sampling(temperature=0.6, max_new_tokens=300, seed=1)  # how a model tells that MLflow has loaded
+SAMPLING = Sampling(temperature=TEMPERATURE, max_new_tokens=300, seed=1)  # how a model tells that MLflow has loaded
 MEASURE = "bits_per_byte"  # by it the best is chosen: it compares models whatever their tokenizers
 
 

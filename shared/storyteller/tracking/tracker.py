@@ -22,6 +22,7 @@ from storyteller.bpe import Tokenizer
 from storyteller.config import to_dict
 from storyteller.events import Evaluated, Event, Noticed, StepDone
 from storyteller.moe import router_statistics
+from storyteller.pipeline import TEMPERATURE
 from storyteller.planner import count_parameters
 from storyteller.runstore import EXPERIMENT, store_uri
 from storyteller.sampler import Sampling, tell
@@ -35,7 +36,7 @@ from storyteller.trainer import Trainer
 FLUSH_SECONDS = 2.0  # steps are collected for so long before they are written
 MACHINE_SECONDS = 5.0  # between two looks at the machine
 OPENINGS = ("Once upon a time", "One day, a little girl")
-SAMPLING = Sampling(temperature=0.6, max_new_tokens=150, seed=1)
+SAMPLING = Sampling(temperature=TEMPERATURE, max_new_tokens=150, seed=1)
 
 
 class Tracker:
