@@ -691,6 +691,13 @@ class MultiHeadAttention(nn.Module):
     ),
     Wrong(
         "RMSNorm",
+        "eps_behind_the_quotient",
+        "A division goes before a sum, so eps is added to the scaled features and not under the root: every feature is "
+        "a little too large, and zeros do not stay zeros. Put eps into the brackets of the root.",
+        change=("torch.sqrt(square + self.eps)", "torch.sqrt(square) + self.eps"),
+    ),
+    Wrong(
+        "RMSNorm",
         "one_mean_for_all",
         "The mean of squares is taken over all tokens together, so a loud token makes the others quiet. Each token is "
         "scaled by itself: dim=-1.",
