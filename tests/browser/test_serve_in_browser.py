@@ -6,7 +6,7 @@ The pictures that these tests take lie in pytest's temporary folder; STORYTELLER
 import os
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -140,17 +140,16 @@ def test_a_bad_temperature_is_refused_on_the_page(page, shot):
 
 
 def test_stop_ends_the_story(page):
-    seed = 1
-    while True:  # some stories are over before a hand could stop them
+    seed, stop = 1, page.get_by_role("button", name="Stop")
+    while True:  # some stories are over before a hand could stop them, or while it does
         ask(page, length=1000, temperature=3, seed=seed)
-        stop = page.get_by_role("button", name="Stop")
-        try:
+        with suppress(Exception):  # playwright's timeout, whose class is only there with the extra
             stop.click(timeout=1000)
+        wait_until_told(page)
+        if page.locator("#status").inner_text() == "Stopped.":
             break
-        except Exception:  # noqa: BLE001  playwright's timeout, whose class is only there with the extra
-            seed += 1
-            assert seed < 20
-    page.wait_for_function("() => document.getElementById('status').textContent === 'Stopped.'")
+        seed += 1
+        assert seed < 20
     told = page.locator("#story .token").count()
     page.wait_for_timeout(300)
     assert page.locator("#story .token").count() == told < 1000
