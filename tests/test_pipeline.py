@@ -11,7 +11,7 @@ from storyteller.checkpoint import list_checkpoints, load_model
 from storyteller.config import ModelConfig, TrainConfig
 from storyteller.errors import StorytellerError
 from storyteller.events import Evaluated, StepDone
-from storyteller.pipeline import Plan, consistency, is_finished, pick_device, prepare, train
+from storyteller.pipeline import LIBRARY, Parts, Plan, consistency, is_finished, pick_device, prepare, train
 
 CPU = torch.device("cpu")
 PLAN = Plan(
@@ -32,10 +32,10 @@ def short(monkeypatch):
     monkeypatch.setattr(pipeline, "SAMPLED_STORIES", 4)
 
 
-def run(plan, folder, events=None):
+def run(plan, folder, events=None, parts=LIBRARY):
     notices = []
     on_event = (lambda event: None) if events is None else events.append
-    return train(plan, folder, notice=notices.append, on_event=on_event, device=CPU), notices
+    return train(plan, folder, notice=notices.append, on_event=on_event, device=CPU, parts=parts), notices
 
 
 def test_a_run_goes_from_nothing_to_a_model_that_can_tell(tmp_path):
@@ -119,11 +119,10 @@ def test_passes_run_side_by_side_where_each_has_one_thread(tmp_path, monkeypatch
             asked_for.append(side_by_side)
             super().__init__(*arguments, side_by_side=side_by_side, **options)
 
-    monkeypatch.setattr(pipeline, "Trainer", Spied)
     plan = replace(PLAN, train=replace(PLAN.train, batch_size=1, accumulate=2))
     for threads in (1, 2):
         torch.set_num_threads(2)
-        run(replace(plan, threads=threads), tmp_path / str(threads))
+        run(replace(plan, threads=threads), tmp_path / str(threads), parts=Parts(trainer=Spied))
     assert asked_for == [2, 1]
     monkeypatch.setattr(pipeline, "_side_by_side", lambda *arguments, **options: 1)
     torch.set_num_threads(2)

@@ -12,6 +12,7 @@ Papers: Vaswani et al. 2017, "Attention Is All You Need", section 3.2 · Su et a
 Ainslie et al. 2023, "GQA", section 2.2 · Shazeer 2019, "Fast Transformer Decoding", section 2.4 (the cache).
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
 import torch
@@ -27,6 +28,10 @@ class Attend(Protocol):
 
     def __call__(self, q: Tensor, k: Tensor, v: Tensor, *, mask: Tensor | None = None, causal: bool = False) -> Tensor:
         """See `attend`."""
+
+
+# rotate(x (B, H, T, K), cos, sin) -> (B, H, T, K), as `apply_rope` does
+Rotate = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, *, mask: Tensor | None = None, causal: bool = False) -> Tensor:
@@ -196,13 +201,13 @@ class Attention(nn.Module):
     Source: Vaswani et al. 2017, section 3.2.2; Ainslie et al. 2023, section 2.2.
     """
 
-    def __init__(self, config: ModelConfig, *, attend: Attend = attend) -> None:
+    def __init__(self, config: ModelConfig, *, attend: Attend = attend, rotate: Rotate = apply_rope) -> None:
         super().__init__()
         self.n_heads, self.n_kv_heads, self.head_width = config.n_heads, config.n_kv_heads, config.head_width
         # One matrix for queries, keys and values: one large product is quicker than three small ones.
         self.qkv = nn.Linear(config.d_model, (self.n_heads + 2 * self.n_kv_heads) * self.head_width, bias=False)
         self.out = nn.Linear(config.d_model, config.d_model, bias=False)
-        self.attend = attend
+        self.attend, self.rotate = attend, rotate
 
     @torch.no_grad()
     def start_as_copier(self, generator: torch.Generator, *, gain: float = 2.0) -> None:
@@ -273,7 +278,7 @@ class Attention(nn.Module):
         H, G = self.n_heads, self.n_kv_heads
         qk, v = heads.split((H + G, G), dim=1)  # (B, H + G, T, K) and (B, G, T, K)
         if rotation is not None:
-            qk = apply_rope(qk, *rotation)
+            qk = self.rotate(qk, *rotation)
         q, k = qk.split((H, G), dim=1)  # (B, H, T, K) and (B, G, T, K)
         if cache is not None:
             k, v = cache.append(layer, k, v)  # (B, G, S, K)

@@ -3,7 +3,7 @@
 import copy
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from storyteller.config import TrainConfig
 from storyteller.data import Batch
@@ -24,6 +24,7 @@ def steps_within(
     trials: int = 80,
     margin: float = 0.9,
     side_by_side: int = 1,
+    trainer: Callable[..., Trainer] = Trainer,
 ) -> int:
     """How many steps of this run fit into so many seconds on this machine, evaluations included.
 
@@ -38,21 +39,22 @@ def steps_within(
         trials: steps to time; fewer if they take more than a twentieth of `seconds`.
         margin: the share of `seconds` to plan for. A machine at work for minutes grows hotter and slower.
         side_by_side: as in `Trainer`.
+        trainer: called as `Trainer`.
     """
     place, random = batches.state_dict(), random_state()
-    trainer = Trainer(copy.deepcopy(model), config, batches, side_by_side=side_by_side)
-    trainer.model.train()
+    trial = trainer(copy.deepcopy(model), config, batches, side_by_side=side_by_side)
+    trial.model.train()
     taken: list[float] = []
     with explain_out_of_memory(config):
         while len(taken) < trials and (len(taken) < 2 or sum(taken) < seconds / 20):
             started = time.perf_counter()
-            trainer.backward([next(batches) for _ in range(config.accumulate)])
-            trainer.update()
+            trial.backward([next(batches) for _ in range(config.accumulate)])
+            trial.update()
             taken.append(time.perf_counter() - started)
         evaluation = 0.0
         if validation:
             started = time.perf_counter()
-            evaluate(trainer.model, [validation[0]], dtype=trainer.dtype)
+            evaluate(trial.model, [validation[0]], dtype=trial.dtype)
             evaluation = (time.perf_counter() - started) * len(validation)
     batches.load_state_dict(place)
     restore_random(random)

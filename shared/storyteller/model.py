@@ -22,13 +22,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from storyteller.attention import Attend, Attention, KVCache, attend, causal_mask, rope_table
+from storyteller.attention import Attend, Attention, KVCache, Rotate, apply_rope, attend, causal_mask, rope_table
 from storyteller.config import ModelConfig
 from storyteller.errors import StorytellerError
 
 # Builds the feed-forward part of a layer, given the layer's number. The part takes (B, T, D) and returns (B, T, D), or
 # a pair of that and a record of its routing, as `storyteller.moe.MoE` does.
 FeedForward = Callable[[ModelConfig, int], nn.Module]
+# Builds a norm, called as `RMSNorm` is: with the width and `eps`. Its only parameter is `weight`.
+Norm = Callable[..., nn.Module]
 
 
 class Output(NamedTuple):
@@ -96,12 +98,14 @@ class Block(nn.Module):
     Source: Xiong et al. 2020, figure 1b.
     """
 
-    def __init__(self, config: ModelConfig, layer: int, *, attend: Attend, feed_forward: FeedForward) -> None:
+    def __init__(
+        self, config: ModelConfig, layer: int, *, attend: Attend, rotate: Rotate, norm: Norm, feed_forward: FeedForward
+    ) -> None:
         super().__init__()
         self.layer = layer
-        self.attention_norm = RMSNorm(config.d_model, eps=config.norm_eps)
-        self.attention = Attention(config, attend=attend)
-        self.feed_forward_norm = RMSNorm(config.d_model, eps=config.norm_eps)
+        self.attention_norm = norm(config.d_model, eps=config.norm_eps)
+        self.attention = Attention(config, attend=attend, rotate=rotate)
+        self.feed_forward_norm = norm(config.d_model, eps=config.norm_eps)
         self.feed_forward = feed_forward(config, layer)
 
     def forward(
@@ -121,6 +125,8 @@ class Decoder(nn.Module):
         config: its shape.
         seed: decides the initial weights, whatever torch's global random state is.
         attend: the attention of every layer; see `storyteller.attention.attend`.
+        rotate: turns queries and keys by their positions; see `storyteller.attention.apply_rope`.
+        norm: builds each of the norms.
         feed_forward: builds each layer's feed-forward part; `SwiGLU`, the default, is dense.
 
     Attributes:
@@ -129,7 +135,14 @@ class Decoder(nn.Module):
     """
 
     def __init__(
-        self, config: ModelConfig, *, seed: int = 1, attend: Attend = attend, feed_forward: FeedForward = SwiGLU
+        self,
+        config: ModelConfig,
+        *,
+        seed: int = 1,
+        attend: Attend = attend,
+        rotate: Rotate = apply_rope,
+        norm: Norm = RMSNorm,
+        feed_forward: FeedForward = SwiGLU,
     ) -> None:
         super().__init__()
         self.config = config
@@ -137,9 +150,10 @@ class Decoder(nn.Module):
         self.embedding = nn.Embedding(config.vocab_size, config.d_model)
         self.position = nn.Embedding(config.max_seq_len, config.d_model) if config.positions == "learned" else None
         self.blocks = nn.ModuleList(
-            Block(config, layer, attend=attend, feed_forward=feed_forward) for layer in range(config.n_layers)
+            Block(config, layer, attend=attend, rotate=rotate, norm=norm, feed_forward=feed_forward)
+            for layer in range(config.n_layers)
         )
-        self.norm = RMSNorm(config.d_model, eps=config.norm_eps)
+        self.norm = norm(config.d_model, eps=config.norm_eps)
         self.head = None if config.tie_embeddings else nn.Linear(config.d_model, config.vocab_size, bias=False)
         cos, sin = rope_table(config.head_width, config.max_seq_len, config.rope_base)
         self.register_buffer("cos", cos, persistent=False)  # computed, so no business of a checkpoint

@@ -19,16 +19,16 @@ al. 2022, "ST-MoE" · Jiang et al. 2024, "Mixtral of Experts".
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from storyteller.attention import Attend, attend
+from storyteller.attention import Attend, Rotate, apply_rope, attend
 from storyteller.config import ModelConfig
 from storyteller.dispatch import Dispatch, Experts, dispatch_sorted, within_capacity
-from storyteller.model import Decoder, SwiGLU
+from storyteller.model import Decoder, FeedForward, Norm, RMSNorm, SwiGLU
 
 # route(logits (N, E), k) -> weights (N, k), experts (N, k)
 Route = Callable[[Tensor, int], tuple[Tensor, Tensor]]
@@ -125,6 +125,13 @@ def _real_rows(values: Tensor, padding_mask: Tensor | None) -> Tensor:
     return values if padding_mask is None else values[padding_mask.flatten()]
 
 
+class RouterLoss(Protocol):
+    """What the trainer asks of a replacement for `balance_loss` or `z_loss`."""
+
+    def __call__(self, routing: Routing, *, padding_mask: Tensor | None = None) -> Tensor:
+        """See `balance_loss`."""
+
+
 def balance_loss(routing: Routing, *, padding_mask: Tensor | None = None) -> Tensor:
     """E * sum_e f_e P_e: how unevenly one layer spreads its tokens; k when all experts are equally busy.
 
@@ -189,8 +196,11 @@ def build_model(
     *,
     seed: int = 1,
     attend: Attend = attend,
+    rotate: Rotate = apply_rope,
+    norm: Norm = RMSNorm,
     route: Route = route_top_k,
     dispatch: Dispatch = dispatch_sorted,
+    layer: FeedForward | None = None,
 ) -> Decoder:
     """The decoder that `config` describes: Mixture of Experts, or dense where `n_experts` is 0.
 
@@ -198,8 +208,12 @@ def build_model(
         config: its shape.
         seed: decides the initial weights.
         attend: replaces `storyteller.attention.attend`.
+        rotate: replaces `storyteller.attention.apply_rope`.
+        norm: replaces `storyteller.model.RMSNorm`.
         route: replaces `route_top_k`.
         dispatch: replaces `dispatch_sorted`.
+        layer: replaces `MoE`, with its route and dispatch.
     """
-    feed_forward = partial(MoE, route=route, dispatch=dispatch) if config.n_experts else SwiGLU
-    return Decoder(config, seed=seed, attend=attend, feed_forward=feed_forward)
+    sparse = layer or partial(MoE, route=route, dispatch=dispatch)
+    feed_forward = sparse if config.n_experts else SwiGLU
+    return Decoder(config, seed=seed, attend=attend, rotate=rotate, norm=norm, feed_forward=feed_forward)

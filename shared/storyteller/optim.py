@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from storyteller.config import TrainConfig
 
 Schedule = Callable[..., float]  # called as cosine_schedule is
+Groups = Callable[[nn.Module, float], list[dict[str, Any]]]  # called as parameter_groups is
+Clip = Callable[[Iterable[nn.Parameter], float], Tensor]  # called as clip_gradients is
 OptimizerFactory = Callable[[list[dict[str, Any]], TrainConfig], torch.optim.Optimizer]  # called as adamw is
 
 

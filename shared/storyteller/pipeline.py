@@ -103,6 +103,19 @@ class Plan:
 Around = Callable[[Trainer, Tokenizer, Plan], AbstractContextManager[object]]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What a run is made with: the library's own, or what takes its place there."""
+
+    learn: Callable[..., Tokenizer] = Tokenizer.train  # called as `Tokenizer.train`
+    encoder: Callable[[Tokenizer], Tokenizer] = lambda tokenizer: tokenizer  # what encodes the stories
+    build: Callable[..., Decoder] = build_model  # called as `build_model`
+    trainer: Callable[..., Trainer] = Trainer  # called as `Trainer`
+
+
+LIBRARY = Parts()
+
+
 @dataclass(frozen=True)
 class Material:
     """What a model is trained on."""
@@ -146,7 +159,7 @@ def _refuse_difference(saved: Plan, wanted: Plan, names: Iterable[str], folder: 
         )
 
 
-def prepare(plan: Plan, folder: Path, *, notice: Notice) -> Material:
+def prepare(plan: Plan, folder: Path, *, notice: Notice, parts: Parts = LIBRARY) -> Material:
     """Corpus to tokenizer to shards; a stage whose result is in the folder is not done again.
 
     Raises:
@@ -158,10 +171,11 @@ def prepare(plan: Plan, folder: Path, *, notice: Notice) -> Material:
     else:
         notice(f"Learning a vocabulary of {plan.model.vocab_size:,} tokens from {plan.corpus} ...")
         texts = (story.text for story in load_stories(plan.corpus, limit=min(plan.stories, TOKENIZER_STORIES)))
-        tokenizer = Tokenizer.train(texts, vocab_size=plan.model.vocab_size)
+        tokenizer = parts.learn(texts, vocab_size=plan.model.vocab_size)
         tokenizer.save(file)
-    train = _shards(plan, folder, tokenizer, split="train", limit=plan.stories, notice=notice)
-    validation = _shards(plan, folder, tokenizer, split="validation", limit=VALIDATION_STORIES, notice=notice)
+    encoder = parts.encoder(tokenizer)
+    train = _shards(plan, folder, encoder, split="train", limit=plan.stories, notice=notice)
+    validation = _shards(plan, folder, encoder, split="validation", limit=VALIDATION_STORIES, notice=notice)
     return Material(tokenizer, train, validation)
 
 
@@ -181,6 +195,7 @@ def train(
     on_event: Callable[[Event], None],
     device: torch.device,
     around: Around | None = None,
+    parts: Parts = LIBRARY,
 ) -> TrainingResult:
     """Train the model that `wanted` describes, or go on with it where the run in `folder` stopped.
 
@@ -191,21 +206,25 @@ def train(
         on_event: is told of every step, evaluation, checkpoint and notice.
         device: to train on.
         around: entered while the trainer runs, such as a `storyteller.tracking.Tracker`.
+        parts: what it is made with.
 
     Raises:
         StorytellerError: the corpus cannot be read, or the folder holds another run.
     """
     plan = settle(wanted, folder)
-    material = prepare(plan, folder, notice=notice)
+    material = prepare(plan, folder, notice=notice, parts=parts)
     deadline = None
     if plan.seconds is not None:
-        seconds, plan = plan.seconds, _fix_steps(plan, plan.seconds, material, folder, notice=notice, device=device)
+        seconds = plan.seconds
+        plan = _fix_steps(plan, seconds, material, folder, notice=notice, device=device, parts=parts)
         deadline = Deadline(seconds)
     side_by_side = 1
     if plan.threads is not None:
         side_by_side = _side_by_side(plan.train, plan.threads, cores=torch.get_num_threads())
         torch.set_num_threads(plan.threads)
-    trainer = new_trainer(plan, material, folder, on_event=on_event, device=device, side_by_side=side_by_side)
+    trainer = new_trainer(
+        plan, material, folder, on_event=on_event, device=device, side_by_side=side_by_side, parts=parts
+    )
     if deadline is not None:
         trainer.on_event = _shorten(trainer, deadline, plan, folder)
     trainer.resume()
@@ -229,14 +248,15 @@ def new_trainer(
     on_event: Callable[[Event], None] | None,
     device: torch.device,
     side_by_side: int = 1,
+    parts: Parts = LIBRARY,
 ) -> Trainer:
-    """A trainer at the beginning of the run; the arguments behind the folder are those of `Trainer`."""
+    """A trainer at the beginning of the run; the arguments behind the folder are those of `Trainer`, and its parts."""
     tokenizer = material.tokenizer
     # A short text may have too few pairs for the vocabulary that was asked for.
     config = replace(plan.model, vocab_size=tokenizer.vocab_size)
     rows, seq_len, seed = plan.train.batch_size, config.max_seq_len, plan.train.seed
-    return Trainer(
-        build_model(config, seed=seed).to(device),
+    return parts.trainer(
+        parts.build(config, seed=seed).to(device),
         plan.train,
         Batches(material.train, batch_size=rows, seq_len=seq_len, seed=seed, align=plan.train.align),
         validation=validation_batches(
@@ -290,7 +310,14 @@ def pick_device(name: str = "auto") -> torch.device:
 
 
 def _fix_steps(
-    plan: Plan, seconds: float, material: Material, folder: Path, *, notice: Notice, device: torch.device
+    plan: Plan,
+    seconds: float,
+    material: Material,
+    folder: Path,
+    *,
+    notice: Notice,
+    device: torch.device,
+    parts: Parts,
 ) -> Plan:
     """Turn the seconds that the run may take into a number of steps and of threads, and keep both."""
     notice("Trying out how fast this machine is ...")
@@ -303,9 +330,15 @@ def _fix_steps(
     for threads in sorted({1, cores}) if device.type == "cpu" else [cores]:
         torch.set_num_threads(threads)
         side_by_side = _side_by_side(plan.train, threads, cores=cores)
-        trial = new_trainer(plan, material, folder, on_event=None, device=device)
+        trial = new_trainer(plan, material, folder, on_event=None, device=device, parts=parts)
         steps[threads] = steps_within(
-            seconds, trial.model, plan.train, trial.batches, validation=trial.validation, side_by_side=side_by_side
+            seconds,
+            trial.model,
+            plan.train,
+            trial.batches,
+            validation=trial.validation,
+            side_by_side=side_by_side,
+            trainer=parts.trainer,
         )
     torch.set_num_threads(cores)
     best = max(steps, key=steps.__getitem__)

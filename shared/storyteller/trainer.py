@@ -28,8 +28,17 @@ from storyteller.events import Evaluated, Event, Noticed, Saved, StepDone, StepL
 from storyteller.guards import explain_out_of_memory, stop_at_interrupt
 from storyteller.losses import Loss, Metrics, cross_entropy, evaluate
 from storyteller.model import Decoder
-from storyteller.moe import balance_loss, z_loss
-from storyteller.optim import OptimizerFactory, Schedule, adamw, clip_gradients, cosine_schedule, parameter_groups
+from storyteller.moe import RouterLoss, balance_loss, z_loss
+from storyteller.optim import (
+    Clip,
+    Groups,
+    OptimizerFactory,
+    Schedule,
+    adamw,
+    clip_gradients,
+    cosine_schedule,
+    parameter_groups,
+)
 from storyteller.precision import autocast, grad_scaler, probe_dtype
 from storyteller.randomness import random_state, restore_random
 
@@ -74,6 +83,10 @@ class Trainer:
         loss: called as `cross_entropy`.
         schedule: called as `cosine_schedule`; gives the share of `config.learning_rate`.
         optimizer: called as `adamw`.
+        groups: called as `parameter_groups`; what the optimizer is given.
+        clip: called as `clip_gradients`.
+        balance: called as `balance_loss`, for each layer's routing.
+        z: called as `z_loss`, likewise.
         on_event: is told of every step, evaluation, checkpoint and notice.
         tokenizer_fingerprint: kept in the checkpoints, so that another tokenizer is refused.
         byte_lengths: as in `evaluate`.
@@ -93,6 +106,10 @@ class Trainer:
         loss: Loss = cross_entropy,
         schedule: Schedule = cosine_schedule,
         optimizer: OptimizerFactory = adamw,
+        groups: Groups = parameter_groups,
+        clip: Clip = clip_gradients,
+        balance: RouterLoss = balance_loss,
+        z: RouterLoss = z_loss,
         on_event: Callable[[Event], None] | None = None,
         tokenizer_fingerprint: str | None = None,
         byte_lengths: Sequence[int] | None = None,
@@ -101,9 +118,10 @@ class Trainer:
         self.model, self.config, self.batches, self.folder = model, config, batches, folder
         self.validation, self.byte_lengths = validation, byte_lengths
         self.loss, self.schedule, self.on_event = loss, schedule, on_event
+        self.clip, self.balance, self.z = clip, balance, z
         self._trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self._threads = ThreadPoolExecutor(side_by_side) if side_by_side > 1 else None
-        self.optimizer = optimizer(parameter_groups(model, config.weight_decay), config)
+        self.optimizer = optimizer(groups(model, config.weight_decay), config)
         self.tokenizer_fingerprint = tokenizer_fingerprint
         self.device = next(model.parameters()).device
         self.step, self.tokens = 0, 0  # updates made, targets seen
@@ -198,8 +216,8 @@ class Trainer:
         with autocast(self.device, self.dtype):
             logits, routing = self.model(batch.inputs, padding_mask=mask)  # (B, T, V), a routing for each MoE layer
         loss = of_targets * self.loss(logits, batch.targets)
-        balance = [of_tokens * balance_loss(layer, padding_mask=mask) for layer in routing]
-        z = of_tokens * sum((z_loss(layer, padding_mask=mask) for layer in routing), loss.new_zeros(()))
+        balance = [of_tokens * self.balance(layer, padding_mask=mask) for layer in routing]
+        z = of_tokens * sum((self.z(layer, padding_mask=mask) for layer in routing), loss.new_zeros(()))
         total = loss + self.config.balance_weight * sum(balance) + self.config.z_weight * z
         return self.scaler.scale(total), torch.stack([loss, z, *balance]).detach()
 
@@ -211,7 +229,7 @@ class Trainer:
         """
         config = self.config
         self.scaler.unscale_(self.optimizer)
-        norm = clip_gradients(self.model.parameters(), config.clip).item()
+        norm = self.clip(self.model.parameters(), config.clip).item()
         if not math.isfinite(norm) and (not self.scaler.is_enabled() or self.scaler.get_scale() < 1):
             raise self._diverged("gradient", norm)
         warmup = round(config.warmup * config.steps)
