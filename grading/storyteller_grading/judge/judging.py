@@ -22,12 +22,13 @@ from storyteller.course.result import CaseResult, ExerciseResult
 from storyteller_grading.judge import starting
 from storyteller_grading.judge.channel import NAMES, Closed, Garbled, TimedOut
 from storyteller_grading.judge.client import Starter
-from storyteller_grading.judge.matching import Matched, Names, match, unchanged
+from storyteller_grading.judge.matching import Matched, Names, match, unchanged, with_retyped
 from storyteller_grading.judge.plan import plan
 from storyteller_grading.judge.release import Release, read_release
 from storyteller_grading.judge.remote import Log, RemoteStudent, ask
 from storyteller_grading.judge.sandbox.view import check_hidden
 from storyteller_grading.judge.submission import Cell, Notebook, Unreadable, read_notebook
+from storyteller_grading.judge.written import written_answers
 
 DRAWS = 2  # of hidden inputs for each case
 READING = 30.0  # seconds to find the names in all cells
@@ -50,6 +51,8 @@ class SubmissionResult:
     hidden_draws: int = 0  # of inputs that the student does not know, for each case; 0 without a secret
     fault: str = ""  # why nothing could be graded
     seconds: float = 0.0
+    answers: dict[str, str] = field(default_factory=dict)  # the text of the cell that was graded, by exercise
+    written: dict[str, str] = field(default_factory=dict)  # by written answer; "" where it was left as it was
 
     @property
     def points(self) -> int:
@@ -91,6 +94,7 @@ def judge_notebook(
     only: Collection[str] | None = None,
     unsafe: bool = False,
     starter: Starter | None = None,
+    content: bytes | None = None,
 ) -> SubmissionResult:
     """Grade a notebook.
 
@@ -102,6 +106,7 @@ def judge_notebook(
         only: the exercises to grade; what they build on is then the course's. None for all.
         unsafe: go on where no layer of the sandbox holds.
         starter: starts workers; the default is one server for this whole process.
+        content: the bytes of the notebook where they were read already; `path` is then a name only.
 
     Raises:
         StorytellerError: no layer holds and `unsafe` is not given, or the lesson was not built.
@@ -112,7 +117,7 @@ def judge_notebook(
     exercises = [exercise for name, exercise in lesson.exercises.items() if only is None or name in only]
     blank = _blank(path, lesson, exercises)
     try:
-        notebook = read_notebook(path)
+        notebook = read_notebook(path, content)
     except Unreadable as error:
         return replace(blank, fault=str(error))
     starter = starter or starting.starter(unsafe=unsafe)
@@ -126,6 +131,8 @@ def judge_notebook(
         layers=starter.layers.names(),
         hidden_draws=len(submission.seeds),
         seconds=time.perf_counter() - began,
+        answers={name: cell.source for name, cell in submission.matched.answers.items()},
+        written=written_answers(notebook, lesson.notebook),
     )
 
 
@@ -135,14 +142,15 @@ def _submission(
     """Sort a notebook's cells, and find out what stands in for unsolved exercises."""
     module, parts = _parts(lesson)
     imports = [*release.imports, *([f"import {module}"] if module else [])]
-    own = [cell for cell in notebook.cells if not unchanged(cell, release)]
+    cells = with_retyped(notebook, release, list(lesson.exercises))
+    own = [cell for cell in cells if not unchanged(cell, release)]
     found = {cell.number: names for cell, names in zip(own, _names(starter, imports, own), strict=True)}
-    names = [found.get(cell.number, Names.none()) for cell in notebook.cells]
+    names = [found.get(cell.number, Names.none()) for cell in cells]
     return _Submission(
         imports=imports,
         lesson=lesson,
         release=release,
-        matched=match(notebook.cells, names, release, list(lesson.exercises)),
+        matched=match(cells, names, release, list(lesson.exercises)),
         starter=starter,
         module=module,
         parts=parts,

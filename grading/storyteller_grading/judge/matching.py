@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from storyteller_grading.judge.analysis import DEFINES
 from storyteller_grading.judge.release import Release, plain
-from storyteller_grading.judge.submission import Cell
+from storyteller_grading.judge.submission import Cell, Notebook
 
 ALIKE = 0.7  # share of lines that an edited cell of ours still has
 
@@ -61,6 +62,20 @@ class Matched:
 def unchanged(cell: Cell, release: Release) -> bool:
     """Is this cell empty, or one of ours that nobody is asked to fill? Then it says nothing of its student."""
     return not cell.source.strip() or plain(cell.source) in release.texts
+
+
+def with_retyped(notebook: Notebook, release: Release, exercises: Sequence[str]) -> list[Cell]:
+    """The code cells, and those answers among them that a slip of a key has marked as text; these are noted."""
+    defined = {name for cell in notebook.cells for name in DEFINES.findall(cell.source)}
+    wanted = set(exercises) - defined
+    cells = list(notebook.cells)
+    for cell in notebook.prose:
+        if "```" in cell.source or unchanged(cell, release):
+            continue
+        if _answers(cell, release) or wanted & set(DEFINES.findall(cell.source)):
+            notebook.repairs.append(f"Cell {cell.number} is marked as text and was read as code, for it is an answer.")
+            cells.append(cell)
+    return sorted(cells, key=lambda cell: cell.number)
 
 
 def match(cells: Sequence[Cell], names: Sequence[Names], release: Release, exercises: Sequence[str]) -> Matched:

@@ -1,9 +1,8 @@
-"""Reads a notebook that anybody may have sent: as data, within limits, and only its code cells.
+"""Reads a notebook that anybody may have sent: as data, within limits, and only the text of its cells.
 
 Metadata and outputs are ignored: what a student's program wrote there is no matter of ours.
 """
 
-import json
 import os
 import stat
 from dataclasses import dataclass, field
@@ -11,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from storyteller.errors import StorytellerError
+from storyteller_grading.judge.salvage import TooLarge, load
 
-LARGEST = 20 << 20  # bytes of a notebook; pictures in its outputs are most of it
+LARGEST = 128 << 20  # bytes of a notebook; pictures in its outputs are most of it
+LARGEST_TEXT = 8 << 20  # bytes without its outputs
 MOST_CELLS = 1000
 LONGEST_CELL = 100_000  # characters
 MOST_CODE = 500_000  # characters of all cells together
@@ -26,7 +27,7 @@ class Unreadable(StorytellerError):
 
 @dataclass(frozen=True)
 class Cell:
-    """A code cell of a notebook."""
+    """A cell of a notebook."""
 
     number: int  # among all cells, from 1
     id: str  # empty where it was lost
@@ -35,20 +36,30 @@ class Cell:
 
 @dataclass
 class Notebook:
-    """The code cells of a notebook, in order, and what had to be repaired to read them."""
+    """The cells of a notebook, in order, and what had to be repaired to read them."""
 
-    cells: list[Cell]
+    cells: list[Cell]  # those with code
     repairs: list[str] = field(default_factory=list)
+    prose: list[Cell] = field(default_factory=list)  # all others, with text in Markdown or as it is
 
 
-def read_notebook(path: Path) -> Notebook:
-    """The code cells of a notebook's file.
+def read_notebook(path: Path, content: bytes | None = None) -> Notebook:
+    """The cells of a notebook's file.
+
+    Args:
+        path: the file.
+        content: what is in it, where it was read already; the path is then a name only.
 
     Raises:
         Unreadable: it is no regular file, too large, no JSON, or no notebook.
     """
     try:
-        document = json.loads(_contents(path), parse_constant=lambda name: None)
+        document, repairs = load(contents(path) if content is None else content, largest=LARGEST_TEXT)
+    except TooLarge:
+        raise Unreadable(
+            f"{path.name} has more than {LARGEST_TEXT >> 20} MB besides its outputs, or outputs without end: clear its "
+            "outputs, and hand in your answers only."
+        ) from None
     except RecursionError:
         raise Unreadable(f"{path.name} is nested too deep to be a notebook.") from None
     except ValueError as error:
@@ -58,7 +69,7 @@ def read_notebook(path: Path) -> Notebook:
         raise Unreadable(f"{path.name} is not a notebook (it has no list of cells); {AGAIN}")
     if len(cells) > MOST_CELLS:
         raise Unreadable(f"{path.name} has {len(cells):,} cells, and at most {MOST_CELLS:,} are read.")
-    notebook = Notebook([])
+    notebook = Notebook([], repairs)
     for number, raw in enumerate(cells, 1):
         _add(notebook, number, raw)
     if sum(len(cell.source) for cell in notebook.cells) > MOST_CODE:
@@ -67,8 +78,8 @@ def read_notebook(path: Path) -> Notebook:
     return notebook
 
 
-def _contents(path: Path) -> str:
-    """The text of a regular file; a link is not followed, and nothing is waited for."""
+def contents(path: Path) -> bytes:
+    """The bytes of a regular file; a link is not followed, and nothing is waited for."""
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     if path.is_symlink():
         raise Unreadable(f"{path.name} is a link; hand in the notebook itself.")
@@ -89,25 +100,23 @@ def _contents(path: Path) -> str:
         os.close(file)
     if len(content) > LARGEST:
         raise Unreadable(f"{path.name} grew while it was read.")
-    return content.decode("utf-8-sig")
+    return content
 
 
 def _cells(document: Any) -> list[Any] | None:
     """The list of cells, also of a notebook in the old format 3."""
     if type(document) is not dict:
         return None
-    if type(document.get("worksheets")) is list and document["worksheets"]:
-        document = document["worksheets"][0]
-    cells = document.get("cells") if type(document) is dict else None
-    return cells if type(cells) is list else None
+    sheets = document.get("worksheets")
+    lists = [sheet.get("cells") for sheet in sheets if type(sheet) is dict] if type(sheets) is list else []
+    lists = lists or [document.get("cells")]
+    return [cell for cells in lists for cell in cells] if all(type(cells) is list for cells in lists) else None
 
 
 def _add(notebook: Notebook, number: int, raw: Any) -> None:
-    """Take one cell over if it is code; what is strange about it is noted."""
+    """Take one cell over; what is strange about it is noted."""
     if type(raw) is not dict:
         notebook.repairs.append(f"Cell {number} is no cell; it was left out.")
-        return
-    if raw.get("cell_type") != "code":
         return
     source = raw.get("source", raw.get("input", ""))
     if type(source) is list and all(type(line) is str for line in source):
@@ -119,8 +128,9 @@ def _add(notebook: Notebook, number: int, raw: Any) -> None:
         notebook.repairs.append(f"Cell {number} has {len(source):,} characters; it was left out.")
         return
     name = raw.get("id")
-    text = source.replace("\r\n", "\n").replace("\0", "")
-    notebook.cells.append(Cell(number, name if type(name) is str and len(name) <= LONGEST_ID else "", text))
+    text = source.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
+    cell = Cell(number, name if type(name) is str and len(name) <= LONGEST_ID else "", text)
+    (notebook.cells if raw.get("cell_type") == "code" else notebook.prose).append(cell)
 
 
 def _drop_repeated_ids(notebook: Notebook) -> None:
