@@ -1,0 +1,158 @@
+"""Fingerprints of code that survive new names, other comments and another order: of its tokens and of its syntax tree.
+
+Tokens: every run of `GRAM` normalised tokens is hashed, and of every `WINDOW` neighbouring hashes the smallest is kept:
+winnowing (Schleimer, Wilkerson and Aiken, "Winnowing: local algorithms for document fingerprinting", 2003, section 3).
+A text shared with another of at least `GRAM + WINDOW - 1` tokens is found for sure; one shorter than `GRAM` never.
+
+Trees: every statement and expression of at least `SMALLEST` nodes is hashed, names and literals left out.
+
+What its author named is one name to us, all numbers are one number and all texts one text. What the language and its
+libraries name (`len`, `torch.softmax`, `.append`) stays.
+"""
+
+import ast
+import hashlib
+import io
+import keyword
+import tokenize
+from dataclasses import dataclass
+
+GRAM = 8  # tokens
+WINDOW = 4  # hashes
+SMALLEST = 6  # nodes of a tree
+LONGEST = 100_000  # characters of a text that are looked at
+
+_PASSED_OVER = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENCODING,
+                tokenize.ENDMARKER}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Fingerprints:
+    """What is known of a text: each hash with the lines on which it stands first, counted from 1."""
+
+    tokens: dict[int, tuple[int, int]]
+    trees: dict[int, tuple[int, int]]
+
+    @property
+    def all(self) -> dict[int, tuple[int, int]]:
+        """Both kinds; they never have a hash in common."""
+        return self.tokens | self.trees
+
+
+def fingerprints(source: str) -> Fingerprints:
+    """The fingerprints of some code. Of code that is not Python only the tokens are looked at, as far as they go."""
+    source = source[:LONGEST].replace("\0", "")
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return Fingerprints(_winnow(_tokens(source, None)), {})
+    own = _own_names(tree)
+    return Fingerprints(_winnow(_tokens(_without_docstrings(source, tree), own)), _trees(tree, own))
+
+
+def winnow(hashes: list[int], window: int = WINDOW) -> list[int]:
+    """The places of the hashes that are kept: in every window its smallest, of equal ones the last.
+
+    >>> winnow([77, 74, 42, 17, 98, 50, 17, 98, 8, 88, 67, 39, 77, 74, 42, 17, 98])  # the paper's figure 2
+    [3, 6, 8, 11, 15]
+    """
+    kept: list[int] = []
+    for start in range(max(1, len(hashes) - window + 1) if hashes else 0):
+        place = min(range(start, min(start + window, len(hashes))), key=lambda at: (hashes[at], -at))
+        if not kept or place != kept[-1]:
+            kept.append(place)
+    return kept
+
+
+def _hash(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).digest(), "big")
+
+
+def _winnow(tokens: list[tuple[str, int]]) -> dict[int, tuple[int, int]]:
+    grams = [tokens[start : start + GRAM] for start in range(len(tokens) - GRAM + 1)]
+    hashes = [_hash("t " + " ".join(text for text, _ in gram)) for gram in grams]
+    found: dict[int, tuple[int, int]] = {}
+    for place in winnow(hashes):
+        found.setdefault(hashes[place], (grams[place][0][1], grams[place][-1][1]))
+    return found
+
+
+def _tokens(source: str, own: frozenset[str] | None) -> list[tuple[str, int]]:
+    """Each token, normalised, with its line; `own` None takes every name that is no keyword for the author's."""
+    found: list[tuple[str, int]] = []
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(source).readline):
+            if token.type not in _PASSED_OVER:
+                found.append((_normal(token, own), token.start[0]))
+    except (tokenize.TokenError, SyntaxError):
+        return found  # what came before the fault
+    return found
+
+
+def _normal(token: tokenize.TokenInfo, own: frozenset[str] | None) -> str:
+    if token.type == tokenize.NUMBER:
+        return "0"
+    if token.type == tokenize.STRING or tokenize.tok_name[token.type].startswith("FSTRING"):
+        return "''"
+    if token.type == tokenize.NAME and not keyword.iskeyword(token.string) and (own is None or token.string in own):
+        return "v"
+    return token.string
+
+
+def _own_names(tree: ast.AST) -> frozenset[str]:
+    """The names that this code gives to something: variables, parameters, functions, classes, its own attributes."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name | ast.Attribute) and not isinstance(node.ctx, ast.Load):
+            names.add(node.id if isinstance(node, ast.Name) else node.attr)
+        elif isinstance(node, ast.arg):
+            names.add(node.arg)
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.alias) and node.asname:
+            names.add(node.asname)
+        elif isinstance(node, ast.ExceptHandler) and node.name:
+            names.add(node.name)
+    return frozenset(names)
+
+
+def _docstring(node: ast.AST) -> ast.stmt | None:
+    """The statement that is a docstring, or any other text that stands for itself."""
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+        return node
+    return None
+
+
+def _without_docstrings(source: str, tree: ast.AST) -> str:
+    """The same lines, those of docstrings empty."""
+    lines = source.split("\n")
+    for node in ast.walk(tree):
+        text = _docstring(node)
+        if text is None or text.end_lineno is None or lines[text.lineno - 1].encode()[: text.col_offset].strip():
+            continue  # the last: it shares its line with code
+        lines[text.lineno - 1 : text.end_lineno] = [""] * (text.end_lineno - text.lineno + 1)
+    return "\n".join(lines)
+
+
+def _trees(tree: ast.AST, own: frozenset[str]) -> dict[int, tuple[int, int]]:
+    """The hash of every subtree that is large enough, with its lines."""
+    found: dict[int, tuple[int, int]] = {}
+
+    def visit(node: ast.AST) -> tuple[str, int]:
+        """A subtree in one word, and how many nodes it has."""
+        words, size = [type(node).__name__], 1
+        for name, value in ast.iter_fields(node):
+            for item in value if isinstance(value, list) else [value]:
+                if isinstance(item, ast.AST) and not isinstance(item, ast.expr_context) and _docstring(item) is None:
+                    word, count = visit(item)
+                    words.append(word)
+                    size += count
+                elif isinstance(item, str) and name != "value":
+                    words.append("v" if item in own else item)
+        word = f"{_hash('a ' + ' '.join(words)):x}"
+        if size >= SMALLEST and isinstance(node, ast.stmt | ast.expr):
+            found.setdefault(int(word, 16), (node.lineno, node.end_lineno or node.lineno))
+        return word, size
+
+    visit(tree)
+    return found
