@@ -76,7 +76,7 @@ def _after(content: bytes, opening: int) -> tuple[int, int]:
             depth += 1
         elif first in b"]}":
             depth -= 1
-        elif len(token.group()) == 1:
+        elif token.end() == token.start() + 1:
             break  # a string without an end
         signs += 1
         if depth == 0:
