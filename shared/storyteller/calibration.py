@@ -21,7 +21,7 @@ def steps_within(
     batches: BatchSource,
     *,
     validation: Sequence[Batch] = (),
-    trials: int = 80,
+    trials: int = 40,
     margin: float = 0.9,
     side_by_side: int = 1,
     trainer: Callable[..., Trainer] = Trainer,
@@ -36,7 +36,7 @@ def steps_within(
     Args:
         seconds: for the whole run.
         model, config, batches, validation: as in `Trainer`.
-        trials: steps to time; fewer if they take more than a twentieth of `seconds`.
+        trials: steps to time; fewer if they take more than a fortieth of `seconds`.
         margin: the share of `seconds` to plan for. A machine at work for minutes grows hotter and slower.
         side_by_side: as in `Trainer`.
         trainer: called as `Trainer`.
@@ -46,7 +46,7 @@ def steps_within(
     trial.model.train()
     taken: list[float] = []
     with explain_out_of_memory(config):
-        while len(taken) < trials and (len(taken) < 2 or sum(taken) < seconds / 20):
+        while len(taken) < trials and (len(taken) < 2 or sum(taken) < seconds / 40):
             started = time.perf_counter()
             trial.backward([next(batches) for _ in range(config.accumulate)])
             trial.update()

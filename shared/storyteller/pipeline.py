@@ -323,26 +323,30 @@ def _fix_steps(
     notice("Trying out how fast this machine is ...")
     dtype = probe_dtype(device) if plan.train.dtype == "auto" else plan.train.dtype
     plan = replace(plan, train=replace(plan.train, dtype=dtype))
-    steps = {}
     cores = torch.get_num_threads()
     # The products of a small model are so short that waking a second thread may cost more than it helps. A whole pass
     # is worth a thread: with one thread for each product, the passes of a step run side by side.
-    for threads in sorted({1, cores}) if device.type == "cpu" else [cores]:
+    choices = sorted({1, cores}) if device.type == "cpu" else [cores]
+    steps: dict[int, list[int]] = {threads: [] for threads in choices}
+    for threads in [*choices, *choices]:  # twice in turn: what else runs on this machine for a moment decides nothing
         torch.set_num_threads(threads)
-        side_by_side = _side_by_side(plan.train, threads, cores=cores)
         trial = new_trainer(plan, material, folder, on_event=None, device=device, parts=parts)
-        steps[threads] = steps_within(
-            seconds,
-            trial.model,
-            plan.train,
-            trial.batches,
-            validation=trial.validation,
-            side_by_side=side_by_side,
-            trainer=parts.trainer,
+        steps[threads].append(
+            steps_within(
+                seconds,
+                trial.model,
+                plan.train,
+                trial.batches,
+                validation=trial.validation,
+                side_by_side=_side_by_side(plan.train, threads, cores=cores),
+                trainer=parts.trainer,
+            )
         )
     torch.set_num_threads(cores)
-    best = max(steps, key=steps.__getitem__)
-    plan = replace(plan, train=replace(plan.train, steps=steps[best]), seconds=None, threads=best)
+    best = max(choices, key=lambda threads: max(steps[threads]))
+    plan = replace(
+        plan, train=replace(plan.train, steps=sum(steps[best]) // len(steps[best])), seconds=None, threads=best
+    )
     plan.save(folder)
     return plan
 
