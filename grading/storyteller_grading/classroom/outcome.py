@@ -35,6 +35,7 @@ class Task:
     notes: tuple[str, ...] = ()  # what was strange about the folder
     key: str = ""  # of the lesson and the secret, see `grading_key`
     unsafe: bool = False  # go on where no layer of the sandbox holds
+    fault: str = ""  # why there is no notebook to read
 
     @property
     def sha256(self) -> str:
@@ -87,18 +88,21 @@ def failed(task: Task, why: str) -> Outcome:
 
 def _grade(task: Task) -> Outcome:
     from storyteller.course.lesson import load_lesson
-    from storyteller_grading.judge.judging import judge_notebook
+    from storyteller_grading.judge.judging import blank_result, judge_notebook
     from storyteller_grading.judge.report import as_data, as_page
 
-    lesson = load_lesson(lesson_folder(task.lesson))
-    result = judge_notebook(
-        Path(Path(task.name).name or "notebook.ipynb"),
-        lesson,
-        content=task.notebook,
-        secret=task.secret,
-        draws=task.draws,
-        unsafe=task.unsafe,
-    )
+    lesson, name = load_lesson(lesson_folder(task.lesson)), Path(Path(task.name).name or "notebook.ipynb")
+    if task.fault:
+        result = blank_result(name.name, lesson, list(lesson.exercises.values()), fault=task.fault)
+    else:
+        result = judge_notebook(
+            name,
+            lesson,
+            content=task.notebook,
+            secret=task.secret,
+            draws=task.draws,
+            unsafe=task.unsafe,
+        )
     result = replace(result, notes=[*task.notes, *result.notes])
     return Outcome(
         lesson=lesson.name,

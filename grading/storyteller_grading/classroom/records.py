@@ -116,6 +116,12 @@ class Records:
         found = (self.latest(lesson, name) for (name,) in names)
         return [record for record in found if record is not None]
 
+    def lessons(self) -> list[str]:
+        """The lessons of which anything was graded, in order."""
+        with self._plainly():
+            rows = self.connection.execute("select distinct lesson from grading order by lesson").fetchall()
+        return [name for (name,) in rows]
+
     def history(self, lesson: str, student: str) -> list[Record]:
         """All records of a student's, the oldest first."""
         return self._select("where lesson = ? and student = ? order by id", lesson, student)
@@ -131,10 +137,10 @@ class Records:
             self.connection.execute("update grading set booked = 1 where id = ?", [record.id])
 
     def hand_in(self, record: Record, submitted_at: datetime | None) -> None:
-        """Note that the very notebook of a record was handed in at another time; the gradebook has to be told."""
+        """Note that the very notebook of a record was handed in at another time."""
         with self._plainly():
             self.connection.execute(
-                "update grading set submitted_at = ?, booked = 0 where id = ?", [_moment(submitted_at), record.id]
+                "update grading set submitted_at = ? where id = ?", [_moment(submitted_at), record.id]
             )
 
     def _select(self, condition: str, *values: str) -> list[Record]:

@@ -115,7 +115,7 @@ def judge_notebook(
     release = read_release(lesson.notebook)
     check_hidden([lesson.folder])
     exercises = [exercise for name, exercise in lesson.exercises.items() if only is None or name in only]
-    blank = _blank(path, lesson, exercises)
+    blank = blank_result(path.name, lesson, exercises)
     try:
         notebook = read_notebook(path, content)
     except Unreadable as error:
@@ -266,11 +266,12 @@ def _both(public: CaseResult, hidden: CaseResult | None) -> CaseResult:
     )
 
 
-def _blank(path: Path, lesson: Lesson, exercises: Sequence[Exercise]) -> SubmissionResult:
-    """The result of a submission before anything of it was graded."""
+def blank_result(name: str, lesson: Lesson, exercises: Sequence[Exercise], *, fault: str = "") -> SubmissionResult:
+    """The result of a submission of which nothing was graded, because of a fault or not yet."""
     return SubmissionResult(
         lesson=lesson.name,
-        notebook=path.name,
+        notebook=name,
+        fault=fault,
         exercises=[_nothing(exercise) for exercise in exercises],
         bonus=tuple(exercise.name for exercise in exercises if exercise.bonus),
     )

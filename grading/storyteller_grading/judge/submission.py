@@ -110,7 +110,8 @@ def _cells(document: Any) -> list[Any] | None:
     sheets = document.get("worksheets")
     lists = [sheet.get("cells") for sheet in sheets if type(sheet) is dict] if type(sheets) is list else []
     lists = lists or [document.get("cells")]
-    return [cell for cells in lists for cell in cells] if all(type(cells) is list for cells in lists) else None
+    whole = [cells for cells in lists if type(cells) is list]
+    return [cell for cells in whole for cell in cells] if len(whole) == len(lists) else None
 
 
 def _add(notebook: Notebook, number: int, raw: Any) -> None:
