@@ -32,11 +32,19 @@ def _group() -> None:
 def _register() -> None:
     """Hand every command to the app."""
     from storyteller_grading import commands
+    from storyteller_grading.classroom import commands as classroom
+    from storyteller_grading.classroom import commands_review as review
     from storyteller_grading.judge import command
 
     app.command("build")(commands.build)
     app.command("new")(commands.new)
     app.command("judge")(command.judge)
+    app.command("autograde")(classroom.autograde)
+    app.command("regrade")(classroom.regrade)
+    app.command("feedback")(review.feedback)
+    app.command("report")(review.report)
+    app.command("similar")(review.similar)
+    app.command("rehearse")(review.rehearse)
 
 
 _register()

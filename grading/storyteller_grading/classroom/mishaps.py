@@ -12,7 +12,6 @@ from typing import Any
 Notebook = dict[str, Any]
 
 UNREADABLE = "empty_file"  # the damage that nothing survives
-SURVIVED_BY_NOTHING = ("leaves", UNREADABLE)  # after these no exercise earns a point
 EVERYTHING = "equal_to_everything"  # the attack that is an answer of its own
 
 SCRIPT = (

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from storyteller_grading.classroom.mishaps import DAMAGED, EVERYTHING, HOSTILE, SURVIVED_BY_NOTHING
+from storyteller_grading.classroom.mishaps import DAMAGED, EVERYTHING, HOSTILE, UNREADABLE
 from storyteller_grading.classroom.planted import NOTHING, REFERENCE, SLOW, STUB, Answers, Expected
 
 # Of a hundred students; each kind has one at least.
@@ -175,9 +175,7 @@ def _student(
         lms_user_id=str(50_000 + number),
         kind=kind,
         answers=chosen,
-        expected={
-            name: NOTHING if mishap in SURVIVED_BY_NOTHING else answers.expected(name, chosen) for name in chosen
-        },
+        expected={name: NOTHING if mishap == UNREADABLE else answers.expected(name, chosen) for name in chosen},
         mishap=mishap,
         written="" if kind == "empty" else dice.choice(REASONS),
         submitted_at=DUE + timedelta(seconds=int(3600 * late)),

@@ -16,25 +16,48 @@ from storyteller_grading.judge.judging import SubmissionResult
 NOTE = 500  # characters
 MOST_NOTES = 50
 PRINTED = 2000
+BY_HAND = "<!-- by hand -->"  # where a page has room for what a person grades; nothing of a student's can write this
 PAGE = """<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
+<meta name="referrer" content="no-referrer">
 <meta name="viewport" content="width=device-width">
 <title>{title}</title>
 <style>
-body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 52rem; margin: 2rem auto; padding: 0 1rem; }}
-.total {{ font-size: 1.4rem; }}
-.note {{ color: #555; }}
-</style>
+body {{ font: 16px/1.5 system-ui, sans-serif; max-width: {width}; margin: 2rem auto; padding: 0 1rem; color: #222;
+ background: #fff; }}
+h1 {{ font-size: 1.6rem; margin-bottom: 0; }} h2 {{ font-size: 1.15rem; margin: 1.8rem 0 .5rem; }}
+a {{ color: #20639b; text-decoration: none; }} a:hover {{ text-decoration: underline; }}
+.total {{ font-size: 1.4rem; margin: .6rem 0; }} .note, .quiet {{ color: #666; }}
+table {{ border-collapse: collapse; }} th {{ text-align: left; font-weight: 600; }}
+th, td {{ padding: .25rem .8rem .25rem 0; border-bottom: 1px solid #e4e4e4; vertical-align: top; }}
+.number {{ text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }}
+.marks {{ letter-spacing: .15em; }} .ok {{ color: #23824f; }} .no {{ color: #b8621b; }}
+.bar {{ display: inline-block; width: 7rem; height: .5rem; border-radius: .25rem; background: #ececec; }}
+.bar i {{ display: block; height: 100%; border-radius: .25rem; background: #d9822b; }}
+.bar i.full {{ background: #2e9e63; }}
+.hand {{ border-left: 3px solid #20639b; padding: .2rem 1rem; background: #f4f8fb; }}
+pre {{ white-space: pre-wrap; overflow-wrap: anywhere; }}
+{style}</style>
 </head>
 <body>
-<h1>{title}</h1>
 {body}
 </body>
 </html>
 """
+
+
+def page(title: str, body: str, *, width: str = "52rem", style: str = "") -> str:
+    """A whole page of safe HTML that asks nothing of any network and runs no script; `body` is trusted HTML."""
+    return PAGE.format(title=card.escape(title, NOTE), body=body, width=width, style=style)
+
+
+def bar(share: float) -> str:
+    """A bar that is filled up to a share between 0 and 1."""
+    full = ' class="full"' if share >= 1 else ""
+    return f'<span class="bar"><i{full} style="width:{100 * min(max(share, 0), 1):.0f}%"></i></span>'
 
 
 def as_data(result: SubmissionResult) -> dict[str, Any]:
@@ -67,16 +90,47 @@ def as_data(result: SubmissionResult) -> dict[str, Any]:
 
 def as_page(result: SubmissionResult) -> str:
     """The result as a page of HTML for the student."""
-    title = card.escape(f"{result.lesson.partition('_')[2].replace('_', ' ').capitalize()}: {result.notebook}", NOTE)
-    body = [f'<p class="total">{result.earned} of {result.points} points{_extra(result)}</p>']
+    title = lesson_title(result.lesson)
+    body = [f'<h1>{card.escape(title, NOTE)}</h1><p class="quiet">{card.escape(result.notebook, NOTE)}</p>']
+    body.append(f'<p class="total">{result.earned} of {result.points} points{_extra(result)}</p>')
     if result.fault:
-        body.append(f"<p>{card.prose(result.fault)}</p>")
+        body += [f"<p>{card.prose(result.fault)}</p>", BY_HAND]
     else:
-        body += [card.html(exercise) for exercise in result.exercises]
+        body += [_overview(result), BY_HAND, "<h2>Exercise by exercise</h2>"]
+        body += [f'<section id="{card.escape(one.name)}">{card.html(one)}</section>' for one in result.exercises]
     if notes := _notes(result):
         lines = "".join(f'<li class="note">{card.escape(note, NOTE)}</li>' for note in notes)
         body.append(f"<h2>How your notebook was read</h2><ul>{lines}</ul>")
-    return PAGE.format(title=title, body="\n".join(body))
+    return page(f"{title}: {clean(result.notebook, NOTE)}", "\n".join(body))
+
+
+def lesson_title(lesson: str) -> str:
+    """A lesson's name in words.
+
+    >>> lesson_title("01_data_preparation")
+    'Lesson 01: Data preparation'
+    """
+    number, _, name = lesson.partition("_")
+    return f"Lesson {number}: {name.replace('_', ' ').capitalize()}"
+
+
+def _overview(result: SubmissionResult) -> str:
+    """The points by exercise and case, each exercise with a link to its card."""
+    rows = []
+    for one in result.exercises:
+        name, extra = card.escape(one.name), " (extra credit)" if one.name in result.bonus else ""
+        marks = "".join(
+            f'<span class="{"ok" if case.passed else "no"}" title="{card.escape(case.title)}">'
+            f"{'✓' if case.passed else '✗'}</span>"
+            for case in one.cases
+        )
+        share = one.earned / one.points if one.points else 0.0
+        rows.append(
+            f'<tr><td><a href="#{name}">{name}</a><span class="quiet">{extra}</span></td><td>{bar(share)}</td>'
+            f'<td class="number">{one.earned} of {one.points}</td><td class="marks">{marks}</td></tr>'
+        )
+    head = '<tr><th>exercise</th><th></th><th class="number">points</th><th>cases</th></tr>'
+    return f"<table>{head}{''.join(rows)}</table>"
 
 
 def as_table(result: SubmissionResult) -> list[tuple[str, str, str]]:

@@ -1,0 +1,77 @@
+"""The commands `feedback`, `report`, `similar` and `rehearse`; each imports what it needs inside its body."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from storyteller_grading.classroom.commands import CourseFolder, LessonName
+
+
+def feedback(
+    lesson: LessonName,
+    course: CourseFolder = Path(),
+    students: Annotated[str, typer.Option(help="Only these, such as ada,alan.")] = "",
+) -> None:
+    """Write a page for each student, and an index of all; `nbgrader release_feedback` hands the pages out."""
+    from storyteller_grading.classroom.course import Course
+    from storyteller_grading.classroom.feedback import write_feedback
+    from storyteller_grading.classroom.outcome import lesson_folder
+
+    wanted = [name.strip() for name in students.split(",") if name.strip()]
+    index, written = write_feedback(Course.open(course), lesson_folder(lesson).name, wanted)
+    print(f"{len(written)} pages. The index: {index}")
+
+
+def report(
+    lessons: Annotated[
+        list[str] | None, typer.Argument(help="Numbers or names; all that were graded if left out.")
+    ] = None,
+    course: CourseFolder = Path(),
+    out: Annotated[Path | None, typer.Option(help="The page; report.html in the course's folder if left out.")] = None,
+    csv: Annotated[Path | None, typer.Option("--csv", help="Write the points by student and exercise too.")] = None,
+) -> None:
+    """Write what there is to know of a class as one page: difficulty, mistakes, who is stuck where."""
+    from storyteller_grading.classroom.course import Course
+    from storyteller_grading.classroom.outcome import lesson_folder
+    from storyteller_grading.classroom.report import write_report
+
+    opened = Course.open(course)
+    names = [lesson_folder(lesson).name for lesson in lessons or []]
+    print(write_report(opened, names, out or opened.folder / "report.html", csv))
+
+
+def similar(
+    lesson: LessonName,
+    course: CourseFolder = Path(),
+    out: Annotated[Path | None, typer.Option(help="The page; similar/LESSON.html if left out.")] = None,
+    like: Annotated[float, typer.Option(min=0.05, max=1.0, help="The score from which a pair is shown.")] = 0.35,
+) -> None:
+    """Show which submissions have more in common than the course explains: evidence to look at, no verdict."""
+    from storyteller.course.lesson import load_lesson
+    from storyteller_grading.classroom.course import Course
+    from storyteller_grading.classroom.outcome import lesson_folder
+    from storyteller_grading.classroom.similar_page import write_similar
+
+    opened, found = Course.open(course), load_lesson(lesson_folder(lesson))
+    page, pairs = write_similar(opened, found, out or opened.folder / "similar" / f"{found.name}.html", like=like)
+    print(f"{pairs} pairs to look at: {page}" if pairs else f"No pair has much in common: {page}")
+
+
+def rehearse(
+    course: Annotated[Path, typer.Argument(help="A course folder of its own, made by `storyteller-grade init`.")],
+    students: Annotated[int, typer.Option(help="How many.")] = 30,
+    seed: Annotated[int, typer.Option(help="Another seed, another class.")] = 1,
+    lesson: Annotated[str, typer.Option(help="Number or name of the lesson.")] = "01",
+) -> None:
+    """Fill a course folder with a class that never was, to try everything out; plan.json says what each must get."""
+    from storyteller.course.lesson import load_lesson
+    from storyteller_grading.classroom.course import Course
+    from storyteller_grading.classroom.outcome import DRAWS, lesson_folder
+    from storyteller_grading.classroom.rehearsal import rehearse as write_class
+    from storyteller_grading.judge.judging import hidden_seeds
+
+    opened, found = Course.open(course), load_lesson(lesson_folder(lesson))
+    seeds = hidden_seeds(opened.secret(), DRAWS)
+    people = write_class(opened, found, students=students, seed=seed, seeds=seeds)
+    print(f"{len(people)} students handed in {found.name}. Next: storyteller-grade autograde {found.name[:2]}")
