@@ -267,9 +267,11 @@ def tell_with(
 ) -> list[str]:
     """Tell stories with a function such as `generate`: story i draws with the numbers of `sampling.seed` + i.
 
-    Openings of different lengths are told one by one, for `generate` takes prompts of one length.
+    Openings of different lengths are told one by one, for `generate` takes prompts of one length. The model is left in
+    evaluation mode.
     """
     stories = []
+    model.eval()  # in training an expert may turn tokens away
     for number, opening in enumerate(openings):
         prompt = torch.tensor([encode_prompt(model, tokenizer, opening)])  # (1, P)
         luck = numbers_for(1, sampling.max_new_tokens, seed=sampling.seed + number)  # (1, S)
@@ -299,8 +301,9 @@ def read_on(
     """
     cos, sin = model.get_buffer("cos"), model.get_buffer("sin")
     x = model.embedding(ids)  # (B, T, D)
-    for layer, block in enumerate(model.blocks):
-        attention: Any = block.attention
+    blocks: Any = model.blocks
+    for layer, block in enumerate(blocks):
+        attention = block.attention
         H, G, K = attention.n_heads, attention.n_kv_heads, attention.head_width
         heads = attention.qkv(block.attention_norm(x)).unflatten(-1, (-1, K)).transpose(1, 2)  # (B, H + 2G, T, K)
         q, k, v = heads.split((H, G, G), dim=1)
