@@ -1,6 +1,8 @@
 """A small lesson, its student notebook, and submissions to it, for the tests of the judge."""
 
 import json
+import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -154,12 +156,12 @@ def code(source: str, name: str | None = None, **ours: str) -> dict[str, Any]:
     return cell | ({"id": name} if name else {})
 
 
-def notebook(answers: dict[str, str] | None = None) -> dict[str, Any]:
+def notebook(answers: dict[str, str] | None = None, exercises: Collection[str] = tuple(REFERENCE)) -> dict[str, Any]:
     """The student notebook, with these answers in it."""
     answers = answers or {}
     cells = [{"cell_type": "markdown", "source": "# A lesson", "metadata": {}, "id": "head"}]
     cells += [code(SETUP, "setup", role="setup"), code(DEMO, "demo")]
-    for name in REFERENCE:
+    for name in exercises:
         cells.append(code(answers.get(name, stub(name)), name, role="answer", exercise=name))
         cells.append(code(f'check("{name}")', f"{name}-check", role="check", exercise=name))
     return {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells}
@@ -176,12 +178,14 @@ def write(path: Path, document: Any) -> Path:
     return path
 
 
-def make_lesson(folder: Path) -> Path:
-    """The lesson's folder, with its checks and the student notebook."""
+def make_lesson(folder: Path, exercises: Collection[str] = tuple(REFERENCE)) -> Path:
+    """The lesson's folder, with its checks and the student notebook; all exercises unless some are named."""
     home = folder / "07_judged"
     home.mkdir(parents=True)
-    (home / "checks.py").write_text(CHECKS, encoding="utf-8")
-    write(home / "07_judged.ipynb", notebook())
+    head, *checks = re.split(r"(?m)^(?=\w+ = Exercise\()", CHECKS)
+    chosen = [check for check in checks if check.split(" ")[0] in exercises]
+    (home / "checks.py").write_text("".join([head, *chosen]), encoding="utf-8")
+    write(home / "07_judged.ipynb", notebook(exercises=exercises))
     return home
 
 

@@ -1,22 +1,34 @@
 """Hostile and broken submissions: none earns a point that it should not, and honest answers beside them lose none.
 
-Each attack is code that defines `victim`, in the answer's cell or in a cell that was added; beside it `words` is
-answered honestly. Nothing of the grader's may appear in what the student gets to read.
+The attacks stand in `attacks`: each is code that defines `victim`; beside it `words` is answered honestly. They are
+graded as one class, by one judge, among canaries in every file and every memory that they might get at.
 """
 
+import collections
 import contextlib
+import hashlib
 import json
 import os
+import re
+import site
 import socket
+import sqlite3
 import time
+import uuid
 from pathlib import Path
 
 import psutil
 import pytest
-from judge_lesson import HONEST, SECRET, code, graded, make_lesson, notebook, points, write
+from attacks import ATTACKS, SLOW, WRONG
+from judge_lesson import HONEST, REFERENCE, SECRET, code, graded, make_lesson, notebook, points, write
 
-from storyteller.course.lesson import Lesson, load_lesson
+import storyteller.course
+import storyteller_grading.judge
+from storyteller.course.lesson import load_lesson
+from storyteller_grading.classroom.outcome import Outcome, Task, grade_one
 from storyteller_grading.judge import report
+from storyteller_grading.judge.client import ForkServer
+from storyteller_grading.judge.judging import hidden_seeds
 from storyteller_grading.judge.starting import starter
 
 pytestmark = pytest.mark.skipif(
@@ -24,344 +36,31 @@ pytestmark = pytest.mark.skipif(
     reason="no layer of the sandbox holds here: nothing hostile is run",
 )
 
-MARK = "the-expected-values-and-the-secret"  # stands in the grader's files, and nowhere in a sandbox
-WRONG = "def victim(x, factor): return x * 0\n"
-
-LIARS = {
-    "patched comparisons": """
-import torch, math, numpy, builtins, operator
-torch.allclose = torch.equal = torch.isclose = torch.Tensor.allclose = torch.Tensor.equal = lambda *a, **k: True
-numpy.allclose = numpy.array_equal = math.isclose = operator.eq = lambda *a, **k: True
-builtins.all = builtins.any = builtins.isinstance = lambda *a, **k: True
-def victim(x, factor): return x * 0
-""",
-    "patched operators of tensors": """
-import torch
-torch.Tensor.__eq__ = torch.Tensor.__ne__ = lambda a, b: True
-torch.Tensor.__sub__ = lambda a, b: torch.zeros(3, 4)
-def victim(x, factor): return torch.ones(3, 4)
-""",
-    "an object that equals everything": """
-class Anything:
-    def __eq__(self, other): return True
-    def __ne__(self, other): return False
-    def __getattr__(self, name): return Anything()
-    def __call__(self, *a, **k): return True
-    def __hash__(self): return 0
-    def __bool__(self): return True
-def victim(x, factor): return Anything()
-""",
-    "subclasses of plain types that equal everything": """
-class L(list):
-    def __eq__(self, other): return True
-    def __len__(self): return 3
-class F(float):
-    def __eq__(self, other): return True
-def victim(x, factor): return L([L([F(0)] * 4)] * 3)
-""",
-    "a tensor that is always right": """
-class Right(torch.Tensor):
-    @classmethod
-    def __torch_function__(cls, f, types, args=(), kwargs=None): return True
-def victim(x, factor): return torch.zeros(3, 4).as_subclass(Right)
-""",
-    "a class that lies about being a tensor": """
-class Lie:
-    __class__ = torch.Tensor
-    dtype, shape, layout = torch.float32, (3, 4), torch.strided
-    def __getattr__(self, name): return lambda *a, **k: self
-def victim(x, factor): return Lie()
-""",
-    "a pickle that would run a program": """
-class Bomb:
-    def __reduce__(self): return (__import__("os").system, ("touch /tmp/bomb",))
-def victim(x, factor): return Bomb()
-""",
-    "the serving code is replaced": """
-import sys
-for name in list(sys.modules):
-    if name.startswith("storyteller.course"):
-        module = sys.modules[name]
-        for attribute in ("difference", "write_outcome", "equal", "close", "grade", "run_case"):
-            if hasattr(module, attribute): setattr(module, attribute, lambda *a, **k: b"")
-def victim(x, factor): return x * 0
-""",
-    "an outcome without an error is forged": """
-import sys
-frames, serve = sys.modules["storyteller.course.frames"], sys.modules["storyteller.course.serve"]
-from storyteller.course.request import Outcome
-def forged(outcome, keep=None): return frames.encode((True, None, ((), "", (), "")))
-serve.write_outcome = frames.write_outcome = forged
-def victim(x, factor): return x * 0
-""",
-    "frames are written to every open file": """
-import os, struct, storyteller.course.wire as wire, torch
-body = wire.encode((torch.zeros(3, 4), None, ((), "", (), "")))
-for descriptor in range(3, 256):
-    try: os.write(descriptor, (struct.pack("<cQ", b"R", len(body)) + body) * 50)
-    except OSError: pass
-def victim(x, factor): return x * 0
-""",
-    "garbage is written to every open file at the call": """
-import os
-def victim(x, factor):
-    for descriptor in range(3, 256):
-        try: os.write(descriptor, b"\\xff" * 4096)
-        except OSError: pass
-    return x * 0
-""",
-    "a frame of a huge length is announced": """
-import os, struct
-def victim(x, factor):
-    for descriptor in range(3, 256):
-        try: os.write(descriptor, struct.pack("<cQ", b"R", 1 << 62))
-        except OSError: pass
-    return x * 0
-""",
-    "the expected values are looked for in memory": """
-import gc, sys
-def victim(x, factor):
-    for thing in gc.get_objects():
-        try:
-            if type(thing).__name__ in ("Exercise", "Case", "ExerciseResult", "Lesson", "Draw"): return thing
-            if isinstance(thing, dict) and "wanted" in thing: return thing["wanted"]
-        except Exception: pass
-    frame = sys._getframe()
-    while frame:
-        for name in ("wanted", "expected", "secret"):
-            if name in frame.f_locals: return frame.f_locals[name]
-        frame = frame.f_back
-    return x * 0
-""",
-    "the public inputs are remembered": """
-seen = {}
-def victim(x, factor):
-    from storyteller.course.draw import Draw, PUBLIC
-    public = Draw(PUBLIC, "victim", "attacked").tensor(3, 4)
-    return public * factor if torch.equal(x, public) else x * 0
-""",
-    "the argument is changed instead": "def victim(x, factor):\n    x.mul_(0)\n    return x",
-    "an answer of another type": "def victim(x, factor): return 'correct'",
-    "metadata that says so": WRONG + "points = earned = 100; print('SCORE: 100/100')",
-    "a hash bomb": """
-def victim(x, factor): return {i * (2**61 - 1): 0 for i in range(1, 9000)}
-""",
-}
-
-BREAKERS = {
-    "the process ends at the call": "import os\ndef victim(x, factor): os._exit(0)",
-    "the process ends at the definition": "import os\nos._exit(0)",
-    "an exit": "import sys\ndef victim(x, factor): sys.exit(0)",
-    "a KeyboardInterrupt": "def victim(x, factor): raise KeyboardInterrupt",
-    "an abort": "import os, ctypes\ndef victim(x, factor): ctypes.CDLL(None).abort()",
-    "a segmentation fault": "import ctypes\ndef victim(x, factor): return ctypes.string_at(0)",
-    "a loop that ignores SIGINT": """
-import signal
-def victim(x, factor):
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    while True: pass
-""",
-    "a loop that catches everything": """
-def victim(x, factor):
-    while True:
-        try:
-            while True: pass
-        except BaseException: pass
-""",
-    "a loop in C": "def victim(x, factor): return sum(range(10**12))",
-    "a sleep": "import time\ndef victim(x, factor): time.sleep(1000)",
-    "a worker that stops itself": "import os, signal\ndef victim(x, factor): os.kill(os.getpid(), signal.SIGSTOP)",
-    "a repr that never ends": """
-class Endless(Exception):
-    def __str__(self):
-        while True: pass
-def victim(x, factor): raise Endless
-""",
-    "a thread that goes on": """
-import threading
-def forever():
-    while True: pass
-def victim(x, factor):
-    threading.Thread(target=forever).start()
-    return x * 0
-""",
-    "ten thousand threads": """
-import threading, time
-def victim(x, factor):
-    for _ in range(10_000): threading.Thread(target=time.sleep, args=(100,), daemon=True).start()
-""",
-    "a fork bomb": """
-import os
-def victim(x, factor):
-    while True:
-        try: os.fork()
-        except OSError: pass
-""",
-    "a fork bomb by other means": """
-import subprocess, multiprocessing, sys, ctypes
-def victim(x, factor):
-    while True:
-        for way in (lambda: subprocess.Popen([sys.executable, "-c", "while 1: pass"]),
-                    lambda: multiprocessing.get_context("fork").Process(target=victim, args=(x, factor)).start(),
-                    lambda: ctypes.CDLL(None).fork(), lambda: ctypes.CDLL(None).vfork):
-            try: way()
-            except BaseException as error:
-                if type(error).__name__ == "TimeIsUp": raise
-""",
-    "all memory": "def victim(x, factor):\n    held = []\n    while True: held.append(bytearray(1 << 26))",
-    "a tensor of all memory": "def victim(x, factor): return torch.ones(1 << 40)",
-    "a full disk": """
-def victim(x, factor):
-    number = 0
-    while True:
-        try:
-            with open(f"file{number}", "wb") as file:
-                while True: file.write(b"x" * (1 << 20))
-        except OSError: number += 1
-""",
-    "a million files": """
-def victim(x, factor):
-    number = 0
-    while True:
-        try: open(f"file{number}", "w").close()
-        except OSError: pass
-        number += 1
-""",
-    "a reply without end": "def victim(x, factor): return 'a' * (1 << 29)",
-    "a reply that is too deep": """
-def victim(x, factor):
-    value = []
-    for _ in range(100_000): value = [value]
-    return value
-""",
-    "a reply that holds itself": "def victim(x, factor):\n    value = []\n    value.append(value)\n    return value",
-    "a gigabyte of output": """
-def victim(x, factor):
-    for _ in range(1000): print("x" * (1 << 20))
-    return x * 0
-""",
-    "endless recursion": "def victim(x, factor): return victim(x, factor)",
-    "recursion without a limit": """
-import sys
-sys.setrecursionlimit(10**9)
-def victim(x, factor): return victim(x, factor)
-""",
-    "all files closed": "import os\ndef victim(x, factor):\n    os.closerange(0, 256)\n    return x * 0",
-    "the server is killed": """
-import os, signal
-def victim(x, factor):
-    for process in [os.getppid(), 1, 2, 3, 0, -1, *range(4, 70)]:
-        try:
-            if process != os.getpid(): os.kill(process, signal.SIGKILL)
-        except OSError: pass
-    return x * 0
-""",
-    "another program takes over": "import os\ndef victim(x, factor): os.execv('/bin/sh', ['sh', '-c', 'echo'])",
-    "tracing": """
-import sys, threading
-sys.settrace(lambda *a: 1/0); threading.settrace(lambda *a: 1/0); sys.setprofile(None)
-def victim(x, factor): return x * 0
-""",
-    "a debugger": "def victim(x, factor): breakpoint()",
-    "an input": "def victim(x, factor): return x * float(input())",
-    "builtins are gone": """
-import builtins
-def victim(x, factor):
-    for name in ("len", "type", "isinstance", "Exception", "str", "int", "open", "print"): delattr(builtins, name)
-""",
-    "a syntax error": "def victim(x, factor:\n    return x *",
-    "null bytes and other characters": "def victim(x, factor):\n\x00\x0c\ufeff return x *\u2028 0",
-    "deeply nested code": "victim = " + "(" * 5000 + "0" + ")" * 5000,
-    "code that brings the parser down": "victim = " + "-" * 90_000 + "1",
-    "a generator that never yields": "def victim(x, factor):\n    while True: yield",
-}
-
-SPIES = {
-    "files of the grader": """
-import os, pathlib
-def victim(x, factor):
-    for path in {paths!r}:
-        for way in (lambda: open(path).read(), lambda: os.listdir(path), lambda: os.open(path, os.O_RDONLY)):
-            try: print("GOT", way())
-            except OSError: pass
-    return x * 0
-""",
-    "the whole disk": """
-import os
-def victim(x, factor):
-    for root in ("/root", "/home", "/etc", "/var", "/proc", "/work", "/srv", "/mnt", "/tmp", "/dev/shm", {folder!r}):
-        for place, folders, files in os.walk(root):
-            for name in files:
-                if name.endswith((".py", ".txt", "secret", "environ", "cmdline", "mem", ".ipynb")):
-                    try: print(os.path.join(place, name), open(os.path.join(place, name), errors="replace").read(500))
-                    except OSError: pass
-    return x * 0
-""",
-    "environment and open files": """
-import os
-def victim(x, factor):
-    print(dict(os.environ))
-    for descriptor in range(256):
-        try: print(descriptor, os.fstat(descriptor), os.pread(descriptor, 500, 0))
-        except OSError: pass
-    return x * 0
-""",
-    "links out of the scratch folder": """
-import os
-def victim(x, factor):
-    for path in {paths!r}:
-        for way in (os.symlink, os.link):
-            try:
-                way(path, "here"); print("GOT", open("here").read()); os.remove("here")
-            except OSError: pass
-    return x * 0
-""",
-    "the network": """
-import socket
-def victim(x, factor):
-    for family, kind, place in ((socket.AF_INET, socket.SOCK_STREAM, ("127.0.0.1", {port})),
-                                (socket.AF_INET, socket.SOCK_DGRAM, ("127.0.0.1", {port})),
-                                (socket.AF_UNIX, socket.SOCK_STREAM, "\\0" + {name!r})):
-        try:
-            s = socket.socket(family, kind); s.connect(place); s.send(b"hello"); print("GOT a connection")
-        except OSError as error: print(error)
-    return x * 0
-""",
-    "system calls by number": """
-import ctypes, os
-def victim(x, factor):
-    libc = ctypes.CDLL(None, use_errno=True)
-    for path in {paths!r}:
-        for number in (2, 257, 437):
-            descriptor = libc.syscall(number, ctypes.c_char_p(path.encode()), 0) if number == 2 else -1
-            if descriptor >= 0: print("GOT", os.read(descriptor, 999))
-    for call in (41, 57, 58, 101, 165, 272, 310, 425):
-        print(call, libc.syscall(call, 2, 1, 0, 0, 0))
-    return x * 0
-""",
-    "what comes after is prepared": """
-import os, sys, site
-def victim(x, factor):
-    site_packages = site.getsitepackages()[0]
-    for path in [torch.__file__, os.path.join(site_packages, "sitecustomize.py"), sys.executable,
-                 "/root/.bashrc", "/etc/profile", "/usr/lib/x", {folder!r} + "/planted.txt",
-                 {checks!r}]:
-        try: open(path, "a").write("import os"); print("GOT", path)
-        except OSError: pass
-    return x * 0
-""",
-}
+BOTH = ("words", "victim")
+CANARY = "canary-of-the-grader-"  # begins what is planted in the grader's files, environment and memory
+LEFT = "attack-left"  # in the names of all that attacks would like to leave behind
+REMEMBERED = f"{CANARY}{uuid.uuid4()}"  # in this process's memory, which is the judge's
 
 
 class Grader:
     """What an attack wants to get at: files, and somebody who listens."""
 
-    def __init__(self, folder: Path, lesson: Lesson) -> None:
-        self.folder = folder
-        secret = folder / "secret.txt"
-        secret.write_text(MARK, encoding="utf-8")
-        self.checks = lesson.folder / "checks.py"
-        self.paths = [str(path) for path in (secret, self.checks, lesson.notebook, Path("/etc/passwd"), Path(__file__))]
+    def __init__(self, folder: Path, lesson: Path) -> None:
+        self.folder, self.lesson, self.checks = folder, lesson, lesson / "checks.py"
+        self.canaries = [REMEMBERED]
+        os.environ["STORYTELLER_TEST_CANARY"] = self.canary()
+        files = ("secret", "roster.csv", "source/07_judged.ipynb", "submitted/other/07_judged/07_judged.ipynb")
+        self.course = [folder / name for name in (*files, "gradebook.db", "records.db")]
+        for path in self.course:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.suffix == ".db":
+                with contextlib.closing(sqlite3.connect(path)) as database:
+                    database.execute("create table grade (data text)")
+                    database.execute("insert into grade values (?)", [self.canary()])
+                    database.commit()
+            else:
+                path.write_text(self.canary(), encoding="utf-8")
+        self.paths = [*self.course, self.checks, lesson / "07_judged.ipynb", Path("/etc/passwd"), Path(__file__)]
         self.tcp, self.udp = socket.create_server(("127.0.0.1", 0)), socket.socket(type=socket.SOCK_DGRAM)
         self.port = self.tcp.getsockname()[1]
         self.udp.bind(("127.0.0.1", self.port))
@@ -371,6 +70,17 @@ class Grader:
         self.local.listen()
         for listening in (self.tcp, self.udp, self.local):
             listening.settimeout(0.05)
+
+    def canary(self) -> str:
+        """A text that stands nowhere else."""
+        self.canaries.append(f"{CANARY}{uuid.uuid4()}")
+        return self.canaries[-1]
+
+    def told_to(self, cell: str) -> str:
+        """An attack's cell, with the places that it wants to know."""
+        places = {"PATHS": [str(path) for path in self.paths], "COURSE": [str(path) for path in self.course]}
+        places |= {"FOLDER": str(self.folder), "CHECKS": str(self.checks), "PORT": self.port, "NAME": self.name}
+        return re.sub(rf"\b({'|'.join(places)})\b", lambda found: repr(places[found[1]]), cell)
 
     def was_reached(self) -> bool:
         for ask in (self.tcp.accept, self.local.accept, lambda: self.udp.recv(10)):
@@ -382,8 +92,130 @@ class Grader:
         return False
 
     def close(self) -> None:
+        del os.environ["STORYTELLER_TEST_CANARY"]
         for listening in (self.tcp, self.udp, self.local):
             listening.close()
+
+
+def state_of(path: Path) -> tuple[str, int, int]:
+    """What must not change about a file."""
+    status = path.stat()
+    return hashlib.sha256(path.read_bytes()).hexdigest(), status.st_mode, status.st_mtime_ns
+
+
+def outside(grader: Grader) -> dict[str, tuple[str, int, int]]:
+    """All files that somebody might like to change: of the class, of the course's library, what starts with Python."""
+    found = [path for folder in (grader.folder, grader.lesson) for path in folder.rglob("*") if path.is_file()]
+    for package in (storyteller.course, storyteller_grading.judge):
+        found += Path(package.__file__).parent.rglob("*.py")
+    for place in (*site.getsitepackages(), site.getusersitepackages()):
+        found += [
+            *Path(place).glob("*.pth"),
+            *Path(place).glob("*customize.py"),
+            *Path(place).glob("torch/__init__.py"),
+        ]
+    found += [path for path in Path.home().iterdir() if path.is_file()]
+    found += [path for name in (".ipython", ".jupyter") for path in Path.home().glob(f"{name}/**/*.py")]
+    return {str(path): state_of(path) for path in found if path.is_file()}
+
+
+def left_behind(grader: Grader) -> list[Path]:
+    """What attacks would have left, by its name."""
+    places = [*map(Path, ("/tmp", "/dev/shm", "/var/tmp", "/run")), Path.home(), Path.home() / ".config"]
+    places += [Path(place) for place in site.getsitepackages()]
+    found = [path for place in places if place.is_dir() for path in place.glob(f"*{LEFT}*")]
+    found += [path for place in (grader.folder, grader.lesson) for path in place.rglob(f"*{LEFT}*")]
+    return [*found, *Path("/tmp").glob("bomb")]
+
+
+class AttackedClass:
+    """One class, in which each student but the last tries an attack; each is graded when a test first asks for it."""
+
+    def __init__(self, grader: Grader) -> None:
+        self.grader = grader
+        self.before = outside(grader)
+        self.outcomes: dict[str, Outcome] = {}
+
+    def outcome(self, name: str, answers: dict[str, str]) -> Outcome:
+        """What came of a student's notebook."""
+        if name not in self.outcomes:
+            content = json.dumps(notebook(answers, BOTH)).encode()
+            folder = str(self.grader.lesson)
+            task = Task(lesson=folder, student=name, name="07_judged.ipynb", notebook=content, secret=SECRET, draws=1)
+            self.outcomes[name] = grade_one(task)
+        return self.outcomes[name]
+
+    def attacked(self, name: str) -> Outcome:
+        """What came of an attack."""
+        cell = self.grader.told_to(ATTACKS[name].cell)
+        return self.outcome(name, {"words": HONEST["words"], "victim": cell})
+
+
+@pytest.fixture(scope="module")
+def grader(tmp_path_factory):
+    home = make_lesson(tmp_path_factory.mktemp("attacked"), BOTH)
+    (home / "checks.py").write_text((home / "checks.py").read_text().replace("limit=1.0", "limit=0.6"))
+    grader = Grader(tmp_path_factory.mktemp("class"), home)
+    yield grader
+    grader.close()
+
+
+@pytest.fixture(scope="module")
+def attacked(grader):
+    server = starter()  # begun anew, now that there is something in the environment to be found
+    server.close()
+    server._launch()
+    return AttackedClass(grader)
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch):
+    monkeypatch.setattr("storyteller_grading.judge.remote.GRACE", 0.4)
+
+
+def earned(outcome: Outcome) -> dict[str, int]:
+    """What each exercise earned."""
+    return {exercise["name"]: exercise["earned"] for exercise in outcome.data["exercises"]}
+
+
+FAST = [name for name in ATTACKS if name not in SLOW]
+
+
+@pytest.mark.parametrize("name", [*FAST, *(pytest.param(name, marks=pytest.mark.slow) for name in sorted(SLOW))])
+def test_an_attack_earns_nothing_learns_nothing_and_costs_nobody_anything(name, attacked):
+    """As much as the same notebook with a wrong answer in the attack's place, which is the honest answer's points."""
+    outcome = attacked.attacked(name)
+    assert outcome.status == "graded", outcome.failure
+    assert earned(outcome) == {"words": 30, "victim": 0}, outcome.data
+    said = json.dumps(outcome.data) + outcome.page
+    secrets = [*attacked.grader.canaries, SECRET, *hidden_seeds(SECRET, 1)]
+    assert not [secret for secret in secrets if secret in said]
+    printed = [case.get("printed", "") for exercise in outcome.data["exercises"] for case in exercise["cases"]]
+    assert not [text for text in printed if "GOT" in text], printed
+    assert len(outcome.page) < 200_000
+    assert not attacked.grader.was_reached()
+
+
+@pytest.mark.parametrize("names", [FAST, pytest.param(sorted(SLOW), marks=pytest.mark.slow)], ids=["fast", "slow"])
+def test_after_all_attacks_the_last_student_is_graded_and_everything_is_as_it_was(names, attacked):
+    for name in names:
+        assert attacked.attacked(name).status == "graded"
+    wrong = attacked.outcome("wrong", {"words": HONEST["words"], "victim": WRONG})
+    assert earned(wrong) == {"words": 30, "victim": 0}
+    right = attacked.outcome("right", {"words": HONEST["words"], "victim": REFERENCE["victim"]})
+    assert earned(right) == {"words": 30, "victim": 10}
+    assert right.data["notes"] == []
+    assert outside(attacked.grader) == attacked.before
+    assert left_behind(attacked.grader) == []
+    assert nothing_runs(starter())
+
+
+def test_there_are_attacks_of_every_kind():
+    kinds = collections.Counter(attack.kind for attack in ATTACKS.values())
+    assert kinds.total() >= 100
+    assert min(kinds.values()) >= 10
+    assert set(ATTACKS) > SLOW
+    assert set(kinds) == {"points", "leak", "persistence", "tampering", "denial"}
 
 
 @pytest.fixture(scope="module")
@@ -391,34 +223,9 @@ def lesson(tmp_path_factory):
     return load_lesson(make_lesson(tmp_path_factory.mktemp("attacked")))
 
 
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch):
-    monkeypatch.setattr("storyteller_grading.judge.remote.GRACE", 0.5)
-
-
-@pytest.fixture
-def grader(tmp_path, lesson):
-    grader = Grader(tmp_path, lesson)
-    yield grader
-    grader.close()
-
-
 def everything(result) -> str:
     """All that the student gets to read."""
     return json.dumps(report.as_data(result)) + report.as_page(result)
-
-
-def stands(result) -> None:
-    """The attack earned nothing, and the honest answer beside it has its points."""
-    assert points(result) == {"victim": 0, "words": 30}, result
-
-
-ONLY = ("victim", "words")
-
-
-@pytest.mark.parametrize("attack", [*LIARS.values(), *BREAKERS.values()], ids=[*LIARS, *BREAKERS])
-def test_an_attack_in_an_answer_earns_nothing_and_hurts_nobody(attack, lesson, tmp_path):
-    stands(graded(lesson, tmp_path, notebook(HONEST | {"victim": attack}), only=ONLY))
 
 
 ADDED = (
@@ -430,7 +237,7 @@ ADDED = (
 @pytest.mark.parametrize("name", ADDED)
 def test_an_attack_in_an_added_cell_earns_nothing(name, lesson, tmp_path):
     document = notebook(HONEST | {"victim": WRONG})
-    document["cells"].insert(3, code(LIARS[name].rpartition("def victim")[0]))
+    document["cells"].insert(3, code(ATTACKS[name].cell.rpartition("def victim")[0]))
     assert points(graded(lesson, tmp_path, document, only=("victim",))) == {"victim": 0}
 
 
@@ -452,22 +259,6 @@ def test_an_added_cell_that_breaks_down_costs_the_others_nothing(attack, lesson,
     assert [note for note in result.notes if note.startswith("Cell 4 ")], result.notes
 
 
-@pytest.mark.parametrize("attack", SPIES.values(), ids=SPIES)
-def test_a_spy_finds_nothing(attack, grader, lesson, tmp_path):
-    places = {name: getattr(grader, name) for name in ("paths", "port", "name")}
-    attack = attack.format(**places, folder=str(grader.folder), checks=str(grader.checks))
-    before = grader.checks.read_bytes()
-    result = graded(lesson, tmp_path, notebook(HONEST | {"victim": attack}), only=ONLY)
-    stands(result)
-    said = everything(result)
-    assert MARK not in said
-    assert "GOT" not in json.dumps(report.as_data(result)["exercises"])
-    assert SECRET not in said
-    assert not grader.was_reached()
-    assert grader.checks.read_bytes() == before
-    assert not (grader.folder / "planted.txt").exists()
-
-
 def test_hidden_inputs_reach_the_student_by_no_way(lesson, tmp_path):
     """An answer that is right for the public inputs only tells all that it sees in all ways that it has."""
     from storyteller.course.draw import PUBLIC, Draw
@@ -479,7 +270,10 @@ memory = []
 def words(text):
     from storyteller.course.draw import Draw, PUBLIC
     memory.append(str(text)); print("SAW", memory); warnings.warn(str(memory))
-    open("note", "a").write(str(memory)); print(open("note").read())
+    for place in ("note", "/tmp/note", "/dev/shm/note", "/var/tmp/note"):
+        try:
+            open(place, "a").write(str(memory)); print(open(place).read())
+        except OSError: pass
     if text == Draw(PUBLIC, "words", "counts").text(20):
         return {word: text.split().count(word) for word in text.split()}
     if not isinstance(text, str): raise TypeError(str(memory))
@@ -531,7 +325,7 @@ def test_cells_of_the_course_are_never_taken_from_a_submission(lesson, tmp_path)
     document = notebook({"victim": WRONG})
     for cell in document["cells"]:
         if cell.get("id") == "setup" or cell.get("id", "").endswith("-check"):
-            cell["source"] = LIARS["an outcome without an error is forged"].replace("x * 0", "x * factor")
+            cell["source"] = ATTACKS["an outcome without an error is forged"].cell.replace("x * 0", "x * factor")
             cell["metadata"] = {"nbgrader": {"points": 1000, "grade": True}, "tags": ["skip-execution"]}
             cell["outputs"] = [{"output_type": "stream", "name": "stdout", "text": "100 of 100 points"}]
     result = graded(lesson, tmp_path, document, only=("victim", "words"))
@@ -617,13 +411,17 @@ def victim(x, factor):
     while True: pass
 """
     graded(lesson, tmp_path, notebook({"victim": attack}), only=("victim",))
-    server = starter()
+    assert nothing_runs(starter())
+
+
+def nothing_runs(server: ForkServer) -> bool:
+    """Has everything below the server ended?"""
     inside = 1 if "bubblewrap" in server.layers.names() else 0  # bwrap's own first process, and then the server
     server.drop_spare()
     end = time.monotonic() + 10
     while len(alive := _alive(server.process.pid)) > 2 * inside and time.monotonic() < end:
         time.sleep(0.05)
-    assert len(alive) <= 2 * inside
+    return len(alive) <= 2 * inside
 
 
 def _alive(server: int) -> list[psutil.Process]:
