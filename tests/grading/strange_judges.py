@@ -1,0 +1,24 @@
+"""Judges that die, hang or fail, for the tests of the pool: functions that a process of its own can find."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from storyteller_grading.classroom.outcome import Outcome, Task, failed
+
+
+def strange(task: Task) -> Outcome:
+    """Does what the notebook says; the folder `task.lesson` counts how often it was tried."""
+    order = task.notebook.decode()
+    tries = Path(task.lesson) / task.student
+    with open(tries, "a", encoding="utf-8") as file:
+        file.write(f"{os.getpid()}\n")
+    first = len(tries.read_text(encoding="utf-8").splitlines()) == 1
+    if order == "die" or (order == "die once" and first):
+        os.kill(os.getpid(), signal.SIGKILL)
+    if order == "hang":
+        time.sleep(600)
+    if order == "fail" or (order == "fail once" and first):
+        return failed(task, f"no luck with {task.secret}")
+    return Outcome(lesson="x", student=task.student, sha256=task.sha256, status="graded")
