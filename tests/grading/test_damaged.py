@@ -100,3 +100,10 @@ def test_outputs_take_no_memory_beside_the_file():
     assert tracemalloc.get_traced_memory()[1] < 2_000_000 < len(content)
     tracemalloc.stop()
     assert document == {"cells": [{"outputs": []}]}
+
+
+def test_an_honest_notebook_may_have_the_sign_for_what_cannot_be_read():
+    """Lesson 01 teaches what U+FFFD is; nothing is to be repaired there."""
+    content = json.dumps(["a \ufffd"], ensure_ascii=False).encode()
+    assert load(content, largest=LARGEST) == (["a \ufffd"], [])
+    assert load(content.replace(b"a", b"\xff"), largest=LARGEST)[1] != []

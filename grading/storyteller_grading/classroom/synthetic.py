@@ -199,7 +199,20 @@ def _answers(kind: str, answers: Answers, deck: _Deck, dice: random.Random) -> d
             if card := deck.draw(taken):
                 chosen[card[0]] = card[1]
                 taken.add(card[0])
-    return chosen
+    return _plain_below(chosen, answers)
+
+
+def _plain_below(chosen: dict[str, str], answers: Answers) -> dict[str, str]:
+    """What a wrong answer builds on is the reference's: another style may have another order of a dictionary, say.
+
+    To a right answer that is the same; what comes of a wrong one would depend on it.
+    """
+    lesson, plain = answers.lesson, dict(chosen)
+    styles = {name: {one.name for one in lesson.alternatives(name)} for name in chosen}
+    for name, answer in chosen.items():
+        if answer != REFERENCE and answer not in styles[name]:
+            plain |= {one: REFERENCE for one in lesson.foundations(name) if chosen[one] in styles[one]}
+    return plain
 
 
 def _right(name: str, answers: Answers, dice: random.Random, *, always: bool) -> str:

@@ -19,6 +19,7 @@ BETWEEN = re.compile(r"[\s,]*")
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 UTF_32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 DECODER = json.JSONDecoder(parse_constant=lambda name: None, strict=False)
+REPLACED = "\ufffd"  # stands for what cannot be read
 
 
 class TooLarge(Exception):
@@ -40,8 +41,9 @@ def load(content: bytes, *, largest: int) -> tuple[Any, list[str]]:
     repairs: list[str] = []
     content = _in_utf8(content, repairs)
     content = _without_conflicts(content, repairs)
-    text = without_outputs(content, largest=largest).decode("utf-8", "replace")
-    if "\ufffd" in text:
+    plain = without_outputs(content, largest=largest)
+    text = plain.decode("utf-8", "replace")
+    if text.count(REPLACED) > plain.count(REPLACED.encode()):  # an honest notebook may speak of this character
         repairs.append("Some characters of the file are not UTF-8; a question mark stands for each.")
     if "\0" in text:
         repairs.append("The file has null bytes; they were left out.")
