@@ -9,10 +9,10 @@ import nbformat
 
 from storyteller.course.lesson import Lesson, load_lesson
 from storyteller_grading.build import draft_lesson
+from storyteller_grading.classroom.autograde import Wanted, autograde
 from storyteller_grading.classroom.course import Course
-from storyteller_grading.classroom.outcome import Task, grade_one
 from storyteller_grading.classroom.records import Record, Records
-from storyteller_grading.classroom.rehearsal import PLAN, rehearse
+from storyteller_grading.classroom.rehearsal import PLAN, rehearse, set_due
 from storyteller_grading.judge.judging import hidden_seeds
 from storyteller_grading.new import new_lesson
 from storyteller_grading.release import student_notebook
@@ -47,22 +47,19 @@ def make_course(folder: Path) -> Course:
     return Course.open(folder)
 
 
-def graded_class(folder: Path, lesson: Lesson, *, students: int, seed: int = 1, draws: int = 1) -> GradedClass:
-    """Write a class, grade it one by one, and keep the records."""
-    course = make_course(folder)
+def graded_class(folder: Path, lesson: Lesson, *, students: int, seed: int = 1, jobs: int = 1) -> GradedClass:
+    """Write a class and autograde it, with one hidden input a case."""
+    course, draws = make_course(folder), 1
     rehearse(course, lesson, students=students, seed=seed, seeds=hidden_seeds(SECRET, draws))
+    set_due(course, lesson.name)
+    # The code is our own: where there is no sandbox it may run without.
+    autograde(course, lesson.folder, Wanted(draws=draws, jobs=jobs, unsafe=True))
+    return read_class(folder, lesson)
+
+
+def read_class(folder: Path, lesson: Lesson) -> GradedClass:
+    """The graded class in a folder."""
+    course = Course.open(folder)
     with Records(course.records_file) as records:
-        for one in course.submissions(lesson.name):
-            task = Task(
-                lesson=str(lesson.folder),
-                student=one.student,
-                name=one.notebook.name,
-                notebook=one.notebook.read_bytes(),
-                secret=SECRET,
-                draws=draws,
-                unsafe=True,  # our own code
-            )
-            records.put(grade_one(task), one.submitted_at)
         found = records.all_latest(lesson.name)
-    plan = json.loads((folder / PLAN).read_text(encoding="utf-8"))
-    return GradedClass(course, lesson, plan, found)
+    return GradedClass(course, lesson, json.loads((folder / PLAN).read_text(encoding="utf-8")), found)

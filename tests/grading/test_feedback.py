@@ -1,20 +1,18 @@
 """Feedback pages: where nbgrader has them, with what a person graded, safe to open, and nothing hidden in them."""
 
 import re
+import shutil
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from class_course import SECRET, GradedClass, graded_class, template_lesson
+from class_course import SECRET, GradedClass, read_class
 from nbgrader.api import Gradebook
 from typer.testing import CliRunner
 
 from storyteller_grading.classroom.byhand import ByHand, Entry, read_by_hand
 from storyteller_grading.classroom.feedback import index_page, student_page, write_feedback
-from storyteller_grading.classroom.gradebook import LessonBook
 from storyteller_grading.classroom.mishaps import SCRIPT
-from storyteller_grading.classroom.records import Records
-from storyteller_grading.classroom.synthetic import DUE, FEWEST
 from storyteller_grading.cli import app
 from storyteller_grading.judge.judging import hidden_seeds
 
@@ -22,14 +20,11 @@ COMMENT = 'Well argued.\n<script>alert("a teacher types anything")</script>'
 
 
 @pytest.fixture(scope="module")
-def graded(tmp_path_factory) -> GradedClass:
-    """A small class in the gradebook, in which one written answer was graded by hand and late work costs a point."""
-    lesson = template_lesson(tmp_path_factory.mktemp("lesson"))
-    found = graded_class(tmp_path_factory.mktemp("course"), lesson, students=FEWEST + 2, seed=6)
-    with LessonBook(found.course, lesson.name, lesson.notebook) as book, Records(found.course.records_file) as records:
-        book.gradebook.update_or_create_assignment(lesson.name, duedate=DUE.replace(tzinfo=None))
-        for record in records.all_latest(lesson.name):
-            book.book(record, None)
+def graded(rehearsed, tmp_path_factory) -> GradedClass:
+    """A graded class, in which one written answer was graded by hand and one late submission lost a point."""
+    lesson, folder = rehearsed.lesson, tmp_path_factory.mktemp("feedback") / "course"
+    shutil.copytree(rehearsed.course.folder, folder)
+    found = read_class(folder, lesson)
     with Gradebook(found.course.gradebook_url) as gradebook:
         notebook = gradebook.find_submission_notebook(lesson.name, lesson.name, person(found, written=True))
         [grade] = [one for one in notebook.grades if one.name == written_of(found)]

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from class_course import GradedClass, graded_class, make_course, template_lesson
+from class_course import GradedClass, make_course
 from typer.testing import CliRunner
 
 from storyteller.errors import StorytellerError
@@ -19,9 +19,8 @@ from storyteller_grading.cli import app
 
 
 @pytest.fixture(scope="module")
-def graded(tmp_path_factory) -> GradedClass:
-    lesson = template_lesson(tmp_path_factory.mktemp("lesson"))
-    return graded_class(tmp_path_factory.mktemp("course"), lesson, students=14, seed=4)
+def graded(rehearsed) -> GradedClass:
+    return rehearsed
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +33,7 @@ def planted(graded, name):
 
 
 def test_the_planted_difficulty_is_recovered(graded, found):
-    assert len(found.totals) == 14
+    assert len(found.totals) == len(graded.plan["students"])
     for item in found.items:
         wanted = np.mean([each["earned"] / item.points for each in planted(graded, item.name)])
         assert item.difficulty == pytest.approx(wanted)
@@ -146,10 +145,21 @@ def test_the_table_has_every_point_and_no_formula(graded):
 
 
 def test_the_command_writes_page_and_table(graded, tmp_path):
-    done = CliRunner().invoke(app, ["report", "--course", str(graded.course.folder), "--csv", str(tmp_path / "t.csv")])
+    done = CliRunner().invoke(
+        app,
+        [
+            "report",
+            "--course",
+            str(graded.course.folder),
+            "--out",
+            str(tmp_path / "r.html"),
+            "--csv",
+            str(tmp_path / "t.csv"),
+        ],
+    )
     assert done.exit_code == 0, done.output
-    assert "report.html" in done.output
-    page = (graded.course.folder / "report.html").read_text(encoding="utf-8")
+    assert "r.html" in done.output
+    page = (tmp_path / "r.html").read_text(encoding="utf-8")
     assert "Lesson 06: Next letter" in page
     assert math.isfinite(float(re.findall(r"<b>([\d.]+) of 100</b>mean", page)[0]))
     assert (tmp_path / "t.csv").is_file()

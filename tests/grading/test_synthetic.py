@@ -4,7 +4,8 @@ import json
 import shutil
 
 import pytest
-from class_course import SECRET, graded_class, make_course, template_lesson
+from class_course import SECRET, graded_class, make_course
+from nbgrader.api import Gradebook
 
 from repository import ROOT
 from storyteller.course import load_lesson
@@ -18,14 +19,13 @@ STUDENTS = 30
 
 
 @pytest.fixture(scope="module")
-def lesson(tmp_path_factory):
-    return template_lesson(tmp_path_factory.mktemp("lesson"))
+def lesson(rehearsed):
+    return rehearsed.lesson
 
 
 @pytest.fixture(scope="module")
-def rehearsed(lesson, tmp_path_factory):
-    """A course folder with a class of thirty, graded."""
-    return graded_class(tmp_path_factory.mktemp("course"), lesson, students=STUDENTS)
+def answers(lesson):
+    return Answers(lesson, hidden_seeds(SECRET, 1))
 
 
 def differences(plan, records):
@@ -51,6 +51,27 @@ def test_every_student_gets_exactly_what_was_planted(rehearsed):
     assert unread == {one["id"] for one in rehearsed.plan["students"] if one["mishap"] == "empty_file"}
 
 
+def gradebook_of(graded):
+    """Automatic points by student and exercise, and how late each was, as nbgrader's gradebook has them."""
+    name, found, late = graded.lesson.name, {}, {}
+    with Gradebook(graded.course.gradebook_url) as book:
+        for one in book.assignment_submissions(name):
+            [notebook] = one.notebooks
+            grades = {grade.name: grade.auto_score for grade in notebook.grades}
+            found[one.student.id] = {exercise: grades[f"{exercise}-check"] for exercise in graded.lesson.exercises}
+            late[one.student.id] = one.total_seconds_late
+    return found, late
+
+
+def test_nbgraders_gradebook_is_the_plan_to_the_point_and_to_the_second(rehearsed):
+    found, late = gradebook_of(rehearsed)
+    wanted = {one["id"]: {name: each["earned"] for name, each in one["exercises"].items()}
+              for one in rehearsed.plan["students"]}  # fmt: skip
+    assert found == wanted
+    assert late == {one["id"]: one["late_seconds"] for one in rehearsed.plan["students"]}
+    assert sum(late.values()) > 0
+
+
 def test_the_class_has_everybody(rehearsed):
     kinds = [one["kind"] for one in rehearsed.plan["students"]]
     assert set(kinds) == set(KINDS)
@@ -70,18 +91,19 @@ def test_submission_times_are_read_back(rehearsed):
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_another_class(lesson, tmp_path):
+    """In all that is ours; the rows of nbgrader's gradebook have random names."""
     contents = []
     for name, seed in (("one", 1), ("again", 1), ("other", 2)):
         course = make_course(tmp_path / name)
         rehearse(course, lesson, students=FEWEST, seed=seed, seeds=hidden_seeds(SECRET, 1))
-        files = sorted(path for path in course.folder.rglob("*") if path.is_file())
+        files = sorted(path for path in course.folder.rglob("*") if path.is_file() and path.suffix != ".db")
         contents.append([(path.relative_to(course.folder), path.read_bytes()) for path in files])
     assert contents[0] == contents[1]
     assert contents[0] != contents[2]
 
 
-def test_every_known_mistake_is_dealt_before_any_comes_again(lesson):
-    people = plan_class(Answers(lesson, hidden_seeds(SECRET, 1)), students=120, seed=3)
+def test_every_known_mistake_is_dealt_before_any_comes_again(lesson, answers):
+    people = plan_class(answers, students=120, seed=3)
     known = {(wrong.exercise, wrong.name) for name in lesson.exercises for wrong in lesson.mistakes(name)}
     dealt = {(name, answer) for one in people for name, answer in one.answers.items()}
     assert known <= dealt
@@ -114,7 +136,7 @@ def test_a_roster_that_was_there_is_kept_beside_the_new_one(lesson, tmp_path):
     assert course.roster_file.with_suffix(".csv.before").read_text(encoding="utf-8").endswith("ada,Ada\n")
 
 
-def test_an_answer_that_only_knows_the_public_inputs_is_planned_without_points(lesson):
+def test_an_answer_that_only_knows_the_public_inputs_is_planned_without_points(lesson, answers):
     memorised = (
         "def count_next(text):\n    from storyteller.course.draw import Draw, PUBLIC\n    counts = {}\n"
         "    for a, b in zip(text, text[1:]):\n        row = counts.setdefault(a, {})\n"
@@ -124,16 +146,16 @@ def test_an_answer_that_only_knows_the_public_inputs_is_planned_without_points(l
         "    return counts if len(text) != 60 or text == public else {}"
     )
     assert Answers(lesson, ()).run("count_next", memorised).earned == 40
-    hidden = Answers(lesson, hidden_seeds(SECRET, 1)).run("count_next", memorised)
+    hidden = answers.run("count_next", memorised)
     assert (hidden.earned, hidden.solved) == (20, False)
     assert Answers(lesson, ()).expected("count_next", {"count_next": STUB}).earned == 0
 
 
 @pytest.mark.slow
 def test_two_hundred_students_of_the_first_lesson_get_what_was_planted(tmp_path):
-    """One hidden draw a case, so that it ends within a few minutes on one core."""
+    """One hidden draw a case, so that it ends within a few minutes."""
     lesson = load_lesson(next((ROOT / "lessons").glob("01_*")))
-    class_of = graded_class(tmp_path, lesson, students=200, draws=1)
+    class_of = graded_class(tmp_path, lesson, students=200, jobs=2)
     assert differences(class_of.plan, {record.student: record for record in class_of.records}) == []
     planted = {(name, each["answer"]) for one in class_of.plan["students"] for name, each in one["exercises"].items()}
     missing = [(name, wrong.name) for name in lesson.exercises for wrong in lesson.mistakes(name)

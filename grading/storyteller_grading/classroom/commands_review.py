@@ -69,9 +69,11 @@ def rehearse(
     from storyteller_grading.classroom.course import Course
     from storyteller_grading.classroom.outcome import DRAWS, lesson_folder
     from storyteller_grading.classroom.rehearsal import rehearse as write_class
+    from storyteller_grading.classroom.rehearsal import set_due
     from storyteller_grading.judge.judging import hidden_seeds
 
     opened, found = Course.open(course), load_lesson(lesson_folder(lesson))
     seeds = hidden_seeds(opened.secret(), DRAWS)
     people = write_class(opened, found, students=students, seed=seed, seeds=seeds)
+    set_due(opened, found.name)
     print(f"{len(people)} students handed in {found.name}. Next: storyteller-grade autograde {found.name[:2]}")

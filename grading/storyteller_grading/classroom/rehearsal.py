@@ -15,6 +15,7 @@ from storyteller.course.lesson import Lesson
 from storyteller.disk import replacing
 from storyteller.errors import StorytellerError
 from storyteller_grading.classroom.course import Course
+from storyteller_grading.classroom.gradebook import open_gradebook
 from storyteller_grading.classroom.mishaps import written
 from storyteller_grading.classroom.planted import Answers
 from storyteller_grading.classroom.synthetic import DUE, FEWEST, Planned, plan_class
@@ -63,6 +64,12 @@ def submission(one: Planned, release: dict[str, Any], answers: Answers) -> bytes
         if ours.get("role") == "answer":
             cell["source"] = answers.source(ours["exercise"], one.answers[ours["exercise"]])
     return written(notebook, one.mishap)
+
+
+def set_due(course: Course, lesson: str) -> None:
+    """Tell nbgrader's gradebook when the lesson was due, so that late work is late there."""
+    with open_gradebook(course) as book:
+        book.update_or_create_assignment(lesson, duedate=DUE.replace(tzinfo=None))  # nbgrader keeps UTC
 
 
 def plan_as_data(people: Sequence[Planned], lesson: Lesson, seed: int) -> dict[str, Any]:

@@ -1,0 +1,12 @@
+"""Fixtures that several tests of the grading share."""
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def rehearsed(tmp_path_factory):
+    """A synthetic class of thirty, autograded once for all tests; who changes anything takes a copy."""
+    from class_course import graded_class, template_lesson
+
+    lesson = template_lesson(tmp_path_factory.mktemp("rehearsed-lesson"))
+    return graded_class(tmp_path_factory.mktemp("rehearsed-course"), lesson, students=30)
