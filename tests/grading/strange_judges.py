@@ -22,3 +22,11 @@ def strange(task: Task) -> Outcome:
     if order == "fail" or (order == "fail once" and first):
         return failed(task, f"no luck with {task.secret}")
     return Outcome(lesson="x", student=task.student, sha256=task.sha256, status="graded")
+
+
+def strange_tasks(folder: Path, orders: dict[str, str]) -> list[Task]:
+    """A task for each student, who orders what happens to the judge."""
+    return [
+        Task(lesson=str(folder), student=student, name="x.ipynb", notebook=order.encode(), secret="s3cret")
+        for student, order in orders.items()
+    ]

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from strange_judges import strange
+from strange_judges import strange, strange_tasks
 from toy_class import NAME, POINTS, RIGHT, hand_in, make_course, make_lesson, notebook, outcome, table
 from typer.testing import CliRunner
 
@@ -119,7 +119,7 @@ def test_what_a_killed_run_left_undone_is_done(graded, home, monkeypatch):
     (course.folder / "gradebook.db").rename(course.folder / "old.db")
     (course.autograded / "bob" / NAME / f"{NAME}.ipynb").unlink()
     monkeypatch.setattr(autograding, "judged", lambda tasks, jobs: pytest.fail("nobody need be graded"))
-    monkeypatch.setattr(autograding, "_judged", lambda tasks, wanted: iter(()))
+    monkeypatch.setattr(autograding, "_judged", lambda tasks, wanted: (one for one in ()))
     autograde(course, home, WANTED)
     assert table(course) == whole
     assert (course.autograded / "bob" / NAME / f"{NAME}.ipynb").is_file()
@@ -130,8 +130,9 @@ def test_only_what_changed_is_graded_again(graded, home, monkeypatch):
     sent = []
 
     def noted(tasks, wanted):
-        sent.extend(task.student for task in tasks)
-        return iter(())
+        for task in tasks:
+            sent.append(task.student)
+            yield from ()
 
     monkeypatch.setattr(autograding, "_judged", noted)
     file = course.submitted / "bob" / NAME / f"{NAME}.ipynb"
@@ -176,7 +177,7 @@ def test_the_command_says_what_came_of_it(graded, home):
 def test_a_failure_of_the_grader_is_exit_code_1_and_no_grade(graded, home, monkeypatch):
     course, _ = graded
     failure = outcome("ada", status="failed", data={}, failure="the judge died (signal 9), twice")
-    monkeypatch.setattr(autograding, "_judged", lambda tasks, wanted: iter([failure]))
+    monkeypatch.setattr(autograding, "_judged", lambda tasks, wanted: (one for one in [failure]))
     before = table(course)
     result = run("regrade", "ada", str(home), "--course", str(course.folder), "--unsafe")
     assert result.exit_code == 1
@@ -202,9 +203,8 @@ def test_ctrl_c_is_a_sentence(graded, home, monkeypatch):
 
 def test_regrading_says_what_changed_and_keeps_what_was(graded, home, monkeypatch):
     course, _ = graded
-    monkeypatch.setattr(
-        autograding, "_judged", lambda tasks, wanted: iter([outcome("bob", {"double": 50, "half": 20})])
-    )
+    better = outcome("bob", {"double": 50, "half": 20})
+    monkeypatch.setattr(autograding, "_judged", lambda tasks, wanted: (one for one in [better]))
     result = run("regrade", "bob", str(home), "--course", str(course.folder), "--unsafe")
     assert result.exit_code == 0, result.output
     assert "50 -> 70 of 100 points" in result.output
@@ -272,13 +272,6 @@ def test_a_roster_with_a_student_twice_is_a_sentence(tmp_path):
 # --- The pool
 
 
-def strange_tasks(folder, orders):
-    return [
-        Task(lesson=str(folder), student=student, name="x.ipynb", notebook=order.encode(), secret="s3cret")
-        for student, order in orders.items()
-    ]
-
-
 def test_a_judge_that_dies_hangs_or_fails_costs_nobody_else_anything(tmp_path):
     orders = {"a": "die", "b": "", "c": "die once", "d": "hang", "e": "fail once", "f": "fail", "g": ""}
     found = {one.student: one for one in judged(strange_tasks(tmp_path, orders), jobs=2, patience=2.0, grade=strange)}
@@ -297,8 +290,8 @@ def test_judges_end_with_a_class_that_is_killed(tmp_path):
     """SIGKILL gives nobody a chance to say goodbye."""
     script = tmp_path / "grade.py"
     script.write_text(
-        "import sys\nfrom pathlib import Path\nfrom strange_judges import strange\n"
-        "from test_autograde import strange_tasks\nfrom storyteller_grading.classroom.pool import judged\n"
+        "from pathlib import Path\nfrom strange_judges import strange, strange_tasks\n"
+        "from storyteller_grading.classroom.pool import judged\n"
         "if __name__ == '__main__':\n"
         f"    list(judged(strange_tasks(Path({str(tmp_path)!r}), {{'a': 'hang'}}), jobs=1, grade=strange))\n",
         encoding="utf-8",

@@ -8,15 +8,17 @@ from datetime import UTC, datetime
 import nbformat
 import pytest
 from nbgrader.api import Gradebook
-from nbgrader.converters import GenerateAssignment
+from nbgrader.converters import GenerateAssignment, GenerateFeedback
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.plugins import CsvExportPlugin
 from sqlalchemy import text
+from test_rebuild import HOSTILE, tags_of
 from toy_class import NAME, POINTS, make_course, make_lesson, outcome, table
 from traitlets.config import Config
 
 from storyteller.errors import StorytellerError
 from storyteller_grading.build import draft_lesson
+from storyteller_grading.classroom.autograde import settle
 from storyteller_grading.classroom.gradebook import LessonBook, open_gradebook
 from storyteller_grading.classroom.records import Records
 from storyteller_grading.release import configure
@@ -150,6 +152,22 @@ def test_nbgrader_exports_the_same_points(course, enter, tmp_path):
         rows = {row["student_id"]: row for row in csv.DictReader(file)}
     assert {name: float(row["score"]) for name, row in rows.items()} == {"ada": 107.0, "bob": 50.0}
     assert {float(row["max_score"]) for row in rows.values()} == {110.0}
+
+
+def test_nbgraders_own_feedback_pages_show_a_hostile_student_as_text(course, home, enter):
+    """`nbgrader generate_feedback` on what was rebuilt: the same tags as for anybody else, but for a highlighter's."""
+    tags = []
+    for said in ("Because.", "\n\n".join(HOSTILE)):
+        with Records(course.records_file) as records, LessonBook(course, NAME, home / f"{NAME}.ipynb") as lesson:
+            records.put(outcome("eve", {"double": 50}, written=said), None)
+            settle(course, NAME, records, lesson)
+        config = Config()
+        config.CourseDirectory.root, config.CourseDirectory.assignment_id = str(course.folder), NAME
+        GenerateFeedback(coursedir=CourseDirectory(config=config), config=config, force=True).start()
+        page = (course.feedback / "eve" / NAME / f"{NAME}.html").read_text(encoding="utf-8")
+        assert "Not yet: does it." in page
+        tags.append([tag for tag in tags_of(page).tags if tag[0] != "span"])
+    assert tags[0] == tags[1]
 
 
 def test_the_assignment_is_known_as_nbgrader_itself_would_have_it(course, home, enter, tmp_path, empty):

@@ -7,8 +7,8 @@ the notebook for formgrader, then nbgrader's gradebook, then the note that it is
 with what was left undone, and grades nothing twice.
 """
 
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Generator, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -90,11 +90,12 @@ def autograde(
         settle(course, lesson.name, records, book)
         begin(len(todo))
         tasks = (_task(one, lesson, secret, key, wanted) for one in todo)
-        for outcome in _judged(tasks, wanted):
-            records.put(outcome, by_student[outcome.student].submitted_at)
-            settle(course, lesson.name, records, book, [outcome.student])
-            summary.outcomes.append(outcome)
-            step(outcome)
+        with closing(_judged(tasks, wanted)) as outcomes:  # so that judges end with us, also after an error
+            for outcome in outcomes:
+                records.put(outcome, by_student[outcome.student].submitted_at)
+                settle(course, lesson.name, records, book, [outcome.student])
+                summary.outcomes.append(outcome)
+                step(outcome)
     return summary
 
 
@@ -159,7 +160,7 @@ def _task(one: Submission, lesson: Lesson, secret: str, key: str, wanted: Wanted
     )
 
 
-def _judged(tasks: Iterator[Task], wanted: Wanted) -> Iterator[Outcome]:
+def _judged(tasks: Iterator[Task], wanted: Wanted) -> Generator[Outcome]:
     if wanted.scheduler:
         from storyteller_grading.classroom.cluster import judged_on
 

@@ -8,7 +8,7 @@ Submissions and outcomes cross the network as bytes. The cluster's workers are g
 secret, so they must be machines that you trust, and every submission runs in the sandbox of the machine it came to.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from itertools import islice
 from typing import Any
 
@@ -27,7 +27,7 @@ AHEAD = 2  # tasks for each thread of the cluster that are sent before others ar
 TRIES = 2
 
 
-def judged_on(address: str, tasks: Iterable[Task]) -> Iterator[Outcome]:
+def judged_on(address: str, tasks: Iterable[Task]) -> Generator[Outcome]:
     """The outcomes of tasks, in the order in which they are done; each task has one outcome, whatever is lost.
 
     Raises:

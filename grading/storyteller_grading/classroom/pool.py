@@ -12,7 +12,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from multiprocessing import connection, get_context, parent_process
 from multiprocessing.connection import Connection
@@ -33,7 +33,7 @@ def judged(
     jobs: int,
     patience: float = PATIENCE,
     grade: Callable[[Task], Outcome] = grade_one,
-) -> Iterator[Outcome]:
+) -> Generator[Outcome]:
     """The outcomes of tasks, in the order in which they are done.
 
     Args:
