@@ -10,6 +10,7 @@ from class_course import SECRET, GradedClass, read_class
 from nbgrader.api import Gradebook
 from typer.testing import CliRunner
 
+from storyteller.errors import StorytellerError
 from storyteller_grading.classroom.byhand import ByHand, Entry, read_by_hand
 from storyteller_grading.classroom.feedback import index_page, student_page, write_feedback
 from storyteller_grading.classroom.mishaps import SCRIPT
@@ -101,7 +102,7 @@ def test_the_page_agrees_with_the_gradebook(graded):
 
 def test_late_work_is_said_with_its_penalty(graded):
     page = page_of(graded, late(graded))
-    assert re.search(r"Handed in [\w ]+ late: 1 points less\.", page)
+    assert re.search(r"Handed in [\w ]+ late: 1 point less\.", page)
     on_time = next(one["id"] for one in graded.plan["students"] if not one["late_seconds"])
     assert "Handed in" not in page_of(graded, on_time)
 
@@ -215,7 +216,12 @@ def test_the_ticket_of_the_exchange_is_kept_and_links_are_not_followed(graded, t
 def test_a_course_without_a_gradebook_has_nothing_by_hand(graded, tmp_path):
     from class_course import make_course
 
-    assert read_by_hand(make_course(tmp_path), graded.lesson.name) == {}
+    course = make_course(tmp_path)
+    assert read_by_hand(course, graded.lesson.name) == {}
+    with pytest.raises(StorytellerError, match="Nothing was graded yet for 06_next_letter"):
+        write_feedback(course, graded.lesson.name)
+    with pytest.raises(StorytellerError, match="Nothing of nobody, noone was graded"):
+        write_feedback(graded.course, graded.lesson.name, ["noone", graded.records[0].student, "nobody"])
 
 
 def test_lengths_of_time_are_said_in_words():

@@ -1,5 +1,6 @@
 """Copies are found under any disguise; independent right answers are not."""
 
+import inspect
 import re
 import time
 from dataclasses import replace
@@ -16,11 +17,13 @@ from typer.testing import CliRunner
 from repository import ROOT
 from storyteller.course import load_lesson
 from storyteller.course.answers import reference_source
+from storyteller.errors import StorytellerError
+from storyteller_grading.classroom import commands_review
 from storyteller_grading.classroom.fingerprints import GRAM, WINDOW, fingerprints, winnow
 from storyteller_grading.classroom.outcome import Outcome
 from storyteller_grading.classroom.records import Record, Records
 from storyteller_grading.classroom.similar import LEAST, LIKE, compare, own_fingerprints, similar_pairs, texts_of
-from storyteller_grading.classroom.similar_page import similar_page
+from storyteller_grading.classroom.similar_page import similar_page, write_similar
 from storyteller_grading.cli import app
 from storyteller_grading.judge.release import read_release
 
@@ -228,5 +231,12 @@ def test_the_command_writes_the_page(tmp_path):
             records.put(one, None)
     done = CliRunner().invoke(app, ["similar", str(lesson.folder), "--course", str(course.folder)])
     assert done.exit_code == 0, done.output
-    assert "1 pairs to look at" in done.output
+    assert "1 pair to look at" in done.output
     assert "ada and bob" in (course.folder / "similar" / f"{lesson.name}.html").read_text(encoding="utf-8")
+    alone = make_course(tmp_path / "alone")
+    with pytest.raises(StorytellerError, match="fewer than two notebooks were graded"):
+        write_similar(alone, lesson, tmp_path / "page.html", like=LIKE)
+
+
+def test_the_commands_own_threshold_is_the_librarys():
+    assert inspect.signature(commands_review.similar).parameters["like"].default == LIKE

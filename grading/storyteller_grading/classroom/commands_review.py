@@ -55,7 +55,7 @@ def similar(
 
     opened, found = Course.open(course), load_lesson(lesson_folder(lesson))
     page, pairs = write_similar(opened, found, out or opened.folder / "similar" / f"{found.name}.html", like=like)
-    print(f"{pairs} pairs to look at: {page}" if pairs else f"No pair has much in common: {page}")
+    print(f"{pairs} pair{'s' * (pairs != 1)} to look at: {page}" if pairs else f"No pair has much in common: {page}")
 
 
 def rehearse(

@@ -18,6 +18,7 @@ from urllib.parse import quote
 from storyteller.course import card
 from storyteller.course.show import clean
 from storyteller.disk import replacing
+from storyteller.errors import StorytellerError
 from storyteller_grading.classroom.byhand import ByHand, Entry, read_by_hand
 from storyteller_grading.classroom.course import Course, Student
 from storyteller_grading.classroom.records import Record, Records
@@ -36,9 +37,13 @@ def write_feedback(course: Course, lesson: str, students: Sequence[str] = ()) ->
         course: its folder.
         lesson: the lesson's name.
         students: only these, all if empty.
+
+    Raises:
+        StorytellerError: nothing of the lesson, or of one of these, was graded.
     """
     with Records(course.records_file) as records:
         everybody = records.all_latest(lesson)
+    _refuse_nothing(lesson, everybody, students)
     by_hand = read_by_hand(course, lesson)
     chosen = [record for record in everybody if not students or record.student in students]
     for record in chosen:
@@ -49,6 +54,15 @@ def write_feedback(course: Course, lesson: str, students: Sequence[str] = ()) ->
     names = {student.id: student for student in course.students()}
     _write(index, index_page(lesson, everybody, by_hand, names).encode())
     return index, chosen
+
+
+def _refuse_nothing(lesson: str, everybody: Sequence[Record], students: Sequence[str]) -> None:
+    graded = {record.student for record in everybody}
+    unknown = sorted(set(students) - graded)
+    if unknown or not graded:
+        who = f" of {', '.join(unknown)}" if unknown else ""
+        first = f"storyteller-grade autograde {lesson.partition('_')[0]}"
+        raise StorytellerError(f"Nothing{who} was graded yet for {lesson}: {first} comes first.")
 
 
 def student_page(record: Record, by_hand: ByHand | None) -> str:
@@ -65,7 +79,8 @@ def _hand_section(record: Record, by_hand: ByHand | None) -> str:
         return ""
     parts = [_entry(one, record) for one in by_hand.entries]
     if by_hand.seconds_late:
-        cost = f": {_number(by_hand.penalty)} points less" if by_hand.penalty else ", which costs nothing"
+        points = f"{_number(by_hand.penalty)} point{'s' * (by_hand.penalty != 1)}"
+        cost = f": {points} less" if by_hand.penalty else ", which costs nothing"
         parts.append(f"<p>Handed in {_span(by_hand.seconds_late)} late{cost}.</p>")
     if not parts:
         return ""

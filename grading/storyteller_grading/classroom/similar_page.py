@@ -6,6 +6,7 @@ from pathlib import Path
 from storyteller.course import card
 from storyteller.course.lesson import Lesson
 from storyteller.disk import replacing
+from storyteller.errors import StorytellerError
 from storyteller_grading.classroom.course import Course
 from storyteller_grading.classroom.records import Record, Records
 from storyteller_grading.classroom.similar import LEAST, MANY, Pair, Shared, Similarity, similar_pairs, texts_of
@@ -22,9 +23,16 @@ h2 { border-top: 2px solid #ddd; padding-top: 1rem; }
 
 
 def write_similar(course: Course, lesson: Lesson, out: Path, *, like: float) -> tuple[Path, int]:
-    """Compare everybody with everybody, and write the page; gives it and how many pairs there are to look at."""
+    """Compare everybody with everybody, and write the page; gives it and how many pairs there are to look at.
+
+    Raises:
+        StorytellerError: fewer than two were graded.
+    """
     with Records(course.records_file) as records:
         found = [record for record in records.all_latest(lesson.name) if record.answers]
+    if len(found) < 2:
+        first = f"storyteller-grade autograde {lesson.name.partition('_')[0]}"
+        raise StorytellerError(f"Of {lesson.name} fewer than two notebooks were graded, nothing to compare: {first}.")
     answers = {record.student: record.answers for record in found}
     result = similar_pairs(answers, common=texts_of(lesson), like=like)
     with replacing(out) as file:
