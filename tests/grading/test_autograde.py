@@ -172,6 +172,12 @@ def test_the_command_says_what_came_of_it(graded, home):
     result = run("autograde", str(home), "--course", str(course.folder), "--only-new", "--unsafe")
     assert result.exit_code == 0, result.output
     assert "7 had been graded before and have not changed." in result.output
+    course.roster_file.write_text("id\nada\nzoe\n", encoding="utf-8")
+    (course.submitted / "a[bold]b").mkdir()
+    result = run("autograde", str(home), "--course", str(course.folder), "--only-new", "--unsafe")
+    (course.submitted / "a[bold]b").rmdir()
+    assert "1 of the roster handed in nothing: zoe" in result.output
+    assert "1 in submitted/ are no student's folder and were passed over: a[bold]b" in result.output
 
 
 def test_a_failure_of_the_grader_is_exit_code_1_and_no_grade(graded, home, monkeypatch):
@@ -260,6 +266,7 @@ def test_folders_that_are_no_students_and_links_are_passed_over(tmp_path):
         (course.submitted / name / NAME).mkdir(parents=True)
     (course.submitted / "link").symlink_to(course.submitted / "ada")
     assert [one.student for one in course.submissions(NAME)] == ["ada"]
+    assert course.passed_over() == ["-rf", "<b>", "link"]
 
 
 def test_a_roster_with_a_student_twice_is_a_sentence(tmp_path):

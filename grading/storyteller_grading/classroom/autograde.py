@@ -32,6 +32,8 @@ class Summary:
 
     lesson: str
     kept: int = 0  # submissions that had been graded before
+    missing: list[str] = field(default_factory=list)  # students of the roster who handed in nothing
+    passed_over: list[str] = field(default_factory=list)  # names in `submitted` that are no student's folder
     outcomes: list[Outcome] = field(default_factory=list)  # in the order in which they came
 
     def count(self, status: str) -> int:
@@ -79,6 +81,9 @@ def autograde(
     key = grading_key(folder, secret, wanted.draws)
     submissions = _chosen(course, lesson.name, wanted.students)
     summary = Summary(lesson.name)
+    if not wanted.students:
+        summary.missing = sorted({one.id for one in course.students()} - {one.student for one in submissions})
+        summary.passed_over = course.passed_over()
     with (
         _alone(course),
         Records(course.records_file) as records,

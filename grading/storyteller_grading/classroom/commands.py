@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from storyteller_grading.classroom.outcome import Outcome
 
 MOST_NAMED = 10  # students that a summary names
+LONGEST_NAMED = 300  # characters of a student's name and trouble
 
 CourseFolder = Annotated[Path, typer.Option("--course", help="The course's folder; the current one if left out.")]
 LessonName = Annotated[str, typer.Argument(help="Number, name or folder of the lesson, such as 01.")]
@@ -110,26 +111,31 @@ def _tell(summary: "Summary", seconds: float, console: "Console") -> None:
     graded = [one for one in summary.outcomes if one.status == "graded"]
     if graded:
         mean = sum(one.data["earned"] for one in graded) / len(graded)
-        total = graded[0].data["points"]
-        each = seconds / len(summary.outcomes)
+        total, each = graded[0].data["points"], seconds / len(summary.outcomes)
         said = f"{len(graded)} graded in {seconds:.0f} s ({each:.1f} s each): {mean:.1f} of {total} points on average."
         console.print(said)
     if summary.kept:
         console.print(f"{summary.kept} had been graded before and have not changed.")
-    for status, said in (
-        ("unreadable", "could not be read and have 0 points"),
-        ("failed", "FAILED by a fault of the grader's and have no grade; run the command again"),
-    ):
-        found = sorted((one for one in summary.outcomes if one.status == status), key=lambda one: one.student)
-        if found:
-            console.print(f"{len(found)} {said}:")
-        for one in found[:MOST_NAMED]:
-            why = one.failure or one.data["fault"]
-            console.print(f"  {one.student}: {why}", markup=False, soft_wrap=True)
-        if len(found) > MOST_NAMED:
-            console.print(f"  and {len(found) - MOST_NAMED} more")
     if not summary.outcomes:
         console.print(f"Nothing of {summary.lesson} is new.")
+    unreadable, failed = (
+        [f"{one.student} ({one.failure or one.data['fault']})" for one in summary.outcomes if one.status == status]
+        for status in ("unreadable", "failed")
+    )
+    _name(unreadable, "could not be read and have 0 points", console)
+    _name(failed, "FAILED by a fault of the grader's and have no new grade; run the command again", console)
+    _name(summary.missing, "of the roster handed in nothing", console)
+    _name(summary.passed_over, "in submitted/ are no student's folder and were passed over", console)
+
+
+def _name(names: list[str], said: str, console: "Console") -> None:
+    """How many there are of a kind, and the first of them; names may come from students."""
+    from storyteller.course.show import clean
+
+    if names:
+        more = ", ..." if len(names) > MOST_NAMED else ""
+        shown = ", ".join(clean(name, LONGEST_NAMED) for name in sorted(names)[:MOST_NAMED])
+        console.print(f"{len(names)} {said}: {shown}{more}", markup=False, soft_wrap=True)
 
 
 def _compare(before: "Outcome | None", after: "Outcome", console: "Console") -> None:

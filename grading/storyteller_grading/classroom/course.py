@@ -19,7 +19,7 @@ from storyteller.errors import StorytellerError
 
 CONFIG = "nbgrader_config.py"
 COLUMNS = ("id", "first_name", "last_name", "email", "lms_user_id")  # of roster.csv, nbgrader's own
-NAME = re.compile(r"[^\W_][\w.@ -]{0,99}")  # of a student's folder
+NAME = re.compile(r"[^\W_][\w.@ '+=~-]{0,99}")  # of a student's folder; `_unmatched` is none
 SECRET = re.compile(r"[0-9a-f]{64}")
 
 
@@ -150,12 +150,20 @@ class Course:
         return [Student(**row) for row in rows]
 
     def submissions(self, lesson: str) -> list[Submission]:
-        """What was handed in for a lesson, by student."""
+        """What was handed in for a lesson, by student. Links are not followed; see `passed_over`."""
         found = []
         for student in _folders(self.submitted):
             if NAME.fullmatch(student.name) and any(one.name == lesson for one in _folders(student)):
                 found.append(_submission(student.name, student / lesson))
         return found
+
+    def passed_over(self) -> list[str]:
+        """What lies in `submitted` and is no student's folder: a link, a file, a name that no student has."""
+        if not self.submitted.is_dir():
+            return []
+        students = {path.name for path in _folders(self.submitted) if NAME.fullmatch(path.name)}
+        rest = {path.name for path in self.submitted.iterdir()} - students
+        return sorted(name for name in rest if not name.startswith((".", "_")))
 
 
 def check_private(path: Path) -> None:

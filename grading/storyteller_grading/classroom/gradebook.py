@@ -167,7 +167,8 @@ def open_gradebook(course: Course) -> Any:
         with setenv(PATH=programs):
             Gradebook(f"sqlite:///{part}").close()
         os.replace(part, path)
-    return Gradebook(course.gradebook_url)
+    named = nbgrader_config(course).get("CourseDirectory", {}).get("course_id")
+    return Gradebook(course.gradebook_url, named or "default_course")
 
 
 def nbgrader_config(course: Course) -> Config:
