@@ -31,4 +31,7 @@ def _find(notebook: Notebook, name: str, head: str, ours: set[str]) -> str:
         text = plain(cells[index].source)
         if text and text not in ours:
             return text
+        below = plain(cells[index + 1].source) if index + 1 < len(cells) else ""
+        if below and below not in ours and cells[index + 1] in notebook.prose:
+            return below  # in a cell of the student's own
     return ""
