@@ -6,13 +6,15 @@ import shutil
 import pytest
 from class_course import SECRET, graded_class, make_course
 from nbgrader.api import Gradebook
+from typer.testing import CliRunner
 
 from repository import ROOT
 from storyteller.course import load_lesson
 from storyteller.errors import StorytellerError
 from storyteller_grading.classroom.planted import STUB, Answers
 from storyteller_grading.classroom.rehearsal import rehearse
-from storyteller_grading.classroom.synthetic import FEWEST, KINDS, kinds_of, plan_class
+from storyteller_grading.classroom.synthetic import DUE, FEWEST, KINDS, kinds_of, plan_class
+from storyteller_grading.cli import app
 from storyteller_grading.judge.judging import hidden_seeds
 
 STUDENTS = 30
@@ -134,6 +136,18 @@ def test_a_roster_that_was_there_is_kept_beside_the_new_one(lesson, tmp_path):
         rehearse(course, lesson, students=FEWEST, seed=seed, seeds=())
     assert [one.id for one in course.students()] == [f"r{number:03}" for number in range(1, FEWEST + 1)]
     assert course.roster_file.with_suffix(".csv.before").read_text(encoding="utf-8").endswith("ada,Ada\n")
+
+
+def test_the_command_fills_a_course_and_says_what_comes_next(lesson, tmp_path):
+    course = make_course(tmp_path)
+    command = ["rehearse", str(course.folder), "--students", str(FEWEST), "--lesson", str(lesson.folder)]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 0, done.output
+    assert f"{FEWEST} students handed in {lesson.name}" in done.output
+    assert "storyteller-grade autograde 06" in done.output
+    assert len(course.submissions(lesson.name)) == len(course.students()) == FEWEST
+    with Gradebook(course.gradebook_url) as book:
+        assert book.find_assignment(lesson.name).duedate == DUE.replace(tzinfo=None)
 
 
 def test_an_answer_that_only_knows_the_public_inputs_is_planned_without_points(lesson, answers):

@@ -28,14 +28,14 @@ CELLS = {
         "    except OSError:\n"
         "        pass\n"
         "try:\n"
-        "    pathlib.Path('../../../roster.csv').write_text('')\n"
+        "    open('../../../roster.csv', 'r+').truncate(0)\n"
         "except OSError:\n"
         "    pass"
     ),
     "program": (
         "import subprocess\n"
         "try:\n"
-        "    subprocess.Popen(['sleep', '1000'], start_new_session=True)\n"
+        "    subprocess.Popen(['sleep', '100'], start_new_session=True)\n"
         "except OSError:\n"
         "    pass"
     ),

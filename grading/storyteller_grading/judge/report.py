@@ -40,6 +40,7 @@ th, td {{ padding: .25rem .8rem .25rem 0; border-bottom: 1px solid #e4e4e4; vert
 .bar i.full {{ background: #2e9e63; }}
 .hand {{ border-left: 3px solid #20639b; padding: .2rem 1rem; background: #f4f8fb; }}
 pre {{ white-space: pre-wrap; overflow-wrap: anywhere; }}
+@media (max-width: 40rem) {{ .bar {{ width: 2.5rem; }} .marks {{ letter-spacing: 0; }} }}
 {style}</style>
 </head>
 <body>
