@@ -12,7 +12,7 @@ from repository import ROOT
 from storyteller.course import load_lesson
 from storyteller.errors import StorytellerError
 from storyteller_grading.classroom.planted import STUB, Answers
-from storyteller_grading.classroom.rehearsal import rehearse
+from storyteller_grading.classroom.rehearsal import PLAN, rehearse
 from storyteller_grading.classroom.synthetic import DUE, FEWEST, KINDS, kinds_of, plan_class
 from storyteller_grading.cli import app
 from storyteller_grading.judge.judging import hidden_seeds
@@ -124,6 +124,9 @@ def test_a_rehearsal_refuses_a_real_class_and_too_small_ones(lesson, tmp_path):
     real = course.submitted / "ada" / lesson.name / f"{lesson.name}.ipynb"
     real.parent.mkdir(parents=True)
     shutil.copy(lesson.notebook, real)
+    with pytest.raises(StorytellerError, match="real students handed in"):
+        rehearse(course, lesson, students=FEWEST, seed=1, seeds=())
+    (course.folder / PLAN).write_text("no plan", encoding="utf-8")
     with pytest.raises(StorytellerError, match="real students handed in"):
         rehearse(course, lesson, students=FEWEST, seed=1, seeds=())
     assert [path.name for path in course.submitted.iterdir()] == ["ada"]

@@ -98,14 +98,22 @@ def plan_as_data(people: Sequence[Planned], lesson: Lesson, seed: int) -> dict[s
 
 def _refuse_real(course: Course) -> None:
     """A rehearsal writes over what an earlier rehearsal wrote, and over nothing else."""
-    plan = course.folder / PLAN
-    ours = {one["id"] for one in json.loads(plan.read_text(encoding="utf-8"))["students"]} if plan.is_file() else set()
-    there = {path.name for path in course.submitted.iterdir()} if course.submitted.is_dir() else set()
+    ours = _planned_before(course.folder / PLAN)
+    folders = course.submitted.iterdir() if course.submitted.is_dir() else ()
+    there = {path.name for path in folders if path.is_dir() and not path.name.startswith(".")}
     if others := sorted(there - ours):
         raise StorytellerError(
             f"{course.submitted} has what real students handed in ({others[0]}, ...): rehearse in a course folder of "
             "its own, which `storyteller-grade init` makes."
         )
+
+
+def _planned_before(plan: Path) -> set[str]:
+    """The students of an earlier rehearsal; of a plan that is damaged nobody."""
+    try:
+        return {one["id"] for one in json.loads(plan.read_text(encoding="utf-8"))["students"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
 
 
 def _write_roster(course: Course, people: Sequence[Planned]) -> None:
