@@ -3,6 +3,7 @@
     storyteller-grade build            # all lessons; `build 01` for one, `--check` says what has drifted
     storyteller-grade new 06_rhymes    # a new lesson from a template that builds
     storyteller-grade judge work/01_data_preparation.ipynb
+    storyteller-grade autograde 01     # a whole class, in its course's folder; run again, it goes on where it was
 
 A command imports what it needs inside its body, so that `storyteller-grade --help` answers at once.
 """
