@@ -105,10 +105,19 @@ def _memory(process: psutil.Process) -> int:
 
 @contextmanager
 def student_copy(folder: Path) -> Iterator[Path]:
-    """A copy of a lesson's folder to run in, named alike; `check` finds its lesson there."""
+    """A copy of a lesson's folder to run in, named alike; `check` finds its lesson there.
+
+    The lessons before it stand beside it, solved: so whoever has come so far has them, and `use` looks into them.
+    """
     with tempfile.TemporaryDirectory(prefix="storyteller-") as temporary:
         copy = Path(temporary).resolve() / folder.name
-        shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("*.ipynb", "__pycache__", ".*"))
+        unwanted = shutil.ignore_patterns("*.ipynb", "__pycache__", ".*")
+        shutil.copytree(folder, copy, ignore=unwanted)
+        for earlier in sorted(folder.parent.glob("[0-9][0-9]_*")):
+            solved = folder.parent.parent / "solutions" / f"{earlier.name}.ipynb"
+            if earlier.name < folder.name and solved.is_file():
+                shutil.copytree(earlier, copy.parent / earlier.name, ignore=unwanted)
+                shutil.copy(solved, copy.parent / earlier.name)
         yield copy
 
 

@@ -13,7 +13,7 @@ from storyteller_grading.cells import Draft, demo_cell
 from storyteller_grading.commands import _check
 from storyteller_grading.drift import drift_of_outputs, drift_of_sources
 from storyteller_grading.errors import BuildError
-from storyteller_grading.execute import Run, execute
+from storyteller_grading.execute import Run, execute, student_copy
 from storyteller_grading.offline import network_off
 from storyteller_grading.release import student_notebook
 
@@ -50,6 +50,23 @@ def test_a_cell_that_fails_or_shows_what_only_a_kernel_can_is_named(tmp_path, so
     with pytest.raises(BuildError, match=message) as caught:
         execute(draft_of(folder, "x = 1", source), folder)
     assert str(caught.value).startswith("09_toys/lesson.md:2: ")
+
+
+def test_the_solved_lessons_before_stand_beside_the_copy_and_no_later_ones(tmp_path):
+    folder = write_toy(tmp_path)
+    solutions = tmp_path / "solutions"
+    solutions.mkdir()
+    for name in ("07_unsolved", "08_before", "10_after"):
+        (folder.parent / name).mkdir()
+        (folder.parent / name / "checks.py").write_text("", encoding="utf-8")
+        (folder.parent / name / f"{name}.ipynb").write_text("the student's", encoding="utf-8")
+        if name != "07_unsolved":
+            (solutions / f"{name}.ipynb").write_text("solved", encoding="utf-8")
+    with student_copy(folder) as copy:
+        assert sorted(path.name for path in copy.parent.iterdir()) == ["08_before", "09_toys"]
+        assert (copy.parent / "08_before" / "08_before.ipynb").read_text(encoding="utf-8") == "solved"
+        assert (copy.parent / "08_before" / "checks.py").is_file()
+    assert not copy.parent.exists()
 
 
 def test_a_notebook_runs_in_a_copy_of_its_folder_and_keeps_nothing_of_the_run(tmp_path):
