@@ -1,4 +1,4 @@
-"""Run the benchmarks: `python -m bench [bpe moe generate story ...] [--rounds 9]`.
+"""Run the benchmarks: `python -m bench [bpe moe generate story classroom ...] [--rounds 9]`.
 
 Prints one table and writes the same as JSON into `bench/results/`. The goals are for reading, not for passing: a busy
 machine misses them, so the exit code is 0 whatever the figures are. On a machine that is in use, compare ratios.
@@ -20,7 +20,7 @@ from rich.table import Table
 from bench.common import RESULTS, Row
 from storyteller.openmp import sleep_while_waiting
 
-PARTS = ("bpe", "moe", "generate", "story")
+PARTS = ("bpe", "moe", "generate", "story", "classroom")
 
 
 def show(console: Console, title: str, rows: Sequence[Row]) -> None:
