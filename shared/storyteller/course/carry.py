@@ -5,6 +5,7 @@ encode = use("encode")  # the student's, from this notebook or an earlier one, i
 
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from storyteller.course.find import current_lesson, lesson_of
@@ -22,25 +23,42 @@ def use(name: str) -> Callable[..., Any]:
     """The student's own function or class `name` if it passes its check, and the course's otherwise.
 
     It is looked for in this notebook, or in the saved notebook of the lesson that it belongs to. One printed line says
-    which it is.
+    which it is. (For a long run, `storyteller.course.capstone.gather` also asks how fast it is.)
 
     Raises:
         StorytellerError: there is no such exercise, or neither a solved one nor a part of the course.
     """
-    lesson = lesson_of(name)
-    live = sys._getframe(1).f_globals
-    here = current_lesson()
-    is_here = (here is not None and here.folder == lesson.folder) or _defined_in(live, name)
-    own = own_answer(lesson, name, live) if is_here else saved_answer(lesson, name)
-    place = "" if is_here else f" in {lesson.name}"
-    if own is not None:
+    found = look_for(name, sys._getframe(1).f_globals)
+    lesson, place = found.lesson, "" if found.is_here else f" in {found.lesson.name}"
+    if found.own is not None:
         print(f"{name}: yours{place and ', solved'}{place}.")
-        return own
+        return found.own
     part = lesson.part(name)
     if part is None:
         raise StorytellerError(f"{name} is not solved, and the course has no part of its own for it: solve it first.")
     print(f'{name}: the course\'s; yours takes its place once check("{name}") passes{place}.')
     return part
+
+
+@dataclass(frozen=True)
+class Found:
+    """Where an exercise was looked for, and what is there."""
+
+    lesson: Lesson
+    own: Callable[..., Any] | None  # the student's function; None where it does not pass its check
+    is_here: bool  # it was looked for in the running notebook, not in a saved one
+
+
+def look_for(name: str, live: Namespace) -> Found:
+    """The student's function or class, in the running notebook's names (`live`) or in the saved one of its lesson.
+
+    Raises:
+        StorytellerError: there is no such exercise.
+    """
+    lesson = lesson_of(name)
+    here = current_lesson()
+    is_here = (here is not None and here.folder == lesson.folder) or _defined_in(live, name)
+    return Found(lesson, own_answer(lesson, name, live) if is_here else saved_answer(lesson, name), is_here)
 
 
 def _defined_in(namespace: Namespace, name: str) -> bool:

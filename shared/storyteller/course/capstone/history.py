@@ -1,0 +1,67 @@
+"""What happened in a run, step by step, for its pictures; kept in the run's folder."""
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+
+from storyteller.disk import write_json
+from storyteller.events import Event, StepDone
+from storyteller.model import Output
+
+FILE = "capstone.json"
+POINTS = 200  # at most, of the experts' loads
+
+
+@dataclass(kw_only=True)
+class History:
+    """One number a step, from the first on; of the loads, now and then a share for each layer and expert."""
+
+    loss: list[float] = field(default_factory=list)
+    balance: list[float] = field(default_factory=list)  # mean over the layers
+    learning_rate: list[float] = field(default_factory=list)
+    gradient_norm: list[float] = field(default_factory=list)
+    loads: list[list[list[float]]] = field(default_factory=list)  # point -> layer -> expert
+    calls: Counter[str] = field(default_factory=Counter)  # how often each of the student's parts was called
+    _routing: list[Any] = field(default_factory=list)
+
+    def hear(self, event: Event) -> None:
+        """Note what a trainer tells."""
+        if not isinstance(event, StepDone):
+            return
+        for series in (self.loss, self.balance, self.learning_rate, self.gradient_norm):
+            del series[event.step - 1 :]  # a run that goes on from a checkpoint makes some steps again
+        self.loss.append(event.loss)
+        self.balance.append(sum(event.balance_losses) / max(1, len(event.balance_losses)))
+        self.learning_rate.append(event.learning_rate)
+        self.gradient_norm.append(event.gradient_norm)
+        if event.step % max(1, event.steps // POINTS) == 0 and self._routing:
+            self.loads.append([_load(layer) for layer in self._routing])
+
+    def look(self, module: Any, arguments: Any, output: Output) -> None:
+        """A hook of the model: keep the routing of the newest pass in training."""
+        if module.training:
+            self._routing = list(output.routing)
+
+    def save(self, folder: Path) -> None:
+        """Write it into the run's folder."""
+        write_json(folder / FILE, {name: value for name, value in vars(self).items() if not name.startswith("_")})
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read it from the run's folder; empty where there is none, or it is damaged."""
+        try:
+            values = json.loads((folder / FILE).read_text(encoding="utf-8"))
+            return cls(**{**values, "calls": Counter(values["calls"])})
+        except (OSError, ValueError, TypeError, KeyError):
+            return cls()
+
+
+def _load(layer: Any) -> list[float]:
+    """The share of the visits that each expert of a layer received."""
+    visits = torch.bincount(layer.experts.flatten(), minlength=layer.logits.size(1))
+    share: list[float] = (visits / layer.experts.numel()).tolist()
+    return share
