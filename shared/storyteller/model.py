@@ -99,7 +99,14 @@ class Block(nn.Module):
     """
 
     def __init__(
-        self, config: ModelConfig, layer: int, *, attend: Attend, rotate: Rotate, norm: Norm, feed_forward: FeedForward
+        self,
+        config: ModelConfig,
+        layer: int,
+        *,
+        attend: Attend,
+        feed_forward: FeedForward,
+        rotate: Rotate = apply_rope,
+        norm: Norm = RMSNorm,
     ) -> None:
         super().__init__()
         self.layer = layer

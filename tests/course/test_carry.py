@@ -192,3 +192,14 @@ def test_a_docstring_is_left_out_where_two_answers_stand_side_by_side() -> None:
     assert without_docstring(code) == "def f(x):\n    # why\n    return x\n"
     for untouched in ('def f(x):\n    """Only this."""\n', "def f(x): return x", "no python", ""):
         assert without_docstring(untouched) == untouched
+
+
+def test_a_functions_own_variables_are_not_looked_for_in_the_notebook(
+    work: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Otherwise a demo that fetches the very function would be run to fetch it, without end."""
+    save(work, ("double", "def double(x):\n    look = x + x\n    return look"), 'look = use("double")\nONE = 1')
+    found = statements(work / "01_toys" / "01_toys.ipynb")
+    assert [one.cell for one in needed(found, "double")] == ["double"]
+    assert use({}, "double")(4) == 8
+    assert "yours" in capsys.readouterr().out

@@ -157,18 +157,30 @@ def open_gradebook(course: Course) -> Any:
     nbgrader asks the command `alembic` for the version of its tables; it lies beside this Python.
     """
     from nbgrader.api import Gradebook
-    from nbgrader.utils import setenv
 
     path = course.folder / "gradebook.db"
     if not path.exists():
         part = path.with_name(path.name + ".part")
         part.unlink(missing_ok=True)
-        programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
-        with setenv(PATH=programs):
+        with _programs_beside_python():
             Gradebook(f"sqlite:///{part}").close()
         os.replace(part, path)
     named = nbgrader_config(course).get("CourseDirectory", {}).get("course_id")
     return Gradebook(course.gradebook_url, named or "default_course")
+
+
+@contextmanager
+def _programs_beside_python() -> Iterator[None]:
+    """PATH begins with this Python's folder. (nbgrader's own `setenv` does not bring the old value back.)"""
+    before = os.environ.get("PATH")
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), before or os.defpath])
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PATH"]
+        else:
+            os.environ["PATH"] = before
 
 
 def nbgrader_config(course: Course) -> Config:

@@ -3,6 +3,7 @@
 import ast
 import hashlib
 import json
+import symtable
 import types
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -122,8 +123,17 @@ def _parse(cell: str, source: str) -> Iterator[Statement]:
         if defines:
             first = min([node.lineno, *(decorator.lineno for decorator in getattr(node, "decorator_list", []))])
             text = "\n".join(lines[first - 1 : node.end_lineno])
-            names = (inner for inner in ast.walk(node) if isinstance(inner, ast.Name))
-            yield Statement(cell, text, defines, frozenset(name.id for name in names if isinstance(name.ctx, ast.Load)))
+            yield Statement(cell, text, defines, frozenset(_used(symtable.symtable(text, "<cell>", "exec"))))
+
+
+def _used(table: symtable.SymbolTable) -> Iterator[str]:
+    """The names that a statement takes from outside; a function's own variables are none of them."""
+    everything = table.get_type() == "module"
+    for symbol in table.get_symbols():
+        if symbol.is_referenced() and (everything or symbol.is_global()):
+            yield symbol.get_name()
+    for inner in table.get_children():
+        yield from _used(inner)
 
 
 def _defined(node: ast.stmt) -> Iterator[str]:
