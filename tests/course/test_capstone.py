@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,13 +11,17 @@ from typing import Any
 import pytest
 import torch
 
+from repository import ROOT
 from storyteller import pipeline
 from storyteller.checkpoint import load_trained
+from storyteller.cli import main
 from storyteller.course import capstone
-from storyteller.course.capstone import gathering, running
+from storyteller.course.capstone import catalogue, gathering, running
 from storyteller.course.capstone.catalogue import ROLE_OF, ROLES
 from storyteller.course.capstone.trials import TRIALS, same
 from storyteller.course.carry import Found
+from storyteller.course.lesson import load_lesson
+from storyteller.course.state import State
 from storyteller.errors import StorytellerError
 from storyteller.events import StepDone
 from storyteller.filters import Sampling
@@ -187,3 +192,26 @@ def test_a_larger_preset_says_first_what_it_costs():
     said = running.costs(replace(running.find_preset("full")))
     assert "506 million parameters" in said
     assert "GB to train it" in said
+
+
+def test_progress_says_which_parts_are_the_students_of_a_half_finished_set(tmp_path, monkeypatch, capsys):
+    """The real lessons in a folder: 01 solved but for one, 02 begun, the others untouched."""
+    monkeypatch.delenv("STORYTELLER_STATE", raising=False)
+    work = tmp_path / "my-lessons"
+    for folder in sorted((ROOT / "lessons").glob("0*")):
+        shutil.copytree(folder, work / folder.name, ignore=shutil.ignore_patterns("*.md", "reference.py", "answers.py"))
+    first, second = (load_lesson(work / name) for name in (catalogue.DATA, catalogue.TRANSFORMERS))
+    state = State.find(first.folder)
+    for exercise in first.exercises.values():
+        state.record(
+            first, exercise.name, earned=exercise.points, solved=exercise.name not in ("encode", "train_bpe_fast")
+        )
+    state.record(second, "attend", earned=3, solved=False)
+    state.record(second, "RMSNorm", earned=8, solved=True)
+    main(["progress", "--work", str(work)])
+    said = " ".join(capsys.readouterr().out.split("The parts of a storyteller, by your last checks:")[1].split())
+    assert said.startswith(
+        "yours (3): train_bpe, decode, RMSNorm the course's, until yours passes (2): encode, attend "
+    )
+    assert "not checked yet (21): apply_rope, route_top_k," in said
+    assert "train_bpe_fast" not in said

@@ -6,11 +6,13 @@ at any step. The lessons prove that these do the same.
 """
 
 import importlib
-from collections.abc import Callable
+import textwrap
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from storyteller.course.lesson import parts_module
+from storyteller.course.state import Standing
 
 DATA, TRANSFORMERS, MOE, TRAINING, INFERENCE = (
     "01_data_preparation",
@@ -69,3 +71,26 @@ ROLES = (
     Role(name="choose", lesson=INFERENCE, work="draws each token", trains=False, inside="generate"),
 )
 ROLE_OF = {role.name: role for role in ROLES}
+
+
+def whose(standings: Mapping[str, Standing]) -> str:
+    """Which parts of a storyteller are the student's, by their last checks, in a few lines. Nothing is checked for it.
+
+    Args:
+        standings: how far the student is, by exercise.
+    """
+    groups: dict[str, list[str]] = {"yours": [], "the course's, until yours passes": [], "not checked yet": []}
+    for role in ROLES:
+        one = standings.get(role.name)
+        if role.instead_of and not (one and one.solved):
+            continue  # another form of a part, which is named already
+        if one is None or not one.checked:
+            groups["not checked yet"].append(role.name)
+        else:
+            groups["yours" if one.solved else "the course's, until yours passes"].append(role.name)
+    lines = ["The parts of a storyteller, by your last checks:"]
+    for title, names in groups.items():
+        if names:
+            said = f"{title} ({len(names)}): {', '.join(names)}"
+            lines.append(textwrap.fill(said, 100, initial_indent="  ", subsequent_indent="    "))
+    return "\n".join(lines)
