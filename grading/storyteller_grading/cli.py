@@ -34,12 +34,14 @@ def _register() -> None:
     """Hand every command to the app."""
     from storyteller_grading import commands
     from storyteller_grading.classroom import commands as classroom
+    from storyteller_grading.classroom import commands_course as course
     from storyteller_grading.classroom import commands_review as review
     from storyteller_grading.judge import command
 
     app.command("build")(commands.build)
     app.command("new")(commands.new)
     app.command("judge")(command.judge)
+    app.command("init")(course.init)
     app.command("autograde")(classroom.autograde)
     app.command("regrade")(classroom.regrade)
     app.command("feedback")(review.feedback)
