@@ -208,7 +208,9 @@ def test_progress_says_which_parts_are_the_students_of_a_half_finished_set(tmp_p
         )
     state.record(second, "attend", earned=3, solved=False)
     state.record(second, "RMSNorm", earned=8, solved=True)
-    main(["progress", "--work", str(work)])
+    with pytest.raises(SystemExit) as ended:
+        main(["progress", "--work", str(work)])
+    assert ended.value.code == 0
     said = " ".join(capsys.readouterr().out.split("The parts of a storyteller, by your last checks:")[1].split())
     assert said.startswith(
         "yours (3): train_bpe, decode, RMSNorm the course's, until yours passes (2): encode, attend "
