@@ -39,9 +39,12 @@ README = """\
 | `submitted/STUDENT/LESSON/LESSON.ipynb` | what comes back |
 | `gradebook.db`, `records.db` | nbgrader's grades, and what the judge found; they appear with the first grading |
 
-In this folder: `nbgrader generate_assignment 01_data_preparation` makes what students get, `storyteller-grade autograde
-01` grades what came back, `storyteller-grade feedback 01` and `storyteller-grade report` write pages, `nbgrader export` a
-table.
+| command | what it does |
+| --- | --- |
+| `nbgrader generate_assignment 01_data_preparation` | makes what students get |
+| `storyteller-grade autograde 01` | grades what came back |
+| `storyteller-grade feedback 01`, `storyteller-grade report` | pages for students, and about the class |
+| `nbgrader export` | a table of the grades |
 """
 
 
