@@ -182,7 +182,7 @@ def _chosen(course: Course, lesson: str, students: Collection[str]) -> list[Subm
     if not found:
         raise StorytellerError(
             f"Nothing was handed in: {course.submitted} has no STUDENT/{lesson}/{lesson}.ipynb; "
-            "storyteller-grade collect fetches submissions."
+            "`nbgrader collect` fetches submissions from an exchange."
         )
     return [one for one in found if not students or one.student in students]
 
