@@ -27,12 +27,18 @@ class Source:
     role: Role
     part: Part  # what is at work
     own: Part | None  # the student's, if it is right; it may be too slow to be at work
-    why: str = ""  # if the student's is not at work
+    slower: float = 0.0  # how many times, where that is why the student's is not at work
+    reason: str = ""  # any other reason for that
 
     @property
     def yours(self) -> bool:
         """Is the student's at work?"""
         return self.part is self.own
+
+    @property
+    def why(self) -> str:
+        """Why the student's is not at work, in words; empty where it is."""
+        return f"{self.slower:.1f} times slower than the course's" if self.slower else self.reason
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,10 +65,9 @@ class Gathered:
 
     def filters(self, sampling: Sampling) -> list[Filter]:
         """The filters that `sampling` asks for, of these parts."""
-        from storyteller.course.parts.full_training_and_inference import filters_of
+        from storyteller.course.parts.full_training_and_inference import FILTERS, filters_of
 
-        names = ("apply_temperature", "keep_top_k", "keep_top_p", "keep_min_p", "penalise_repetition")
-        return filters_of(sampling, **{name: self.afterwards(name) for name in names})
+        return filters_of(sampling, **{name: self.afterwards(name) for name in FILTERS})
 
     def show(self) -> None:
         """Show whose is what."""
@@ -96,7 +101,7 @@ def gather(*, clock: Clock | None = None) -> Gathered:
             sources[role.instead_of] = source
     gathered.show()
     for name, source in sources.items():
-        if "times slower" in source.why:
+        if source.slower:
             print(
                 f"{name}: yours is right, and {source.why}: the course's runs in the long training, yours afterwards."
             )
@@ -109,15 +114,15 @@ def _source(role: Role, live: dict[str, Any], earlier: Gathered, clock: Clock | 
     if found is None or found.own is None:
         place = "" if found is None or found.is_here else f" in {role.lesson}"
         why = f"lesson {role.lesson[:2]} is not here" if found is None else f"not solved yet{place}"
-        return Source(role=role, part=course, own=None, why=why)
+        return Source(role=role, part=course, own=None, reason=why)
     own = found.own
     if role.inside and not earlier.sources[role.inside].yours:
-        return Source(role=role, part=course, own=own, why=f"{role.inside}, which calls it, is not yours")
+        return Source(role=role, part=course, own=own, reason=f"{role.inside}, which calls it, is not yours")
     _join(own, earlier)
     if fault := _fault(role, own, course):
-        return Source(role=role, part=course, own=None, why=fault)
+        return Source(role=role, part=course, own=None, reason=fault)
     if role.trains and (slower := _slowness(role, own, course, clock)) > TOO_SLOW:
-        return Source(role=role, part=course, own=own, why=f"{slower:.1f} times slower than the course's")
+        return Source(role=role, part=course, own=own, slower=slower)
     return Source(role=role, part=own, own=own)
 
 

@@ -21,6 +21,7 @@ from storyteller.model import Decoder
 from storyteller.sampler import encode_prompt
 
 __all__ = [
+    "FILTERS",
     "Cache",
     "Filter",
     "apply_temperature",
@@ -39,6 +40,13 @@ __all__ = [
     "wrong_marks",
 ]
 
+FILTERS = {
+    "apply_temperature": "temperature",
+    "keep_top_k": "top_k",
+    "keep_top_p": "top_p",
+    "keep_min_p": "min_p",
+    "penalise_repetition": "repetition_penalty",
+}  # exercise -> the argument of the library's `filters_for` that it replaces
 Cache = tuple[Tensor, Tensor]  # what a layer remembers: keys and values, (B, H, S, K) each
 
 
@@ -245,14 +253,7 @@ def filters_of(sampling: Sampling, **parts: Callable[..., Tensor]) -> list[Filte
         sampling: which filters, and how strong.
         parts: replacements by the names of this lesson's exercises, such as `keep_top_k`.
     """
-    names = {
-        "apply_temperature": "temperature",
-        "keep_top_k": "top_k",
-        "keep_top_p": "top_p",
-        "keep_min_p": "min_p",
-        "penalise_repetition": "repetition_penalty",
-    }
-    renamed: dict[str, Any] = {names[name]: part for name, part in parts.items()}
+    renamed: dict[str, Any] = {FILTERS[name]: part for name, part in parts.items()}
     return library_filters_for(sampling, **renamed)
 
 
