@@ -5,11 +5,13 @@ correlation of an exercise's points with all the others' (item-rest correlation;
 Theory", 1994, section 8).
 """
 
-import math
+import statistics
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
 
 from storyteller_grading.classroom.records import Record
 
@@ -58,7 +60,7 @@ class Lesson:
     @property
     def mean(self) -> float:
         """Of the totals."""
-        return sum(self.totals.values()) / len(self.totals) if self.totals else 0.0
+        return statistics.fmean(self.totals.values()) if self.totals else 0.0
 
     @property
     def median(self) -> float:
@@ -68,8 +70,7 @@ class Lesson:
     @property
     def deviation(self) -> float:
         """The standard deviation of the totals, of this class and not of a larger one."""
-        values = list(self.totals.values())
-        return math.sqrt(sum((value - self.mean) ** 2 for value in values) / len(values)) if values else 0.0
+        return statistics.pstdev(self.totals.values()) if self.totals else 0.0
 
     @property
     def stuck(self) -> dict[str, str]:
@@ -88,12 +89,7 @@ def quantile(values: Sequence[float], share: float) -> float:
     >>> quantile([1, 2, 3, 10], 0.5)
     2.5
     """
-    if not values:
-        return 0.0
-    ordered = sorted(values)
-    place = share * (len(ordered) - 1)
-    low, high = math.floor(place), math.ceil(place)
-    return ordered[low] + (place - low) * (ordered[high] - ordered[low])
+    return float(np.quantile(values, share)) if values else 0.0
 
 
 def correlation(one: Sequence[float], other: Sequence[float]) -> float | None:
@@ -102,14 +98,9 @@ def correlation(one: Sequence[float], other: Sequence[float]) -> float | None:
     >>> correlation([1, 2, 3], [2, 4, 6])
     1.0
     """
-    if len(one) < 2:
+    if len(set(one)) < 2 or len(set(other)) < 2:
         return None
-    means = sum(one) / len(one), sum(other) / len(other)
-    products = [(a - means[0]) * (b - means[1]) for a, b in zip(one, other, strict=True)]
-    squares = [sum((value - mean) ** 2 for value in row) for row, mean in zip((one, other), means, strict=True)]
-    if min(squares) < 1e-12:
-        return None
-    return sum(products) / math.sqrt(squares[0] * squares[1])
+    return statistics.correlation(one, other)
 
 
 def lesson_statistics(name: str, records: Sequence[Record]) -> Lesson:
