@@ -19,7 +19,7 @@ import nbformat
 from storyteller.course import Exercise, Lesson, load_lesson
 from storyteller.course.answers import Answer as KnownAnswer
 from storyteller.course.answers import Right, Wrong, reference_source
-from storyteller.disk import replacing
+from storyteller.disk import write_whole
 from storyteller.errors import StorytellerError
 from storyteller_grading.answer import Answer, answer_of, check_steps, regions_of
 from storyteller_grading.cells import (
@@ -63,8 +63,7 @@ def build_lesson(folder: Path, solutions: Path) -> Run:
     student = student_notebook(folder.name, solution)
     solutions.mkdir(parents=True, exist_ok=True)
     for path, text in ((solutions / f"{folder.name}.ipynb", solution), (folder / f"{folder.name}.ipynb", student)):
-        with replacing(path) as file:
-            file.write(text.encode())
+        write_whole(path, text)
     return run
 
 

@@ -57,10 +57,15 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
             raise
 
 
+def write_whole(path: Path, content: bytes | str) -> None:
+    """Write a file, text as UTF-8, complete or not at all; folders that are missing are made."""
+    with replacing(path) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write plain data as indented JSON, complete or not at all."""
-    with replacing(path) as file:
-        file.write((json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
+    write_whole(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
 def force_to_disk(path: Path) -> None:

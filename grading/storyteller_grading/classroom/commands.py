@@ -39,7 +39,7 @@ def autograde(
     from storyteller_grading.classroom.course import Course
 
     wanted = Wanted(
-        students=[name.strip() for name in students.split(",") if name.strip()],
+        students=names_in(students),
         only_new=only_new,
         jobs=jobs or _processors(),
         scheduler=scheduler,
@@ -76,6 +76,11 @@ def regrade(
         failed = failed or outcome.status == "failed"
         _compare(before, outcome, console)
     raise typer.Exit(int(failed))
+
+
+def names_in(text: str) -> list[str]:
+    """The names of a list such as `ada, alan`."""
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _grade(course: "Course", lesson: str, wanted: "Wanted", console: "Console") -> "Summary":

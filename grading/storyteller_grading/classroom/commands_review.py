@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from storyteller_grading.classroom.commands import CourseFolder, LessonName
+from storyteller_grading.classroom.commands import CourseFolder, LessonName, names_in
 
 
 def feedback(
@@ -18,8 +18,7 @@ def feedback(
     from storyteller_grading.classroom.feedback import write_feedback
     from storyteller_grading.classroom.outcome import lesson_folder
 
-    wanted = [name.strip() for name in students.split(",") if name.strip()]
-    index, written = write_feedback(Course.open(course), lesson_folder(lesson).name, wanted)
+    index, written = write_feedback(Course.open(course), lesson_folder(lesson).name, names_in(students))
     print(f"{len(written)} pages. The index: {index}")
 
 

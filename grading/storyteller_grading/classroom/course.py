@@ -8,9 +8,11 @@ What stands in `submitted/` comes from students: names are looked at and links a
 """
 
 import csv
+import io
 import os
 import re
 import stat
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -164,6 +166,18 @@ class Course:
         students = {path.name for path in _folders(self.submitted) if NAME.fullmatch(path.name)}
         rest = {path.name for path in self.submitted.iterdir()} - students
         return sorted(name for name in rest if not name.startswith((".", "_")))
+
+
+def roster_text(rows: Iterable[Sequence[str]]) -> str:
+    """A roster.csv with these rows below the names of its columns."""
+    table = io.StringIO()
+    csv.writer(table, lineterminator="\n").writerows([COLUMNS, *rows])
+    return table.getvalue()
+
+
+def nbgrader_time(when: datetime) -> str:
+    """A moment as nbgrader writes it into timestamp.txt; `Course.submissions` reads it from there."""
+    return f"{when.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f} UTC"
 
 
 def check_private(path: Path) -> None:

@@ -9,25 +9,23 @@ only. Added here is what a person graded. No page runs a script or asks anything
 
 import hashlib
 import hmac
-import os
-import stat
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
 from storyteller.course import card
 from storyteller.course.show import clean
-from storyteller.disk import replacing
+from storyteller.disk import write_whole
 from storyteller.errors import StorytellerError
 from storyteller_grading.classroom.byhand import ByHand, Entry, read_by_hand
-from storyteller_grading.classroom.course import Course, Student
+from storyteller_grading.classroom.course import Course, Student, nbgrader_time
 from storyteller_grading.classroom.records import Record, Records
 from storyteller_grading.judge.report import BY_HAND, bar, lesson_title, page
+from storyteller_grading.judge.submission import Unreadable, contents
 
 COMMENT = 4000  # characters of a comment
 ANSWER = 8000  # characters of a written answer
 TICKET = 1000  # bytes of nbgrader's small files
-TIME = "%Y-%m-%d %H:%M:%S.%f %Z"  # nbgrader's
 
 
 def write_feedback(course: Course, lesson: str, students: Sequence[str] = ()) -> tuple[Path, list[Record]]:
@@ -48,11 +46,11 @@ def write_feedback(course: Course, lesson: str, students: Sequence[str] = ()) ->
     chosen = [record for record in everybody if not students or record.student in students]
     for record in chosen:
         folder = course.feedback / record.student / lesson
-        _write(folder / f"{lesson}.html", student_page(record, by_hand.get(record.student)).encode())
+        write_whole(folder / f"{lesson}.html", student_page(record, by_hand.get(record.student)))
         _write_tickets(course, record, folder)
     index = course.feedback / f"{lesson}.html"
     names = {student.id: student for student in course.students()}
-    _write(index, index_page(lesson, everybody, by_hand, names).encode())
+    write_whole(index, index_page(lesson, everybody, by_hand, names))
     return index, chosen
 
 
@@ -146,27 +144,17 @@ def _write_tickets(course: Course, record: Record, folder: Path) -> None:
     if ticket is None:  # it did not come through the exchange, and nobody will fetch the page there
         about = f"{record.student}\0{record.lesson}\0{record.sha256}"
         ticket = hmac.new(course.secret().encode(), about.encode(), hashlib.sha256).hexdigest().encode()
-    _write(folder / "submission_secret.txt", ticket)
+    write_whole(folder / "submission_secret.txt", ticket)
     when = record.submitted_at or record.graded_at
-    _write(folder / "timestamp.txt", when.strftime(TIME).encode())
+    write_whole(folder / "timestamp.txt", nbgrader_time(when))
 
 
 def _small_file(path: Path) -> bytes | None:
-    """What is in a small regular file that a student may have made; links are not followed."""
+    """What is in a small regular file that a student may have made; None where it is anything else."""
     try:
-        number = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
-    except OSError:
+        return contents(path, largest=TICKET)
+    except Unreadable:
         return None
-    with open(number, "rb") as file:
-        if not stat.S_ISREG(os.fstat(number).st_mode):
-            return None
-        content = file.read(TICKET + 1)
-    return content if len(content) <= TICKET else None
-
-
-def _write(path: Path, content: bytes) -> None:
-    with replacing(path) as file:
-        file.write(content)
 
 
 def _lines(text: str, longest: int) -> str:

@@ -8,12 +8,13 @@ metadata and no tags of the student's; below a check stands what the judge found
 import json
 import re
 import textwrap
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from storyteller.course.show import clean
-from storyteller.disk import replacing
+from storyteller.disk import write_whole
+from storyteller_grading.classroom.course import nbgrader_time
 from storyteller_grading.classroom.outcome import Outcome
 
 WIDTH = 100  # characters of a line of prose
@@ -39,11 +40,9 @@ def rebuilt(release: dict[str, Any], outcome: Outcome) -> dict[str, Any]:
 
 def write_rebuilt(folder: Path, name: str, document: dict[str, Any], submitted_at: datetime | None) -> None:
     """Write a rebuilt notebook to where nbgrader has it, and beside it when the submission was handed in."""
-    with replacing(folder / f"{name}.ipynb") as file:
-        file.write((json.dumps(document, indent=1) + "\n").encode())
+    write_whole(folder / f"{name}.ipynb", json.dumps(document, indent=1) + "\n")
     if submitted_at:
-        with replacing(folder / "timestamp.txt") as file:
-            file.write(f"{submitted_at.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f} UTC\n".encode())
+        write_whole(folder / "timestamp.txt", nbgrader_time(submitted_at) + "\n")
 
 
 def fenced(text: str) -> str:

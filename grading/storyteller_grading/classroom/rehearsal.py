@@ -4,25 +4,21 @@ The plan, `plan.json`, says what each student must get. It is for the instructor
 compares it with the gradebook.
 """
 
-import csv
-import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from storyteller.course.lesson import Lesson
-from storyteller.disk import replacing
+from storyteller.disk import write_whole
 from storyteller.errors import StorytellerError
-from storyteller_grading.classroom.course import Course
+from storyteller_grading.classroom.course import COLUMNS, Course, nbgrader_time, roster_text
 from storyteller_grading.classroom.gradebook import open_gradebook
 from storyteller_grading.classroom.mishaps import written
 from storyteller_grading.classroom.planted import Answers
 from storyteller_grading.classroom.synthetic import DUE, FEWEST, Planned, plan_class
 
-COLUMNS = ("id", "first_name", "last_name", "email", "lms_user_id")
 PLAN = "plan.json"
-TIME = "%Y-%m-%d %H:%M:%S.%f UTC"  # nbgrader's
 
 
 def rehearse(course: Course, lesson: Lesson, *, students: int, seed: int, seeds: tuple[str, ...]) -> list[Planned]:
@@ -46,11 +42,11 @@ def rehearse(course: Course, lesson: Lesson, *, students: int, seed: int, seeds:
     release = json.loads(lesson.notebook.read_text(encoding="utf-8"))
     for one in people:
         folder = course.submitted / one.id / lesson.name
-        _write(folder / f"{lesson.name}.ipynb", submission(one, release, answers))
-        _write(folder / "timestamp.txt", one.submitted_at.strftime(TIME).encode())
+        write_whole(folder / f"{lesson.name}.ipynb", submission(one, release, answers))
+        write_whole(folder / "timestamp.txt", nbgrader_time(one.submitted_at))
     _write_roster(course, people)
     document = plan_as_data(people, lesson, seed)
-    _write(course.folder / PLAN, (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode())
+    write_whole(course.folder / PLAN, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
     return people
 
 
@@ -77,7 +73,7 @@ def plan_as_data(people: Sequence[Planned], lesson: Lesson, seed: int) -> dict[s
     return {
         "lesson": lesson.name,
         "seed": seed,
-        "due": DUE.strftime(TIME),
+        "due": nbgrader_time(DUE),
         "students": [
             {
                 "id": one.id,
@@ -118,16 +114,8 @@ def _planned_before(plan: Path) -> set[str]:
 
 def _write_roster(course: Course, people: Sequence[Planned]) -> None:
     """The class's roster; one that was there before is kept beside it."""
-    text = io.StringIO()
-    lines = csv.writer(text, lineterminator="\n")
-    lines.writerow(COLUMNS)
-    lines.writerows([getattr(one, column) for column in COLUMNS] for one in people)
+    text = roster_text([getattr(one, column) for column in COLUMNS] for one in people)
     path, kept = course.roster_file, course.roster_file.with_suffix(".csv.before")
-    if path.is_file() and not kept.exists() and path.read_text(encoding="utf-8") != text.getvalue():
-        _write(kept, path.read_bytes())
-    _write(path, text.getvalue().encode())
-
-
-def _write(path: Path, content: bytes) -> None:
-    with replacing(path) as file:
-        file.write(content)
+    if path.is_file() and not kept.exists() and path.read_text(encoding="utf-8") != text:
+        write_whole(kept, path.read_bytes())
+    write_whole(path, text)

@@ -5,7 +5,7 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
-from storyteller.disk import replacing
+from storyteller.disk import write_whole
 from storyteller.errors import StorytellerError
 from storyteller_grading.classroom.course import Course
 from storyteller_grading.classroom.records import Records
@@ -27,9 +27,9 @@ def write_report(course: Course, lessons: Sequence[str], out: Path, table: Path 
     found = [lesson for lesson in found if lesson.statuses]
     if not found:
         raise StorytellerError("Nothing was graded yet, so there is nothing to report: storyteller-grade autograde 01.")
-    _write(out, report_page(found, course.students()))
+    write_whole(out, report_page(found, course.students()))
     if table is not None:
-        _write(table, points_table(found))
+        write_whole(table, points_table(found))
     return out
 
 
@@ -51,8 +51,3 @@ def points_table(lessons: Sequence[Lesson]) -> str:
 
 def _harmless(text: str) -> str:
     return f"'{text}" if text.startswith(FORMULA) else text
-
-
-def _write(path: Path, text: str) -> None:
-    with replacing(path) as file:
-        file.write(text.encode())

@@ -1,7 +1,5 @@
 """Makes the folder of a new course: what `course.py` describes, so that plain nbgrader commands work in it too."""
 
-import csv
-import io
 import os
 import re
 import secrets
@@ -12,7 +10,7 @@ from pathlib import Path
 
 from storyteller.disk import writing
 from storyteller.errors import StorytellerError
-from storyteller_grading.classroom.course import COLUMNS, CONFIG, Course
+from storyteller_grading.classroom.course import CONFIG, Course, roster_text
 
 COURSE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,49}")  # nbgrader makes a folder of it in the exchange
 SAMPLE = (
@@ -80,11 +78,9 @@ def _fill(folder: Path, solutions: Sequence[Path], name: str) -> None:
     for path in solutions:
         (folder / "source" / path.stem).mkdir()
         shutil.copyfile(path, folder / "source" / path.stem / path.name)
-    table = io.StringIO()
-    csv.writer(table, lineterminator="\n").writerows([COLUMNS, *SAMPLE])
     for file, text in (
         ("README.md", README.format(name=name)),
-        ("roster.csv", table.getvalue()),
+        ("roster.csv", roster_text(SAMPLE)),
         (CONFIG, SETTINGS.format(name=name)),
     ):
         (folder / file).write_text(text, encoding="utf-8", newline="\n")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from storyteller.course import card
 from storyteller.course.lesson import Lesson
-from storyteller.disk import replacing
+from storyteller.disk import write_whole
 from storyteller.errors import StorytellerError
 from storyteller_grading.classroom.course import Course
 from storyteller_grading.classroom.records import Record, Records
@@ -35,8 +35,7 @@ def write_similar(course: Course, lesson: Lesson, out: Path, *, like: float) -> 
         raise StorytellerError(f"Of {lesson.name} fewer than two notebooks were graded, nothing to compare: {first}.")
     answers = {record.student: record.answers for record in found}
     result = similar_pairs(answers, common=texts_of(lesson), like=like)
-    with replacing(out) as file:
-        file.write(similar_page(lesson.name, result, found, like=like).encode())
+    write_whole(out, similar_page(lesson.name, result, found, like=like))
     return out, len(result.pairs)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from storyteller.course import card
 from storyteller.course.result import CaseResult
 from storyteller.course.show import clean, show
-from storyteller.disk import replacing
+from storyteller.disk import write_whole
 from storyteller_grading.judge.judging import SubmissionResult
 
 NOTE = 500  # characters
@@ -151,8 +151,7 @@ def write(result: SubmissionResult, folder: Path) -> None:
         ("result.json", json.dumps(as_data(result), indent=1) + "\n"),
         ("result.html", as_page(result)),
     ):
-        with replacing(folder / name) as file:
-            file.write(text.encode())
+        write_whole(folder / name, text)
 
 
 def _case(case: CaseResult) -> dict[str, Any]:

@@ -78,8 +78,12 @@ def read_notebook(path: Path, content: bytes | None = None) -> Notebook:
     return notebook
 
 
-def contents(path: Path) -> bytes:
-    """The bytes of a regular file; a link is not followed, and nothing is waited for."""
+def contents(path: Path, *, largest: int = LARGEST) -> bytes:
+    """The bytes of a regular file of at most so many; a link is not followed, and nothing is waited for.
+
+    Raises:
+        Unreadable: it is anything else.
+    """
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     if path.is_symlink():
         raise Unreadable(f"{path.name} is a link; hand in the notebook itself.")
@@ -91,14 +95,14 @@ def contents(path: Path) -> bytes:
         status = os.fstat(file)
         if not stat.S_ISREG(status.st_mode):
             raise Unreadable(f"{path.name} is not a file.")
-        if status.st_size > LARGEST:
-            size, most = status.st_size >> 20, LARGEST >> 20
+        if status.st_size > largest:
+            size, most = status.st_size >> 20, largest >> 20
             raise Unreadable(f"{path.name} has {size:,} MB, and at most {most} MB are read: clear its outputs.")
         with open(file, "rb", closefd=False) as opened:
-            content = opened.read(LARGEST + 1)
+            content = opened.read(largest + 1)
     finally:
         os.close(file)
-    if len(content) > LARGEST:
+    if len(content) > largest:
         raise Unreadable(f"{path.name} grew while it was read.")
     return content
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from storyteller.bpe.vocabulary import END_OF_TEXT, Vocabulary, require, spell, unspell
-from storyteller.disk import replacing
+from storyteller.disk import write_whole
 from storyteller.errors import StorytellerError
 
 FILE_NAME = "tokenizer.json"
@@ -31,9 +31,7 @@ def write_vocabulary(vocabulary: Vocabulary, path: Path) -> None:
     Raises:
         StorytellerError: the file cannot be written.
     """
-    text = json.dumps(to_json(vocabulary), ensure_ascii=False, indent=1) + "\n"
-    with replacing(path) as file:
-        file.write(text.encode())
+    write_whole(path, json.dumps(to_json(vocabulary), ensure_ascii=False, indent=1) + "\n")
 
 
 def to_json(vocabulary: Vocabulary) -> dict[str, Any]:

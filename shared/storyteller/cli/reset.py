@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from storyteller.disk import replacing
+from storyteller.disk import write_whole
 from storyteller.errors import StorytellerError
 
 Cell = dict[str, Any]
@@ -35,8 +35,7 @@ def reset(
         suffix = ".py" if given["cell_type"] == "code" else ".md"
         kept = workfolder.put_aside(folder, exercise, suffix, (was.rstrip() + "\n").encode())
         print(f"What was there is kept in {kept}.")
-    with replacing(file) as out:
-        out.write((json.dumps(notebook, indent=1, ensure_ascii=False) + "\n").encode())
+    write_whole(file, json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
     State.find(folder).forget(course.name, exercise)
     print(f"The cell of {exercise} is as the course gives it. If it is open: File > Reload Notebook from Disk.")
 

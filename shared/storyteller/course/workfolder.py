@@ -20,7 +20,7 @@ from itertools import count
 from pathlib import Path
 
 from storyteller.course.state import FOLDER as STATE
-from storyteller.disk import replacing, write_json
+from storyteller.disk import write_json, write_whole
 from storyteller.errors import StorytellerError
 
 DEFAULT = Path("my-lessons")
@@ -163,8 +163,7 @@ def _bring(source: Path, work: Path, name: str, copied: str | None, delivery: De
         else:
             delivery.waiting.append(name)
             return False
-    with replacing(target) as file:
-        file.write(source.read_bytes())
+    write_whole(target, source.read_bytes())
     return True
 
 
@@ -192,8 +191,7 @@ def read_copied(work: Path) -> dict[str, str]:
 def put_aside(lesson: Path, stem: str, suffix: str, content: bytes) -> Path:
     """Keep something in the lesson's folder `kept`, under a name that is free; returns where it went."""
     kept = free_name(lesson / KEPT, stem, suffix)
-    with replacing(kept) as file:
-        file.write(content)
+    write_whole(kept, content)
     return kept
 
 
