@@ -1,6 +1,7 @@
 """The command `storyteller export`."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -9,6 +10,8 @@ import pytest
 from exported import make_run
 from storyteller.cli import main
 from storyteller.errors import StorytellerError
+from storyteller.export import export_run
+from storyteller.export.trained import read_parts
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +32,24 @@ def test_the_student_s_parts_come_from_a_file(run, tmp_path):
     with pytest.raises(SystemExit):
         main(["export", str(run), "--out", str(tmp_path / "out"), "--parts", str(tmp_path / "parts.json")])
     assert "student: `route_top_k`" in (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+
+
+def test_without_such_a_file_the_run_says_itself_whose_its_parts_are(run, tmp_path):
+    own = shutil.copytree(run, tmp_path / "own")
+    (own / "parts.json").write_text(json.dumps({"route_top_k": True, "attend": False}), encoding="utf-8")
+    with pytest.raises(SystemExit):
+        main(["export", str(own / "step-000007"), "--out", str(tmp_path / "out")])
+    card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    assert "student: `route_top_k`" in card
+    assert "The course's: `attend`" in card
+
+
+def test_a_damaged_file_of_the_run_is_refused_before_anything_is_written(run, tmp_path):
+    own = shutil.copytree(run, tmp_path / "own")
+    (own / "parts.json").write_text("{", encoding="utf-8")
+    with pytest.raises(StorytellerError, match=r"parts\.json cannot be read as JSON"):
+        export_run(own, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
@@ -53,8 +74,6 @@ def test_bad_input_is_one_sentence_and_exit_code_2(run, tmp_path, monkeypatch, c
 
 @pytest.mark.parametrize("parts", [["route_top_k"], {"route_top_k": "me"}])
 def test_parts_that_are_no_map_to_true_and_false_are_refused(tmp_path, parts):
-    from storyteller.cli.export import read_parts
-
     (tmp_path / "parts.json").write_text(json.dumps(parts), encoding="utf-8")
     with pytest.raises(StorytellerError, match="true or false"):
         read_parts(tmp_path / "parts.json")

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,13 +19,16 @@ from storyteller.cli import main
 from storyteller.course import capstone
 from storyteller.course.capstone import catalogue, gathering, running
 from storyteller.course.capstone.catalogue import ROLE_OF, ROLES
+from storyteller.course.capstone.gathering import Gathered, Source
+from storyteller.course.capstone.history import History
 from storyteller.course.capstone.trials import TRIALS, same
 from storyteller.course.carry import Found
 from storyteller.course.lesson import load_lesson
 from storyteller.course.state import State
 from storyteller.errors import StorytellerError
-from storyteller.events import StepDone
+from storyteller.events import Saved, StepDone
 from storyteller.filters import Sampling
+from tellers import make_run
 
 Part = Callable[..., Any]
 
@@ -157,6 +161,7 @@ def test_every_part_of_the_students_is_at_work_and_the_run_is_the_librarys(noteb
 
     capsys.readouterr()
     again = capstone.train(run.parts, folder="runs/own")
+    assert run.history.planned == [running.FAST_STEPS] * running.FAST_STEPS
     assert "is finished" in capsys.readouterr().out
     assert again.history.loss == run.history.loss
     assert again.by_student == run.by_student
@@ -172,6 +177,51 @@ def test_the_card_names_only_what_was_at_work(notebooks, work, capsys):
     assert len(by_student) == 1
     assert "z_loss" in by_student[0]
     assert "attend" not in by_student[0]
+    with pytest.raises(SystemExit):
+        main(["export", "runs/one", "--out", "by-command"])
+    assert by_student[0] in Path("by-command/README.md").read_text(encoding="utf-8").splitlines()
+
+
+def heard(history: History, *steps: int, planned: int) -> History:
+    """Told of these steps, each with a pass through two layers of four experts."""
+    output = SimpleNamespace(routing=[SimpleNamespace(experts=torch.tensor([[0, 1]]), logits=torch.zeros(1, 4))] * 2)
+    for step in steps:
+        history.look(torch.nn.Identity(), (), output)  # type: ignore[arg-type]
+        event = StepDone(
+            step=step, steps=planned, loss=float(step), balance_losses=(2.0,), z_loss=0.0, learning_rate=1e-3,
+            gradient_norm=1.0, skipped=False, tokens=64, tokens_per_second=1.0, seconds_left=1.0,
+        )  # fmt: skip
+        history.hear(event)
+    return history
+
+
+def test_steps_that_are_made_again_after_a_resume_stand_in_the_history_once(tmp_path):
+    heard(History(), 1, 2, 3, 4, 5, planned=8).save(tmp_path)
+    resumed = heard(History.load(tmp_path), 4, 5, 6, 7, 8, planned=8)
+    assert resumed.loss == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert resumed.load_steps == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert resumed.loads == [[[0.5, 0.5, 0, 0]] * 2] * 8
+    assert resumed.shortened == []
+
+
+def test_the_history_knows_where_a_run_was_shortened():
+    history = heard(heard(History(), 1, 2, 3, 4, planned=9), 5, 6, planned=7)
+    assert history.shortened == [5]
+    heard(history, 5, 6, 7, planned=7)  # on from the checkpoint at which it was shortened
+    assert history.shortened == [5]
+
+
+def test_the_history_is_kept_with_every_checkpoint_for_a_run_that_is_killed(tmp_path):
+    hear = running._hearing(heard(History(), 1, 2, planned=4), tmp_path, print)
+    hear(Saved(step=2, path=tmp_path / "step-000002"))
+    assert History.load(tmp_path).loss == [1, 2]
+
+
+def test_a_run_that_others_began_owes_nothing_to_the_student(tmp_path):
+    own = copied(ROLE_OF["z_loss"].course)
+    parts = Gathered(sources={"z_loss": Source(role=ROLE_OF["z_loss"], part=own, own=own)})
+    assert running._note_parts(tmp_path / "new", parts) == {"z_loss": True}
+    assert running._note_parts(make_run(tmp_path / "library"), parts) == {"z_loss": False}
 
 
 def test_other_merges_than_the_librarys_are_refused_with_a_line():

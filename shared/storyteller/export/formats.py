@@ -44,7 +44,8 @@ def export_run(
         out: the folder to make.
         format: one of `FORMATS`.
         by_student: for each part that the model was built and trained with, such as `{"route_top_k": True}`, whether
-            the student wrote it; the model card lists them. By default every part is the course's.
+            the student wrote it; the model card lists them. None takes what the run's `parts.json` says; where there
+            is none, every part is the course's.
         notice: is told when a damaged checkpoint was passed over; None gives a Python warning.
 
     Raises:

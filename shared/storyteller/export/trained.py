@@ -15,6 +15,8 @@ from storyteller.pipeline import Plan
 
 Notice = Callable[[str], None]
 
+PARTS_FILE = "parts.json"  # in a run's folder: which of its parts the student wrote; the capstone makes it
+
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
@@ -38,8 +40,14 @@ class Trained:
 def read_trained(run: Path, *, by_student: Mapping[str, bool] | None = None, notice: Notice | None = None) -> Trained:
     """Read a run, or one checkpoint of it.
 
+    Args:
+        run: the run's folder, or a checkpoint's own.
+        by_student: who wrote what; None takes what the run says of itself.
+        notice: is told when a damaged checkpoint was passed over; None gives a Python warning.
+
     Raises:
-        StorytellerError: there is no sound checkpoint, no tokenizer, or the two do not belong together.
+        StorytellerError: there is no sound checkpoint, no tokenizer, or the two do not belong together; or what the run
+            says of its parts is damaged.
     """
     model, tokenizer, checkpoint = load_trained(run, notice=notice)
     if tokenizer.vocab_size != model.config.vocab_size:
@@ -57,5 +65,30 @@ def read_trained(run: Path, *, by_student: Mapping[str, bool] | None = None, not
         values=checkpoint.values,
         plan=Plan.load(folder) if (folder / "run.json").is_file() else None,
         sampled=json.loads(sampled.read_text(encoding="utf-8")) if sampled.is_file() else None,
-        by_student=dict(by_student or {}),
+        by_student=parts_of(folder) if by_student is None else by_student,
     )
+
+
+def parts_of(folder: Path) -> dict[str, bool]:
+    """Which of its parts the run in the folder owes to the student; empty where it says nothing of them.
+
+    Raises:
+        StorytellerError: its file is damaged.
+    """
+    file = folder / PARTS_FILE
+    return read_parts(file) if file.exists() else {}
+
+
+def read_parts(file: Path) -> dict[str, bool]:
+    """Read which parts the student wrote.
+
+    Raises:
+        StorytellerError: the file cannot be read, or it is not a JSON object of true and false.
+    """
+    try:
+        parts = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise StorytellerError(f"{file} cannot be read as JSON ({error}); mend it or leave it out.") from None
+    if not isinstance(parts, dict) or not all(isinstance(own, bool) for own in parts.values()):
+        raise StorytellerError(f'{file} must map each part to true or false, as in {{"route_top_k": true}}.')
+    return parts

@@ -3,7 +3,7 @@
 import base64
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from storyteller.plots.charts import new_axes, show
@@ -16,13 +16,22 @@ SMALLEST, LARGEST = 2.0**-24, 65504.0  # what float16 can hold, apart from 0
 LOWEST, HIGHEST = -50, 20  # powers of 2 that are drawn
 
 
-def run_curves(series: dict[str, Sequence[float]], *, title: str, xlabel: str = "update") -> None:
+def run_curves(
+    series: Mapping[str, Sequence[float]],
+    *,
+    title: str,
+    xlabel: str = "update",
+    marks: Sequence[int] = (),
+    marked: str = "",
+) -> None:
     """A panel for each measurement of a run, one below the other over the same updates.
 
     Args:
         series: name, with its unit -> one number an update.
         title: what is to be seen.
         xlabel: of the lowest panel.
+        marks: updates at which an upright line goes through all panels.
+        marked: what happened there, written in the lowest panel at the first of them.
     """
     import matplotlib.pyplot as plt
 
@@ -41,6 +50,10 @@ def run_curves(series: dict[str, Sequence[float]], *, title: str, xlabel: str = 
         panel.set_ylabel(name, fontsize=9)
         panel.grid(alpha=0.25)
         panel.spines[["top", "right"]].set_visible(False)
+        for update in marks:
+            panel.axvline(update, color="#444444", linewidth=1, linestyle="--")
+    if marks:
+        panels[-1, 0].annotate(f" {marked}", (marks[0], 0.95), xycoords=("data", "axes fraction"), va="top", fontsize=9)
     figure.align_ylabels()
     panels[-1, 0].set_xlabel(xlabel)
     show(figure)

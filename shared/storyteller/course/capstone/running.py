@@ -1,6 +1,5 @@
 """The long run: a plan, trained through `storyteller.pipeline` with the gathered parts."""
 
-import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -20,13 +19,13 @@ from storyteller.course.capstone.history import History
 from storyteller.course.capstone.telling import Run
 from storyteller.disk import write_json
 from storyteller.errors import StorytellerError
-from storyteller.events import Evaluated, Event, Noticed, StepDone
+from storyteller.events import Evaluated, Event, Noticed, Saved, StepDone
+from storyteller.export.trained import PARTS_FILE, parts_of
 from storyteller.losses import Metrics
 from storyteller.pipeline import Notice, Plan
 from storyteller.planner import MACHINES, count_parameters, training_hours, training_memory
 from storyteller.trainer import Trainer
 
-PARTS_FILE = "parts.json"  # whose parts a run was trained with; `storyteller export --parts` reads it too
 FAST_STORIES, FAST_STEPS = 80, 4
 LINE_SECONDS = 20.0  # between two lines of progress
 
@@ -72,20 +71,21 @@ def train(
         return load(where, parts)
     plan = make_plan(chosen, corpus=corpus, minutes=minutes, changes=changes or {})
     by_student = _note_parts(where, parts)
-    parts.calls.clear()
     history = History.load(where)
+    parts.calls.clear()
+    parts.calls.update(history.calls)
+    history.calls = parts.calls
     try:
         result = pipeline.train(
             plan,
             where,
             notice=say,
-            on_event=_hearing(history, say),
+            on_event=_hearing(history, where, say),
             device=pipeline.pick_device(device),
             around=_around(history, by_student, track=track, say=say),
             parts=as_parts(parts, notice=say),
         )
     finally:
-        history.calls.update(parts.calls)
         history.save(where)
     if result.interrupted:
         raise StorytellerError(f"Stopped at step {result.step}; {where} keeps the run. Run the cell again to go on.")
@@ -138,7 +138,7 @@ def load(folder: Path, parts: Gathered, *, tracked: bool | None = None) -> Run:
         folder=folder,
         plan=Plan.load(folder),
         parts=parts,
-        by_student=read_parts(folder),
+        by_student=parts_of(folder),
         history=History.load(folder),
         model=model,
         tokenizer=tokenizer,
@@ -147,26 +147,19 @@ def load(folder: Path, parts: Gathered, *, tracked: bool | None = None) -> Run:
     )
 
 
-def read_parts(folder: Path) -> dict[str, bool]:
-    """Whose parts the run in the folder was trained with; empty where that is not known."""
-    try:
-        values = json.loads((folder / PARTS_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return {str(name): own is True for name, own in values.items()} if isinstance(values, dict) else {}
-
-
 def _note_parts(folder: Path, parts: Gathered) -> dict[str, bool]:
     """Write `parts.json`. In a run that goes on, only what was the student's from the first step on counts as such."""
-    before = read_parts(folder) if list_checkpoints(folder) else {}
-    by_student = {name: own and before.get(name, True) for name, own in parts.by_student.items()}
+    by_student = parts.by_student
+    if list_checkpoints(folder):
+        before = parts_of(folder)
+        by_student = {name: own and before.get(name, False) for name, own in by_student.items()}
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / PARTS_FILE, by_student)
     return by_student
 
 
-def _hearing(history: History, say: Notice) -> Callable[[Event], None]:
-    """What hears the trainer's events: the history, and now and then a line."""
+def _hearing(history: History, folder: Path, say: Notice) -> Callable[[Event], None]:
+    """What hears the trainer's events: the history, kept with every checkpoint, and now and then a line."""
     last = [time.monotonic()]
 
     def hear(event: Event) -> None:
@@ -174,6 +167,8 @@ def _hearing(history: History, say: Notice) -> Callable[[Event], None]:
         if isinstance(event, StepDone) and time.monotonic() - last[0] > LINE_SECONDS:
             last[0] = time.monotonic()
             say(f"{event.step / event.steps:4.0%}  loss {event.loss:.2f}  {event.seconds_left:.0f} s left")
+        elif isinstance(event, Saved):
+            history.save(folder)
         elif isinstance(event, Evaluated):
             say(f"step {event.step}: validation loss {event.metrics.loss:.3f}")
         elif isinstance(event, Noticed):

@@ -46,7 +46,7 @@ class Run:
         return [name for name in trained if self.by_student.get(name) and not self.history.calls[name]]
 
     def curves(self) -> None:
-        """Draw loss, gradient, balance and learning rate of every step."""
+        """Draw loss, gradient, balance and learning rate of every step, and where the run was made shorter."""
         from storyteller.plots.training import run_curves
 
         history = self.history
@@ -57,7 +57,8 @@ class Run:
             "learning rate": history.learning_rate,
         }
         last = sum(history.loss[-20:]) / max(1, len(history.loss[-20:]))
-        run_curves(series, title=f"{len(history.loss):,} steps: the loss falls to {last:.2f} nats a token")
+        title = f"{len(history.loss):,} steps: the loss falls to {last:.2f} nats a token"
+        run_curves(series, title=title, marks=history.shortened, marked="shortened here")
 
     def routing(self) -> None:
         """Draw the share of the tokens that each expert received in the course of the training."""
@@ -116,5 +117,5 @@ class Run:
         """Write the model for another program, with a model card that names the student's parts; gives the card."""
         from storyteller.export import export_run
 
-        export_run(self.folder, Path(folder), format=format, by_student=self.by_student)
+        export_run(self.folder, Path(folder), format=format)
         return (Path(folder) / "README.md").read_text(encoding="utf-8")
