@@ -36,7 +36,7 @@ CLASS = 200  # students
 STUDENTS = int(os.environ.get("STORYTELLER_BENCH_STUDENTS", "12"))  # that are graded; the class is projected from them
 SECRET = "ab" * 32
 LOOK = 0.2  # seconds between two looks at the memory
-CONFIG = "c = get_config()\nc.ExecutePreprocessor.timeout = 600\n"
+CONFIG = "c = get_config()\nc.Execute.timeout = 600\nc.Execute.kernel_name = 'python3'\n"
 
 
 def run(*, rounds: int = 9) -> list[Row]:
