@@ -52,6 +52,25 @@ def test_the_button_tells_what_the_form_asks_for(form, teller):
     assert form.stop.disabled
 
 
+def test_greedy_greys_out_what_says_how_to_draw(form, teller):
+    drawing = (form.temperature, form.top_k, form.top_p, form.seed)
+    form.greedy.value, form.length.value = True, 8
+    assert all(field.disabled for field in drawing)
+    form.tell.click()
+    form.thread.join(60)
+    asked = Sampling(greedy=True, max_new_tokens=8)
+    assert form.story.value == told_html(stream_told(*teller, "the fox", sampling=asked), opening="the fox")
+    form.greedy.value = False
+    assert not any(field.disabled for field in drawing)
+
+
+def test_settings_without_a_field_stay_as_they_were_given(teller):
+    given = Sampling(greedy=True, min_p=0.1, repetition_penalty=1.2, top_p=0.5, max_new_tokens=20)
+    form = Generator(*teller, "the fox", given, "still")
+    assert form.sampling() == given
+    assert form.temperature.disabled
+
+
 def test_stop_ends_the_story_where_it_is(form, teller):
     model, _ = teller
     form.length.value, reached, go_on = 600, threading.Event(), threading.Event()

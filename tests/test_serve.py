@@ -100,6 +100,17 @@ def test_the_streamed_story_is_that_of_the_library(client, teller):
     assert all("experts at work" in line["html"] for line in tokens if line["html"])
 
 
+def test_greedy_is_that_of_the_library_whatever_the_seed(client, teller):
+    sampling = Sampling(greedy=True, max_new_tokens=12)
+    wanted = "".join(stream_text(*teller, "the fox", sampling=sampling))
+    for seed in (1, 2):
+        asked = {"opening": "the fox", "greedy": True, "seed": seed, "length": 12}
+        with client.stream("POST", "/tell", json=asked) as answer:
+            *tokens, _ = lines_of(answer)
+        assert "".join(line["text"] for line in tokens) == wanted
+        assert all("the only choice" in line["html"] for line in tokens if line["html"])
+
+
 def test_tokens_come_before_the_story_is_complete(teller, long):
     with slowly(teller[0]) as passes, serving(teller) as client, client.stream("POST", "/tell", json=long) as answer:
         assert json.loads(next(answer.iter_lines()))["html"] is not None
@@ -142,6 +153,8 @@ def test_one_story_at_a_time_a_short_queue_and_then_come_again(teller, long):
     ("asked", "words"),
     [
         ({"temperature": 0}, "temperature is 0; it must be above 0"),
+        ({"temperature": 0}, "For the likeliest token at every step use greedy."),
+        ({"greedy": 1}, "greedy must be true or false"),
         ({"temperature": 99}, "temperature is 99; it must be above 0 and at most 5"),
         ({"temperature": "hot"}, "temperature must be a number"),
         ({"temperature": True}, "temperature must be a number"),

@@ -139,6 +139,24 @@ def test_a_bad_temperature_is_refused_on_the_page(page, shot):
     assert not problem.is_visible()
 
 
+def test_greedy_greys_out_what_says_how_to_draw_and_does_not_depend_on_it(page, shot):
+    greedy, told = page.get_by_label("Greedy"), []
+    for settings in ({"seed": 1, "temperature": 0}, {"seed": 2, "temperature": 3}):  # 0 alone would be refused
+        greedy.uncheck()
+        for name, value in settings.items():
+            page.locator(f"#{name}").fill(str(value))
+        greedy.check()
+        assert all(page.locator(f"#{name}").is_disabled() for name in ("temperature", "top_k", "top_p", "seed"))
+        assert page.locator("#length").is_enabled()
+        ask(page, opening="the fox", length=12)
+        page.wait_for_function("() => document.getElementById('status').textContent.includes('a second')")
+        told.append(page.locator("#story").inner_text())
+        shot("greedy")
+    assert told[0] == told[1]
+    greedy.uncheck()
+    assert page.locator("#temperature").is_enabled()
+
+
 def test_stop_ends_the_story(page):
     seed, stop = 1, page.get_by_role("button", name="Stop")
     while True:  # some stories are over before a hand could stop them, or while it does

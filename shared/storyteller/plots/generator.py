@@ -2,6 +2,7 @@
 
 import threading
 import time
+from dataclasses import replace
 from typing import Any
 
 from storyteller.bpe import Tokenizer
@@ -46,11 +47,15 @@ class Generator:
     """The form. A story is told in a thread, so that the kernel can hear the Stop button."""
 
     def __init__(self, model: Decoder, tokenizer: Tokenizer, opening: str, sampling: Sampling, still: str) -> None:
-        self.model, self.tokenizer = model, tokenizer
+        self.model, self.tokenizer, self.start = model, tokenizer, sampling
         widgets = optional_import("ipywidgets", extra="lessons")
         wide = {"style": {"description_width": "7em"}, "layout": {"width": "24em"}}
         self.opening = widgets.Textarea(opening, description="opening", rows=2, style=wide["style"])
         self.opening.layout.width = "48.5em"
+        self.greedy = widgets.Checkbox(
+            sampling.greedy, description="greedy: always the likeliest token, nothing is drawn", indent=False
+        )
+        self.greedy.layout.width, self.greedy.layout.margin = "40em", "2px 2px 2px 7.5em"
         hot, top_p = sampling.temperature, sampling.top_p or 1.0
         self.temperature = widgets.FloatSlider(hot, min=0.1, max=3, step=0.1, description="temperature", **wide)
         self.top_p = widgets.FloatSlider(top_p, min=0.05, max=1, step=0.05, description="top-p (1: all)", **wide)
@@ -66,17 +71,26 @@ class Generator:
         self.thread: threading.Thread | None = None
         self.tell.on_click(lambda _: self.begin())
         self.stop.on_click(lambda _: self.stopped.set())
+        self.greedy.observe(lambda _: self.settle(), "value")
+        self.settle()
         rows = [[self.temperature, self.top_k], [self.top_p, self.seed], [self.length, self.tell, self.stop]]
-        self.box = widgets.VBox([self.opening, *map(widgets.HBox, rows), self.story])
+        self.box = widgets.VBox([self.opening, self.greedy, *map(widgets.HBox, rows), self.story])
+
+    def settle(self) -> None:
+        """Grey out what says how to draw, while nothing is drawn."""
+        for field in (self.temperature, self.top_k, self.top_p, self.seed):
+            field.disabled = self.greedy.value
 
     def sampling(self) -> Sampling:
-        """What the form says. Its limits keep every value in range."""
-        return Sampling(
+        """What the form says; what it has no field for stays as it started. Its limits keep every value in range."""
+        return replace(
+            self.start,
             temperature=self.temperature.value,
             top_k=self.top_k.value or None,
             top_p=self.top_p.value,
             seed=self.seed.value,
             max_new_tokens=self.length.value,
+            greedy=self.greedy.value,
         )
 
     def begin(self) -> None:

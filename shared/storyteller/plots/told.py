@@ -78,7 +78,8 @@ def _name(told: Told) -> str:
 
 
 def _odds(told: Told) -> str:
-    return f"{percent(told.probability)}; drawn with {percent(told.chance)}"
+    after = "the only choice" if told.chance == 1 else f"drawn with {percent(told.chance)}"  # greedy, or all others cut
+    return f"{percent(told.probability)}; {after}"
 
 
 def _experts(told: Told) -> str:

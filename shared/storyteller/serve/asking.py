@@ -15,13 +15,14 @@ HOTTEST = 5.0  # beyond it every token is as likely as any other
 # Fields of a request, with the kinds of value that JSON may have there. None (null) is "not used".
 FIELDS: dict[str, tuple[type, ...]] = {
     "opening": (str,),
+    "greedy": (bool,),  # always the likeliest token; nothing is drawn then
     "temperature": (int, float),
     "top_k": (int, type(None)),
     "top_p": (int, float, type(None)),
     "seed": (int,),
     "length": (int,),
 }
-IN_WORDS = {str: "text", int: "a whole number", float: "a number", type(None): "null"}
+IN_WORDS = {str: "text", bool: "true or false", int: "a whole number", float: "a number", type(None): "null"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +56,7 @@ def read_asked(body: bytes) -> Asked:
     if not 0 < temperature <= HOTTEST:
         raise StorytellerError(
             f"temperature is {temperature:g}; it must be above 0 and at most {HOTTEST:g}. For the likeliest token at "
-            "every step, set top-k to 1."
+            "every step use greedy."
         )
     top_p = values.get("top_p")
     sampling = Sampling(
@@ -64,6 +65,7 @@ def read_asked(body: bytes) -> Asked:
         top_p=None if top_p is None else float(top_p),
         seed=values.get("seed", 1),
         max_new_tokens=length,
+        greedy=values.get("greedy", False),
     )
     return Asked(opening=opening, sampling=sampling)
 
@@ -72,7 +74,8 @@ def _check_kind(name: str, value: Any) -> None:
     if name not in FIELDS:
         raise StorytellerError(f"There is no setting {name[:40]!r}; the settings are {', '.join(FIELDS)}.")
     kinds = FIELDS[name]
-    if isinstance(value, bool) or not isinstance(value, kinds):  # to Python, True is a whole number
+    wrong = isinstance(value, bool) and bool not in kinds  # to Python, True is a whole number
+    if wrong or not isinstance(value, kinds):
         wanted = " or ".join(dict.fromkeys(IN_WORDS[kind] for kind in kinds if not (kind is int and float in kinds)))
         raise StorytellerError(f"{name} must be {wanted}.")
     if isinstance(value, int) and abs(value) >= 2**63:

@@ -15,11 +15,19 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !asking) tell();
 });
 
+// Greedy draws nothing, so what says how to draw is greyed out. "pageshow": a browser may bring the form back as it was.
+function settle() {
+  at("drawing").disabled = at("greedy").checked;
+}
+at("greedy").addEventListener("change", settle);
+window.addEventListener("pageshow", settle);
+
 // An empty field means: not used. What is no number goes to the server as it is, which says what is wrong.
 function settings() {
   const number = (id) => (at(id).value.trim() === "" ? null : Number(at(id).value));
-  const asked = { opening: at("opening").value };
+  const asked = { opening: at("opening").value, greedy: at("greedy").checked };
   for (const id of ["temperature", "top_k", "top_p", "seed", "length"]) {
+    if (at(id).matches(":disabled")) continue;
     const value = at(id).validity.badInput ? NaN : number(id);
     if (Number.isNaN(value)) throw new Error(`${at(id).labels[0].textContent.trim()} must be a number.`);
     if (value !== null) asked[id] = value;
