@@ -9,9 +9,12 @@ from storyteller.config import preset as find
 from storyteller.planner import (
     MACHINES,
     cache_bytes,
+    count,
     count_parameters,
+    duration,
     forward_flops,
     inference_memory,
+    size,
     training_flops,
     training_hours,
     training_memory,
@@ -80,37 +83,3 @@ def _time(chosen: Preset) -> list[Row]:
         speed = f"{machine.flops / 1e12:g} TFLOP/s assumed, {machine.dtype}"
         rows.append((machine.name, f"{duration(training_hours(chosen, machine))}  ({speed})"))
     return rows
-
-
-def count(number: float) -> str:
-    """A large number in three digits.
-
-    >>> count(14_925_056), count(505_965_312), count(3.9e9), count(950)
-    ('14.9 million', '506 million', '3.9 billion', '950')
-    """
-    for scale, name in ((1e12, " trillion"), (1e9, " billion"), (1e6, " million"), (1e3, " thousand")):
-        if number >= scale:
-            return f"{number / scale:.3g}{name}"
-    return f"{number:.3g}"
-
-
-def size(n_bytes: float) -> str:
-    """Bytes, in the unit that suits.
-
-    >>> size(2_175_000_000), size(11_800_000)
-    ('2.2 GB', '12 MB')
-    """
-    return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.0f} MB"
-
-
-def duration(hours: float) -> str:
-    """Hours, in the unit that suits.
-
-    >>> duration(0.03), duration(16.9), duration(1444), duration(0.001)
-    ('2 minutes', '17 hours', '60 days', 'under a minute')
-    """
-    if hours * 60 < 1:
-        return "under a minute"
-    if hours < 1.5:
-        return f"{hours * 60:.0f} minutes"
-    return f"{hours:.0f} hours" if hours < 72 else f"{hours / 24:,.0f} days"

@@ -14,13 +14,14 @@ GAP = "&#8203;"  # a line may break here
 Load = Sequence[Sequence[float]]  # one row a step, one number an expert
 
 
-def loads(runs: Mapping[str, Load], *, title: str, columns: int = 3) -> None:
+def loads(runs: Mapping[str, Load], *, title: str, columns: int = 3, steps: Sequence[int] | None = None) -> None:
     """How the load of each expert moves in training: a panel a run, the experts stacked on one another.
 
     Args:
         runs: name -> for each step the share of the visits that each expert received.
         title: what is to be seen.
         columns: panels side by side.
+        steps: the numbers of these steps; None counts them from 0.
     """
     import matplotlib.pyplot as plt
 
@@ -30,7 +31,7 @@ def loads(runs: Mapping[str, Load], *, title: str, columns: int = 3) -> None:
         rows, columns, figsize=size, dpi=90, layout="constrained", squeeze=False, sharex="col", sharey=True
     )
     for axes, (name, run) in zip(grid.flat, runs.items(), strict=False):
-        axes.stackplot(range(len(run)), *zip(*run, strict=True), colors=EXPERT_COLOURS, linewidth=0)
+        axes.stackplot(steps or range(len(run)), *zip(*run, strict=True), colors=EXPERT_COLOURS, linewidth=0)
         dress(axes, name, "", "")
         axes.title.set_fontsize(9)
         axes.tick_params(labelsize=8)

@@ -23,7 +23,7 @@ from storyteller.events import Evaluated, Event, Noticed, Saved, StepDone
 from storyteller.export.trained import PARTS_FILE, parts_of
 from storyteller.losses import Metrics
 from storyteller.pipeline import Notice, Plan
-from storyteller.planner import MACHINES, count_parameters, training_hours, training_memory
+from storyteller.planner import MACHINES, count, count_parameters, duration, size, training_hours, training_memory
 from storyteller.trainer import Trainer
 
 FAST_STORIES, FAST_STEPS = 80, 4
@@ -118,11 +118,11 @@ def make_plan(chosen: Preset, *, corpus: str | None, minutes: float | None, chan
 def costs(chosen: Preset) -> str:
     """What the planner says of a preset, in a few sentences; nothing of it was timed."""
     parameters = count_parameters(chosen.model)
-    memory = training_memory(chosen.model, chosen.train).total
-    hours = ", ".join(f"{training_hours(chosen, machine):,.1f} h on {machine.name}" for machine in MACHINES)
+    memory = size(training_memory(chosen.model, chosen.train).total)
+    times = "; ".join(f"{duration(training_hours(chosen, machine))} on {machine.name}" for machine in MACHINES)
     return (
-        f"{chosen.name}: {parameters.total / 1e6:,.0f} million parameters, {parameters.active / 1e6:,.0f} million "
-        f"of them active for a token; {memory / 1e9:,.1f} GB to train it. All its steps, by estimate: {hours}."
+        f"{chosen.name}: {count(parameters.total)} parameters, {count(parameters.active)} of them active for a token; "
+        f"{memory} to train it. All its steps, by estimate: {times}."
     )
 
 
@@ -160,11 +160,13 @@ def _note_parts(folder: Path, parts: Gathered) -> dict[str, bool]:
 
 def _hearing(history: History, folder: Path, say: Notice) -> Callable[[Event], None]:
     """What hears the trainer's events: the history, kept with every checkpoint, and now and then a line."""
-    last = [time.monotonic()]
+    last: list[float] = []  # when the last line was, once the first step is made
 
     def hear(event: Event) -> None:
         history.hear(event)
-        if isinstance(event, StepDone) and time.monotonic() - last[0] > LINE_SECONDS:
+        if isinstance(event, StepDone) and not last:
+            last.append(time.monotonic())
+        elif isinstance(event, StepDone) and time.monotonic() - last[0] > LINE_SECONDS:
             last[0] = time.monotonic()
             say(f"{event.step / event.steps:4.0%}  loss {event.loss:.2f}  {event.seconds_left:.0f} s left")
         elif isinstance(event, Saved):

@@ -68,7 +68,12 @@ class Run:
             f"layer {layer}": [point[layer] for point in self.history.loads]
             for layer in range(len(self.history.loads[0]) if self.history.loads else 0)
         }
-        loads(layers, title="Each colour is an expert, its width the share of the visits", columns=max(1, len(layers)))
+        loads(
+            layers,
+            steps=self.history.load_steps,
+            title="Each colour is an expert, its width the share of the visits",
+            columns=max(1, len(layers)),
+        )
 
     def evaluate(self, samplings: Mapping[str, Sampling], *, told: int = TOLD) -> dict[str, dict[str, float]]:
         """Measure the model on held-out stories, let it tell `told` stories with each setting, and show the figures.
