@@ -71,15 +71,16 @@ def test_seconds_become_steps_once_and_the_run_keeps_them(tmp_path):
     assert run(wanted, tmp_path)[0].step == result.step  # nothing left to do
 
 
-def test_a_run_that_gets_slower_than_its_trial_is_shortened_and_still_resumes_to_the_same_weights(
-    tmp_path, monkeypatch
+@pytest.mark.parametrize("steps", [7, 16], ids=["shorter", "longer"])
+def test_a_run_whose_pace_is_not_that_of_its_trial_gets_another_length_and_still_resumes_to_the_same_weights(
+    tmp_path, monkeypatch, steps
 ):
-    class Slow:  # after the first checkpoint there is time for 4 steps more
+    class Elsewhere:  # than at the 12 steps of the trial, the run ends
         def __init__(self, seconds):
             assert seconds == 5.0
 
         def steps(self, step, planned):
-            return min(planned, 7)
+            return steps
 
     class StoppedError(Exception):
         pass
@@ -88,17 +89,17 @@ def test_a_run_that_gets_slower_than_its_trial_is_shortened_and_still_resumes_to
         if isinstance(event, StepDone) and event.step == 5:
             raise StoppedError
 
-    monkeypatch.setattr(pipeline, "Deadline", Slow)
+    monkeypatch.setattr(pipeline, "Deadline", Elsewhere)
     monkeypatch.setattr(pipeline, "steps_within", lambda *arguments, **options: 12)
     wanted = replace(PLAN, seconds=5.0)
     events = []
-    assert run(wanted, tmp_path / "whole", events)[0].step == 7
+    assert run(wanted, tmp_path / "whole", events)[0].step == steps
     rates = [event.learning_rate for event in events if isinstance(event, StepDone)]
     assert rates[-1] == pytest.approx(PLAN.train.learning_rate * PLAN.train.final_rate)  # down to the end, not cut off
     assert is_finished(tmp_path / "whole")
     with pytest.raises(StoppedError):
         train(wanted, tmp_path / "broken", notice=lambda text: None, on_event=stop_at_five, device=CPU)
-    assert run(wanted, tmp_path / "broken")[0].step == 7
+    assert run(wanted, tmp_path / "broken")[0].step == steps
     whole, broken = (load_model(tmp_path / name)[0].state_dict() for name in ("whole", "broken"))
     assert all(torch.equal(whole[name], broken[name]) for name in whole)
 

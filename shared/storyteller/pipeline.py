@@ -226,7 +226,7 @@ def train(
         plan, material, folder, on_event=on_event, device=device, side_by_side=side_by_side, parts=parts
     )
     if deadline is not None:
-        trainer.on_event = _shorten(trainer, deadline, plan, folder)
+        trainer.on_event = _keep_to(deadline, trainer, plan, folder)
     trainer.resume()
     with nullcontext() if around is None else around(trainer, material.tokenizer, plan):
         return trainer.run()
@@ -356,14 +356,14 @@ def _side_by_side(train: TrainConfig, threads: int, *, cores: int) -> int:
     return min(train.accumulate, cores) if threads == 1 else 1
 
 
-def _shorten(trainer: Trainer, deadline: Deadline, plan: Plan, folder: Path) -> Callable[[Event], None]:
+def _keep_to(deadline: Deadline, trainer: Trainer, plan: Plan, folder: Path) -> Callable[[Event], None]:
     """What hears a trainer's events in place of `trainer.on_event`, and keeps the run to the deadline."""
     tell = trainer.on_event or (lambda event: None)
 
     def hear(event: Event) -> None:
         tell(event)
         planned = trainer.config.steps
-        if isinstance(event, Saved) and (steps := deadline.steps(event.step, planned)) < planned:
+        if isinstance(event, Saved) and (steps := deadline.steps(event.step, planned)) != planned:
             trainer.config = replace(trainer.config, steps=steps)
             replace(plan, train=trainer.config).save(folder)
 
