@@ -30,6 +30,7 @@ from storyteller_grading.classroom.autograde import Wanted, autograde
 from storyteller_grading.classroom.course import Course
 from storyteller_grading.classroom.outcome import DRAWS
 from storyteller_grading.judge.judging import hidden_seeds
+from storyteller_grading.memory import memory_below
 from storyteller_grading.places import find_lessons, lessons_folder
 
 CLASS = 200  # students
@@ -182,12 +183,4 @@ class _Memory(threading.Thread):
 
     def run(self) -> None:
         while not self.done.wait(LOOK):
-            total = 0
-            me = psutil.Process()
-            for process in [me, *me.children(recursive=True)]:
-                try:
-                    full = process.memory_full_info()
-                except psutil.Error:
-                    continue
-                total += getattr(full, "pss", full.uss)
-            self.most = max(self.most, total)
+            self.most = max(self.most, memory_below(psutil.Process()))

@@ -9,7 +9,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from nbformat.notebooknode import NotebookNode
 from storyteller.openmp import SETTINGS
 from storyteller_grading.cells import METADATA, Draft
 from storyteller_grading.errors import BuildError
+from storyteller_grading.memory import memory_below
 from storyteller_grading.release import CELL_LIMIT
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -77,9 +78,9 @@ def measured(run: Run, pid: int | None = None) -> Iterator[None]:
     start = time.perf_counter()
 
     def watch() -> None:
-        at_start = 0 if pid else _memory(psutil.Process())
+        at_start = 0 if pid else memory_below(psutil.Process())
         while not done.wait(0.2):
-            run.gigabytes = max(run.gigabytes, (_memory(psutil.Process(pid)) - at_start) / 1e9)
+            run.gigabytes = max(run.gigabytes, (memory_below(psutil.Process(pid)) - at_start) / 1e9)
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
@@ -89,18 +90,6 @@ def measured(run: Run, pid: int | None = None) -> Iterator[None]:
         run.seconds = time.perf_counter() - start
         done.set()
         watcher.join()
-
-
-def _memory(process: psutil.Process) -> int:
-    """Bytes that a process and all its children hold; shared pages count for each."""
-    total = 0
-    try:
-        for one in (process, *process.children(recursive=True)):
-            with suppress(psutil.Error):  # it ended just now
-                total += one.memory_info().rss
-    except psutil.Error:
-        pass
-    return total
 
 
 @contextmanager
