@@ -17,7 +17,8 @@ from storyteller.checkpoint import load_model
 from storyteller.cli.story import MINUTES
 from storyteller.config import preset
 from storyteller.events import Event, StepDone
-from storyteller.pipeline import TEMPERATURE, Plan, consistency, train
+from storyteller.pipeline import TEMPERATURE, consistency, train
+from storyteller.plan import Plan
 from storyteller.sampler import Sampling, tell
 
 CPU = torch.device("cpu")

@@ -12,7 +12,7 @@ from storyteller.checkpoint import Checkpoint, model_weights, save_checkpoint
 from storyteller.config import ModelConfig, TrainConfig, to_dict
 from storyteller.model import Decoder
 from storyteller.moe import build_model
-from storyteller.pipeline import Plan
+from storyteller.plan import Plan
 
 TEXT = (
     "Once upon a time, in a house by the sea, there lived a fox who'd 3 plums, 12 pears and a café.\n\n"

@@ -11,7 +11,8 @@ from storyteller.checkpoint import list_checkpoints, load_model
 from storyteller.config import ModelConfig, TrainConfig
 from storyteller.errors import StorytellerError
 from storyteller.events import Evaluated, StepDone
-from storyteller.pipeline import LIBRARY, Parts, Plan, consistency, is_finished, pick_device, prepare, train
+from storyteller.pipeline import LIBRARY, Parts, consistency, is_finished, pick_device, prepare, train
+from storyteller.plan import Plan
 
 CPU = torch.device("cpu")
 PLAN = Plan(

@@ -19,7 +19,7 @@ from storyteller.config import to_dict
 from storyteller.errors import StorytellerError
 from storyteller.events import Evaluated, Saved, StepDone
 from storyteller.moe import router_statistics
-from storyteller.pipeline import Plan
+from storyteller.plan import Plan
 from storyteller.runstore import SETTINGS, connect, settle, store_uri
 from storyteller.sampler import Sampling, tell
 from storyteller.tracking import Tracker, compare_runs, list_runs, load_tracked

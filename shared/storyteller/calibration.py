@@ -66,8 +66,9 @@ class Deadline:
     """Keeps a run to the time it was given where its pace is not that of its trial.
 
     Ask it after each checkpoint: a run that is resumed from there then makes the same steps, at the same learning
-    rates, as the unbroken one. A run that turns out slower is shortened, whenever that shows. One that turns out quicker
-    is made longer only in its first fifth: there a schedule has hardly begun to fall, so the rate does not jump back up.
+    rates, as the unbroken one. A run that turns out slower is shortened, whenever that shows. One that turns out
+    quicker is made longer only in its first fifth: there a schedule has hardly begun to fall, and the rate does not
+    jump back up.
 
     Args:
         seconds: from now on.

@@ -14,7 +14,7 @@ it stopped:
 """
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,7 +25,7 @@ import torch
 from storyteller.bpe import Tokenizer
 from storyteller.calibration import Deadline, steps_within
 from storyteller.checkpoint import list_checkpoints, path_of
-from storyteller.config import ModelConfig, TrainConfig, from_dict, to_dict
+from storyteller.config import TrainConfig
 from storyteller.data import Batches, validation_batches
 from storyteller.disk import write_json
 from storyteller.errors import StorytellerError
@@ -33,6 +33,7 @@ from storyteller.evaluate import byte_lengths, sample_stories
 from storyteller.events import Event, Saved, TrainingResult
 from storyteller.model import Decoder
 from storyteller.moe import build_model
+from storyteller.plan import Plan, settle
 from storyteller.precision import probe_dtype
 from storyteller.sampler import Sampling
 from storyteller.shards import INDEX, TokenShards, open_shards, write_shards
@@ -47,56 +48,6 @@ TOKENIZER_STORIES = 4_000  # about 4 MB of text; more changes few of the first 2
 TEMPERATURE = 0.4  # for our own stories: bold enough to differ, tame enough to remember who owns the kite
 
 Notice = Callable[[str], None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """What a run is. Kept in `run.json`, so that the same command goes on with it."""
-
-    preset: str  # the preset it began from
-    corpus: str  # a corpus's name or a path, as `load_stories` takes it
-    stories: int  # training stories at most
-    model: ModelConfig
-    train: TrainConfig
-    seconds: float | None = None  # train for so long: turned into steps by a trial before the first one, then None
-    threads: int | None = None  # of each pass on the CPU, chosen by the same trial; None takes PyTorch's own number
-
-    def save(self, folder: Path) -> None:
-        """Write `run.json`, whole or not at all."""
-        values = {
-            "preset": self.preset,
-            "corpus": self.corpus,
-            "stories": self.stories,
-            "model": to_dict(self.model),
-            "train": to_dict(self.train),
-            "seconds": self.seconds,
-            "threads": self.threads,
-        }
-        write_json(folder / "run.json", values)
-
-    @classmethod
-    def load(cls, folder: Path) -> "Plan":
-        """Read `run.json`.
-
-        Raises:
-            StorytellerError: the file is not one of ours.
-        """
-        file = folder / "run.json"
-        try:
-            values = json.loads(file.read_text(encoding="utf-8"))
-            return cls(
-                preset=values["preset"],
-                corpus=values["corpus"],
-                stories=values["stories"],
-                model=from_dict(ModelConfig, values["model"]),
-                train=from_dict(TrainConfig, values["train"]),
-                seconds=values["seconds"],
-                threads=values["threads"],
-            )
-        except (ValueError, KeyError, TypeError) as error:
-            raise StorytellerError(
-                f"{file} is damaged ({error}); choose another folder with --out, or delete {folder}."
-            ) from None
 
 
 # Entered while a trainer runs. It is given the trainer, ready to go on, the tokenizer and the plan that is followed.
@@ -123,40 +74,6 @@ class Material:
     tokenizer: Tokenizer
     train: TokenShards
     validation: TokenShards
-
-
-def settle(wanted: Plan, folder: Path) -> Plan:
-    """The plan to follow in `folder`, saved there: `wanted`, or where a run has begun, that run's.
-
-    A run that has begun keeps its corpus, model, seed, number of steps and dtype. Other settings may change: after
-    running out of memory, the same command with a smaller batch goes on where it stopped.
-
-    Raises:
-        StorytellerError: the folder holds a run of another corpus or model.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    if (folder / "run.json").is_file():
-        saved = Plan.load(folder)
-        made_of = ("corpus", "stories", "vocab_size")  # the tokenizer and the shards, which are made first
-        fixed = (*made_of, "seed", *to_dict(wanted.model)) if list_checkpoints(folder) else made_of
-        _refuse_difference(saved, wanted, fixed, folder)
-        if list_checkpoints(folder):
-            train = replace(wanted.train, steps=saved.train.steps, dtype=saved.train.dtype)
-            wanted = replace(saved, train=train)
-    wanted.save(folder)
-    return wanted
-
-
-def _refuse_difference(saved: Plan, wanted: Plan, names: Iterable[str], folder: Path) -> None:
-    """Raise StorytellerError where the command asks for another run than the folder holds."""
-    was, asked = (
-        {"corpus": plan.corpus, "stories": plan.stories, **to_dict(plan.train), **to_dict(plan.model)}
-        for plan in (saved, wanted)
-    )
-    if different := [f"{name} {was[name]}, not {asked[name]}" for name in names if was[name] != asked[name]]:
-        raise StorytellerError(
-            f"{folder} holds a run with {'; '.join(different)}: go on with those settings, or choose another --out."
-        )
 
 
 def prepare(plan: Plan, folder: Path, *, notice: Notice, parts: Parts = LIBRARY) -> Material:

@@ -11,7 +11,7 @@ from storyteller.cli import main
 from storyteller.config import ModelConfig, TrainConfig, to_dict
 from storyteller.evaluate import measure
 from storyteller.moe import build_model
-from storyteller.pipeline import Plan
+from storyteller.plan import Plan
 from storyteller.shards import write_shards
 from storyteller.stories import Story, load_stories
 from storyteller.stories.generate import generate

@@ -92,7 +92,7 @@ def _samplings(
 def _corpus_of(run: Path) -> str:
     """What a run was trained on."""
     from storyteller.checkpoint import run_of
-    from storyteller.pipeline import Plan
+    from storyteller.plan import Plan
 
     folder = run_of(run)
     if not (folder / "run.json").is_file():

@@ -14,7 +14,8 @@ from storyteller.errors import StorytellerError
 
 if TYPE_CHECKING:
     from storyteller.bpe import Tokenizer
-    from storyteller.pipeline import Around, Plan
+    from storyteller.pipeline import Around
+    from storyteller.plan import Plan
     from storyteller.trainer import Trainer
 
 RUNS = Path("runs")
@@ -61,7 +62,7 @@ def plan_from(
     name: str, *, corpus: str | None, stories: int | None, seconds: float | None, options: dict[str, Any]
 ) -> "Plan":
     """A preset's plan, changed by the options that were given; None keeps the preset's value."""
-    from storyteller.pipeline import Plan
+    from storyteller.plan import Plan
 
     base = preset(name)
     given = {option: value for option, value in options.items() if value is not None}

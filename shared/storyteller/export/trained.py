@@ -11,7 +11,7 @@ from storyteller.checkpoint import load_trained, run_of
 from storyteller.config import ModelConfig
 from storyteller.errors import StorytellerError
 from storyteller.model import Decoder
-from storyteller.pipeline import Plan
+from storyteller.plan import Plan
 
 Notice = Callable[[str], None]
 

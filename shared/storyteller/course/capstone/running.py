@@ -22,7 +22,8 @@ from storyteller.errors import StorytellerError
 from storyteller.events import Evaluated, Event, Noticed, Saved, StepDone
 from storyteller.export.trained import PARTS_FILE, parts_of
 from storyteller.losses import Metrics
-from storyteller.pipeline import Notice, Plan
+from storyteller.pipeline import Notice
+from storyteller.plan import Plan
 from storyteller.planner import MACHINES, count, count_parameters, duration, size, training_hours, training_memory
 from storyteller.trainer import Trainer
 

@@ -18,7 +18,7 @@ from storyteller.course.parts.training_basics import WithBalance
 from storyteller.filters import Sampling
 from storyteller.losses import Metrics
 from storyteller.model import Decoder
-from storyteller.pipeline import Plan
+from storyteller.plan import Plan
 from storyteller.stories.corpora import load_stories
 
 TOLD, HELD_OUT = 40, 60  # stories told for each setting of `Run.evaluate`, and stories measured on
