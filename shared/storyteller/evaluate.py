@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import mean
+from statistics import fmean
 
 from storyteller.bpe import Tokenizer
 from storyteller.data import TokenArray, validation_batches
@@ -151,4 +151,4 @@ def sample_stories(
 
 def _mean(values: Iterable[float]) -> float:
     figures = list(values)
-    return mean(figures) if figures else float("nan")
+    return fmean(figures) if figures else float("nan")

@@ -119,11 +119,13 @@ def panels_figure(values: Mapping[str, Mapping[str, float]]) -> "Figure":
     return figure
 
 
-def new_axes(title: str, xlabel: str, ylabel: str, *, height: float = 3.6) -> tuple["Figure", "Axes"]:
-    """An empty chart in the style of the course."""
+def new_axes(
+    title: str, xlabel: str, ylabel: str, *, width: float = 7.6, height: float = 3.6
+) -> tuple["Figure", "Axes"]:
+    """An empty chart in the style of the course; its size is in inches."""
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(7.6, height), dpi=90, layout="constrained")
+    figure, axes = plt.subplots(figsize=(width, height), dpi=90, layout="constrained")
     dress(axes, title, xlabel, ylabel)
     return figure, axes
 

@@ -7,7 +7,9 @@ from storyteller.plots.display import COLOURS
 from storyteller.plots.training import as_html
 
 
-def chances(tokens: Sequence[str], before: Sequence[float], after: Sequence[float], *, title: str) -> str:
+def chances(
+    tokens: Sequence[str], before: Sequence[float], after: Sequence[float], *, title: str, width: float = 7.6
+) -> str:
     """The likeliest next tokens, with their probabilities before and after the filters: HTML.
 
     Args:
@@ -15,8 +17,9 @@ def chances(tokens: Sequence[str], before: Sequence[float], after: Sequence[floa
         before: the model's own probabilities.
         after: what the filters have made of them; 0 for a token that was removed.
         title: what is to be seen.
+        width: of the picture, in inches; two of 5.6 stand side by side in a notebook.
     """
-    figure, axes = new_axes(title, "", "probability", height=3.2)
+    figure, axes = new_axes(title, "", "probability", width=width, height=3.2)
     places = range(len(tokens))
     axes.bar([place - 0.2 for place in places], before, width=0.4, color=COLOURS[1], alpha=0.55, label="the model's")
     axes.bar([place + 0.2 for place in places], after, width=0.4, color=COLOURS[0], label="to be drawn from")

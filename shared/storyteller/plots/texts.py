@@ -10,7 +10,8 @@ def page(text: str, *, title: str = "") -> None:
     """A story as on the page of a book, its paragraphs (parted by blank lines) under the title."""
     heading = f"<b>{safe(title)}</b>" if title else ""
     paragraphs = "".join(f'<p style="margin:0.5em 0">{safe(part)}</p>' for part in text.split("\n\n"))
-    style = f"border-left:3px solid {COLOURS[0]};padding:0.2em 1em;margin:0.4em 0;max-width:46em;line-height:1.5"
+    style = f"border-left:3px solid {COLOURS[0]};padding:0.2em 1em;margin:0.4em 0;max-width:46em;line-height:1.5;"
+    style += "overflow-wrap:anywhere"  # a young model may get stuck in one endless word
     publish_html(f'<div style="{style}">{heading}{paragraphs}</div>', "\n\n".join(filter(None, (title, text))))
 
 

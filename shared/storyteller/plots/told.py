@@ -58,7 +58,8 @@ def still_html(tokens: Iterable[Told], *, opening: str = "") -> str:
             ground = f"background:rgba(224,122,38,{_strength(_shade(told)):.2f});border-radius:3px"
             text = "∎" if told.is_end else safe(told.text)
             spans.append(f'<span style="{ground}" title="{safe(_summary(told))}">{text}</span>')
-    return f'<div style="white-space:pre-wrap;line-height:1.7;max-width:46em">{"".join(spans)}</div>'
+    style = "white-space:pre-wrap;overflow-wrap:anywhere;line-height:1.7;max-width:46em"
+    return f'<div style="{style}">{"".join(spans)}</div>'
 
 
 def token_html(told: Told) -> str:
