@@ -161,6 +161,12 @@ def test_another_run_in_the_same_folder_is_refused_and_nothing_is_lost(tmp_path)
     assert is_finished(tmp_path)
 
 
+def test_whoever_could_not_read_one_corpus_may_name_another(tmp_path):
+    with pytest.raises(StorytellerError, match="nowhere"):
+        run(replace(PLAN, corpus=str(tmp_path / "nowhere.txt")), tmp_path / "run")
+    assert run(PLAN, tmp_path / "run")[0].step == 6
+
+
 def test_a_smaller_batch_may_go_on_with_a_run_that_ran_out_of_memory(tmp_path):
     run(replace(PLAN, train=replace(PLAN.train, steps=3)), tmp_path)
     values = json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))

@@ -65,7 +65,8 @@ def settle(wanted: Plan, folder: Path) -> Plan:
     """The plan to follow in `folder`, saved there: `wanted`, or where a run has begun, that run's.
 
     A run that has begun keeps its corpus, model, seed, number of steps and dtype. Other settings may change: after
-    running out of memory, the same command with a smaller batch goes on where it stopped.
+    running out of memory, the same command with a smaller batch goes on where it stopped. Nothing has begun while there
+    is no tokenizer: whoever could not reach one corpus may name another.
 
     Raises:
         StorytellerError: the folder holds a run of another corpus or model.
@@ -73,7 +74,8 @@ def settle(wanted: Plan, folder: Path) -> Plan:
     folder.mkdir(parents=True, exist_ok=True)
     if (folder / "run.json").is_file():
         saved = Plan.load(folder)
-        made_of = ("corpus", "stories", "vocab_size")  # the tokenizer and the shards, which are made first
+        # The tokenizer and the shards, which are made first, are kept to their corpus.
+        made_of = ("corpus", "stories", "vocab_size") if (folder / "tokenizer.json").is_file() else ()
         fixed = (*made_of, "seed", *to_dict(wanted.model)) if list_checkpoints(folder) else made_of
         _refuse_difference(saved, wanted, fixed, folder)
         if list_checkpoints(folder):
