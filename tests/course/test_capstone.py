@@ -201,14 +201,14 @@ def test_steps_that_are_made_again_after_a_resume_stand_in_the_history_once(tmp_
     assert resumed.loss == [1, 2, 3, 4, 5, 6, 7, 8]
     assert resumed.load_steps == [1, 2, 3, 4, 5, 6, 7, 8]
     assert resumed.loads == [[[0.5, 0.5, 0, 0]] * 2] * 8
-    assert resumed.shortened == []
+    assert resumed.replanned == []
 
 
-def test_the_history_knows_where_a_run_was_shortened():
-    history = heard(heard(History(), 1, 2, 3, 4, planned=9), 5, 6, planned=7)
-    assert history.shortened == [5]
-    heard(history, 5, 6, 7, planned=7)  # on from the checkpoint at which it was shortened
-    assert history.shortened == [5]
+def test_the_history_knows_where_a_run_was_made_longer_or_shorter():
+    history = heard(heard(heard(History(), 1, 2, planned=8), 3, 4, planned=9), 5, 6, planned=7)
+    assert history.replanned == [3, 5]
+    heard(history, 5, 6, 7, planned=7)  # on from the checkpoint at which it was made shorter
+    assert history.replanned == [3, 5]
 
 
 def test_the_history_is_kept_with_every_checkpoint_for_a_run_that_is_killed(tmp_path):

@@ -56,9 +56,9 @@ class History:
         del self.loads[points:], self.load_steps[points:]
 
     @property
-    def shortened(self) -> list[int]:
-        """The first steps after the run was made shorter, because the machine had become slower."""
-        return [step for step, (was, now) in enumerate(pairwise(self.planned), start=2) if now < was]
+    def replanned(self) -> list[int]:
+        """The first steps after the run was made shorter or longer, as the machine's pace was not that of the trial."""
+        return [step for step, (was, now) in enumerate(pairwise(self.planned), start=2) if now != was]
 
     def look(self, module: Any, arguments: Any, output: Output) -> None:
         """A hook of the model: keep the routing of the newest pass in training."""

@@ -120,7 +120,7 @@ def costs(chosen: Preset) -> str:
     """What the planner says of a preset, in a few sentences; nothing of it was timed."""
     parameters = count_parameters(chosen.model)
     memory = size(training_memory(chosen.model, chosen.train).total)
-    times = "; ".join(f"{duration(training_hours(chosen, machine))} on {machine.name}" for machine in MACHINES)
+    times = "; ".join(f"{duration(training_hours(chosen, machine))} ({machine.name})" for machine in MACHINES)
     return (
         f"{chosen.name}: {count(parameters.total)} parameters, {count(parameters.active)} of them active for a token; "
         f"{memory} to train it. All its steps, by estimate: {times}."

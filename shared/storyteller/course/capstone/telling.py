@@ -46,7 +46,7 @@ class Run:
         return [name for name in trained if self.by_student.get(name) and not self.history.calls[name]]
 
     def curves(self) -> None:
-        """Draw loss, gradient, balance and learning rate of every step, and where the run was made shorter."""
+        """Draw loss, gradient, balance and learning rate of every step, and where the run was made shorter or longer."""
         from storyteller.plots.training import run_curves
 
         history = self.history
@@ -58,7 +58,7 @@ class Run:
         }
         last = sum(history.loss[-20:]) / max(1, len(history.loss[-20:]))
         title = f"{len(history.loss):,} steps: the loss falls to {last:.2f} nats a token"
-        run_curves(series, title=title, marks=history.shortened, marked="shortened here")
+        run_curves(series, title=title, marks=history.replanned, marked="new plan")
 
     def routing(self) -> None:
         """Draw the share of the tokens that each expert received in the course of the training."""
