@@ -91,9 +91,10 @@ def float16_range(exponents: Sequence[float], scale: float) -> str:
     moved = [exponent + math.log2(scale) for exponent in exponents]
     low, high = math.log2(SMALLEST) - 1, math.log2(LARGEST)  # half of the smallest number still rounds up to it
     lost = sum(exponent < low for exponent in moved) / len(moved)
+    times = f"{scale:,g}" if scale >= 1 else f"1/{1 / scale:,g}"
     over = sum(exponent > high for exponent in moved) / len(moved)
     figure, axes = new_axes(
-        f"Loss times {scale:,g}: {lost:.1%} of the gradients become 0, {over:.1%} infinite",
+        f"Loss times {times}: {lost:.1%} of the gradients become 0, {over:.1%} infinite",
         "log2 of the gradient's absolute value",
         "gradients (%)",
         height=3.0,
@@ -106,7 +107,7 @@ def float16_range(exponents: Sequence[float], scale: float) -> str:
     axes.set_ylim(0, 20)
     axes.text(LOWEST + 1, 18, "0 in float16", fontsize=9)
     axes.text(HIGHEST - 0.3, 18, "infinite", fontsize=9, ha="right")
-    return as_html(figure, f"gradients in float16 at a loss scale of {scale:,g}")
+    return as_html(figure, f"gradients in float16 at a loss scale of {times}")
 
 
 def as_html(figure: "Figure", alt: str) -> str:

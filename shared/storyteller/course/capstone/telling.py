@@ -46,7 +46,7 @@ class Run:
         return [name for name in trained if self.by_student.get(name) and not self.history.calls[name]]
 
     def curves(self) -> None:
-        """Draw loss, gradient, balance and learning rate of every step, and where the run was made shorter or longer."""
+        """Draw loss, gradient, balance and learning rate of every step; a line where the run got a new plan."""
         from storyteller.plots.training import run_curves
 
         history = self.history
