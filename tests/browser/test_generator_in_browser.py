@@ -49,4 +49,7 @@ def test_the_form_tells_a_story_and_shows_the_experts(tmp_path):
         card.wait_for(state="visible")
         assert "experts at work: layer 0:" in card.inner_text()
         notebook.shot("generator")
+        page.get_by_label("greedy").check()
+        page.locator("input[type=number]:disabled").nth(1).wait_for()  # top-k and seed
+        notebook.shot("generator-greedy")
     assert foreign == []
