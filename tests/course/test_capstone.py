@@ -182,16 +182,19 @@ def test_the_card_names_only_what_was_at_work(notebooks, work, capsys):
     assert by_student[0] in Path("by-command/README.md").read_text(encoding="utf-8").splitlines()
 
 
+def step_done(step: int, *, planned: int) -> StepDone:
+    return StepDone(
+        step=step, steps=planned, loss=float(step), balance_losses=(2.0,), z_loss=0.0, learning_rate=1e-3,
+        gradient_norm=1.0, skipped=False, tokens=64, tokens_per_second=1.0, seconds_left=1.0,
+    )  # fmt: skip
+
+
 def heard(history: History, *steps: int, planned: int) -> History:
     """Told of these steps, each with a pass through two layers of four experts."""
     output = SimpleNamespace(routing=[SimpleNamespace(experts=torch.tensor([[0, 1]]), logits=torch.zeros(1, 4))] * 2)
     for step in steps:
         history.look(torch.nn.Identity(), (), output)  # type: ignore[arg-type]
-        event = StepDone(
-            step=step, steps=planned, loss=float(step), balance_losses=(2.0,), z_loss=0.0, learning_rate=1e-3,
-            gradient_norm=1.0, skipped=False, tokens=64, tokens_per_second=1.0, seconds_left=1.0,
-        )  # fmt: skip
-        history.hear(event)
+        history.hear(step_done(step, planned=planned))
     return history
 
 
@@ -215,6 +218,15 @@ def test_the_history_is_kept_with_every_checkpoint_for_a_run_that_is_killed(tmp_
     hear = running._hearing(heard(History(), 1, 2, planned=4), tmp_path, print)
     hear(Saved(step=2, path=tmp_path / "step-000002"))
     assert History.load(tmp_path).loss == [1, 2]
+
+
+def test_the_first_step_whose_pace_says_nothing_yet_gets_no_line(tmp_path, monkeypatch):
+    monkeypatch.setattr(running, "LINE_SECONDS", -1.0)
+    said: list[str] = []
+    hear = running._hearing(History(), tmp_path, said.append)
+    for step in (1, 2, 3):
+        hear(step_done(step, planned=4))
+    assert said == [" 50%  loss 2.00  1 s left", " 75%  loss 3.00  1 s left"]
 
 
 def test_a_run_that_others_began_owes_nothing_to_the_student(tmp_path):
