@@ -52,8 +52,9 @@ def generate(
         seed: another seed, other stories.
         split: "train", "validation" or "test".
         only: names of genre files, such as `("fairy_tale",)`; all genres when empty.
-        small: tell of a small world, as a series of picture books does: a few kinds of characters, each with one name
-            and one pronoun, and a few objects come again and again. A model that has minutes to learn keeps them apart.
+        small: tell of a small world, as a series of picture books does. A few kinds of characters, each with one name
+            and one pronoun, and a few objects come again and again; a plot has one relative, and the hero's kinds are
+            not the friend's. A model that has minutes to learn keeps them apart.
         any_length: give the stories outside 100 to 250 words too, to see what a plot really makes.
 
     Raises:
@@ -121,19 +122,21 @@ def _story(dice: Dice, split: str, plots: list[list[Plot]], small: bool) -> Stor
 
 
 # The small world: kinds that a role may be, objects that a role may be, and marks of an object.
-SMALL_KINDS, SMALL_KIN, SMALL_THINGS, SMALL_MARKS = 3, 2, 4, 3
+SMALL_KINDS, SMALL_THINGS, SMALL_MARKS = 3, 4, 3
 
 
 def _cast(plot: Plot, dice: Dice, words: Lexicon, *, small: bool) -> dict[str, Person]:
     people: dict[str, Person] = {}
+    played: list[Kind] = []  # kinds that a role before may be, in the small world
     for role, wanted in plot.people.items():
         if isinstance(wanted, str):
             relatives = [part.strip() for part in wanted.split("|")]
-            name = dice.pick(relatives[:SMALL_KIN] if small else relatives)
+            name = relatives[0] if small else dice.pick(relatives)
             people[role] = Person(role, name, words.kin[name], _KIN, "", kin=True)
             continue
         taken = [person.kind for person in people.values()]
-        open_to_role = wanted[:SMALL_KINDS] if small else wanted
+        open_to_role = _small_choice(wanted, played) if small else wanted
+        played += open_to_role
         kind = dice.pick([kind for kind in open_to_role if kind not in taken] or wanted)  # "the rabbit" shall mean one
         named = role not in plot.unnamed
         if small:
@@ -143,6 +146,15 @@ def _cast(plot: Plot, dice: Dice, words: Lexicon, *, small: bool) -> dict[str, P
             name = _new_name(words.names[kind.names][pronoun], people, dice) if named else ""
         people[role] = Person(role, name, pronoun, kind, _trait(dice, words))
     return people
+
+
+def _small_choice(wanted: Sequence[Kind], played: Sequence[Kind]) -> Sequence[Kind]:
+    """The kinds that a role may be in the small world: few, and where possible none that another role may be.
+
+    So in one plot the hero is Pip or Hazel and the friend never is, as in a series of picture books: a small model need
+    not find out anew in each story which of the two is meant.
+    """
+    return [kind for kind in wanted if kind not in played][:SMALL_KINDS] or wanted[:SMALL_KINDS]
 
 
 def _usual_name(kind: Kind, words: Lexicon, *, named: bool) -> tuple[str, str]:
