@@ -261,10 +261,10 @@ def test_no_story_comes_twice_in_20000() -> None:
 
 def test_in_a_small_world_each_kind_has_one_name_and_one_pronoun_and_one_role_in_a_plot() -> None:
     stories = list(generate(300, seed=5, small=True, only=("everyday",)))
-    cast = [(s.facts["plot"], p["role"], p["kind"], p["name"], p["pronoun"]) for s in stories for p in s.facts["people"]]
-    named = {(kind, name, pronoun) for _, _, kind, name, pronoun in cast if kind != "relative"}
+    people = [(story.facts["plot"], person) for story in stories for person in story.facts["people"]]
+    named = {(p["kind"], p["name"], p["pronoun"]) for _, p in people if p["kind"] != "relative"}
     assert len(named) == len({kind for kind, _, _ in named}) <= 15
-    played = {(plot, kind, role) for plot, role, kind, _, _ in cast}
+    played = {(plot, p["kind"], p["role"]) for plot, p in people}
     assert len(played) == len({(plot, kind) for plot, kind, _ in played})
     assert len({thing["noun"] for s in stories for thing in s.facts["things"]}) <= 10
     assert not any(contradictions(story.text, story.facts) for story in stories)
