@@ -13,7 +13,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from storyteller.course.diagnose import Mistake, known_mistakes
+from storyteller.course.diagnose import KnownMistake, known_mistakes
 from storyteller.course.draw import PUBLIC
 from storyteller.course.exercise import Exercise
 from storyteller.course.grade import grade
@@ -225,7 +225,7 @@ def _run(
     exercise: Exercise,
     solved: Collection[str],
     seeds: Sequence[str],
-    known: Sequence[Mistake],
+    known: Sequence[KnownMistake],
     only: Collection[str] | None,
 ) -> ExerciseResult:
     """Grade an exercise in a worker of its own."""

@@ -78,10 +78,12 @@ def pages(page: str, *, notebook: bool) -> list[str]:
 def bring_lessons(folder: Path, *, beside: bool) -> None:
     """Copy or update the lessons, and tell the student what was done.
 
-    Where the course's own folder is not at hand, a folder that has lessons is opened as it is: a class's release.
+    A class's release is opened as it is. So is any folder with lessons where the course's own is not at hand.
     """
     from storyteller.course import workfolder
 
+    if workfolder.is_release(folder):
+        return
     try:
         lessons = workfolder.course_lessons()
     except StorytellerError:

@@ -3,12 +3,14 @@
 When a case fails, the same case with the same draw runs with each known wrong answer of the exercise, in this process,
 and what comes of its calls is compared with what came of the student's. A wrong answer that gives the same results and
 fails the case as well explains the failure. Where several do, the one that agrees with the student in most cases wins.
+A class's copy of a lesson has no wrong answers to run, but what each gives with the public seed (`recorded.py`).
 """
 
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from typing import Protocol
 
 from storyteller.course.answers import Wrong
 from storyteller.course.compare import Rules, difference
@@ -22,6 +24,24 @@ BUDGET = 10.0  # seconds for one diagnosis; an explanation is a courtesy
 SHORT = 1.0  # seconds that a known wrong answer may take in a case; more where the student's code took long
 
 AGREES, AGREES_AND_FAILS, DIFFERS, TOO_SLOW = "agrees", "agrees and fails", "differs", "too slow"
+
+
+class KnownMistake(Protocol):
+    """A known wrong answer of which can be told what it does."""
+
+    @property
+    def wrong(self) -> Wrong:
+        """Its name and explanation."""
+        ...
+
+    def run(self, like: Run, *, limit: float) -> Run | None:
+        """What comes of it in the case of another run, with its seed; None where that is not known.
+
+        Args:
+            like: the other run.
+            limit: seconds that its code may take.
+        """
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,12 +74,14 @@ class Mistake:
 
 
 @lru_cache(maxsize=128)  # exercises
-def known_mistakes(lesson: Lesson, exercise: str) -> tuple[Mistake, ...]:
-    """The known wrong answers of an exercise; none in a class release, which has no reference that they patch."""
+def known_mistakes(lesson: Lesson, exercise: str) -> tuple[KnownMistake, ...]:
+    """The known wrong answers of an exercise, to be run; in a class release, as they were recorded."""
+    if lesson.reference is None:
+        return tuple(lesson.recorded_mistakes(exercise))
     return tuple(Mistake(wrong, lesson) for wrong in lesson.mistakes(exercise))
 
 
-def diagnose(runs: Sequence[Run], mistakes: Sequence[Mistake]) -> dict[str, Wrong]:
+def diagnose(runs: Sequence[Run], mistakes: Sequence[KnownMistake]) -> dict[str, Wrong]:
     """For each failed case, by id, the known wrong answer that explains it; cases that none explains are left out."""
     deadline = time.monotonic() + BUDGET
     failed = [run for run in runs if run.failure is not None and _may_be_known(run)]
@@ -84,7 +106,7 @@ def _may_be_known(run: Run) -> bool:
     return not kinds & {"missing", "unfinished", "shortcut", "died"}
 
 
-def _explained(failed: Sequence[Run], mistake: Mistake, deadline: float) -> set[str]:
+def _explained(failed: Sequence[Run], mistake: KnownMistake, deadline: float) -> set[str]:
     """The failed cases, by id, in which the wrong answer fails in the same way."""
     found = set()
     for run in failed:
@@ -96,10 +118,12 @@ def _explained(failed: Sequence[Run], mistake: Mistake, deadline: float) -> set[
     return found
 
 
-def _compare(run: Run, mistake: Mistake) -> str:
+def _compare(run: Run, mistake: KnownMistake) -> str:
     """How does the wrong answer behave in this case, beside the student's?"""
     limit = SHORT if _is_endless(run) else max(SHORT, 5 * run.seconds)
     other = mistake.run(run, limit=limit)
+    if other is None:
+        return DIFFERS
     if _is_endless(other) and not _is_endless(run):
         return TOO_SLOW
     if len(other.outcomes) != len(run.outcomes):

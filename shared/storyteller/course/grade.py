@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from storyteller.course.diagnose import Mistake, diagnose
+from storyteller.course.diagnose import KnownMistake, diagnose
 from storyteller.course.draw import PUBLIC
 from storyteller.course.exercise import Case, Exercise
 from storyteller.course.expect import Mismatch
@@ -21,7 +21,7 @@ def grade(
     student: Channel,
     *,
     seeds: Sequence[str] = (PUBLIC,),
-    mistakes: Sequence[Mistake] = (),
+    mistakes: Sequence[KnownMistake] = (),
     only: Collection[str] | None = None,
     replaced: tuple[str, ...] = (),
 ) -> ExerciseResult:

@@ -8,12 +8,16 @@ import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from storyteller.course.answers import Answer, Given, Right, Wrong, namespace_of
 from storyteller.course.exercise import Exercise
 from storyteller.errors import StorytellerError
 
+if TYPE_CHECKING:
+    from storyteller.course.recorded import RecordedMistake
+
+MISTAKES = "mistakes.zip"  # in a class release: what the known wrong answers give, see `recorded.py`
 PARTS = "storyteller.course.parts"
 
 
@@ -28,7 +32,7 @@ def parts_module(lesson: str) -> str:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Lesson:
-    """What `checks.py`, and where present `reference.py` and `answers.py`, of a lesson's folder say."""
+    """What `checks.py`, and where present `reference.py` and `answers.py` or `mistakes.zip`, of a folder say."""
 
     name: str  # "01_data_preparation"
     folder: Path
@@ -43,9 +47,17 @@ class Lesson:
         return self.folder / f"{self.name}.ipynb"
 
     def mistakes(self, exercise: str) -> list[Wrong]:
-        """The known wrong answers of an exercise; none without the reference that they patch."""
-        known = self.answers if self.reference else []
-        return [answer for answer in known if isinstance(answer, Wrong) and answer.exercise == exercise]
+        """The known wrong answers of an exercise; in a class release without their code."""
+        if self.reference is None:
+            return [recorded.wrong for recorded in self.recorded_mistakes(exercise)]
+        return [answer for answer in self.answers if isinstance(answer, Wrong) and answer.exercise == exercise]
+
+    def recorded_mistakes(self, exercise: str) -> "list[RecordedMistake]":
+        """What a class release knows of the wrong answers; none where it has no `mistakes.zip`."""
+        from storyteller.course.recorded import unpack  # loads torch, which a list of exercises does not need
+
+        path = self.folder / MISTAKES
+        return unpack(path, exercise) if path.is_file() else []
 
     def alternatives(self, exercise: str) -> list[Right]:
         """Right answers of an exercise in other styles than the reference's."""
@@ -120,7 +132,8 @@ def load_lesson(folder: Path | str) -> Lesson:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    return (path for name in ("checks", "reference", "answers") if (path := folder / f"{name}.py").is_file())
+    names = "checks.py", "reference.py", "answers.py", MISTAKES
+    return (path for name in names if (path := folder / name).is_file())
 
 
 def _load(folder: Path, name: str, digest: str) -> types.ModuleType | None:

@@ -8,6 +8,9 @@
       solutions/                     the course's: solved, with outputs
       .storyteller/                  what was copied, and what is solved; losing it loses no answer
 
+A class gets the lessons from its instructor, and without the answers: such a folder is found by the `mistakes.zip` in
+each lesson, and nothing is copied into it.
+
 A file is brought up to date when it is still as it was copied. A notebook counts as untouched while its cells'
 text is: that it was run or saved does not make it the student's.
 """
@@ -19,6 +22,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
+from storyteller.course.lesson import MISTAKES
 from storyteller.course.state import FOLDER as STATE
 from storyteller.disk import write_json, write_whole
 from storyteller.errors import StorytellerError
@@ -78,12 +82,15 @@ def notebook_of(lesson: Path) -> Path:
 def find_work(asked: Path | None = None, *, cwd: Path | None = None) -> Path:
     """The student's folder: the one asked for, the one we stand in, or `my-lessons` here. It need not exist yet.
 
+    A folder with lessons of a class release is the student's, be it that we stand in it or in one of its lessons.
+
     Raises:
         StorytellerError: the folder asked for is a file, or the course's own.
     """
     here = (cwd or Path.cwd()).resolve()
     if asked is None:
         around = [folder for folder in (here, *here.parents) if (folder / STATE / COPIED).is_file()]
+        around += [folder for folder in (here, here.parent) if is_release(folder)]
         return around[0] if around else here / DEFAULT
     work = (here / asked.expanduser()).resolve()
     if work.exists() and not work.is_dir():
@@ -93,6 +100,11 @@ def find_work(asked: Path | None = None, *, cwd: Path | None = None) -> Path:
             f"{asked} is where the course keeps its own lessons; --work wants a folder of your own, such as {DEFAULT}."
         )
     return work
+
+
+def is_release(folder: Path) -> bool:
+    """Are these the lessons of a class, as the instructor hands them out?"""
+    return any((lesson / MISTAKES).is_file() for lesson in lessons_in(folder))
 
 
 def fingerprint(file: Path) -> str:
