@@ -98,5 +98,5 @@ def test_damaged_records_are_named(handed_out: Path, records: bytes, damage: str
     else:
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr("double", b"\x02\x00\x00\x00{}")
-    with pytest.raises(StorytellerError, match="is damaged .* once more out of the lesson"):
+    with pytest.raises(StorytellerError, match=r"is damaged .* once more out of the lesson"):
         load_lesson(handed_out).mistakes("double")

@@ -1,5 +1,7 @@
-"""What each known wrong answer gives on the public inputs, recorded. A class's copy of a lesson has this in the place of
-the answers, so that a mistake is recognised and explained there as in the repository.
+"""What each known wrong answer gives on the public inputs, recorded.
+
+A class's copy of a lesson has this in the place of the answers, so that a mistake is recognised and explained there as
+in the repository.
 
 `mistakes.zip` has a member for each exercise, which is read when a check fails: plain data and tensors on the wire of
 `storyteller.course.wire`. An outcome that several wrong answers share stands there once.
@@ -21,18 +23,9 @@ from storyteller.course.run import Run
 from storyteller.course.wire import Malformed, Reference, decode, encode
 from storyteller.errors import StorytellerError
 
-# What zipfile and the decoding of a damaged file raise.
-DAMAGE = (
-    OSError,
-    zipfile.BadZipFile,
-    zlib.error,
-    EOFError,
-    Malformed,
-    ValueError,
-    TypeError,
-    LookupError,
-    RuntimeError,
-)
+# What reading a damaged file raises: zipfile, the wire, and taking apart what is of another form.
+_BROKEN = (OSError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError)
+_STRANGE = (Malformed, ValueError, TypeError, LookupError)
 LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the time of every member, so that the same records are the same bytes
 
 _VALUE, _OBJECT, _ERROR = "value", "object", "error"
@@ -95,7 +88,7 @@ def unpack(path: Path, exercise: str) -> list[RecordedMistake]:
             if exercise not in archive.namelist():
                 return []
             return _decoded(exercise, archive.read(exercise))
-    except DAMAGE as error:
+    except (*_BROKEN, *_STRANGE) as error:
         raise StorytellerError(
             f"{path} is damaged ({error}): take it once more out of the lesson that was handed out to you."
         ) from error
