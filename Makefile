@@ -5,6 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 WHAT_IT_IS := pyproject.toml constraints.txt
 
+# Tests run side by side, one process for each core and four at most: each has PyTorch in its memory.
+SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadgroup
+
 # Waiting OpenMP threads that spin make a training step six to ten times slower on a busy machine.
 export OMP_WAIT_POLICY := PASSIVE
 
@@ -67,10 +70,10 @@ lessons: $(VENV)/.test
 	$(BIN)/storyteller-grade build $(LESSON)
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 slow: $(VENV)/.test
-	$(BIN)/python -m pytest -m "slow and not gpu and not browser"
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "slow and not gpu and not browser"
 
 notebooks-test: $(VENV)/.test
 	$(BIN)/storyteller-grade build --check

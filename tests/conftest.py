@@ -14,6 +14,16 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where tests run side by side (`--dist loadgroup`), a file stays together, and so do a lesson's gates.
+
+    Their fixtures are made once for each group: a judge, a class, a trained model.
+    """
+    for item in items:
+        parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+        item.add_marker(pytest.mark.xdist_group(f"{item.path}:{parameters.get('course', '')}"))
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder with samples of real corpora that lies beside a checkout of the team's; others skip the test."""
