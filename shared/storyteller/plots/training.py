@@ -31,7 +31,7 @@ def run_curves(
         title: what is to be seen.
         xlabel: of the lowest panel.
         marks: updates at which an upright line goes through all panels.
-        marked: what happened there, written in the lowest panel at the first of them.
+        marked: what happened there, written in the highest panel at the first of them.
     """
     import matplotlib.pyplot as plt
 
@@ -53,7 +53,7 @@ def run_curves(
         for update in marks:
             panel.axvline(update, color="#444444", linewidth=1, linestyle="--")
     if marks:
-        panels[-1, 0].annotate(f" {marked}", (marks[0], 0.95), xycoords=("data", "axes fraction"), va="top", fontsize=9)
+        panels[0, 0].annotate(f" {marked}", (marks[0], 0.95), xycoords=("data", "axes fraction"), va="top", fontsize=9)
     figure.align_ylabels()
     panels[-1, 0].set_xlabel(xlabel)
     show(figure)
