@@ -28,8 +28,7 @@ from storyteller.course.lesson import Lesson, load_lesson
 from storyteller.course.local import LocalStudent
 from storyteller_grading.classroom.autograde import Wanted, autograde
 from storyteller_grading.classroom.course import Course
-from storyteller_grading.classroom.outcome import DRAWS
-from storyteller_grading.judge.judging import hidden_seeds
+from storyteller_grading.judge.seeds import DRAWS, hidden_seeds
 from storyteller_grading.memory import memory_below
 from storyteller_grading.places import find_lessons, lessons_folder
 

@@ -42,6 +42,7 @@ def _register() -> None:
     app.command("new")(commands.new)
     app.command("judge")(command.judge)
     app.command("init")(course.init)
+    app.command("release")(course.release)
     app.command("autograde")(classroom.autograde)
     app.command("regrade")(classroom.regrade)
     app.command("feedback")(review.feedback)

@@ -4,10 +4,14 @@ A line counts from 20 characters on, without regard to white space, unless it is
 the code of a bug hunt, a step that becomes a TODO.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import io
+import json
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from nbformat.notebooknode import NotebookNode
 
+from storyteller.course.lesson import MISTAKES
 from storyteller_grading.answer import STEP, Answer, steps_of
 
 SHORTEST = 20  # characters of a line that gives something away
@@ -54,6 +58,37 @@ def leaks_in_notebook(notebook: NotebookNode, secret: Mapping[str, str]) -> list
     return found
 
 
+def files_within(name: str, content: bytes) -> Iterator[tuple[str, bytes]]:
+    """A file and, of a zip or a wheel, the files in it, and in those; named as `lesson.zip/01/checks.py`."""
+    yield name, content
+    if content.startswith(b"PK\x03\x04"):
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            for member in archive.namelist():
+                yield from files_within(f"{name}/{member}", archive.read(member))
+
+
+def leaks_in_file(name: str, content: bytes, secret: Mapping[str, str]) -> list[tuple[int, str, str]]:
+    """As `leaks_in`, of all texts of a file that is handed out: a notebook, records of mistakes, or any other.
+
+    Args:
+        name: as `files_within` has it.
+        content: of the file.
+        secret: from `secret_lines`.
+    """
+    return leaks_in(_text_of(name, content), secret)
+
+
+def _text_of(name: str, content: bytes) -> str:
+    """What a file says, without the escapes of its format."""
+    if name.endswith(".ipynb"):
+        return _texts(json.loads(content))
+    if f"{MISTAKES}/" in name:
+        from storyteller.course.wire import decode
+
+        return _texts(decode(content))
+    return content.decode("utf-8", "replace")
+
+
 def _shown(answer: Answer, given: Sequence[str]) -> list[str]:
     """What the student of this exercise reads of it anyway."""
     lines = answer.source.split("\n")
@@ -70,9 +105,11 @@ def _texts(value: object) -> str:
     """All texts inside plain data, a line each."""
     if isinstance(value, str):
         return value
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
     if isinstance(value, Mapping):
         return "\n".join(_texts(one) for one in (*value.keys(), *value.values()))
-    if isinstance(value, list | tuple):
+    if isinstance(value, list | tuple | set | frozenset):
         return "\n".join(_texts(one) for one in value)
     return ""
 

@@ -38,6 +38,25 @@ def student_notebook(name: str, solution: str) -> str:
         name: the lesson's, such as `01_data_preparation`.
         solution: the solved notebook, as the text of its file.
     """
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder).resolve()
+        source = root / "source" / name / f"{name}.ipynb"
+        source.parent.mkdir(parents=True)
+        source.write_text(solution, encoding="utf-8", newline="\n")
+        # nbconvert writes with the line ends of the system; notebooks are committed with one kind.
+        return (generate_assignment(root, name) / f"{name}.ipynb").read_text(encoding="utf-8")
+
+
+def generate_assignment(root: Path, name: str) -> Path:
+    """Do as `nbgrader generate_assignment` does with our configuration, but for the gradebook.
+
+    Args:
+        root: a folder with `source/NAME/`; absolute, without links.
+        name: of the assignment.
+
+    Returns:
+        the folder `release/NAME`: student notebooks, and the other files of `source/NAME` as they are.
+    """
     from nbgrader.converters import GenerateAssignment
     from nbgrader.coursedir import CourseDirectory
 
@@ -47,12 +66,6 @@ def student_notebook(name: str, solution: str) -> str:
     config.SaveCells.enabled = False
     log = logging.getLogger("storyteller.release")
     log.setLevel(logging.ERROR)
-    with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder).resolve()
-        source = root / "source" / name / f"{name}.ipynb"
-        source.parent.mkdir(parents=True)
-        source.write_text(solution, encoding="utf-8", newline="\n")
-        course = CourseDirectory(root=str(root), assignment_id=name, config=config, log=log)
-        GenerateAssignment(coursedir=course, config=config, log=log).start()
-        # nbconvert writes with the line ends of the system; notebooks are committed with one kind.
-        return (root / "release" / name / f"{name}.ipynb").read_text(encoding="utf-8")
+    course = CourseDirectory(root=str(root), assignment_id=name, config=config, log=log)
+    GenerateAssignment(coursedir=course, config=config, log=log).start()
+    return root / "release" / name

@@ -13,7 +13,7 @@ from storyteller_grading.classroom.autograde import Wanted, autograde
 from storyteller_grading.classroom.course import Course
 from storyteller_grading.classroom.records import Record, Records
 from storyteller_grading.classroom.rehearsal import PLAN, rehearse, set_due
-from storyteller_grading.judge.judging import hidden_seeds
+from storyteller_grading.judge.seeds import hidden_seeds
 from storyteller_grading.new import new_lesson
 from storyteller_grading.release import student_notebook
 

@@ -28,7 +28,7 @@ from storyteller.course.lesson import load_lesson
 from storyteller_grading.classroom.outcome import Outcome, Task, grade_one
 from storyteller_grading.judge import report
 from storyteller_grading.judge.client import ForkServer
-from storyteller_grading.judge.judging import hidden_seeds
+from storyteller_grading.judge.seeds import hidden_seeds
 from storyteller_grading.judge.starting import starter
 
 pytestmark = pytest.mark.skipif(
@@ -262,7 +262,7 @@ def test_an_added_cell_that_breaks_down_costs_the_others_nothing(attack, lesson,
 def test_hidden_inputs_reach_the_student_by_no_way(lesson, tmp_path):
     """An answer that is right for the public inputs only tells all that it sees in all ways that it has."""
     from storyteller.course.draw import PUBLIC, Draw
-    from storyteller_grading.judge.judging import hidden_seeds
+    from storyteller_grading.judge.seeds import hidden_seeds
 
     attack = """
 import warnings

@@ -15,7 +15,7 @@ from storyteller_grading.classroom.byhand import ByHand, Entry, read_by_hand
 from storyteller_grading.classroom.feedback import index_page, student_page, write_feedback
 from storyteller_grading.classroom.mishaps import SCRIPT
 from storyteller_grading.cli import app
-from storyteller_grading.judge.judging import hidden_seeds
+from storyteller_grading.judge.seeds import hidden_seeds
 
 COMMENT = 'Well argued.\n<script>alert("a teacher types anything")</script>'
 

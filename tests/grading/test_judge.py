@@ -26,8 +26,8 @@ from storyteller.course.lesson import load_lesson
 from storyteller.errors import StorytellerError
 from storyteller_grading.judge import report
 from storyteller_grading.judge.analysis import analyse
-from storyteller_grading.judge.judging import hidden_seeds
 from storyteller_grading.judge.release import read_release
+from storyteller_grading.judge.seeds import hidden_seeds
 from storyteller_grading.judge.starting import starter
 
 FULL = dict.fromkeys(("stream", "hunt", "victim"), 10) | {"scale": 20, "total": 20, "words": 30, "Linear": 20}

@@ -13,7 +13,7 @@ from storyteller_grading.classroom.planted import STUB, Answers
 from storyteller_grading.classroom.rehearsal import PLAN, rehearse
 from storyteller_grading.classroom.synthetic import DUE, FEWEST, KINDS, kinds_of, plan_class
 from storyteller_grading.cli import app
-from storyteller_grading.judge.judging import hidden_seeds
+from storyteller_grading.judge.seeds import hidden_seeds
 
 STUDENTS = 30
 

@@ -16,11 +16,12 @@ from storyteller.course.lesson import Lesson, load_lesson
 from storyteller.errors import StorytellerError
 from storyteller_grading.classroom.course import Course, Submission
 from storyteller_grading.classroom.gradebook import LessonBook
-from storyteller_grading.classroom.outcome import DRAWS, Outcome, Task, grading_key
+from storyteller_grading.classroom.outcome import Outcome, Task, grading_key
 from storyteller_grading.classroom.pool import judged
 from storyteller_grading.classroom.rebuild import rebuilt, write_rebuilt
 from storyteller_grading.classroom.records import Record, Records
 from storyteller_grading.judge.sandbox.view import check_hidden
+from storyteller_grading.judge.seeds import DRAWS
 from storyteller_grading.judge.submission import Unreadable, contents
 
 LOCK = ".autograde.lock"

@@ -1,9 +1,11 @@
-"""The command `init`; it imports what it needs inside its body."""
+"""The commands `init` and `release`; each imports what it needs inside its body."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from storyteller_grading.classroom.commands import CourseFolder, LessonName
 
 
 def init(
@@ -24,3 +26,22 @@ def init(
         )
     course = make_course(folder, solutions, name=name)
     print(f"{course.folder} has {len(solutions)} lessons. Next: put your students into {course.roster_file}.")
+
+
+def release(lesson: LessonName, course: CourseFolder = Path()) -> None:
+    """Make what students get of a lesson: a zip, and nbgrader's release; refused where it would tell an answer."""
+    import tempfile
+
+    from storyteller_grading.classroom.course import Course
+    from storyteller_grading.classroom.handout import release_lesson
+    from storyteller_grading.classroom.outcome import lesson_folder
+    from storyteller_grading.wheel import build_wheel, constraints_file
+
+    opened, folder = Course.open(course), lesson_folder(lesson)
+    with tempfile.TemporaryDirectory() as place:
+        handout = release_lesson(opened, folder, build_wheel(Path(place)), constraints_file())
+    print(
+        f"{handout.bundle} ({handout.bundled / 1000:,.0f} kB, {handout.recorded / 1000:,.0f} kB of them for explaining "
+        "mistakes) is for your students: put it where they can load it down."
+    )
+    print(f"{handout.release} is for nbgrader's exchange: nbgrader release_assignment {folder.name}")

@@ -66,10 +66,10 @@ def rehearse(
     """Fill a course folder with a class that never was, to try everything out; plan.json says what each must get."""
     from storyteller.course.lesson import load_lesson
     from storyteller_grading.classroom.course import Course
-    from storyteller_grading.classroom.outcome import DRAWS, lesson_folder
+    from storyteller_grading.classroom.outcome import lesson_folder
     from storyteller_grading.classroom.rehearsal import rehearse as write_class
     from storyteller_grading.classroom.rehearsal import set_due
-    from storyteller_grading.judge.judging import hidden_seeds
+    from storyteller_grading.judge.seeds import DRAWS, hidden_seeds
 
     opened, found = Course.open(course), load_lesson(lesson_folder(lesson))
     seeds = hidden_seeds(opened.secret(), DRAWS)

@@ -98,6 +98,11 @@ class Course:
         return self.folder / "release"
 
     @property
+    def bundles(self) -> Path:
+        """The same as zips, with the library: LESSON.zip."""
+        return self.folder / "bundles"
+
+    @property
     def submitted(self) -> Path:
         """What came back: STUDENT/LESSON/LESSON.ipynb."""
         return self.folder / "submitted"

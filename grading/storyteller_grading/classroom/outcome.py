@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from storyteller.errors import StorytellerError
+from storyteller_grading.judge.seeds import DRAWS
 
 Status = Literal["graded", "unreadable", "failed"]
 
-DRAWS = 2  # hidden inputs of each case
 LONGEST_FAILURE = 500  # characters
 
 _one_at_a_time = threading.Lock()  # a process has one server, which serves one judge
@@ -31,7 +31,7 @@ class Task:
     name: str  # of the file
     notebook: bytes = field(repr=False)
     secret: str = field(repr=False)
-    draws: int = DRAWS
+    draws: int = DRAWS  # hidden inputs of each case
     notes: tuple[str, ...] = ()  # what was strange about the folder
     key: str = ""  # of the lesson and the secret, see `grading_key`
     unsafe: bool = False  # go on where no layer of the sandbox holds

@@ -14,6 +14,7 @@ Trusted and untrusted code never share a process, and never share a file or a ne
     submission    reads the notebook as data, and notes what had to be repaired
     matching      which of its cells answer what; `analysis` finds the names in a cell, in a worker
     written       which cells hold the written answers, which people grade
+    seeds         whence the hidden inputs come
     plan          which cells an exercise needs
     client        starts the server and workers; `channel` carries frames
     starting      keeps one server, and tries it out before anybody is graded

@@ -7,7 +7,6 @@ it prints and returns may be shown; the second sees the inputs drawn from the se
 nothing that a student reads can tell of a hidden input.
 """
 
-import hashlib
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
@@ -27,10 +26,10 @@ from storyteller_grading.judge.plan import plan
 from storyteller_grading.judge.release import Release, read_release
 from storyteller_grading.judge.remote import Log, RemoteStudent, ask
 from storyteller_grading.judge.sandbox.view import check_hidden
+from storyteller_grading.judge.seeds import DRAWS, hidden_seeds
 from storyteller_grading.judge.submission import Cell, Notebook, Unreadable, read_notebook
 from storyteller_grading.judge.written import written_answers
 
-DRAWS = 2  # of hidden inputs for each case
 READING = 30.0  # seconds to find the names in all cells
 HIDDEN = (
     "It holds for the inputs that the notebook's check uses, and fails for others that were drawn for the grading: "
@@ -157,13 +156,6 @@ def _submission(
         seeds=seeds,
         log=Log(),
     )
-
-
-def hidden_seeds(secret: str | None, draws: int) -> tuple[str, ...]:
-    """The seeds of the hidden inputs. They do not tell the secret, nor one another."""
-    if secret is None:
-        return ()
-    return tuple(hashlib.sha256(f"{secret}\0{index}".encode()).hexdigest() for index in range(draws))
 
 
 def _names(starter: Starter, imports: Sequence[str], cells: Sequence[Cell]) -> list[Names]:
