@@ -1,15 +1,18 @@
 """Writing files so that a kill, a Ctrl-C or a full disk never leaves half of one under its final name."""
 
 import errno
+import io
 import json
 import os
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 from storyteller.errors import StorytellerError
 
+LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can name
 # What a write raises when there is no room: no space, quota used up, file size limit reached.
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
@@ -66,6 +69,18 @@ def write_whole(path: Path, content: bytes | str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write plain data as indented JSON, complete or not at all."""
     write_whole(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def zipped(files: Mapping[str, bytes]) -> bytes:
+    """The content of a zip with these files, by name: the same bytes for the same files, whenever it is made."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name in sorted(files):
+            about = zipfile.ZipInfo(name, LONG_AGO)
+            about.compress_type, about.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
+            about.create_system = 3  # Unix, wherever it is made
+            archive.writestr(about, files[name], compresslevel=9)
+    return content.getvalue()
 
 
 def force_to_disk(path: Path) -> None:

@@ -7,7 +7,6 @@ in the repository.
 `storyteller.course.wire`. An outcome that several wrong answers share stands there once.
 """
 
-import io
 import zipfile
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,12 +20,12 @@ from storyteller.course.expect import Mismatch
 from storyteller.course.request import Outcome, StudentError
 from storyteller.course.run import Run
 from storyteller.course.wire import Malformed, Reference, decode, encode
+from storyteller.disk import zipped
 from storyteller.errors import StorytellerError
 
 # What reading a damaged file raises: zipfile, the wire, and taking apart what is of another form.
 _BROKEN = (OSError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError)
 _STRANGE = (Malformed, ValueError, TypeError, LookupError)
-LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the time of every member, so that the same records are the same bytes
 
 _VALUE, _OBJECT, _ERROR = "value", "object", "error"
 
@@ -68,13 +67,7 @@ def pack(recorded: Mapping[str, Sequence[RecordedMistake]]) -> bytes:
     Args:
         recorded: the wrong answers, by exercise.
     """
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
-        for exercise, mistakes in recorded.items():
-            about = zipfile.ZipInfo(exercise, LONG_AGO)
-            about.compress_type, about.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
-            archive.writestr(about, _encoded(mistakes), compresslevel=9)
-    return content.getvalue()
+    return zipped({exercise: _encoded(mistakes) for exercise, mistakes in recorded.items()})
 
 
 def unpack(path: Path, exercise: str) -> list[RecordedMistake]:

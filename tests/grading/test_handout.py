@@ -1,0 +1,261 @@
+"""What a class gets of a lesson: all that a student needs, and no line of an answer."""
+
+import json
+import os
+import shutil
+import zipfile
+from pathlib import Path
+
+import nbformat
+import pytest
+from class_course import SECRET, make_course, template_lesson
+from nbgrader.api import Gradebook
+
+from storyteller.course import load_lesson
+from storyteller.course.answers import reference_source
+from storyteller.disk import zipped
+from storyteller.errors import StorytellerError
+from storyteller_grading.build import draft_lesson
+from storyteller_grading.classroom.course import Course
+from storyteller_grading.classroom.handout import Handout, release_lesson
+from storyteller_grading.judge.seeds import hidden_seeds
+from storyteller_grading.leaks import files_within
+from storyteller_grading.release import generate_assignment, student_notebook
+
+NAME = "06_next_letter"
+WHEEL = "storyteller-0.1.0-py3-none-any.whl"
+IN_RELEASE = [f"{NAME}.ipynb", "README.md", "checks.py", "mistakes.zip"]
+IN_BUNDLE = sorted([*IN_RELEASE, "constraints.txt", "requirements.txt", WHEEL])
+ANSWER = "row[second] = row.get(second, 0) + 1"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory) -> Path:
+    """The template lesson with both notebooks."""
+    folder = template_lesson(tmp_path_factory.mktemp("handout")).folder
+    write_notebooks(folder)
+    return folder
+
+
+def write_notebooks(folder: Path, **metadata: str) -> None:
+    """Build both notebooks of a lesson, without executing them."""
+    notebook = draft_lesson(folder).notebook()
+    notebook.metadata.update(metadata)
+    solution = nbformat.writes(notebook) + "\n"
+    place = folder.parents[1] / "solutions"
+    place.mkdir(exist_ok=True)
+    (place / f"{folder.name}.ipynb").write_text(solution, encoding="utf-8", newline="\n")
+    student = student_notebook(folder.name, solution)
+    (folder / f"{folder.name}.ipynb").write_text(student, encoding="utf-8", newline="\n")
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory) -> tuple[Path, Path]:
+    """A wheel and constraints, not the real ones."""
+    folder = tmp_path_factory.mktemp("library")
+    (folder / WHEEL).write_bytes(zipped({"storyteller/__init__.py": b""}))
+    (folder / "constraints.txt").write_text("torch==2.9.0\n", encoding="utf-8")
+    return folder / WHEEL, folder / "constraints.txt"
+
+
+@pytest.fixture(scope="module")
+def released(home, library, tmp_path_factory) -> tuple[Course, Handout]:
+    course = make_course(tmp_path_factory.mktemp("class") / "moe")
+    return course, release_lesson(course, home, *library)
+
+
+@pytest.fixture
+def lesson(home, tmp_path) -> Path:
+    """A copy of the lesson, to be changed."""
+    shutil.copytree(home.parents[1], tmp_path / "course", ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path / "course" / "lessons" / NAME
+
+
+def names_in(path: Path) -> list[str]:
+    with zipfile.ZipFile(path) as archive:
+        return archive.namelist()
+
+
+def test_the_zip_and_the_release_hold_what_a_student_needs_and_no_answers(home, released):
+    course, handout = released
+    assert names_in(handout.bundle) == [f"{NAME}/{name}" for name in IN_BUNDLE]
+    assert sorted(path.name for path in handout.release.iterdir()) == IN_RELEASE
+    assert (handout.release / f"{NAME}.ipynb").read_bytes() == (home / f"{NAME}.ipynb").read_bytes()
+    lines = [line.strip() for line in (home / "reference.py").read_text(encoding="utf-8").split("\n")]
+    secret = [
+        line for line in lines if line.startswith(("row", "counts:", "for first", "total", "return {", "return min"))
+    ]
+    assert len(secret) >= 6
+    for name, content in files_within("zip", handout.bundle.read_bytes()):
+        text = content.decode("utf-8", "replace")
+        assert not [line for line in secret if line in text], name
+        assert SECRET not in text
+        assert not [seed for seed in hidden_seeds(SECRET, 2) if seed in text]
+    assert not [path for path in course.folder.iterdir() if path.name.startswith(".release-")]
+
+
+def test_nbgrader_knows_the_lesson_and_would_make_the_same_release(released, tmp_path):
+    course, handout = released
+    with Gradebook(course.gradebook_url) as book:
+        assert book.find_assignment(NAME).max_score == 110  # with the written answer
+    shutil.copytree(course.source, tmp_path / "source")
+    again = generate_assignment(tmp_path.resolve(), NAME)
+    for path in handout.release.iterdir():
+        assert (again / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+def test_released_again_it_is_the_same_and_what_is_new_takes_its_place(released, lesson, library, tmp_path):
+    _, handout = released
+    before = handout.bundle.read_bytes()
+    own = make_course(tmp_path / "own")
+    first = release_lesson(own, lesson, *library)
+    assert first.bundle.read_bytes() == before
+    (first.release / "left.txt").write_text("old", encoding="utf-8")
+    checks = lesson / "checks.py"
+    checks.write_text(checks.read_text(encoding="utf-8") + "# newer\n", encoding="utf-8")
+    second = release_lesson(own, lesson, *library)
+    assert (second.release / "checks.py").read_bytes().endswith(b"# newer\n")
+    assert sorted(path.name for path in second.release.iterdir()) == IN_RELEASE
+
+
+def plant(kind: str, lesson: Path, course: Course) -> None:
+    """Put a line of an answer, or a secret, where a student would get it."""
+    source = course.source / NAME
+    if kind in ("hint", "checks", "explanation"):
+        path = lesson / ("answers.py" if kind == "explanation" else "checks.py")
+        old, new = {
+            "hint": ('"Put a finger on', f'"Write {ANSWER}. Put a finger on'),
+            "checks": ("LETTERS =", f"#   {ANSWER}\nLETTERS ="),
+            "explanation": ('"Each pair is counted once', f'"Write `{ANSWER}`. Each pair is counted once'),
+        }[kind]
+        text = path.read_text(encoding="utf-8")
+        assert old in text
+        path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    elif kind == "metadata":
+        write_notebooks(lesson, remark=f"the answer is {ANSWER}")
+    else:
+        source.mkdir(parents=True)
+        seed = hidden_seeds(SECRET, 2)[1]
+        name, content = {
+            "file": ("notes.txt", f"tip:\n\t{ANSWER}".encode()),
+            "file in a zip": ("more.zip", zipped({"a/b.zip": zipped({"tip.md": ANSWER.encode()})})),
+            "reference": ("reference.py", b"pass\n"),
+            "secret": ("notes.txt", SECRET.upper().encode()),
+            "secret in a zip": ("more.zip", zipped({"tip": bytes.fromhex(SECRET)})),
+            "seed": ("notes.txt", f"seed = {seed}".encode()),
+            "encrypted": ("more.zip", encrypted()),
+        }[kind]
+        (source / name).write_bytes(content)
+
+
+def encrypted() -> bytes:
+    """A zip whose file says that it is encrypted."""
+    content = bytearray(zipped({"tip.md": b"x"}))
+    for mark, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        content[content.index(mark) + at] |= 1
+    return bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("hint", r"checks\.py, line \d+ .* answer to 'count_next'"),
+        ("checks", r"checks\.py, line \d+ .* answer to 'count_next'"),
+        ("explanation", r"mistakes\.zip/count_next, line \d+ .* answer to 'count_next'"),
+        ("metadata", r"\.ipynb, line \d+ .* answer to 'count_next'"),
+        ("file", r"notes\.txt, line 2 .* answer to 'count_next'"),
+        ("file in a zip", r"more\.zip/a/b\.zip/tip\.md, line 1 .* answer to 'count_next'"),
+        ("reference", r"reference\.py would be handed out"),
+        ("secret", r"notes\.txt holds the course's secret or a hidden seed"),
+        ("secret in a zip", r"more\.zip/tip holds the course's secret or a hidden seed"),
+        ("seed", r"notes\.txt holds the course's secret or a hidden seed"),
+        ("encrypted", r"cannot be looked into"),
+    ],
+)
+def test_what_would_tell_too_much_is_refused_and_nothing_is_written(lesson, library, tmp_path, kind, said):
+    course = make_course(tmp_path / "own")
+    plant(kind, lesson, course)
+    with pytest.raises(StorytellerError, match=said) as caught:
+        release_lesson(course, lesson, *library)
+    assert "nothing was written" in str(caught.value)
+    assert SECRET not in str(caught.value)
+    assert not course.bundles.exists()
+    assert not course.release.exists()
+    assert not (course.folder / "gradebook.db").exists()
+    assert not (course.source / NAME / "checks.py").exists()
+
+
+def test_a_notebook_that_the_judge_does_not_know_is_refused(lesson, library, tmp_path):
+    course = make_course(tmp_path / "own")
+    (course.source / NAME).mkdir(parents=True)
+    solution = (lesson.parents[1] / "solutions" / f"{NAME}.ipynb").read_text(encoding="utf-8")
+    edited = solution.replace("Anyone who has read", "Whoever has read")
+    assert edited != solution
+    (course.source / NAME / f"{NAME}.ipynb").write_text(edited, encoding="utf-8")
+    with pytest.raises(StorytellerError, match=r"Move 06_next_letter\.ipynb out of source/"):
+        release_lesson(course, lesson, *library)
+    assert not course.bundles.exists()
+
+
+def test_a_lesson_that_was_never_built_is_named(lesson, library, tmp_path):
+    course = make_course(tmp_path / "own")
+    (lesson.parents[1] / "solutions" / f"{NAME}.ipynb").unlink()
+    with pytest.raises(StorytellerError, match="storyteller-grade build 06"):
+        release_lesson(course, lesson, *library)
+
+
+def test_a_students_folder_works_without_the_repository(released, home, tmp_path):
+    """One answer is right, one is a known mistake, one is left as it was."""
+    _, handout = released
+    folder, lesson = unzip(handout.bundle, tmp_path), load_lesson(home)
+    wrong = next(one for one in lesson.mistakes("chances") if one.name == "percent")
+    sources = {name: reference_source(lesson.reference, name) for name in ("count_next", "chances")}
+    cells = run_answers(folder, sources | {"chances": wrong.source(sources["chances"])})
+    assert "count_next: 40 of 40 points" in card(cells["count_next-check"])
+    assert error_of(cells["count_next-check"]) == ""
+    assert wrong.explanation in card(cells["chances-check"])
+    assert "chances: " in error_of(cells["chances-check"])
+    assert "most_likely: 0 of 20" in error_of(cells["most_likely-check"])
+    noted = json.loads((tmp_path / ".storyteller" / "progress.json").read_text(encoding="utf-8"))
+    assert {name: one["solved"] for name, one in noted["lessons"][NAME].items()} == {
+        "count_next": True,
+        "chances": False,
+        "most_likely": False,
+    }
+
+
+def unzip(bundle: Path, place: Path) -> Path:
+    """Take a lesson out of its zip; its folder."""
+    with zipfile.ZipFile(bundle) as archive:
+        archive.extractall(place)
+    return place / bundle.stem
+
+
+def run_answers(folder: Path, answers: dict[str, str], **variables: str) -> dict[str, nbformat.NotebookNode]:
+    """Run the notebook of a folder with these answers, in that folder, whatever its cells raise; the cells by id."""
+    from nbclient import NotebookClient
+
+    [path] = folder.glob("*.ipynb")
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        if cell.id in answers:
+            cell.source = answers[cell.id]
+    theirs = {name: value for name, value in os.environ.items() if not name.startswith("STORYTELLER_")}
+    client = NotebookClient(
+        notebook,
+        kernel_name="python3",
+        timeout=600,
+        allow_errors=True,
+        resources={"metadata": {"path": str(folder)}},
+    )
+    client.execute(env={**theirs, "STORYTELLER_FAST": "1", "CUDA_VISIBLE_DEVICES": "", **variables})
+    return {cell.id: cell for cell in notebook.cells}
+
+
+def card(cell: nbformat.NotebookNode) -> str:
+    """The text of the card that a check shows."""
+    return "\n".join(one.data["text/plain"] for one in cell.outputs if one.output_type == "display_data")
+
+
+def error_of(cell: nbformat.NotebookNode) -> str:
+    return "".join(one.evalue for one in cell.outputs if one.output_type == "error")
