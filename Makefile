@@ -73,7 +73,7 @@ test: $(VENV)/.test
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 slow: $(VENV)/.test
-	$(BIN)/python -m pytest -m "slow and not gpu and not browser"
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "slow and not gpu and not browser"
 
 notebooks-test: $(VENV)/.test
 	$(BIN)/storyteller-grade build --check
