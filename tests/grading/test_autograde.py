@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from strange_judges import strange, strange_tasks
-from toy_class import NAME, POINTS, RIGHT, hand_in, make_course, make_lesson, notebook, outcome, table
+from toy_class import NAME, POINTS, RIGHT, hand_in, make_course, notebook, outcome, table
 from typer.testing import CliRunner
 
 from storyteller.errors import StorytellerError
@@ -37,11 +37,6 @@ def hand_in_all(course, home):
     (course.submitted / "fay" / NAME).mkdir(parents=True)
     (course.submitted / "fay" / NAME / f"{NAME}.ipynb").symlink_to(course.secret_file)
     (course.submitted / "gil" / NAME).mkdir(parents=True)
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    return make_lesson(tmp_path_factory.mktemp("lesson"))
 
 
 @pytest.fixture(scope="module")

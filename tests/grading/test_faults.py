@@ -13,7 +13,7 @@ import time
 from dataclasses import replace
 
 import pytest
-from toy_class import NAME, RIGHT, hand_in, make_course, make_lesson, notebook, table
+from toy_class import NAME, RIGHT, hand_in, make_course, notebook, table
 
 from storyteller.errors import StorytellerError
 from storyteller_grading.classroom import autograde as autograding
@@ -31,11 +31,6 @@ WANTED = Wanted(jobs=1, unsafe=True)  # our own code, also where there is no san
 STUDENTS = [f"student{number:02}" for number in range(12)]
 KILLS = 20
 EACH = 4  # kills of one course, before it is graded to the end
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    return make_lesson(tmp_path_factory.mktemp("lesson"))
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.plugins import CsvExportPlugin
 from sqlalchemy import text
 from test_rebuild import HOSTILE, tags_of
-from toy_class import NAME, POINTS, make_course, make_lesson, outcome, table
+from toy_class import NAME, POINTS, make_course, outcome, table
 from traitlets.config import Config
 
 from storyteller.errors import StorytellerError
@@ -24,11 +24,6 @@ from storyteller_grading.classroom.records import Records
 from storyteller_grading.release import configure
 
 WHEN = datetime(2026, 3, 1, 12, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    return make_lesson(tmp_path_factory.mktemp("lesson"))
 
 
 @pytest.fixture(scope="module")

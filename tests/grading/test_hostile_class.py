@@ -7,7 +7,7 @@ import re
 import pytest
 from damage import DAMAGES
 from nbconvert.filters import markdown2html_mistune
-from toy_class import NAME, RIGHT, hand_in, make_course, make_lesson, notebook, table
+from toy_class import NAME, RIGHT, hand_in, make_course, notebook, table
 from typer.testing import CliRunner
 
 from storyteller_grading.classroom.feedback import write_feedback
@@ -52,11 +52,6 @@ def large_outputs(document):
     for cell in document["cells"]:
         cell["outputs"] = [{"output_type": "stream", "name": "stdout", "text": ["x" * 100 + "\n"] * 20_000}]
     return document
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    return make_lesson(tmp_path_factory.mktemp("lesson"))
 
 
 @pytest.fixture(scope="module")

@@ -4,17 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
-from toy_class import NAME, make_lesson, notebook
+from toy_class import NAME, notebook
 
 from storyteller_grading.judge.submission import read_notebook
 from storyteller_grading.judge.written import written_answers
 
 SAID = "Because a reader would stumble."
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    return make_lesson(tmp_path_factory.mktemp("lesson"))
 
 
 def cell_of(document, name):
