@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 from class_course import SECRET, make_course, template_lesson
 from nbgrader.api import Gradebook
 
+from repository import ROOT
 from storyteller.course import load_lesson
 from storyteller.course.answers import reference_source
 from storyteller.disk import zipped
@@ -18,6 +21,7 @@ from storyteller.errors import StorytellerError
 from storyteller_grading.build import draft_lesson
 from storyteller_grading.classroom.course import Course
 from storyteller_grading.classroom.handout import Handout, release_lesson
+from storyteller_grading.cli import main
 from storyteller_grading.judge.seeds import hidden_seeds
 from storyteller_grading.leaks import files_within
 from storyteller_grading.release import generate_assignment, student_notebook
@@ -259,3 +263,56 @@ def card(cell: nbformat.NotebookNode) -> str:
 
 def error_of(cell: nbformat.NotebookNode) -> str:
     return "".join(one.evalue for one in cell.outputs if one.output_type == "error")
+
+
+@pytest.fixture(scope="module")
+def handed_out(tmp_path_factory) -> Course:
+    """A course of the real lessons that has handed out the first one, by the commands."""
+    folder = tmp_path_factory.mktemp("real") / "moe"
+    for arguments in (["init", str(folder)], ["release", "01", "--course", str(folder)]):
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+        assert not ended.value.code
+    return Course.open(folder)
+
+
+@pytest.mark.slow
+def test_lesson_01_works_in_a_students_folder_with_the_library_that_comes_with_it(handed_out, tmp_path):
+    folder = unzip(handed_out.bundles / "01_data_preparation.zip", tmp_path)
+    [wheel] = folder.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "site")
+    lesson = load_lesson(ROOT / "lessons" / folder.name)
+    wrong = lesson.mistakes("count_pairs")[0]
+    sources = {name: reference_source(lesson.reference, name) for name in ("split_corpus", "count_pairs")}
+    answers = sources | {"count_pairs": wrong.source(sources["count_pairs"])}
+    cells = run_answers(folder, answers, PYTHONPATH=str(tmp_path / "site"))
+    checks = {name: cells[f"{name}-check"] for name in lesson.exercises}
+    assert all(cell.execution_count for cell in cells.values() if cell.cell_type == "code" and cell.source)
+    assert wrong.explanation in card(checks["count_pairs"])
+    assert error_of(checks["split_corpus"]) == ""
+    assert all(error_of(cell) for name, cell in checks.items() if name != "split_corpus")  # something is to be done
+    demos = [cell for cell in cells.values() if cell.metadata.get("storyteller", {}).get("role") is None]
+    assert [error_of(cell) for cell in demos if cell.cell_type == "code" and error_of(cell)] == []
+    command = [sys.executable, "-m", "storyteller", "progress", "01"]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, encoding="utf-8", check=True)
+    assert "solved  split_corpus" in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="nbgrader's exchange needs Linux or macOS")
+def test_nbgraders_exchange_takes_the_release(handed_out, tmp_path):
+    exchange = tmp_path / "exchange"
+    exchange.mkdir()
+    exchange.chmod(0o777)
+    command = [sys.executable, "-m", "nbgrader", "release_assignment", "01_data_preparation"]
+    done = subprocess.run(
+        [*command, f"--Exchange.root={exchange}"], cwd=handed_out.folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    released = exchange / "moe" / "outbound" / "01_data_preparation"
+    assert sorted(path.name for path in released.iterdir()) == [
+        "01_data_preparation.ipynb",
+        *("README.md", "checks.py", "mistakes.zip"),
+    ]

@@ -15,12 +15,14 @@ from gated import Course, template
 
 from repository import ROOT
 from storyteller.course.lesson import parts_module
+from storyteller.disk import zipped
 from storyteller_grading.answer import LONGEST
 from storyteller_grading.build import POINTS, answers_of
+from storyteller_grading.bundle import class_files
 from storyteller_grading.drift import drift_of_sources
 from storyteller_grading.execute import run_cells
 from storyteller_grading.judge.judging import judge_notebook
-from storyteller_grading.leaks import leaks_in, leaks_in_notebook
+from storyteller_grading.leaks import files_within, leaks_in, leaks_in_file, leaks_in_notebook
 
 # Of a lesson's head and end.
 WORDS = (
@@ -103,6 +105,15 @@ def test_no_line_of_an_answer_is_handed_out(course):
     # A class gets the checks, with public seeds.
     leaks = leaks_in((course.folder / "checks.py").read_text(encoding="utf-8"), secret)
     assert [f"checks.py:{1 + number}: {line} (an answer to {name})" for number, line, name in leaks] == []
+
+
+@pytest.mark.slow
+def test_no_line_of_an_answer_is_in_what_a_class_gets(course):
+    """Beside the notebook; what is recorded of the known wrong answers is read as the student's check reads it."""
+    secret = course.secrets
+    leaks = {name: found for name, content in files_within("class.zip", zipped(class_files(course.lesson)))
+             if (found := leaks_in_file(name, content, secret))}  # fmt: skip
+    assert leaks == {}
 
 
 def test_an_untouched_notebook_earns_nothing(course, judge):

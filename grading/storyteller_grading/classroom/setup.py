@@ -34,12 +34,13 @@ README = """\
 | `roster.csv` | your students; two samples stand in it, replace them |
 | `secret` | hidden inputs are drawn from it: keep a copy, show it to nobody |
 | `source/` | the lessons with their answers |
+| `bundles/LESSON.zip`, `release/LESSON/` | what students get: to load down, and for nbgrader's exchange |
 | `submitted/STUDENT/LESSON/LESSON.ipynb` | what comes back |
 | `gradebook.db`, `records.db` | nbgrader's grades, and what the judge found; they appear with the first grading |
 
 | command | what it does |
 | --- | --- |
-| `nbgrader generate_assignment 01_data_preparation` | makes what students get |
+| `storyteller-grade release 01` | makes what students get |
 | `storyteller-grade autograde 01` | grades what came back |
 | `storyteller-grade feedback 01`, `storyteller-grade report` | pages for students, and about the class |
 | `nbgrader export` | a table of the grades |
