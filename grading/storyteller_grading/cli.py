@@ -35,6 +35,7 @@ def _register() -> None:
     from storyteller_grading import commands
     from storyteller_grading.classroom import commands as classroom
     from storyteller_grading.classroom import commands_course as course
+    from storyteller_grading.classroom import commands_lms as lms
     from storyteller_grading.classroom import commands_review as review
     from storyteller_grading.judge import command
 
@@ -48,6 +49,7 @@ def _register() -> None:
     app.command("feedback")(review.feedback)
     app.command("report")(review.report)
     app.command("similar")(review.similar)
+    app.command("export")(lms.export)
     app.command("rehearse")(review.rehearse)
 
 

@@ -83,6 +83,16 @@ def names_in(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
+def tell_names(names: list[str], said: str, console: "Console") -> None:
+    """How many there are of a kind, and the first of them; names may come from students."""
+    from storyteller.course.show import clean
+
+    if names:
+        more = ", ..." if len(names) > MOST_NAMED else ""
+        shown = ", ".join(clean(name, LONGEST_NAMED) for name in sorted(names)[:MOST_NAMED])
+        console.print(f"{len(names)} {said}: {shown}{more}", markup=False, soft_wrap=True)
+
+
 def _grade(course: "Course", lesson: str, wanted: "Wanted", console: "Console") -> "Summary":
     """Autograde behind a bar that says how long it will take."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -127,20 +137,10 @@ def _tell(summary: "Summary", seconds: float, console: "Console") -> None:
         [f"{one.student} ({one.failure or one.data['fault']})" for one in summary.outcomes if one.status == status]
         for status in ("unreadable", "failed")
     )
-    _name(unreadable, "could not be read and have 0 points", console)
-    _name(failed, "FAILED by a fault of the grader's and have no new grade; run the command again", console)
-    _name(summary.missing, "of the roster handed in nothing", console)
-    _name(summary.passed_over, "in submitted/ are no student's folder and were passed over", console)
-
-
-def _name(names: list[str], said: str, console: "Console") -> None:
-    """How many there are of a kind, and the first of them; names may come from students."""
-    from storyteller.course.show import clean
-
-    if names:
-        more = ", ..." if len(names) > MOST_NAMED else ""
-        shown = ", ".join(clean(name, LONGEST_NAMED) for name in sorted(names)[:MOST_NAMED])
-        console.print(f"{len(names)} {said}: {shown}{more}", markup=False, soft_wrap=True)
+    tell_names(unreadable, "could not be read and have 0 points", console)
+    tell_names(failed, "FAILED by a fault of the grader's and have no new grade; run the command again", console)
+    tell_names(summary.missing, "of the roster handed in nothing", console)
+    tell_names(summary.passed_over, "in submitted/ are no student's folder and were passed over", console)
 
 
 def _compare(before: "Outcome | None", after: "Outcome", console: "Console") -> None:
