@@ -54,12 +54,10 @@ source ../venv/bin/activate           # on Windows: ..\\venv\\Scripts\\activate
 pip install -r requirements.txt
 storyteller doctor
 ```
-
 """
 INSTALLED = """\
 Where you fetched this lesson the library is there already. To work on a machine of your own, take the zip of this
 lesson that your course hands out; it brings the library along.
-
 """
 REQUIREMENTS = """\
 # Run `pip install -r requirements.txt` in this folder.

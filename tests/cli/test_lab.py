@@ -310,7 +310,7 @@ def test_lab_opens_a_class_release_without_the_course(course, work, started, mon
     assert len(started) == 1
 
 
-def test_a_class_release_is_opened_where_one_stands_and_as_it_is(course, tmp_path, started, monkeypatch):
+def test_a_class_release_is_opened_where_one_stands_and_as_it_is(course, tmp_path, started, monkeypatch, capsys):
     release = tmp_path / "class"
     write_notebook(release / NOTEBOOK, cells())
     (release / NAME / "mistakes.zip").write_bytes(b"")
@@ -319,6 +319,8 @@ def test_a_class_release_is_opened_where_one_stands_and_as_it_is(course, tmp_pat
         assert command("lab") == 0
         assert f"--ServerApp.root_dir={release}" in started[-1]
     assert sorted(path.name for path in (release / NAME).iterdir()) == [f"{NAME}.ipynb", "mistakes.zip"]
+    assert command("reset", "01", "add") == 2
+    assert "copy the cell of add from there" in capsys.readouterr().err
 
 
 def test_lab_without_jupyter_names_the_extra(course, work, monkeypatch, capsys):

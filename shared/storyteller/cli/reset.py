@@ -21,8 +21,14 @@ def reset(
     from storyteller.course import workfolder
     from storyteller.course.state import State
 
+    home = workfolder.find_work(work)
+    if workfolder.is_release(home):
+        raise StorytellerError(
+            "Your course handed this lesson out to you, and its notebook is here only as you have changed it: take the "
+            f"lesson once more from your course, into another folder, and copy the cell of {exercise} from there."
+        )
     course = workfolder.find_lesson(workfolder.course_lessons(), lesson)
-    folder = workfolder.find_work(work) / course.name
+    folder = home / course.name
     file = workfolder.notebook_of(folder)
     if not file.is_file():
         raise StorytellerError(f"There is no {file}; storyteller lab {course.name[:2]} puts it there.")
