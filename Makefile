@@ -79,7 +79,7 @@ notebooks-test: $(VENV)/.test
 	$(BIN)/storyteller-grade build --check
 
 browser: $(VENV)/.browser
-	$(BIN)/python -m pytest -m browser tests/browser
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m browser tests/browser
 
 bench: $(VENV)/.test
 	$(BIN)/python -m bench

@@ -17,11 +17,13 @@ os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Where tests run side by side (`--dist loadgroup`), a file stays together, and so do a lesson's gates.
 
-    Their fixtures are made once for each group: a judge, a class, a trained model.
+    Their fixtures are made once for each group: a judge, a class, a trained model. Tests in a browser, each with a
+    server of its own, share nothing worth that.
     """
     for item in items:
         parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
-        item.add_marker(pytest.mark.xdist_group(f"{item.path}:{parameters.get('course', '')}"))
+        group = item.nodeid if item.get_closest_marker("browser") else f"{item.path}:{parameters.get('course', '')}"
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")

@@ -129,20 +129,20 @@ def test_hints_come_one_after_the_other(lab, lesson):
     lab.shot("7-hints")
 
 
-@pytest.mark.parametrize(
-    ("name", "answer", "words"),
-    [
-        ("raises", "return {}['missing']", "KeyError"),
-        ("loops", "while True: pass", "second"),
-        ("type", "return 'pairs'", "a text where a dict should be"),
-        ("mutates", "words.clear()\n    return {}", "changed"),
-    ],
-)
-def test_an_answer_that_misbehaves_gets_a_helpful_sentence(lab, name, answer, words):
+MISBEHAVING = {  # what an answer does, and what its card says
+    "return {}['missing']": "KeyError",
+    "while True: pass": "second",
+    "return 'pairs'": "a text where a dict should be",
+    "words.clear()\n    return {}": "changed",
+}
+
+
+def test_answers_that_misbehave_get_a_helpful_sentence(lab):
     lab.run("setup")
-    card = lab.answer(EXERCISE, f"def {EXERCISE}(words):\n    {answer}\n")
-    lab.shot(f"8-{name}")
-    assert words in card
+    for number, (answer, words) in enumerate(MISBEHAVING.items(), 1):
+        card = lab.answer(EXERCISE, f"def {EXERCISE}(words):\n    {answer}\n")
+        lab.shot(f"8-{number}")
+        assert words in card
 
 
 def test_run_all_goes_on_to_the_end_of_an_untouched_notebook(lab):
