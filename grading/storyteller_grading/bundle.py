@@ -24,12 +24,21 @@ README = """\
 | `{name}.ipynb` | the lesson: read, fill in the TODOs, hand it in |
 | `checks.py` | what `check` tries your functions with |
 | `mistakes.zip` | how `check` knows a mistake that others have made before you |
-{library}
+| `{wheel}` | the library `storyteller`, with which your work is graded |
+| `requirements.txt`, `constraints.txt` | what to install, in the versions that the course is tested with |
+
 Put the folders of all lessons side by side: what you have solved in one carries on in the next.
 The solution is not in here; the link to it works once your course hands it out.
 
 ## Install, once
-{install}
+You need Python 3.11, 3.12 or 3.13. In this folder:
+```
+python -m venv ../venv
+source ../venv/bin/activate           # on Windows: ..\\venv\\Scripts\\activate
+pip install -r requirements.txt
+storyteller doctor
+```
+
 ## Work
 ```
 storyteller lab {number}
@@ -42,23 +51,6 @@ in a terminal `storyteller progress` does.
 Save the notebook and hand in `{name}.ipynb` under this very name. Points are given for what your functions do
 with other inputs than those of the checks. Leave the cells of the checks as they are.
 """
-LIBRARY = """\
-| `{wheel}` | the library `storyteller`, with which your work is graded |
-| `requirements.txt`, `constraints.txt` | what to install, in the versions that the course is tested with |
-"""
-INSTALL = """\
-You need Python 3.11, 3.12 or 3.13. In this folder:
-```
-python -m venv ../venv
-source ../venv/bin/activate           # on Windows: ..\\venv\\Scripts\\activate
-pip install -r requirements.txt
-storyteller doctor
-```
-"""
-INSTALLED = """\
-Where you fetched this lesson the library is there already. To work on a machine of your own, take the zip of this
-lesson that your course hands out; it brings the library along.
-"""
 REQUIREMENTS = """\
 # Run `pip install -r requirements.txt` in this folder.
 -c constraints.txt
@@ -67,7 +59,7 @@ REQUIREMENTS = """\
 
 
 def class_files(lesson: Lesson) -> dict[str, bytes]:
-    """The files beside the notebook, by name, without the library.
+    """What a class gets beside the notebook, by name: the checks, and what `check` knows of mistakes.
 
     Raises:
         StorytellerError: the records of the mistakes are too large to hand out.
@@ -81,12 +73,11 @@ def class_files(lesson: Lesson) -> dict[str, bytes]:
     return {
         "checks.py": (lesson.folder / "checks.py").read_bytes(),
         MISTAKES: recorded,
-        "README.md": readme(lesson.name).encode(),
     }
 
 
-def library_files(name: str, wheel: Path, constraints: Path) -> dict[str, bytes]:
-    """The files from which a student installs the library, by name, and the page that tells of them.
+def starting_files(name: str, wheel: Path, constraints: Path) -> dict[str, bytes]:
+    """What a student begins with, by name: the library, what else to install, and a page that says how.
 
     Args:
         name: the lesson's.
@@ -97,22 +88,13 @@ def library_files(name: str, wheel: Path, constraints: Path) -> dict[str, bytes]
         wheel.name: wheel.read_bytes(),
         "constraints.txt": constraints.read_bytes(),
         "requirements.txt": REQUIREMENTS.format(wheel=wheel.name).encode(),
-        "README.md": readme(name, wheel.name).encode(),
+        "README.md": README.format(name=name, number=name[:2], wheel=wheel.name).encode(),
     }
 
 
-def readme(name: str, wheel: str = "") -> str:
-    """What a student reads first.
-
-    Args:
-        name: the lesson's.
-        wheel: the name of the library's file, empty where it is not in the folder.
-    """
-    library, install = (LIBRARY.format(wheel=wheel), INSTALL) if wheel else ("", INSTALLED)
-    return README.format(name=name, number=name[:2], library=library, install=install)
-
-
-def refuse_leaks(name: str, content: bytes, answers: Mapping[str, str], secrets: Iterable[bytes]) -> None:
+def refuse_leaks(
+    name: str, content: bytes, answers: Mapping[str, str], secrets: Iterable[bytes], *, library: str
+) -> None:
     """Look into every file of a zip that is to be handed out.
 
     Args:
@@ -120,6 +102,7 @@ def refuse_leaks(name: str, content: bytes, answers: Mapping[str, str], secrets:
         content: the zip.
         answers: the lines that no student may read, from `build.secrets_of`.
         secrets: what may stand nowhere, not even in the library.
+        library: the name of the library's file, which is open book but for the secrets.
 
     Raises:
         StorytellerError: something would be told; the message names the file and the line.
@@ -131,7 +114,7 @@ def refuse_leaks(name: str, content: bytes, answers: Mapping[str, str], secrets:
                 f"{file} holds the course's secret or a hidden seed, which no student may see: take it out of source/; "
                 "nothing was written."
             )
-        if ".whl" in file:  # the library is open book
+        if f"/{library}" in file:
             continue
         if file.rpartition("/")[2] in PRIVATE:
             raise StorytellerError(f"{file} would be handed out: take it out of source/; nothing was written.")

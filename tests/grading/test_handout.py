@@ -28,8 +28,8 @@ from storyteller_grading.release import generate_assignment, student_notebook
 
 NAME = "06_next_letter"
 WHEEL = "storyteller-0.1.0-py3-none-any.whl"
-IN_RELEASE = [f"{NAME}.ipynb", "README.md", "checks.py", "mistakes.zip"]
-IN_BUNDLE = sorted([*IN_RELEASE, "constraints.txt", "requirements.txt", WHEEL])
+IN_RELEASE = [f"{NAME}.ipynb", "checks.py", "mistakes.zip"]
+IN_BUNDLE = sorted([*IN_RELEASE, "README.md", "constraints.txt", "requirements.txt", WHEEL])
 ANSWER = "row[second] = row.get(second, 0) + 1"
 
 
@@ -109,17 +109,21 @@ def test_nbgrader_knows_the_lesson_and_would_make_the_same_release(released, tmp
 
 
 def test_released_again_it_is_the_same_and_what_is_new_takes_its_place(released, lesson, library, tmp_path):
-    _, handout = released
+    course, handout = released
     before = handout.bundle.read_bytes()
-    own = make_course(tmp_path / "own")
-    first = release_lesson(own, lesson, *library)
-    assert first.bundle.read_bytes() == before
-    (first.release / "left.txt").write_text("old", encoding="utf-8")
+    shutil.copytree(course.folder, tmp_path / "own")
+    own = Course.open(tmp_path / "own")
+    assert release_lesson(own, lesson, *library).bundle.read_bytes() == before
+    (own.release / NAME / "left.txt").write_text("old", encoding="utf-8")
+    (own.source / NAME / "README.md").write_text("Come to room 5.", encoding="utf-8")  # the instructor's own page
     checks = lesson / "checks.py"
     checks.write_text(checks.read_text(encoding="utf-8") + "# newer\n", encoding="utf-8")
     second = release_lesson(own, lesson, *library)
     assert (second.release / "checks.py").read_bytes().endswith(b"# newer\n")
-    assert sorted(path.name for path in second.release.iterdir()) == IN_RELEASE
+    assert sorted(path.name for path in second.release.iterdir()) == sorted([*IN_RELEASE, "README.md"])
+    assert names_in(second.bundle) == names_in(handout.bundle)
+    with zipfile.ZipFile(second.bundle) as archive:
+        assert archive.read(f"{NAME}/README.md") == b"Come to room 5."
 
 
 def plant(kind: str, lesson: Path, course: Course) -> None:
@@ -314,5 +318,5 @@ def test_nbgraders_exchange_takes_the_release(handed_out, tmp_path):
     released = exchange / "moe" / "outbound" / "01_data_preparation"
     assert sorted(path.name for path in released.iterdir()) == [
         "01_data_preparation.ipynb",
-        *("README.md", "checks.py", "mistakes.zip"),
+        *("checks.py", "mistakes.zip"),
     ]

@@ -42,6 +42,6 @@ def release(lesson: LessonName, course: CourseFolder = Path()) -> None:
         handout = release_lesson(opened, folder, build_wheel(Path(place)), constraints_file())
     print(
         f"{handout.bundle} ({handout.bundled / 1000:,.0f} kB, {handout.recorded / 1000:,.0f} kB of them for explaining "
-        "mistakes) is for your students: put it where they can load it down."
+        "mistakes) is for your students: put it where they can download it."
     )
     print(f"{handout.release} is for nbgrader's exchange: nbgrader release_assignment {folder.name}")

@@ -4,7 +4,8 @@
     handout.bundle     # COURSE/bundles/01_data_preparation.zip
     handout.release    # COURSE/release/01_data_preparation, which `nbgrader release_assignment` hands on
 
-Both hold the same, but for the library: who fetches from the exchange works on a machine that has it.
+The zip has the library in addition, and a page that says how to begin: who fetches from the exchange works on a machine
+that has the library. An instructor's own files in `source/LESSON`, a README.md say, are in both.
 """
 
 import os
@@ -17,7 +18,7 @@ from storyteller.course.lesson import MISTAKES, Lesson
 from storyteller.disk import write_whole, writing, zipped
 from storyteller.errors import StorytellerError
 from storyteller_grading.build import answers_of, load_checked, secrets_of
-from storyteller_grading.bundle import class_files, library_files, refuse_leaks
+from storyteller_grading.bundle import class_files, refuse_leaks, starting_files
 from storyteller_grading.classroom.course import Course
 from storyteller_grading.classroom.gradebook import LessonBook
 from storyteller_grading.judge.seeds import DRAWS, hidden_seeds
@@ -59,11 +60,12 @@ def release_lesson(course: Course, folder: Path, wheel: Path, constraints: Path)
         released = _generated(course, lesson, root)
         _refuse_other_notebook(course, lesson, released / lesson.notebook.name)
         handed = {path.relative_to(released).as_posix(): path.read_bytes() for path in _files_below(released)}
-        handed |= library_files(lesson.name, wheel, constraints)
+        handed = starting_files(lesson.name, wheel, constraints) | handed
         bundle = zipped({f"{lesson.name}/{name}": content for name, content in handed.items()})
         hidden = [secret, *hidden_seeds(secret, DRAWS)]
         bytes_of = [form for text in hidden for form in (text.encode(), text.upper().encode(), bytes.fromhex(text))]
-        refuse_leaks(f"{lesson.name}.zip", bundle, secrets_of(answers_of(lesson)), bytes_of)
+        answers = secrets_of(answers_of(lesson))
+        refuse_leaks(f"{lesson.name}.zip", bundle, answers, bytes_of, library=wheel.name)
         with LessonBook(course, lesson.name, released / lesson.notebook.name):
             pass  # makes it known to nbgrader
         return _put_in_place(course, lesson, root, bundle, len(files[MISTAKES]))

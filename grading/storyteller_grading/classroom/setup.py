@@ -34,7 +34,7 @@ README = """\
 | `roster.csv` | your students; two samples stand in it, replace them |
 | `secret` | hidden inputs are drawn from it: keep a copy, show it to nobody |
 | `source/` | the lessons with their answers |
-| `bundles/LESSON.zip`, `release/LESSON/` | what students get: to load down, and for nbgrader's exchange |
+| `bundles/LESSON.zip`, `release/LESSON/` | what students get: for download, and for nbgrader's exchange |
 | `submitted/STUDENT/LESSON/LESSON.ipynb` | what comes back |
 | `gradebook.db`, `records.db` | nbgrader's grades, and what the judge found; they appear with the first grading |
 
