@@ -3,6 +3,8 @@
     storyteller-grade build            # all lessons; `build 01` for one, `--check` says what has drifted
     storyteller-grade new 06_rhymes    # a new lesson from a template that builds
     storyteller-grade judge work/01_data_preparation.ipynb
+    storyteller-grade release 01       # what a class gets of a lesson, without the answers
+    storyteller-grade collect 01 submissions.zip
     storyteller-grade autograde 01     # a whole class, in its course's folder; run again, it goes on where it was
 
 A command imports what it needs inside its body, so that `storyteller-grade --help` answers at once.
@@ -35,6 +37,7 @@ def _register() -> None:
     from storyteller_grading import commands
     from storyteller_grading.classroom import commands as classroom
     from storyteller_grading.classroom import commands_course as course
+    from storyteller_grading.classroom import commands_handing as handing
     from storyteller_grading.classroom import commands_lms as lms
     from storyteller_grading.classroom import commands_review as review
     from storyteller_grading.judge import command
@@ -44,6 +47,7 @@ def _register() -> None:
     app.command("judge")(command.judge)
     app.command("init")(course.init)
     app.command("release")(course.release)
+    app.command("collect")(handing.collect)
     app.command("autograde")(classroom.autograde)
     app.command("regrade")(classroom.regrade)
     app.command("feedback")(review.feedback)

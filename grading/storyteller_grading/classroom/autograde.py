@@ -8,7 +8,7 @@ with what was left undone, and grades nothing twice.
 """
 
 from collections.abc import Callable, Collection, Generator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from storyteller.course.lesson import Lesson, load_lesson
 from storyteller.errors import StorytellerError
 from storyteller_grading.classroom.course import Course, Submission
 from storyteller_grading.classroom.gradebook import LessonBook
+from storyteller_grading.classroom.lock import alone
 from storyteller_grading.classroom.outcome import Outcome, Task, grading_key
 from storyteller_grading.classroom.pool import judged
 from storyteller_grading.classroom.rebuild import rebuilt, write_rebuilt
@@ -23,8 +24,6 @@ from storyteller_grading.classroom.records import Record, Records
 from storyteller_grading.judge.sandbox.view import check_hidden
 from storyteller_grading.judge.seeds import DRAWS
 from storyteller_grading.judge.submission import Unreadable, contents
-
-LOCK = ".autograde.lock"
 
 
 @dataclass
@@ -86,7 +85,7 @@ def autograde(
         summary.missing = sorted({one.id for one in course.students()} - {one.student for one in submissions})
         summary.passed_over = course.passed_over()
     with (
-        _alone(course),
+        alone(course),
         Records(course.records_file) as records,
         LessonBook(course, lesson.name, lesson.notebook) as book,
     ):
@@ -195,21 +194,3 @@ def _check_sandbox(wanted: Wanted) -> None:
 
     if not wanted.unsafe and not wanted.scheduler and not examine().layers.hold:
         raise StorytellerError(UNSAFE)
-
-
-@contextmanager
-def _alone(course: Course) -> Iterator[None]:
-    """One process at a time writes a course's records and gradebook; its lock goes with it, however it ends."""
-    try:
-        import fcntl
-    except ImportError:  # Windows, where two at a time only wait for each other
-        yield
-        return
-    with open(course.folder / LOCK, "w", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise StorytellerError(
-                f"Another storyteller-grade is grading in {course.folder}; wait until it is done, or end it."
-            ) from None
-        yield

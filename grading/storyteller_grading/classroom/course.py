@@ -185,6 +185,16 @@ def nbgrader_time(when: datetime) -> str:
     return f"{when.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f} UTC"
 
 
+def parsed_time(text: str) -> datetime | None:
+    """A moment as nbgrader writes it; None for any other text."""
+    from nbgrader.utils import parse_utc
+
+    try:
+        return parse_utc(text.strip()).replace(tzinfo=UTC) if text.strip() else None
+    except (ValueError, OverflowError):  # what dateutil raises
+        return None
+
+
 def check_private(path: Path) -> None:
     """Raise a StorytellerError if others on this machine may read a file, or change it."""
     if os.name == "posix" and path.exists():
@@ -219,12 +229,8 @@ def _submission(student: str, folder: Path) -> Submission:
 
 def _timestamp(path: Path) -> tuple[datetime | None, tuple[str, ...]]:
     """When it was handed in, from the file that nbgrader's collect writes."""
-    from nbgrader.utils import parse_utc
-
     if not path.is_file() or path.is_symlink():
         return None, ()
-    try:
-        with open(path, encoding="utf-8") as file:
-            return parse_utc(file.read(100).strip()).replace(tzinfo=UTC), ()
-    except (ValueError, OverflowError):  # what dateutil raises
-        return None, ("timestamp.txt holds no time, so it counts as handed in on time.",)
+    with open(path, encoding="utf-8", errors="replace") as file:
+        when = parsed_time(file.read(100))
+    return when, () if when else ("timestamp.txt holds no time, so it counts as handed in on time.",)

@@ -91,19 +91,28 @@ def contents(path: Path, *, largest: int = LARGEST) -> bytes:
         file = os.open(path, flags)
     except OSError as error:
         raise Unreadable(f"{path.name} cannot be opened: {error.strerror}.") from None
+    return content_of(file, path.name, largest=largest)
+
+
+def content_of(file: int, name: str, *, largest: int = LARGEST) -> bytes:
+    """The bytes of an open file, which is closed, if it is a regular one of at most so many bytes.
+
+    Raises:
+        Unreadable: it is anything else.
+    """
     try:
         status = os.fstat(file)
         if not stat.S_ISREG(status.st_mode):
-            raise Unreadable(f"{path.name} is not a file.")
+            raise Unreadable(f"{name} is not a file.")
         if status.st_size > largest:
             size, most = status.st_size >> 20, largest >> 20
-            raise Unreadable(f"{path.name} has {size:,} MB, and at most {most} MB are read: clear its outputs.")
+            raise Unreadable(f"{name} has {size:,} MB, and at most {most} MB are read: clear its outputs.")
         with open(file, "rb", closefd=False) as opened:
             content = opened.read(largest + 1)
     finally:
         os.close(file)
     if len(content) > largest:
-        raise Unreadable(f"{path.name} grew while it was read.")
+        raise Unreadable(f"{name} grew while it was read.")
     return content
 
 

@@ -1,0 +1,497 @@
+"""Whatever a class hands in, and however, ends at its student, or aside with a reason; nothing is lost or followed."""
+
+import hashlib
+import json
+import os
+import stat
+import struct
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from toy_class import NAME, make_course
+
+from storyteller.course.lesson import load_lesson
+from storyteller.errors import StorytellerError
+from storyteller_grading.classroom import sources
+from storyteller_grading.classroom.collect import collect
+from storyteller_grading.classroom.course import Course, nbgrader_time, roster_text
+from storyteller_grading.classroom.gradebook import nbgrader_config
+from storyteller_grading.classroom.outcome import lesson_folder
+from storyteller_grading.cli import main
+
+ROSTER = [
+    ("ada", "Ada", "Lovelace", "ada@example.org", "1001"),
+    ("alan", "Alan", "Turing", "alan@example.org", "1002"),
+    ("zoe", "Zoë", "O'Neill", "zoe@example.org", ""),
+    ("ana1", "Ana", "García", "ana1@example.org", ""),
+    ("ana2", "Ana", "Garcia", "ana2@example.org", ""),
+]
+posix = pytest.mark.skipif(os.name != "posix", reason="links, pipes and nbgrader's exchange need Linux or macOS")
+
+
+@pytest.fixture
+def course(tmp_path) -> Course:
+    made = make_course(tmp_path / "course")
+    made.roster_file.write_text(roster_text(ROSTER), encoding="utf-8")
+    return made
+
+
+def notebook(text: str) -> bytes:
+    return json.dumps({"cells": [], "nbformat": 4, "nbformat_minor": 5, "metadata": {"text": text}}).encode()
+
+
+def zip_of(path: Path, files: dict[str, bytes | str]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content if isinstance(content, bytes) else notebook(content))
+    return path
+
+
+def folder_of(path: Path, files: dict[str, bytes | str]) -> Path:
+    for name, content in files.items():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_bytes(content if isinstance(content, bytes) else notebook(content))
+    return path
+
+
+def handed_in(course: Course) -> dict[str, str]:
+    """What lies there, by student."""
+    found = {one.student: one.notebook for one in course.submissions(NAME)}
+    return {student: json.loads(path.read_bytes())["metadata"]["text"] for student, path in found.items()}
+
+
+def everything(course: Course) -> dict[str, str]:
+    return {
+        path.relative_to(course.folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in course.folder.rglob("*")
+        if path.is_file() and path.name != ".autograde.lock"
+    }
+
+
+def aside(course: Course) -> list[str]:
+    place = course.submitted / "_unmatched"
+    texts = [json.loads(path.read_bytes())["metadata"]["text"] for path in place.iterdir()] if place.is_dir() else []
+    return sorted(texts)
+
+
+# --- Where it comes from
+
+
+def test_canvas(course, tmp_path):
+    source = zip_of(
+        tmp_path / "submissions.zip",
+        {
+            f"lovelaceada_1001_501_{NAME}.ipynb": "Ada's first",
+            f"lovelaceada_1001_502_{NAME}-1.ipynb": "Ada's second",
+            "lovelaceada_1001_503_notes.pdf": b"%PDF",
+            f"turingalan_LATE_1002_504_{NAME}.ipynb": "Alan's",
+            "oneillzoë_1003_505_my_12_34_work (2).ipynb": "Zoe's",
+            "garcíaana_1004_506_x.ipynb": "one of two Anas'",
+            f"turingalan_1099_507_{NAME}.ipynb": "of somebody who calls himself Alan Turing",
+            f"anon_xY3a_508_{NAME}.ipynb": "of nobody",
+        },
+    )
+    collected = collect(course, NAME, source)
+    assert handed_in(course) == {"ada": "Ada's second", "alan": "Alan's", "zoe": "Zoe's"}
+    assert collected.new == ["ada", "alan", "zoe"]
+    assert collected.late == ["alan"]
+    assert collected.others == 1
+    assert aside(course) == ["of nobody", "of somebody who calls himself Alan Turing", "one of two Anas'"]
+    reasons = "\n".join(collected.unmatched.values())
+    assert "may be ana1 or ana2" in reasons
+    assert "alan has the LMS's id 1002, not 1099" in reasons
+    assert "the roster has nobody of this name" in reasons
+    assert any("ada handed in 2 notebooks" in note and "-1.ipynb was taken" in note for note in collected.notes)
+    assert not (course.submitted / "alan" / NAME / "timestamp.txt").exists()
+
+
+@pytest.mark.parametrize("wrapper", ["", "toys-4711/"])
+@pytest.mark.parametrize("folders", [True, False])
+def test_moodle(course, tmp_path, folders, wrapper):
+    between = "/" if folders else "_"
+    people = {"Ada Lovelace_71": "Ada's", "TURING Alan_72": "Alan's", "Zoe ONeill_73": "Zoe's", "Participant_74": "X"}
+    files = {f"{wrapper}{one}_assignsubmission_file{between}toys.ipynb": text for one, text in people.items()}
+    files |= {f"{wrapper}Ada Lovelace_71_assignsubmission_onlinetext{between}onlinetext.html": b"<p>"}
+    collect(course, NAME, zip_of(tmp_path / "moodle.zip", files))
+    assert handed_in(course) == {"ada": "Ada's", "alan": "Alan's", "zoe": "Zoe's"}
+    assert aside(course) == ["X"]
+
+
+def test_what_a_student_writes_into_a_name_does_not_make_it_anothers(course, tmp_path):
+    files = {
+        "Alan Turing_72_assignsubmission_file/Ada Lovelace_71_assignsubmission_file.ipynb": "Alan's",
+        "Alan Turing_72_assignsubmission_file/ada/lovelaceada_1001_5_x.ipynb": "Alan's",
+        "oneillzoe_1003_505_lovelaceada_1001_5_x.ipynb": "Zoe's",
+        "stranger/ada.ipynb": "a stranger's",
+        "stranger/timestamp.txt": b"2020-01-01 00:00:00 UTC",
+    }
+    collect(course, NAME, zip_of(tmp_path / "all.zip", files))
+    assert handed_in(course) == {"alan": "Alan's", "zoe": "Zoe's"}
+    assert aside(course) == ["a stranger's"]
+
+
+def test_a_folder_of_files_and_folders_named_by_student(course, tmp_path):
+    source = folder_of(
+        tmp_path / "all",
+        {
+            "ADA.ipynb": "Ada's",
+            f"alan_{NAME}.ipynb": "Alan's",
+            "zoe@example.org/work.ipynb": "Zoe's",
+            "Garcia, Ana.ipynb": "one of two Anas'",
+            "ana1/.ipynb_checkpoints/old.ipynb": "old",
+            "ana1/new.ipynb": "Ana's",
+        },
+    )
+    collect(course, NAME, source)
+    assert handed_in(course) == {"ada": "Ada's", "alan": "Alan's", "zoe": "Zoe's", "ana1": "Ana's"}
+    assert aside(course) == ["one of two Anas'"]
+
+
+def test_nbgraders_own_folder_keeps_its_times_and_other_lessons_apart(course, tmp_path):
+    source = folder_of(
+        tmp_path / "submitted",
+        {
+            f"ada/{NAME}/{NAME}.ipynb": "Ada's",
+            f"ada/{NAME}/timestamp.txt": b"2026-10-02 10:00:00 UTC\n",
+            "ada/01_other/01_other.ipynb": "another lesson",
+            f"alan/{NAME}/{NAME}.ipynb": "Alan's",
+            f"alan/{NAME}/timestamp.txt": b"soon",
+        },
+    )
+    collected = collect(course, NAME, source)
+    assert handed_in(course) == {"ada": "Ada's", "alan": "Alan's"}
+    [ada, alan] = course.submissions(NAME)
+    assert nbgrader_time(ada.submitted_at).startswith("2026-10-02 10:00:00")
+    assert alan.submitted_at is None
+    assert collected.others == 3
+
+
+# --- nbgrader's exchange
+
+
+@pytest.fixture
+def exchange(course, tmp_path) -> Path:
+    """The folder into which students hand in."""
+    root = tmp_path / "exchange"
+    config = f'c = get_config()\nc.Exchange.root = {str(root)!r}\nc.CourseDirectory.course_id = "toys"\n'
+    (course.folder / "nbgrader_config.py").write_text(config, encoding="utf-8")
+    assert nbgrader_config(course).CourseDirectory.course_id == "toys"
+    place = root / "toys" / "inbound"
+    place.mkdir(parents=True)
+    return place
+
+
+@posix
+def test_the_exchange_gives_the_latest_with_its_time_and_ticket(course, exchange):
+    early, late = "2026-10-01 09:00:00.000001 UTC", "2026-10-02 09:00:00.000001 UTC"
+    folder_of(exchange / f"ada+{NAME}+{early}+xyz", {f"{NAME}.ipynb": "early"})
+    folder_of(
+        exchange / f"ada+{NAME}+{late}+abc",
+        {f"{NAME}.ipynb": "late", "submission_secret.txt": b"ticket", "more.ipynb": "more", "data.csv": b"1"},
+    )
+    folder_of(exchange / f"ada+another+{late}", {"another.ipynb": "another"})
+    folder_of(exchange / f"mallory+{NAME}+{late}", {f"{NAME}.ipynb": "whose?"})
+    collected = collect(course, NAME)
+    place = course.submitted / "ada" / NAME
+    assert handed_in(course) == {"ada": "late"}
+    assert (place / "timestamp.txt").read_text(encoding="utf-8") == late
+    assert (place / "submission_secret.txt").read_bytes() == b"ticket"
+    assert sorted(path.name for path in place.iterdir()) == [f"{NAME}.ipynb", "submission_secret.txt", "timestamp.txt"]
+    assert aside(course) == ["whose?"]
+    assert any("ada's, and another user owns it" in note for note in collected.notes)  # who runs this is not ada
+    before = everything(course)
+    assert collect(course, NAME).same == ["ada"]
+    assert everything(course) == before
+
+
+@posix
+def test_links_in_the_exchange_lead_nowhere(course, exchange, tmp_path):
+    secret = tmp_path / "solution.ipynb"
+    secret.write_bytes(notebook("the answers"))
+    folder = exchange / f"ada+{NAME}+2026-10-01 09:00:00 UTC"
+    folder.mkdir()
+    (folder / f"{NAME}.ipynb").symlink_to(secret)
+    (folder / "submission_secret.txt").symlink_to(course.secret_file)
+    (exchange / f"alan+{NAME}+2026-10-01 09:00:00 UTC").symlink_to(tmp_path)
+    zoe = exchange / f"zoe+{NAME}+2026-10-01 09:00:00 UTC"
+    folder_of(zoe, {f"{NAME}.ipynb": "Zoe's"})
+    (zoe / "submission_secret.txt").symlink_to(course.secret_file)
+    collected = collect(course, NAME)
+    assert handed_in(course) == {"zoe": "Zoe's"}
+    assert not (course.submitted / "zoe" / NAME / "submission_secret.txt").exists()
+    assert any("is a link" in why for why in collected.refused.values())
+    assert not any(b"the answers" in path.read_bytes() for path in course.submitted.rglob("*.ipynb"))
+
+
+@posix
+def test_a_folder_that_becomes_a_link_while_it_is_read_is_not_followed(tmp_path):
+    folder_of(tmp_path / "in" / "ada", {"x.ipynb": "Ada's"})
+    folder_of(tmp_path / "private", {"x.ipynb": "the answers"})
+    [found] = sources.files_below(tmp_path / "in")
+    (tmp_path / "in" / "ada").rename(tmp_path / "gone")
+    (tmp_path / "in" / "ada").symlink_to(tmp_path / "private")
+    with pytest.raises(StorytellerError, match="cannot be opened"):
+        found.read()
+
+
+def test_without_an_exchange_and_without_anything_in_it_there_is_a_way_out(course, tmp_path):
+    (course.folder / "nbgrader_config.py").write_text(
+        f'c = get_config()\nc.Exchange.root = {str(tmp_path)!r}\nc.CourseDirectory.course_id = "toys"\n'
+    )
+    with pytest.raises(StorytellerError, match="There is no exchange at"):
+        collect(course, NAME)
+    (tmp_path / "toys" / "inbound").mkdir(parents=True)
+    with pytest.raises(StorytellerError, match="has nothing of 09_toys"):
+        collect(course, NAME)
+
+
+# --- Again
+
+
+def test_collecting_twice_changes_nothing(course, tmp_path):
+    source = zip_of(tmp_path / "all.zip", {"ada.ipynb": "Ada's", "who.ipynb": "X"})
+    collect(course, NAME, source)
+    before = everything(course)
+    collected = collect(course, NAME, source)
+    assert (collected.new, collected.newer, collected.same) == ([], [], ["ada"])
+    assert everything(course) == before
+
+
+def test_a_newer_one_replaces_an_older_one_which_is_kept(course, tmp_path):
+    for text in ("first", "second", "third", "second"):
+        collect(course, NAME, zip_of(tmp_path / "all.zip", {"ada.ipynb": text}))
+        assert handed_in(course) == {"ada": text}
+    kept = [path.read_bytes() for path in (course.submitted / "_before" / "ada").rglob("*.ipynb")]
+    assert sorted(kept) == sorted(notebook(text) for text in ("first", "second", "third"))
+    assert course.passed_over() == []
+
+
+def test_an_older_one_does_not_replace_a_newer_one(course, tmp_path):
+    layout = f"ada/{NAME}/{NAME}.ipynb", f"ada/{NAME}/timestamp.txt"
+    for when, text in (("2026-10-02", "newer"), ("2026-10-01", "older")):
+        source = folder_of(tmp_path / text, dict(zip(layout, (notebook(text), when.encode()), strict=True)))
+        collected = collect(course, NAME, source)
+    assert handed_in(course) == {"ada": "newer"}
+    assert collected.older == ["ada"]
+
+
+def test_what_goes_wrong_while_moving_is_undone(course, tmp_path, monkeypatch):
+    collect(course, NAME, zip_of(tmp_path / "one.zip", {"ada.ipynb": "old", "alan.ipynb": "old"}))
+    before = everything(course)
+    rename, calls = os.rename, []
+
+    def fails(source, target):
+        calls.append(target)
+        if ".collect-" not in str(target) and "zoe" in str(target):
+            raise OSError(28, "No space left on device")
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", fails)
+    with pytest.raises(StorytellerError, match="The disk is full"):
+        collect(course, NAME, zip_of(tmp_path / "two.zip", {f"{one}.ipynb": "new" for one in ("ada", "alan", "zoe")}))
+    monkeypatch.undo()
+    assert everything(course) == before
+    assert not list(course.submitted.glob(".collect-*"))
+
+
+def test_two_at_once_are_refused(course, tmp_path):
+    from storyteller_grading.classroom.lock import alone
+
+    source = zip_of(tmp_path / "all.zip", {"ada.ipynb": "Ada's"})
+    with alone(course), pytest.raises(StorytellerError, match="Another storyteller-grade"):
+        collect(course, NAME, source)
+    collect(course, NAME, source)
+
+
+# --- Zips that are meant badly, or broken
+
+
+def strange_zip(path: Path, name: str, content: bytes = b"{}", **about: int) -> Path:
+    """A zip with a good file, and one that has this name and these attributes."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("ada.ipynb", notebook("Ada's"))
+        info = zipfile.ZipInfo("x" * len(name.encode()))
+        info.compress_type = zipfile.ZIP_DEFLATED
+        for key, value in about.items():
+            setattr(info, key, value)
+        archive.writestr(info, content)
+    raw = path.read_bytes().replace(b"x" * len(name.encode()), name.encode())
+    path.write_bytes(raw)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("../../alan/evil.ipynb", "leads out of the zip"),
+        ("alan/../../evil.ipynb", "leads out of the zip"),
+        ("/alan/evil.ipynb", "absolute path"),
+        ("C:/alan/evil.ipynb", "absolute path"),
+        ("alan\\evil.ipynb", "backslash"),
+        ("alan\0/evil.ipynb", "control characters"),
+        ("alan/e\x1bvil.ipynb", "control characters"),
+        ("alan/e\nvil.ipynb", "control characters"),
+    ],
+)
+def test_a_name_that_is_not_safe_is_nobodys(course, tmp_path, name, why):
+    outside = everything(course)
+    collected = collect(course, NAME, strange_zip(tmp_path / "all.zip", name, notebook("evil")))
+    assert handed_in(course) == {"ada": "Ada's"}
+    assert aside(course) == ["evil"]
+    [said] = collected.unmatched.values()
+    assert why in said
+    changed = {path for path in everything(course) if path not in outside}
+    assert all(path.startswith(("submitted/ada/", "submitted/_unmatched/")) for path in changed)
+    assert not list(tmp_path.rglob("evil.ipynb"))
+
+
+def test_a_name_that_stands_in_a_zip_twice_is_nobodys(course, tmp_path):
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        archive.writestr("ada.ipynb", notebook("one"))
+        archive.writestr("ADA.ipynb", notebook("two"))
+        archive.writestr("alan.ipynb", notebook("Alan's"))
+    collect(course, NAME, tmp_path / "all.zip")
+    assert handed_in(course) == {"alan": "Alan's"}
+    assert aside(course) == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "why"),
+    [("link", "is a link"), ("pipe", "no regular file"), ("zip", "a zip in the zip"), ("bomb", "times its size")],
+)
+def test_what_must_not_be_unpacked_is_named(course, tmp_path, kind, why, monkeypatch):
+    monkeypatch.setattr(sources, "SMALL", 1 << 10)
+    name, content, about = {
+        "link": ("alan.ipynb", b"/etc/passwd", {"external_attr": (stat.S_IFLNK | 0o777) << 16}),
+        "pipe": ("alan.ipynb", b"", {"external_attr": (stat.S_IFIFO | 0o666) << 16}),
+        "zip": ("alan.zip", b"PK", {}),
+        "bomb": ("alan.ipynb", b" " * (1 << 20), {}),
+    }[kind]
+    collected = collect(course, NAME, strange_zip(tmp_path / "all.zip", name, content, **about))
+    assert handed_in(course) == {"ada": "Ada's"}
+    [said] = collected.refused.values()
+    assert why in said
+    assert collected.needs_a_look
+
+
+def test_packings_that_can_grow_without_bound_are_not_unpacked(course, tmp_path):
+    with zipfile.ZipFile(tmp_path / "all.zip", "w", zipfile.ZIP_BZIP2) as archive:
+        archive.writestr("ada.ipynb", notebook("Ada's"))
+    collected = collect(course, NAME, tmp_path / "all.zip")
+    assert "packed in a way" in collected.refused["ada.ipynb"]
+    assert handed_in(course) == {}
+
+
+def test_a_notebook_too_large_is_named_and_too_much_altogether_is_refused(course, tmp_path, monkeypatch):
+    source = zip_of(tmp_path / "all.zip", {"ada.ipynb": "Ada's", "alan.ipynb": os.urandom(5000)})
+    monkeypatch.setattr(sources, "LARGEST", 4000)
+    assert "at most" in collect(course, NAME, source).refused["alan.ipynb"]
+    for limit, said in (("MOST_BYTES", "would unpack to"), ("MOST_FILES", "has 2 files, and at most 1")):
+        with monkeypatch.context() as patch:
+            patch.setattr(sources, limit, 1)
+            with pytest.raises(StorytellerError, match=said):
+                collect(course, NAME, source)
+
+
+def test_an_encrypted_zip_is_refused(course, tmp_path):
+    path = zip_of(tmp_path / "all.zip", {"ada.ipynb": "Ada's"})
+    raw = bytearray(path.read_bytes())
+    raw[raw.index(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(raw)
+    with pytest.raises(StorytellerError, match="is encrypted"):
+        collect(course, NAME, path)
+
+
+def test_a_damaged_zip_leaves_all_as_it_was(course, tmp_path):
+    path = zip_of(tmp_path / "all.zip", {"ada.ipynb": "Ada's", "alan.ipynb": os.urandom(500)})
+    before, raw = everything(course), bytearray(path.read_bytes())
+    for damage in ("inside", "cut off", "text", "lying"):
+        broken = bytearray(raw)
+        if damage == "inside":
+            at = raw.index(b"alan.ipynb") + 100
+            broken[at : at + 8] = bytes(8)
+        elif damage == "lying":  # the zip says that the file is smaller than it is
+            struct.pack_into("<I", broken, raw.rindex(b"PK\x01\x02") + 24, 10)
+        path.write_bytes({"cut off": broken[: len(raw) // 2], "text": b"Sorry, log in first"}.get(damage, broken))
+        with pytest.raises(StorytellerError, match=r"damaged.*Nothing was written"):
+            collect(course, NAME, path)
+        assert everything(course) == before
+        assert not list(course.submitted.iterdir())
+
+
+# --- Folders that are meant badly
+
+
+@posix
+def test_links_pipes_and_zips_in_a_folder_are_named(course, tmp_path):
+    source = folder_of(tmp_path / "all", {"ada.ipynb": "Ada's", "zoe.zip": b"PK"})
+    (source / "alan.ipynb").symlink_to(source / "ada.ipynb")
+    os.mkfifo(source / "ana1.ipynb")
+    (source / "ana2").symlink_to(source)
+    collected = collect(course, NAME, source)
+    assert handed_in(course) == {"ada": "Ada's"}
+    assert "is a link" in collected.refused["alan.ipynb"]
+    assert "is a link" in collected.refused["ana2"]
+    assert "no regular file" in collected.refused["ana1.ipynb"]
+    assert "is a zip" in collected.refused["zoe.zip"]
+
+
+@posix
+def test_a_students_place_that_is_a_link_is_not_written_through(course, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    course.submitted.mkdir()
+    (course.submitted / "ada").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(StorytellerError, match="is a link or no folder"):
+        collect(course, NAME, zip_of(tmp_path / "all.zip", {"ada.ipynb": "Ada's"}))
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
+def test_deep_folders_and_very_many_files_are_refused(course, tmp_path, monkeypatch):
+    source = folder_of(tmp_path / "all", {"ada.ipynb": "Ada's", f"{'d/' * 9}alan.ipynb": "Alan's"})
+    collected = collect(course, NAME, source)
+    assert any("too deep" in why for why in collected.refused.values())
+    monkeypatch.setattr(sources, "MOST_FILES", 1)
+    with pytest.raises(StorytellerError, match="more than 1 files"):
+        collect(course, NAME, source)
+
+
+@posix
+@pytest.mark.skipif(sys.platform == "darwin", reason="macOS refuses such a name")
+def test_a_name_that_is_no_text_is_nobodys(course, tmp_path):
+    source = folder_of(tmp_path / "all", {"ada.ipynb": "Ada's"})
+    (source / os.fsdecode(b"alan\xff.ipynb")).write_bytes(notebook("X"))
+    assert "broken letters" in "".join(collect(course, NAME, source).unmatched.values())
+    assert aside(course) == ["X"]
+
+
+def test_what_is_nothing_to_collect_is_a_sentence(course, tmp_path):
+    for source in (folder_of(tmp_path / "empty", {"notes.txt": b""}), tmp_path / "missing"):
+        with pytest.raises(StorytellerError, match=r"has no notebook of 09_toys|There is no"):
+            collect(course, NAME, source)
+    course.roster_file.write_text(roster_text([]), encoding="utf-8")
+    with pytest.raises(StorytellerError, match="names no student"):
+        collect(course, NAME, zip_of(tmp_path / "all.zip", {"ada.ipynb": "Ada's"}))
+
+
+# --- The command
+
+
+def test_the_command_says_what_came_of_it_and_whether_to_look(course, home, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(home.parent)
+    lesson = load_lesson(lesson_folder(str(home)))
+    good = zip_of(tmp_path / "good.zip", {"ada.ipynb": "Ada's", "alan.ipynb": "Alan's"})
+    bad = zip_of(tmp_path / "bad.zip", {"ada.ipynb": "newer", "<script>.ipynb": "X", "\x1b[31mred.ipynb": "Y"})
+    for source, code in ((good, 0), (good, 0), (bad, 1), (tmp_path / "none.zip", 2)):
+        with pytest.raises(SystemExit) as stopped:
+            main(["collect", str(home), str(source), "--course", str(course.folder)])
+        assert stopped.value.code == code
+    said = capsys.readouterr()
+    assert f"{lesson.name}: 2 students (2 new)." in said.out
+    assert "2 students (2 unchanged)." in said.out
+    assert "1 student (1 newer)." in said.out
+    assert said.out.count("NOBODY'S: ") == 2
+    assert "\x1b" not in said.out
+    assert "_unmatched: move each to STUDENT/" in said.out.replace("\n", " ")
+    assert "There is no" in said.err
