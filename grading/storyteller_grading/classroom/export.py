@@ -1,10 +1,10 @@
 """Grades for elsewhere: a csv that Canvas imports, one that Moodle imports, and nbgrader's own.
 
 All three take their points from nbgrader's gradebook, as `nbgrader export` does: points given by hand, extra credit and
-late penalties count. Canvas and Moodle get an empty cell where nothing was handed in, which changes nothing there.
+late penalties count. Canvas and Moodle get an empty cell where nothing was handed in; both take it for "no grade".
 
-Sources: the forms are those of Canvas's guide on importing grades and of Moodle's documentation of its grade import;
-they were not tried on a running Canvas or Moodle.
+The forms were read in the LMSs' sources, not tried at a running one: Canvas's `lib/gradebook_importer.rb` finds a
+student by ID, then by SIS Login ID, then by name; Moodle's `grade/import/csv` asks which column is which.
 """
 
 import csv
@@ -150,10 +150,14 @@ def _csv(rows: Iterable[Sequence[object]], disarmed: list[str]) -> str:
 
 
 def _disarm(cell: str, disarmed: list[str]) -> str:
-    if not cell.startswith(FORMULA):
-        return cell
-    disarmed.append(cell)
-    return "'" + cell
+    if (safe := harmless(cell)) != cell:
+        disarmed.append(cell)
+    return safe
+
+
+def harmless(cell: str) -> str:
+    """A cell that no spreadsheet computes: an apostrophe stands before what would begin a formula."""
+    return f"'{cell}" if cell.startswith(FORMULA) else cell
 
 
 def _nbgraders_own(course: Course, lessons: Iterable[str]) -> list[list[str]]:

@@ -8,11 +8,10 @@ from pathlib import Path
 from storyteller.disk import write_whole
 from storyteller.errors import StorytellerError
 from storyteller_grading.classroom.course import Course
+from storyteller_grading.classroom.export import harmless
 from storyteller_grading.classroom.records import Records
 from storyteller_grading.classroom.report_page import report_page
 from storyteller_grading.classroom.statistics import Lesson, lesson_statistics
-
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run a cell that begins so
 
 
 def write_report(course: Course, lessons: Sequence[str], out: Path, table: Path | None = None) -> Path:
@@ -44,10 +43,6 @@ def points_table(lessons: Sequence[Lesson]) -> str:
                 share = lesson.shares.get(student, {}).get(item.name)
                 earned = "" if share is None else round(share * item.points)
                 mistake = lesson.mistakes.get(student, {}).get(item.name, "")
-                row = [_harmless(student), lesson.name, status, item.name, earned, item.points]
+                row = [harmless(student), lesson.name, status, item.name, earned, item.points]
                 lines.writerow([*row, "yes" if item.bonus else "", mistake])
     return text.getvalue()
-
-
-def _harmless(text: str) -> str:
-    return f"'{text}" if text.startswith(FORMULA) else text
