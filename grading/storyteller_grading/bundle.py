@@ -4,13 +4,12 @@ The checks, with public seeds; what the known wrong answers give on them; a page
 Neither `reference.py` nor `answers.py`: the course's own parts for earlier exercises are in the library.
 """
 
-import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from storyteller.course.lesson import MISTAKES, Lesson
 from storyteller.errors import StorytellerError
-from storyteller_grading.leaks import files_within, leaks_in_file
+from storyteller_grading.leaks import Sealed, files_within, leaks_in_file
 from storyteller_grading.record import record_mistakes
 
 PRIVATE = ("reference.py", "answers.py", "lesson.md")  # of a lesson's folder; no student gets them
@@ -116,7 +115,7 @@ def refuse_leaks(
             )
         if f"/{library}" in file:
             continue
-        if file.rpartition("/")[2] in PRIVATE:
+        if file.rpartition("/")[2].casefold() in PRIVATE:
             raise StorytellerError(f"{file} would be handed out: take it out of source/; nothing was written.")
         for number, line, exercise in leaks_in_file(file, inside, answers):
             raise StorytellerError(
@@ -126,10 +125,11 @@ def refuse_leaks(
 
 
 def _looked_into(name: str, content: bytes) -> list[tuple[str, bytes]]:
-    """All files in a zip, those of zips in it too."""
+    """All files in a zip, those packed in it too."""
     try:
         return list(files_within(name, content))
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:  # damaged, encrypted, an unknown method
+    except Sealed as error:
         raise StorytellerError(
-            f"A zip in source/ cannot be looked into for answers ({error}): take it out; nothing was written."
+            f"A file in source/ cannot be looked into for answers ({error}): take it out, or unpack it there; nothing "
+            "was written."
         ) from error

@@ -4,9 +4,14 @@ A line counts from 20 characters on, without regard to white space, unless it is
 the code of a bug hunt, a step that becomes a TODO.
 """
 
+import bz2
+import gzip
 import io
 import json
+import lzma
+import re
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from nbformat.notebooknode import NotebookNode
@@ -15,6 +20,21 @@ from storyteller.course.lesson import MISTAKES
 from storyteller_grading.answer import STEP, Answer, steps_of
 
 SHORTEST = 20  # characters of a line that gives something away
+
+# How a file begins that has another one in it, beside zips; and one that nothing here can open.
+COMPRESSED = (
+    (re.compile(rb"\x1f\x8b\x08"), gzip.decompress),
+    (re.compile(rb"BZh[1-9]1AY&SY"), bz2.decompress),
+    (re.compile(rb"\xfd7zXZ\x00"), lzma.decompress),
+)
+SEALED = re.compile(rb"7z\xbc\xaf\x27\x1c|Rar!\x1a\x07|\x28\xb5\x2f\xfd")  # 7z, rar, zstd
+UTF_16 = b"\xff\xfe", b"\xfe\xff"  # how a text begins that some editors on Windows write
+# What reading a damaged or an encrypted file raises.
+_UNREADABLE = (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, lzma.LZMAError, zlib.error)
+
+
+class Sealed(Exception):
+    """A file cannot be looked into; the message names it and says why."""
 
 
 def secret_lines(answers: Iterable[Answer], given: Mapping[str, Sequence[str]]) -> dict[str, str]:
@@ -59,12 +79,33 @@ def leaks_in_notebook(notebook: NotebookNode, secret: Mapping[str, str]) -> list
 
 
 def files_within(name: str, content: bytes) -> Iterator[tuple[str, bytes]]:
-    """A file and, of a zip or a wheel, the files in it, and in those; named as `lesson.zip/01/checks.py`."""
+    """A file and what is packed in it, and in that: `lesson.zip/01/checks.py`, `corpus.txt.gz/unpacked`.
+
+    A zip or a wheel is opened, and what gzip, bzip2 or xz have packed. A tar needs no opening: its texts stand in it.
+
+    Raises:
+        Sealed: something is encrypted, damaged or packed in a way that nothing here can open.
+    """
     yield name, content
-    if content.startswith(b"PK\x03\x04"):
+    try:
+        inside = _unpacked(name, content)
+    except _UNREADABLE as error:
+        raise Sealed(f"{name}: {error}") from error
+    for file, unpacked in inside:
+        yield from files_within(file, unpacked)
+
+
+def _unpacked(name: str, content: bytes) -> list[tuple[str, bytes]]:
+    """What is packed in a file, one layer deep; nothing in most files."""
+    if SEALED.match(content):
+        raise Sealed(f"{name}: only zip, gzip, bzip2 and xz can be opened")
+    for start, unpack in COMPRESSED:
+        if start.match(content):
+            return [(f"{name}/unpacked", unpack(content))]
+    if zipfile.is_zipfile(io.BytesIO(content)):  # whatever stands before it
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            for member in archive.namelist():
-                yield from files_within(f"{name}/{member}", archive.read(member))
+            return [(f"{name}/{member}", archive.read(member)) for member in archive.namelist()]
+    return []
 
 
 def leaks_in_file(name: str, content: bytes, secret: Mapping[str, str]) -> list[tuple[int, str, str]]:
@@ -86,7 +127,7 @@ def _text_of(name: str, content: bytes) -> str:
         from storyteller.course.wire import decode
 
         return _texts(decode(content))
-    return content.decode("utf-8", "replace")
+    return content.decode("utf-16" if content.startswith(UTF_16) else "utf-8", "replace")
 
 
 def _shown(answer: Answer, given: Sequence[str]) -> list[str]:

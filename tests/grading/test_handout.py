@@ -1,10 +1,14 @@
 """What a class gets of a lesson: all that a student needs, and no line of an answer."""
 
+import bz2
+import gzip
+import io
 import json
 import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -151,9 +155,26 @@ def plant(kind: str, lesson: Path, course: Course) -> None:
             "secret": ("notes.txt", SECRET.upper().encode()),
             "secret in a zip": ("more.zip", zipped({"tip": bytes.fromhex(SECRET)})),
             "seed": ("notes.txt", f"seed = {seed}".encode()),
+            "secret, wide": ("notes.txt", SECRET.encode("utf-16")),
             "encrypted": ("more.zip", encrypted()),
+            "wide text": ("notes.txt", ANSWER.encode("utf-16")),
+            "tar": ("more.tar.gz", tarred("tip.md", ANSWER.encode())),
+            "bzip2": ("more.bz2", bz2.compress(ANSWER.encode())),
+            "damaged": ("more.gz", gzip.compress(b"tip")[:-9]),
+            "rar": ("more.rar", b"Rar!\x1a\x07\x00"),
+            "disguised zip": ("more.bin", b"#!" + zipped({"tip.md": ANSWER.encode()})),
         }[kind]
         (source / name).write_bytes(content)
+
+
+def tarred(name: str, content: bytes) -> bytes:
+    """A .tar.gz with one file."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        about = tarfile.TarInfo(name)
+        about.size = len(content)
+        archive.addfile(about, io.BytesIO(content))
+    return packed.getvalue()
 
 
 def encrypted() -> bytes:
@@ -177,7 +198,14 @@ def encrypted() -> bytes:
         ("secret", r"notes\.txt holds the course's secret or a hidden seed"),
         ("secret in a zip", r"more\.zip/tip holds the course's secret or a hidden seed"),
         ("seed", r"notes\.txt holds the course's secret or a hidden seed"),
-        ("encrypted", r"cannot be looked into"),
+        ("secret, wide", r"notes\.txt holds the course's secret or a hidden seed"),
+        ("encrypted", r"more\.zip: .*encrypted"),
+        ("wide text", r"notes\.txt, line 1 .* answer to 'count_next'"),
+        ("tar", r"more\.tar\.gz/unpacked, line 1 .* answer to 'count_next'"),
+        ("bzip2", r"more\.bz2/unpacked, line 1 .* answer to 'count_next'"),
+        ("damaged", r"cannot be looked into for answers \(.*more\.gz: "),
+        ("rar", r"more\.rar: only zip, gzip, bzip2 and xz"),
+        ("disguised zip", r"more\.bin/tip\.md, line 1 .* answer to 'count_next'"),
     ],
 )
 def test_what_would_tell_too_much_is_refused_and_nothing_is_written(lesson, library, tmp_path, kind, said):
@@ -191,6 +219,18 @@ def test_what_would_tell_too_much_is_refused_and_nothing_is_written(lesson, libr
     assert not course.release.exists()
     assert not (course.folder / "gradebook.db").exists()
     assert not (course.source / NAME / "checks.py").exists()
+
+
+def test_a_link_in_source_is_named(lesson, library, tmp_path):
+    course = make_course(tmp_path / "own")
+    (course.source / NAME).mkdir(parents=True)
+    try:
+        (course.source / NAME / "data").symlink_to(tmp_path / "nowhere")
+    except OSError:
+        pytest.skip("this system lets not everyone make links")
+    with pytest.raises(StorytellerError, match="data is a link: put the file itself there"):
+        release_lesson(course, lesson, *library)
+    assert not course.bundles.exists()
 
 
 def test_a_notebook_that_the_judge_does_not_know_is_refused(lesson, library, tmp_path):

@@ -63,7 +63,7 @@ def release_lesson(course: Course, folder: Path, wheel: Path, constraints: Path)
         handed = starting_files(lesson.name, wheel, constraints) | handed
         bundle = zipped({f"{lesson.name}/{name}": content for name, content in handed.items()})
         hidden = [secret, *hidden_seeds(secret, DRAWS)]
-        bytes_of = [form for text in hidden for form in (text.encode(), text.upper().encode(), bytes.fromhex(text))]
+        bytes_of = [form for text in hidden for form in _forms(text)]
         answers = secrets_of(answers_of(lesson))
         refuse_leaks(f"{lesson.name}.zip", bundle, answers, bytes_of, library=wheel.name)
         with LessonBook(course, lesson.name, released / lesson.notebook.name):
@@ -71,10 +71,18 @@ def release_lesson(course: Course, folder: Path, wheel: Path, constraints: Path)
         return _put_in_place(course, lesson, root, bundle, len(files[MISTAKES]))
 
 
+def _forms(digits: str) -> list[bytes]:
+    """A number in hexadecimal digits, in each way that a file may hold it."""
+    texts = [case.encode(code) for case in (digits, digits.upper()) for code in ("ascii", "utf-16-le", "utf-16-be")]
+    return [bytes.fromhex(digits), *texts]
+
+
 def _gather(course: Course, lesson: Lesson, target: Path, files: dict[str, bytes]) -> None:
     """What nbgrader makes the release from: the course's source, or the lesson's solution; and the class's files."""
     source = course.source / lesson.name
     if source.is_dir():
+        for link in (path for path in source.rglob("*") if path.is_symlink()):
+            raise StorytellerError(f"{link} is a link: put the file itself there, or take it out; nothing was written.")
         shutil.copytree(source, target, ignore=UNWANTED)
     target.mkdir(parents=True, exist_ok=True)
     notebook = target / lesson.notebook.name
