@@ -19,6 +19,7 @@ from storyteller_grading.classroom.autograde import Wanted, autograde
 from storyteller_grading.classroom.changes import changes
 from storyteller_grading.classroom.cluster import judged_on
 from storyteller_grading.classroom.course import Course
+from storyteller_grading.classroom.lock import alone
 from storyteller_grading.classroom.outcome import Task, grade_one, task_from_bytes, task_to_bytes
 from storyteller_grading.classroom.pool import judged
 from storyteller_grading.classroom.records import Records
@@ -237,11 +238,8 @@ def test_a_secret_that_others_can_read_is_refused(graded, home):
 
 def test_two_graders_at_once_are_refused(graded, home):
     course, _ = graded
-    fcntl = pytest.importorskip("fcntl")
-    with open(course.folder / autograding.LOCK, "w", encoding="utf-8") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        with pytest.raises(StorytellerError, match="Another storyteller-grade"):
-            autograde(course, home, WANTED)
+    with alone(course), pytest.raises(StorytellerError, match="Another storyteller-grade"):
+        autograde(course, home, WANTED)
 
 
 def test_no_course_no_submissions_and_unknown_students_are_sentences(graded, home, tmp_path):

@@ -182,7 +182,7 @@ def _chosen(course: Course, lesson: str, students: Collection[str]) -> list[Subm
     if not found:
         raise StorytellerError(
             f"Nothing was handed in: {course.submitted} has no STUDENT/{lesson}/{lesson}.ipynb; "
-            "`nbgrader collect` fetches submissions from an exchange."
+            "storyteller-grade collect puts them there."
         )
     return [one for one in found if not students or one.student in students]
 

@@ -8,7 +8,7 @@ import typer
 from storyteller_grading.classroom.commands import CourseFolder, LessonName, tell_names
 
 if TYPE_CHECKING:
-    from storyteller_grading.classroom.collect import Collected
+    from storyteller_grading.classroom.placing import Collected
 
 LONGEST = 300  # characters of a line's name or reason
 
