@@ -25,6 +25,7 @@ from storyteller.errors import StorytellerError
 from storyteller_grading.build import draft_lesson
 from storyteller_grading.classroom.course import Course
 from storyteller_grading.classroom.handout import Handout, release_lesson
+from storyteller_grading.classroom.lock import alone
 from storyteller_grading.cli import main
 from storyteller_grading.judge.seeds import hidden_seeds
 from storyteller_grading.leaks import files_within
@@ -241,6 +242,13 @@ def test_a_notebook_that_the_judge_does_not_know_is_refused(lesson, library, tmp
     assert edited != solution
     (course.source / NAME / f"{NAME}.ipynb").write_text(edited, encoding="utf-8")
     with pytest.raises(StorytellerError, match=r"Move 06_next_letter\.ipynb out of source/"):
+        release_lesson(course, lesson, *library)
+    assert not course.bundles.exists()
+
+
+def test_nothing_is_released_while_the_class_is_graded(lesson, library, tmp_path):
+    course = make_course(tmp_path / "own")
+    with alone(course), pytest.raises(StorytellerError, match="Another storyteller-grade"):
         release_lesson(course, lesson, *library)
     assert not course.bundles.exists()
 

@@ -21,6 +21,7 @@ from storyteller_grading.build import answers_of, load_checked, secrets_of
 from storyteller_grading.bundle import class_files, refuse_leaks, starting_files
 from storyteller_grading.classroom.course import Course
 from storyteller_grading.classroom.gradebook import LessonBook
+from storyteller_grading.classroom.lock import alone
 from storyteller_grading.judge.seeds import DRAWS, hidden_seeds
 from storyteller_grading.release import generate_assignment
 
@@ -49,11 +50,15 @@ def release_lesson(course: Course, folder: Path, wheel: Path, constraints: Path)
         constraints: the versions of all else to install.
 
     Raises:
-        StorytellerError: an answer or the course's secret would be told, the lesson's notebooks are not of one kind, or
-            submissions were graded under a release with other cells.
+        StorytellerError: an answer or the course's secret would be told, the lesson's notebooks are not of one kind,
+            submissions were graded under a release with other cells, or the course is being graded.
     """
     lesson, secret = load_checked(folder), course.secret()
-    with writing(course.folder), tempfile.TemporaryDirectory(prefix=".release-", dir=course.folder) as place:
+    with (
+        writing(course.folder),
+        alone(course),
+        tempfile.TemporaryDirectory(prefix=".release-", dir=course.folder) as place,
+    ):
         root = Path(place).resolve()
         files = class_files(lesson)
         _gather(course, lesson, root / "source" / lesson.name, files)
