@@ -136,7 +136,7 @@ def read_below(root: Path, parts: tuple[str, ...], *, largest: int = LARGEST) ->
 
 
 def _members(source: Path, archive: zipfile.ZipFile) -> list[Found]:
-    members = [one for one in archive.infolist() if not one.is_dir()]
+    members = [one for one in archive.infolist() if not one.orig_filename.endswith("/")]  # is_dir fails without a name
     notebooks = [one for one in members if one.orig_filename.lower().endswith(".ipynb")]
     if len(members) > MOST_FILES:
         raise StorytellerError(f"{source} has {len(members):,} files, and at most {MOST_FILES:,} are taken.")

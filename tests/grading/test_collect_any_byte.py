@@ -1,0 +1,57 @@
+"""A zip of which any byte is wrong is collected, or refused in a sentence: no traceback, no other content."""
+
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+from toy_class import NAME, make_course
+
+from storyteller.errors import StorytellerError
+from storyteller_grading.classroom.collect import collect
+from storyteller_grading.classroom.course import Course, roster_text
+
+CONTENT = json.dumps({"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}).encode()
+
+
+@pytest.fixture
+def course(tmp_path) -> Course:
+    made = make_course(tmp_path / "course")
+    made.roster_file.write_text(roster_text([["ada", "Ada", "Lovelace", "", "1001"]]), encoding="utf-8")
+    return made
+
+
+def zip_of(path: Path, *names: str) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in names:
+            archive.writestr(name, CONTENT)
+    return path
+
+
+def test_any_byte_may_be_wrong(course, tmp_path):
+    source = zip_of(tmp_path / "all.zip", "lovelaceada_LATE_1001_7_toys-1.ipynb")
+    whole = source.read_bytes()
+    collected = 0
+    for at in range(len(whole)):
+        source.write_bytes(whole[:at] + bytes([whole[at] ^ 0x81]) + whole[at + 1 :])
+        try:
+            collect(course, NAME, source)
+        except StorytellerError:
+            continue
+        collected += 1
+    assert 0 < collected < len(whole)
+    assert {path.read_bytes() for path in course.submitted.rglob("*.ipynb")} == {CONTENT}
+
+
+@pytest.mark.parametrize("name", ["", "\0", "\0.ipynb"])
+def test_a_file_without_a_name_stops_nobody(course, tmp_path, name):
+    source = zip_of(tmp_path / "all.zip", "ada.ipynb", "~" * len(name) or "~")
+    raw = source.read_bytes()
+    if name:
+        raw = raw.replace(b"~" * len(name), name.encode())
+    else:  # its entry in the zip's table says that the name has no letter, and the letter is a comment's
+        at = raw.rindex(b"PK\x01\x02")
+        raw = raw[: at + 28] + bytes(4) + b"\1\0" + raw[at + 34 :]
+    source.write_bytes(raw)
+    collected = collect(course, NAME, source)
+    assert collected.new == ["ada"]
