@@ -11,7 +11,7 @@ from repository import ROOT
 from storyteller.cli import app
 from storyteller_grading.cli import app as grading_app
 
-PAGES = ["README.md", "CONTRIBUTING.md"]
+PAGES = ["README.md", "CONTRIBUTING.md", "grading/README.md"]
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)#\s]+)[^)]*\)")
 COMMAND = re.compile(r"`?\b(storyteller|storyteller-grade) ([a-z]+)")
 TARGET = re.compile(r"\bmake ([a-z][a-z-]+)")
