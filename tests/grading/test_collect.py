@@ -165,7 +165,7 @@ def test_nbgraders_own_folder_keeps_its_times_and_other_lessons_apart(course, tm
     [ada, alan] = course.submissions(NAME)
     assert nbgrader_time(ada.submitted_at).startswith("2026-10-02 10:00:00")
     assert alan.submitted_at is None
-    assert collected.others == 3
+    assert collected.others == 1  # the other lesson's
 
 
 # --- nbgrader's exchange
@@ -204,6 +204,31 @@ def test_the_exchange_gives_the_latest_with_its_time_and_ticket(course, exchange
     before = everything(course)
     assert collect(course, NAME).same == ["ada"]
     assert everything(course) == before
+
+
+@posix
+def test_what_nbgrader_itself_submits_is_collected(course, exchange, home, monkeypatch, tmp_path):
+    from nbgrader.auth import Authenticator
+    from nbgrader.coursedir import CourseDirectory
+    from nbgrader.exchange.default import ExchangeSubmit
+
+    exchange.chmod(0o777)
+    released = exchange.parent / "outbound" / NAME
+    for place in (released, tmp_path / "work" / NAME):
+        folder_of(place, {f"{NAME}.ipynb": "Ada's"})
+    monkeypatch.chdir(tmp_path / "work")
+    config = nbgrader_config(course)
+    config.Exchange.cache = str(tmp_path / "cache")
+    config.CourseDirectory.update(student_id="ada", assignment_id=NAME)
+    directory = CourseDirectory(config=config, root=str(tmp_path / "work"))
+    ExchangeSubmit(coursedir=directory, authenticator=Authenticator(config=config), config=config).start()
+    monkeypatch.chdir(course.folder)
+    collect(course, NAME)
+    [handed] = course.submissions(NAME)
+    [folder] = exchange.iterdir()
+    assert handed_in(course) == {"ada": "Ada's"}
+    for file in ("timestamp.txt", "submission_secret.txt"):
+        assert (handed.notebook.parent / file).read_text() == (folder / file).read_text()
 
 
 @posix

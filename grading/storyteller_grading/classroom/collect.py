@@ -4,7 +4,7 @@
 
     submitted/ada/01_data_preparation/01_data_preparation.ipynb   # with timestamp.txt where the time is known
     submitted/_before/ada/01_data_preparation-1a2b3c4d/           # what a newer one replaced
-    submitted/_unmatched/01_data_preparation-1a2b3c4d-x.ipynb     # whose it is, nobody knows
+    submitted/_unmatched/01_data_preparation-1a2b3c4d...-x.ipynb  # whose it is, nobody knows
 
 All is read into a folder beside these before anything is moved; what goes wrong on the way leaves all as it was.
 """
@@ -19,7 +19,7 @@ from pathlib import Path
 from storyteller.disk import writing
 from storyteller.errors import StorytellerError
 from storyteller_grading.classroom.course import Course, parsed_time
-from storyteller_grading.classroom.exchange import inbound
+from storyteller_grading.classroom.exchange import TICKET, inbound
 from storyteller_grading.classroom.lock import alone
 from storyteller_grading.classroom.placing import TIME, Collected, Taken, put_in_place, refuse_links
 from storyteller_grading.classroom.sources import Found, opened
@@ -42,7 +42,7 @@ def collect(course: Course, lesson: str, source: Path | None = None) -> Collecte
     if not students:
         raise StorytellerError(f"{course.roster_file} names no student; put your class into it first.")
     refuse_links(course)
-    with writing(course.submitted), alone(course):
+    with writing(course.folder, way_out="see to it that you may write there"), alone(course):
         course.submitted.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".collect-", dir=course.submitted) as place:
             staging = Path(place)
@@ -142,6 +142,8 @@ def _of_lesson(paths: list[tuple[str, Found]], collected: Collected) -> list[tup
     by_lesson = any(collected.lesson in folders for folders in parts)
     chosen = []
     for (path, one), folders in zip(paths, parts, strict=True):
+        if path.rpartition("/")[2] in (TIME, TICKET):
+            continue
         if by_lesson and collected.lesson not in folders:
             collected.others += 1
         elif one.is_notebook:

@@ -64,9 +64,8 @@ def put_in_place(course: Course, staging: Path, by_student: dict[str, list[Taken
         StorytellerError: a student's place is a link or no folder.
     """
     there = {one.student: one for one in course.submissions(collected.lesson)}
-    moves: list[tuple[Path, Path]] = []
-    for taken in by_student.pop("", []):
-        moves += _aside(course, taken, collected)
+    nobodys = {_aside(course, taken, collected.lesson): taken.path for taken in by_student.pop("", [])}
+    moves = [(source, target) for target, source in nobodys.items() if not target.exists()]
     for student, found in sorted(by_student.items()):
         moves += _of_student(course, staging, student, found, there.get(student), collected)
     with _undone_on_error() as done:
@@ -76,11 +75,10 @@ def put_in_place(course: Course, staging: Path, by_student: dict[str, list[Taken
             done.append((source, target))
 
 
-def _aside(course: Course, taken: Taken, collected: Collected) -> list[tuple[Path, Path]]:
+def _aside(course: Course, taken: Taken, lesson: str) -> Path:
     """Where a notebook goes that is nobody's; its name tells what is in it, so that it lies there once."""
     stem = re.sub(r"[^\w.-]+", "_", taken.origin.rpartition(".")[0])[-60:].strip("._-") or "notebook"
-    target = course.submitted / UNMATCHED / f"{collected.lesson}-{taken.sha256[:8]}-{stem}.ipynb"
-    return [] if target.exists() else [(taken.path, target)]
+    return course.submitted / UNMATCHED / f"{lesson}-{taken.sha256[:16]}-{stem}.ipynb"
 
 
 def _of_student(
@@ -91,7 +89,7 @@ def _of_student(
     if len({one.sha256 for one in found}) > 1:
         rest = ", ".join(sorted(one.origin for one in found if one is not best))
         collected.notes.append(f"{student} handed in {len(found)} notebooks; {best.origin} was taken, not {rest}.")
-    if best.said.late and best.said.submitted_at is None:
+    if best.said.late and not (there and there.submitted_at):
         collected.late.append(student)
     target = course.submitted / student / collected.lesson
     _refuse_link(target.parent)
