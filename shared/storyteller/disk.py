@@ -18,8 +18,8 @@ NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Turn what goes wrong while something is written at `path` into one sentence.
+def writing(path: Path, *, way_out: str = "name another place with --out") -> Iterator[None]:
+    """Turn what goes wrong while something is written at `path` into one sentence, which ends with the way out.
 
     Raises:
         StorytellerError: the disk is full, or the place may not be written to.
@@ -33,9 +33,7 @@ def writing(path: Path) -> Iterator[None]:
                 "so free some space and run the same command again."
             ) from error
         if isinstance(error, PermissionError | NotADirectoryError | IsADirectoryError | FileExistsError):
-            raise StorytellerError(
-                f"{path} cannot be written ({error.strerror}); name another place with --out."
-            ) from error
+            raise StorytellerError(f"{path} cannot be written ({error.strerror}); {way_out}.") from error
         raise
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from storyteller.errors import StorytellerError
 from storyteller_grading.classroom.course import Course
 from storyteller_grading.classroom.gradebook import nbgrader_config
-from storyteller_grading.classroom.sources import Found, files_below, read_below
+from storyteller_grading.classroom.sources import Found, files_below, read_below, reading
 from storyteller_grading.classroom.whose import Claim, exchange_claim
 from storyteller_grading.judge.submission import Unreadable
 
@@ -38,7 +38,7 @@ def inbound(course: Course, lesson: str) -> list[HandIn]:
     """
     place, check_owner = _place(course)
     latest: dict[tuple[str, ...], tuple[str, Claim]] = {}
-    with os.scandir(place) as entries:
+    with reading(place), os.scandir(place) as entries:
         for entry in sorted(entries, key=lambda one: one.name):
             said = exchange_claim(entry.name, lesson) if entry.is_dir(follow_symlinks=False) else None
             if said and (said.names not in latest or _later(said, latest[said.names][1])):

@@ -64,7 +64,7 @@ def make_course(folder: Path, solutions: Sequence[Path], *, name: str = "") -> C
         raise StorytellerError(f"{name!r} cannot be a course's id; give one such as moe-2026 with --name.")
     if os.path.lexists(folder) and (folder.is_symlink() or not folder.is_dir() or any(folder.iterdir())):
         raise StorytellerError(f"{folder} is there and not empty, and nothing is overwritten; name a new folder.")
-    with writing(folder):
+    with writing(folder, way_out="name another folder"):
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".course-", dir=folder.parent) as place:
             made = Path(place) / "course"

@@ -52,18 +52,32 @@ def opened(source: Path) -> Iterator[list[Found]]:
         StorytellerError: it is neither, damaged, encrypted, or has more in it than a class hands in.
     """
     if source.is_dir():
+        with reading(source):
+            os.scandir(source).close()
         yield list(files_below(source))
         return
     if not source.is_file():
         raise StorytellerError(f"There is no {source}; name a folder, or the zip that your LMS made.")
     try:
-        archive = zipfile.ZipFile(source)
+        with reading(source):
+            archive = zipfile.ZipFile(source)
     except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
         raise StorytellerError(
             f"{source} is no zip, or a damaged one ({error}): load it down again. Nothing was written."
         ) from None
     with archive:
         yield _members(source, archive)
+
+
+@contextmanager
+def reading(source: Path) -> Iterator[None]:
+    """Turn what keeps a source from being read into one sentence."""
+    try:
+        yield
+    except OSError as error:
+        raise StorytellerError(
+            f"{source} cannot be read ({error.strerror}): see to it that you may. Nothing was written."
+        ) from None
 
 
 def files_below(root: Path, start: tuple[str, ...] = ()) -> Iterator[Found]:

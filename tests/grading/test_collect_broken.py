@@ -1,6 +1,8 @@
-"""A zip of which any byte is wrong is collected, or refused in a sentence: no traceback, no other content."""
+"""Collecting from what is broken or out of reach ends in a sentence or a line: no traceback, no other content."""
 
+import errno
 import json
+import os
 import zipfile
 from pathlib import Path
 
@@ -8,6 +10,8 @@ import pytest
 from toy_class import NAME, make_course
 
 from storyteller.errors import StorytellerError
+from storyteller_grading.classroom import collect as collecting
+from storyteller_grading.classroom import sources
 from storyteller_grading.classroom.collect import collect
 from storyteller_grading.classroom.course import Course, roster_text
 
@@ -55,3 +59,28 @@ def test_a_file_without_a_name_stops_nobody(course, tmp_path, name):
     source.write_bytes(raw)
     collected = collect(course, NAME, source)
     assert collected.new == ["ada"]
+
+
+def test_the_same_notebook_under_two_names_that_become_one_lies_aside_once(course, tmp_path):
+    collected = collect(course, NAME, zip_of(tmp_path / "all.zip", "no body.ipynb", "no+body.ipynb"))
+    assert list(collected.unmatched) == ["no body.ipynb", "no+body.ipynb"]
+    [aside] = (course.submitted / "_unmatched").iterdir()
+    assert aside.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "said"),
+    [
+        (sources.zipfile, "ZipFile", r"all.zip cannot be read \(.*\): see"),
+        (collecting.tempfile, "TemporaryDirectory", r"course cannot be written \(.*\); see"),
+    ],
+)
+def test_what_may_not_be_read_or_written_is_named(course, tmp_path, monkeypatch, module, name, said):
+    source = zip_of(tmp_path / "all.zip", "ada.ipynb")
+
+    def denied(*arguments, **options):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(module, name, denied)
+    with pytest.raises(StorytellerError, match=said):
+        collect(course, NAME, source)
