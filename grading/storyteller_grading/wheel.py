@@ -1,6 +1,12 @@
-"""Builds the wheel of `storyteller` that a class gets: the library as it runs here, with the judge."""
+"""Builds the wheel of `storyteller` that a class gets: the library as it runs here, with the judge.
 
+Its version ends in a digest of the sources, as in 0.1.0+h1c9f0a2b: pip passes over a wheel whose version is installed
+already, and a later lesson may come with a library that was mended in between.
+"""
+
+import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -27,6 +33,7 @@ def build_wheel(out: Path) -> Path:
         copy = Path(place)
         for part in PARTS:
             _copy(checkout / part, copy / part)
+        _mark_version(copy)
         done = subprocess.run(
             [sys.executable, "-c", BUILD, str(out)],
             cwd=copy,
@@ -43,6 +50,19 @@ def build_wheel(out: Path) -> Path:
             f"The wheel for your students could not be built ({said}): run pip install -U setuptools, then try again."
         )
     return found[0]
+
+
+def _mark_version(sources: Path) -> None:
+    """Put a digest of all sources behind the version that pyproject.toml names."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in sources.rglob("*") if path.is_file()):
+        digest.update(path.relative_to(sources).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    project = sources / "pyproject.toml"
+    text = project.read_text(encoding="utf-8")
+    marked, count = re.subn(r'(?m)^version = "([\d.]+)"$', rf'version = "\1+h{digest.hexdigest()[:8]}"', text)
+    if count != 1:
+        raise StorytellerError('The checkout\'s pyproject.toml has no one line such as version = "0.1.0": mend it.')
+    project.write_text(marked, encoding="utf-8")
 
 
 def constraints_file() -> Path:
