@@ -37,7 +37,7 @@ __all__ = [
     "whole_characters",
 ]
 
-ONE_THREAD = 50_000_000  # rows times parameters up to which one thread was the faster on a CPU; see `_threads_for`
+ONE_THREAD = 50_000_000  # tokens times parameters up to which one thread was the faster on a CPU; see `_threads_for`
 
 
 class _Reader:
@@ -109,10 +109,11 @@ def _steps(
         seen[row, torch.tensor(prompt, device=reader.device)] = True
     going = [True] * len(prompts)
     tokens = None
-    work = len(prompts) * sum(parameter.numel() for parameter in model.parameters())
+    work = len(prompts) * sum(parameter.numel() for parameter in model.parameters())  # of a step: a token a row
+    longest = max(map(len, prompts))
     with _in_eval_mode(model):
         for step in range(sampling.max_new_tokens):
-            with _threads_for(work if step else None):
+            with _threads_for(work if step else work * longest):
                 logits = reader.read() if tokens is None else reader.read_next(tokens)  # (B, V)
                 logits = apply_filters(logits, chain, seen=seen)
                 tokens = logits.argmax(-1) if sampling.greedy else _draw(logits, luck[:, step])  # (B,)
@@ -136,13 +137,13 @@ def _draw(logits: Tensor, uniform: Tensor) -> Tensor:
 
 
 @contextmanager
-def _threads_for(work: int | None) -> Iterator[None]:
-    """Let torch use one thread where there is little to do: rows times parameters, or None for a whole prompt.
+def _threads_for(work: int) -> Iterator[None]:
+    """Let torch use one thread where there is little to do: `work` is tokens to read times parameters.
 
-    The products of one small step take microseconds, and to wake a second thread for each takes ten times as long.
+    The products of a small model take microseconds, and to wake a second thread for each takes ten times as long.
     """
     before = torch.get_num_threads()
-    torch.set_num_threads(before if work is None or work > ONE_THREAD else 1)
+    torch.set_num_threads(before if work > ONE_THREAD else 1)
     try:
         yield
     finally:
