@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from storyteller.errors import StorytellerError
 from storyteller_grading.classroom.course import Course
-from storyteller_grading.classroom.export import FORMULA, export_grades, read_grades
+from storyteller_grading.classroom.export import FORMULA, NO_GRADE, export_grades, read_grades
 from storyteller_grading.classroom.gradebook import LessonBook
 from storyteller_grading.classroom.records import Records
 from storyteller_grading.cli import app
@@ -92,11 +92,23 @@ def test_canvas_gets_its_columns_a_line_of_most_points_and_nothing_that_computes
 
 
 def test_moodle_gets_columns_to_map(course, tmp_path):
-    found = rows_of(export_grades(course, "moodle", tmp_path / "grades.csv").file)
+    done = export_grades(course, "moodle", tmp_path / "grades.csv")
+    found = rows_of(done.file)
     assert found[0] == ["First name", "Surname", "ID number", "Email address", NAME]
     assert found[2] == ["Ada", "Lovelace", "1001", "ada@example.org", "107"]
     assert found[3] == ["Böb", "'=cmd|' /C calc'!A1", "1002", "bob@example.org", "50"]
     assert found[4] == ["Cyd", "O'Neil, Jr.", "cyd", "cyd@example.org", "70"]
+    assert found[1][-1] == NO_GRADE  # an empty cell of a new column may become 0 there
+    assert done.above == ["ada"]
+
+
+@pytest.mark.parametrize(("form", "row"), [("canvas", 3), ("moodle", 2)])
+def test_percent_fits_what_moodle_takes(course, tmp_path, form, row):
+    done = export_grades(course, form, tmp_path / "grades.csv", percent=True)
+    found = rows_of(done.file)
+    assert found[row][-1] == "97.27"  # 107 of 110
+    assert form == "moodle" or found[1][-1] == "100"
+    assert done.above == []
 
 
 @pytest.mark.parametrize("form", ["canvas", "moodle", "nbgrader"])
@@ -110,7 +122,7 @@ def test_no_cell_begins_like_a_formula(course, tmp_path, form):
             book.update_or_create_student(f"evil{number}", first_name=f"{first}SUM(1)", last_name=f"{first}SUM(1)")
     copy.roster_file.unlink()
     cells = [cell for row in rows_of(export_grades(copy, form, tmp_path / "grades.csv").file) for cell in row]
-    assert [cell for cell in cells if cell.startswith(FORMULA)] == []
+    assert [cell for cell in cells if cell.startswith(FORMULA) and cell != NO_GRADE] == []
     assert all(any(cell.startswith(f"'{first}SUM(1)") for cell in cells) for first in begins)
 
 

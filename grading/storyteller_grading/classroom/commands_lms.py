@@ -25,6 +25,9 @@ def export(
     column: Annotated[
         list[str] | None, typer.Option(help='What a lesson is called there, such as "01=Data preparation (4711)".')
     ] = None,
+    percent: Annotated[
+        bool, typer.Option("--percent", help="Percent in place of points, for Canvas and Moodle.")
+    ] = False,
 ) -> None:
     """Write the grades of nbgrader's gradebook as a csv for Canvas or Moodle, or as nbgrader does."""
     from rich.console import Console
@@ -36,12 +39,14 @@ def export(
     opened, console = Course.open(course), Console(highlight=False)
     names = [lesson_folder(lesson).name for lesson in lessons or []]
     target = out or opened.folder / f"grades-{form}.csv"
-    done = export_grades(opened, form, target, lessons=names, columns=_titles(column or []))
+    done = export_grades(opened, form, target, lessons=names, columns=_titles(column or []), percent=percent)
     console.print(f"{done.students} students: {done.file}", markup=False, soft_wrap=True)
     tell_names(
         done.waiting, "have a written answer that waits for a person; they stand there without its points", console
     )
     tell_names(done.disarmed, "would be computed by a spreadsheet and have an apostrophe before them now", console)
+    more = "have more than 100 in a lesson, which Moodle refuses unless its site allows it; see --percent"
+    tell_names(done.above, more, console)
 
 
 def _titles(columns: "Sequence[str]") -> dict[str, str]:

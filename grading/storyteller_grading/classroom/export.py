@@ -1,7 +1,7 @@
 """Grades for elsewhere: a csv that Canvas imports, one that Moodle imports, and nbgrader's own.
 
 All three take their points from nbgrader's gradebook, as `nbgrader export` does: points given by hand, extra credit and
-late penalties count. Canvas and Moodle get an empty cell where nothing was handed in; both take it for "no grade".
+late penalties count. Where nothing was handed in, Canvas gets an empty cell and Moodle a `-`: no grade, for both.
 
 The forms were read in the LMSs' sources, not tried at a running one: Canvas's `lib/gradebook_importer.rb` finds a
 student by ID, then by SIS Login ID, then by name; Moodle's `grade/import/csv` asks which column is which.
@@ -21,6 +21,8 @@ from storyteller_grading.classroom.course import Course, Student
 from storyteller_grading.classroom.gradebook import open_gradebook
 
 FORMATS = ("canvas", "moodle", "nbgrader")
+MOODLE_MOST = 100  # Moodle's import refuses more, unless its site sets `unlimitedgrades`
+NO_GRADE = "-"  # for Moodle, which may take an empty cell of a new column for 0
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a cell begins that a spreadsheet would compute
 
 
@@ -41,6 +43,7 @@ class Exported:
     students: int
     disarmed: list[str]  # texts that a spreadsheet would have computed, as they were
     waiting: list[str]
+    above: list[str]  # students who have more than Moodle takes
 
 
 def export_grades(
@@ -50,6 +53,7 @@ def export_grades(
     *,
     lessons: Sequence[str] = (),
     columns: Mapping[str, str] | None = None,
+    percent: bool = False,
 ) -> Exported:
     """Write the grades of a course as a csv, whole or not at all.
 
@@ -59,11 +63,14 @@ def export_grades(
         file: to write, or to replace.
         lessons: only these; all that the gradebook has if left out.
         columns: what a lesson is called in the LMS, such as "Data preparation (4711)"; its name if left out.
+        percent: percent of a lesson's points in place of points; nbgrader's own stays as it is.
 
     Raises:
         StorytellerError: there is no gradebook or no such lesson, or the file cannot be written.
     """
     grades = read_grades(course, lessons)
+    if percent:
+        grades = _in_percent(grades)
     disarmed: list[str] = []
     if form == "nbgrader":
         rows: Iterable[Sequence[object]] = _nbgraders_own(course, grades.lessons)
@@ -72,7 +79,10 @@ def export_grades(
     text = _csv(rows, disarmed)
     # Excel takes a csv for UTF-8 only with this mark; Canvas and Moodle pass over it.
     write_whole(file, text.encode("utf-8" if form == "nbgrader" else "utf-8-sig"))
-    return Exported(file, len(grades.points), disarmed, grades.waiting)
+    above = [
+        who.id for who, earned in grades.points if form == "moodle" and max(earned.values(), default=0) > MOODLE_MOST
+    ]
+    return Exported(file, len(grades.points), disarmed, grades.waiting, above)
 
 
 def read_grades(course: Course, lessons: Sequence[str] = ()) -> Grades:
@@ -106,6 +116,15 @@ def read_grades(course: Course, lessons: Sequence[str] = ()) -> Grades:
     return Grades(dict(sorted(most.items())), points, waiting)
 
 
+def _in_percent(grades: Grades) -> Grades:
+    """The same, with 100 as the most of every lesson."""
+    points = [
+        (who, {lesson: 100 * earned[lesson] / grades.lessons[lesson] for lesson in earned})
+        for who, earned in grades.points
+    ]
+    return Grades(dict.fromkeys(grades.lessons, 100.0), points, grades.waiting)
+
+
 def _known(student: Any) -> Student:
     """A student who is in the gradebook and not in the roster."""
     about = {name: getattr(student, name) or "" for name in ("first_name", "last_name", "email", "lms_user_id")}
@@ -128,11 +147,11 @@ def _moodle(grades: Grades, columns: Mapping[str, str]) -> Iterable[Sequence[obj
     yield ["First name", "Surname", "ID number", "Email address", *titles]
     for student, earned in grades.points:
         about = (student.first_name, student.last_name, student.lms_user_id or student.id, student.email)
-        yield [*about, *_points(grades, earned)]
+        yield [*about, *_points(grades, earned, NO_GRADE)]
 
 
-def _points(grades: Grades, earned: Mapping[str, float]) -> list[str]:
-    return [_number(earned[lesson]) if lesson in earned else "" for lesson in grades.lessons]
+def _points(grades: Grades, earned: Mapping[str, float], nothing: str = "") -> list[str]:
+    return [_number(earned[lesson]) if lesson in earned else nothing for lesson in grades.lessons]
 
 
 def _number(points: float) -> str:
@@ -157,7 +176,7 @@ def _disarm(cell: str, disarmed: list[str]) -> str:
 
 def harmless(cell: str) -> str:
     """A cell that no spreadsheet computes: an apostrophe stands before what would begin a formula."""
-    return f"'{cell}" if cell.startswith(FORMULA) else cell
+    return f"'{cell}" if cell.startswith(FORMULA) and cell != NO_GRADE else cell
 
 
 def _nbgraders_own(course: Course, lessons: Iterable[str]) -> list[list[str]]:
