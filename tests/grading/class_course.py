@@ -38,6 +38,18 @@ def template_lesson(folder: Path) -> Lesson:
     return load_lesson(home)
 
 
+def write_notebooks(folder: Path, **metadata: str) -> None:
+    """Build both notebooks of a lesson, without executing them."""
+    notebook = draft_lesson(folder).notebook()
+    notebook.metadata.update(metadata)
+    solution = nbformat.writes(notebook) + "\n"
+    place = folder.parents[1] / "solutions"
+    place.mkdir(exist_ok=True)
+    (place / f"{folder.name}.ipynb").write_text(solution, encoding="utf-8", newline="\n")
+    student = student_notebook(folder.name, solution)
+    (folder / f"{folder.name}.ipynb").write_text(student, encoding="utf-8", newline="\n")
+
+
 def make_course(folder: Path) -> Course:
     """A course's folder with its configuration and secret."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from class_course import SECRET, make_course, template_lesson
+from class_course import SECRET, make_course, template_lesson, write_notebooks
 from nbgrader.api import Gradebook
 
 from repository import ROOT
@@ -22,14 +22,13 @@ from storyteller.course import load_lesson
 from storyteller.course.answers import reference_source
 from storyteller.disk import zipped
 from storyteller.errors import StorytellerError
-from storyteller_grading.build import draft_lesson
 from storyteller_grading.classroom.course import Course
 from storyteller_grading.classroom.handout import Handout, release_lesson
 from storyteller_grading.classroom.lock import alone
 from storyteller_grading.cli import main
 from storyteller_grading.judge.seeds import hidden_seeds
 from storyteller_grading.leaks import files_within
-from storyteller_grading.release import generate_assignment, student_notebook
+from storyteller_grading.release import generate_assignment
 
 NAME = "06_next_letter"
 WHEEL = "storyteller-0.1.0-py3-none-any.whl"
@@ -44,18 +43,6 @@ def home(tmp_path_factory) -> Path:
     folder = template_lesson(tmp_path_factory.mktemp("handout")).folder
     write_notebooks(folder)
     return folder
-
-
-def write_notebooks(folder: Path, **metadata: str) -> None:
-    """Build both notebooks of a lesson, without executing them."""
-    notebook = draft_lesson(folder).notebook()
-    notebook.metadata.update(metadata)
-    solution = nbformat.writes(notebook) + "\n"
-    place = folder.parents[1] / "solutions"
-    place.mkdir(exist_ok=True)
-    (place / f"{folder.name}.ipynb").write_text(solution, encoding="utf-8", newline="\n")
-    student = student_notebook(folder.name, solution)
-    (folder / f"{folder.name}.ipynb").write_text(student, encoding="utf-8", newline="\n")
 
 
 @pytest.fixture(scope="module")
