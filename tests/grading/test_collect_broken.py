@@ -84,3 +84,10 @@ def test_what_may_not_be_read_or_written_is_named(course, tmp_path, monkeypatch,
     monkeypatch.setattr(module, name, denied)
     with pytest.raises(StorytellerError, match=said):
         collect(course, NAME, source)
+
+
+def test_what_a_killed_run_left_behind_goes_with_the_next(course, tmp_path):
+    left = course.submitted / ".collect-killed"
+    (left / "students" / "ada").mkdir(parents=True)
+    collect(course, NAME, zip_of(tmp_path / "all.zip", "ada.ipynb"))
+    assert [path.name for path in course.submitted.iterdir()] == ["ada"]

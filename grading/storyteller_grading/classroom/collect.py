@@ -10,6 +10,7 @@ All is read into a folder beside these before anything is moved; what goes wrong
 """
 
 import hashlib
+import shutil
 import tempfile
 from collections import defaultdict
 from dataclasses import replace
@@ -25,6 +26,8 @@ from storyteller_grading.classroom.placing import TIME, Collected, Taken, put_in
 from storyteller_grading.classroom.sources import Found, opened
 from storyteller_grading.classroom.whose import Claim, People, claim
 from storyteller_grading.judge.submission import Unreadable
+
+STAGING = ".collect-"  # how the name of the folder begins
 
 
 def collect(course: Course, lesson: str, source: Path | None = None) -> Collected:
@@ -44,7 +47,9 @@ def collect(course: Course, lesson: str, source: Path | None = None) -> Collecte
     refuse_links(course)
     with writing(course.folder, way_out="see to it that you may write there"), alone(course):
         course.submitted.mkdir(exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".collect-", dir=course.submitted) as place:
+        for left in course.submitted.glob(f"{STAGING}*"):  # by a run that was killed: copies of what it read
+            shutil.rmtree(left)
+        with tempfile.TemporaryDirectory(prefix=STAGING, dir=course.submitted) as place:
             staging = Path(place)
             if source is None:
                 by_student = _from_exchange(course, people, staging, collected)
