@@ -215,7 +215,7 @@ def test_what_nbgrader_itself_submits_is_collected(course, exchange, home, monke
     exchange.chmod(0o777)
     released = exchange.parent / "outbound" / NAME
     for place in (released, tmp_path / "work" / NAME):
-        folder_of(place, {f"{NAME}.ipynb": "Ada's"})
+        folder_of(place, {f"{NAME}.ipynb": "Ada's", "checks.py": b"", "mistakes.zip": b"PK"})  # as it was released
     monkeypatch.chdir(tmp_path / "work")
     config = nbgrader_config(course)
     config.Exchange.cache = str(tmp_path / "cache")
@@ -223,7 +223,7 @@ def test_what_nbgrader_itself_submits_is_collected(course, exchange, home, monke
     directory = CourseDirectory(config=config, root=str(tmp_path / "work"))
     ExchangeSubmit(coursedir=directory, authenticator=Authenticator(config=config), config=config).start()
     monkeypatch.chdir(course.folder)
-    collect(course, NAME)
+    assert not collect(course, NAME).needs_a_look
     [handed] = course.submissions(NAME)
     [folder] = exchange.iterdir()
     assert handed_in(course) == {"ada": "Ada's"}

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from storyteller.course.lesson import MISTAKES
 from storyteller.course.show import clean
 from storyteller.errors import StorytellerError
 from storyteller_grading.judge.submission import LARGEST, Unreadable, content_of, contents
@@ -118,7 +119,7 @@ def _file(root: Path, parts: tuple[str, ...], entry: os.DirEntry[str]) -> Found:
         refused = "is a link, which is not followed"
     elif not entry.is_file(follow_symlinks=False):
         refused = "is no regular file"
-    elif entry.name.lower().endswith(".zip"):
+    elif _is_strange_zip(entry.name):
         refused = "is a zip in what was handed in, which is not opened: unpack it, and collect the folder"
     return Found("/".join(parts), lambda: read_below(root, parts), refused, _unsafe(entry.name))
 
@@ -174,7 +175,7 @@ def _member(source: Path, archive: zipfile.ZipFile, one: zipfile.ZipInfo, times:
     name = one.orig_filename
     if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
         refused = "is a link, which is not followed" if stat.S_ISLNK(mode) else "is no regular file"
-    elif name.lower().endswith(".zip"):
+    elif _is_strange_zip(name):
         refused = "is a zip in the zip, which is not opened: unpack it, and collect the folder"
     elif one.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         refused = "is packed in a way that no LMS uses: unpack it, and collect the folder"
@@ -196,6 +197,11 @@ def _unpacked(source: Path, archive: zipfile.ZipFile, one: zipfile.ZipInfo) -> b
             f"{source} is damaged at {clean(one.orig_filename, 200)!r} ({clean(str(error), 200)}): load it down again. "
             "Nothing was written."
         ) from None
+
+
+def _is_strange_zip(name: str) -> bool:
+    """May somebody's work be in it? The zip that a release brings along comes back with many a hand-in."""
+    return name.lower().endswith(".zip") and not name.endswith(MISTAKES)
 
 
 def _unsafe_path(name: str) -> str:
