@@ -172,9 +172,10 @@ class KVCache:
     def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """Store the new tokens' k and v, each (B, G, T, K), and return all that the layer has: (B, G, S, K) each."""
         end = self.length + k.size(2)
-        self.keys[layer][:, :, self.length : end] = k.detach()
-        self.values[layer][:, :, self.length : end] = v.detach()
-        return self.keys[layer][:, :, :end].to(k.dtype), self.values[layer][:, :, :end].to(v.dtype)
+        keys, values = self.keys[layer][:, :, :end], self.values[layer][:, :, :end]  # (B, G, S, K) each
+        keys[:, :, self.length :] = k.detach()
+        values[:, :, self.length :] = v.detach()
+        return keys.to(k.dtype), values.to(v.dtype)
 
     def mark(self, n_tokens: int, padding_mask: Tensor | None) -> Tensor | None:
         """Note which of the next tokens are real; return that of all columns, (B, S), or None if all are real."""

@@ -136,9 +136,9 @@ def dispatch_dense(x: Tensor, weights: Tensor, experts: Tensor, run: Sequence[Ex
 
 def _dispatch_one(x: Tensor, weights: Tensor, experts: Tensor, run: Sequence[Expert]) -> Tensor:
     """`dispatch_sorted` for a single token, (1, D): nothing to sort, and generation spends its time here."""
-    choices = zip(weights[0], experts[0].tolist(), strict=True)
-    answers = (share * run[expert](x) for share, expert in choices if expert < len(run))
-    return sum(answers, start=torch.zeros_like(x)).to(x.dtype)
+    choices = zip(weights[0].unbind(), experts[0].tolist(), strict=True)
+    answers = [share * run[expert](x) for share, expert in choices if expert < len(run)]
+    return sum(answers[1:], start=answers[0]).to(x.dtype) if answers else torch.zeros_like(x)
 
 
 def _run_in_turn(run: Sequence[Expert], rows: Tensor, sizes: Tensor) -> Tensor:

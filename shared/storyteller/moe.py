@@ -18,6 +18,7 @@ al. 2022, "ST-MoE" · Jiang et al. 2024, "Mixtral of Experts".
 
 import math
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import NamedTuple, Protocol
 
@@ -78,8 +79,14 @@ class Router(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(N, D) to logits (N, E)."""
         wide = torch.promote_types(x.dtype, torch.float32)
-        with torch.autocast(x.device.type, enabled=False):
+        with _without_autocast(x.device.type):
             return F.linear(x.to(wide), self.weight.to(wide))  # (N, E)
+
+
+def _without_autocast(device_type: str) -> AbstractContextManager[object]:
+    """Where products keep the dtype of their factors. Free where autocast is off, as it is for each token told."""
+    on = torch.is_autocast_enabled(device_type)
+    return torch.autocast(device_type, enabled=False) if on else nullcontext()
 
 
 class MoE(nn.Module):
