@@ -45,7 +45,8 @@ def export(
         done.waiting, "have a written answer that waits for a person; they stand there without its points", console
     )
     tell_names(done.disarmed, "would be computed by a spreadsheet and have an apostrophe before them now", console)
-    more = "have more than 100 in a lesson, which Moodle refuses unless its site allows it; see --percent"
+    way_out = "" if percent else "; --percent makes the most points of a lesson 100"
+    more = f"have more than 100 in a lesson, which Moodle refuses unless its site sets unlimitedgrades{way_out}"
     tell_names(done.above, more, console)
 
 
