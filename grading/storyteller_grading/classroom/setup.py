@@ -41,9 +41,10 @@ README = """\
 | command | what it does |
 | --- | --- |
 | `storyteller-grade release 01` | makes what students get |
-| `storyteller-grade autograde 01` | grades what came back |
+| `storyteller-grade collect 01 ZIP` | fetches what came back: from an LMS's zip, a folder, or nbgrader's exchange |
+| `storyteller-grade autograde 01` | grades it |
 | `storyteller-grade feedback 01`, `storyteller-grade report` | pages for students, and about the class |
-| `nbgrader export` | a table of the grades |
+| `storyteller-grade export` | the grades for Canvas, Moodle or a spreadsheet |
 """
 
 
