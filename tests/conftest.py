@@ -8,7 +8,10 @@ import pytest
 from repository import ROOT
 from storyteller.openmp import sleep_while_waiting
 
-sleep_while_waiting()  # before torch is imported anywhere
+# Before torch is imported anywhere. A test's tensors are small and tests run side by side: two threads for each took
+# two and a half times the CPU time of one.
+sleep_while_waiting()
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 # No test may reach a hub; a loader that tries must fail at once.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
