@@ -9,6 +9,7 @@ from toy_collect import aside, course_with_roster, everything, folder_of, handed
 
 from storyteller.course.lesson import load_lesson
 from storyteller.errors import StorytellerError
+from storyteller_grading.classroom import exchange as in_exchange
 from storyteller_grading.classroom import sources
 from storyteller_grading.classroom.collect import collect
 from storyteller_grading.classroom.course import Course, nbgrader_time
@@ -194,6 +195,18 @@ def test_links_in_the_exchange_lead_nowhere(course, exchange, tmp_path):
     assert not (course.submitted / "zoe" / NAME / "submission_secret.txt").exists()
     assert any("is a link" in why for why in collected.refused.values())
     assert not any(b"the answers" in path.read_bytes() for path in course.submitted.rglob("*.ipynb"))
+
+
+@posix
+@pytest.mark.parametrize("name", ["ada", "Ada Lovelace"])
+def test_a_classmate_cannot_hand_in_for_another(course, exchange, monkeypatch, name):
+    folder_of(exchange / f"ada+{NAME}+2026-10-01 09:00:00 UTC", {f"{NAME}.ipynb": "Ada's"})
+    folder_of(exchange / f"{name}+{NAME}+2026-10-02 09:00:00 UTC", {f"{NAME}.ipynb": "Mallory's"})
+    monkeypatch.setattr(in_exchange, "_owner", lambda path: "ada" if "10-01" in path.name else "mallory")
+    collected = collect(course, NAME)
+    assert handed_in(course) == {"ada": "Ada's"}
+    [why] = collected.refused.values()
+    assert "another user owns it" in why
 
 
 @posix

@@ -85,10 +85,12 @@ def _from_exchange(course: Course, people: People, staging: Path, collected: Col
     """Of each student the latest hand-in; nbgrader has a folder for each."""
     by_student: dict[str, list[Taken]] = defaultdict(list)
     number = 0
-    for folder in inbound(course, collected.lesson):
+    for folder in inbound(course, collected.lesson, people):
         student, why = people.whose(folder.said)
-        if folder.owner_differs:
+        if not folder.own:
             collected.notes.append(f"{folder.name} says that it is {folder.said.names[0]}'s, and another user owns it.")
+        for name in folder.of_others:
+            collected.refused[name] = "another user owns it, and there is one that is the student's own"
         for one in folder.notebooks:
             if one.refused:
                 collected.refused[one.path] = one.refused

@@ -5,18 +5,30 @@ may read. Here notebooks alone are taken, and the small file by which nbgrader g
 """
 
 import os
+from collections import defaultdict
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from storyteller.errors import StorytellerError
 from storyteller_grading.classroom.course import Course
 from storyteller_grading.classroom.gradebook import nbgrader_config
 from storyteller_grading.classroom.sources import Found, files_below, read_below, reading
-from storyteller_grading.classroom.whose import Claim, exchange_claim
+from storyteller_grading.classroom.whose import Claim, People, exchange_claim
 from storyteller_grading.judge.submission import Unreadable
 
 TICKET = "submission_secret.txt"  # nbgrader's
 LONGEST_TICKET = 1000  # bytes
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder of the exchange."""
+
+    own: bool  # its owner is the student whom its name tells, or nobody looks at that
+    when: datetime
+    name: str
+    said: Claim
 
 
 @dataclass(frozen=True)
@@ -27,29 +39,31 @@ class HandIn:
     said: Claim
     notebooks: tuple[Found, ...]  # and what was to be one; its path begins with the folder's name
     ticket: bytes
-    owner_differs: bool  # the student named is not the user whose folder it is
+    own: bool
+    of_others: tuple[str, ...]  # that were passed over: another user owns them, and this one is the student's own
 
 
-def inbound(course: Course, lesson: str) -> list[HandIn]:
+def inbound(course: Course, lesson: str, people: People) -> list[HandIn]:
     """What was handed in for a lesson, of each student the latest.
+
+    Everybody may write into the exchange, also a folder with a classmate's name on it: one that the student owns goes
+    before all that others own. Where nobody owns their folders, as with containers, the latest counts.
 
     Raises:
         StorytellerError: the course's exchange is not there, or has nothing of this lesson.
     """
     place, check_owner = _place(course)
-    latest: dict[tuple[str, ...], tuple[str, Claim]] = {}
+    by_student: dict[str, list[Folder]] = defaultdict(list)
     with reading(place), os.scandir(place) as entries:
         for entry in sorted(entries, key=lambda one: one.name):
             said = exchange_claim(entry.name, lesson) if entry.is_dir(follow_symlinks=False) else None
-            if said and (said.names not in latest or _later(said, latest[said.names][1])):
-                latest[said.names] = (entry.name, said)
-    if not latest:
+            if said and said.submitted_at:
+                own = not check_owner or _owner(place / entry.name) in ("", *said.names)
+                student = people.whose(said)[0] or said.names[0]
+                by_student[student].append(Folder(own, said.submitted_at, entry.name, said))
+    if not by_student:
         raise StorytellerError(f"The exchange {place} has nothing of {lesson}; name a folder or a zip instead.")
-    return [_hand_in(place, name, said, check_owner) for name, said in latest.values()]
-
-
-def _later(one: Claim, other: Claim) -> bool:
-    return bool(one.submitted_at and other.submitted_at and one.submitted_at > other.submitted_at)
+    return [_hand_in(place, found) for found in by_student.values()]
 
 
 def _place(course: Course) -> tuple[Path, bool]:
@@ -69,15 +83,17 @@ def _place(course: Course) -> tuple[Path, bool]:
     return place, bool(settings.check_owner)
 
 
-def _hand_in(place: Path, name: str, said: Claim, check_owner: bool) -> HandIn:
+def _hand_in(place: Path, folders: list[Folder]) -> HandIn:
+    best = max(folders, key=lambda one: (one.own, one.when, one.name))
+    name = best.name
     found = files_below(place, (name,))
     wanted = tuple(one for one in found if one.is_notebook or (one.refused and one.path.count("/") == 1))
     try:
         ticket = read_below(place, (name, TICKET), largest=LONGEST_TICKET)
     except Unreadable:
         ticket = b""
-    differs = check_owner and _owner(place / name) not in ("", said.names[0])
-    return HandIn(name, said, wanted, ticket, differs)
+    others = tuple(one.name for one in folders if best.own and not one.own)
+    return HandIn(name, best.said, wanted, ticket, best.own, others)
 
 
 def _owner(folder: Path) -> str:
