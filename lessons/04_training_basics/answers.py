@@ -390,6 +390,7 @@ def decay_groups(model, weight_decay):
                 (rest if name == "bias" else decay).add(parameter)
     return [{"params": list(decay), "weight_decay": weight_decay}, {"params": list(rest), "weight_decay": 0.0}]
 """,
+        steady=False,
     ),
     Wrong(
         "decay_groups",

@@ -3,6 +3,7 @@
 import shutil
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,15 @@ def test_the_records_are_the_same_bytes_again_and_hold_no_code(toys: Lesson, rec
             assert not mistake.wrong.change
             said = [outcome for known in mistake.cases.values() for outcome in known.outcomes]
             assert not any(outcome.printed or (outcome.error and outcome.error.code) for outcome in said)
+
+
+def test_what_differs_from_process_to_process_is_not_recorded(toys: Lesson, tmp_path: Path) -> None:
+    unsteady = replace(toys.mistakes("double")[0], steady=False)
+    answers = [unsteady if one == toys.mistakes("double")[0] else one for one in toys.answers]
+    (tmp_path / MISTAKES).write_bytes(record_mistakes(replace(toys, answers=answers)))
+    first, second, *_ = replace(toys, folder=tmp_path).recorded_mistakes("double")
+    assert (first.wrong.name, dict(first.cases)) == (unsteady.name, {})
+    assert second.cases
 
 
 def test_other_records_are_another_lesson(handed_out: Path, records: bytes) -> None:

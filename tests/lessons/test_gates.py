@@ -110,10 +110,11 @@ def test_no_line_of_an_answer_is_handed_out(course):
 @pytest.mark.slow
 def test_no_line_of_an_answer_is_in_what_a_class_gets(course):
     """Beside the notebook; what is recorded of the known wrong answers is read as the student's check reads it."""
-    secret = course.secrets
-    leaks = {name: found for name, content in files_within("class.zip", zipped(class_files(course.lesson)))
+    secret, files = course.secrets, class_files(course.lesson)
+    leaks = {name: found for name, content in files_within("class.zip", zipped(files))
              if (found := leaks_in_file(name, content, secret))}  # fmt: skip
     assert leaks == {}
+    assert class_files(course.lesson) == files  # or a wrong answer lacks `steady=False`
 
 
 def test_an_untouched_notebook_earns_nothing(course, judge):

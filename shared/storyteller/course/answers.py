@@ -65,6 +65,7 @@ class Wrong(Answer):
     name: str = field(kw_only=False)
     explanation: str = field(kw_only=False)
     synonym_of: str = ""  # the name of another wrong answer that behaves alike on all inputs
+    steady: bool = True  # gives the same in every process; False where it goes by the order of a set, say
 
 
 @dataclass(frozen=True, kw_only=True)
