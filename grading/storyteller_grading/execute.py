@@ -29,6 +29,8 @@ SECONDS = 240
 SECONDS_OF = {"05": 480}
 GIGABYTES = 6.0
 PATIENCE = 4  # a lesson fails only above this many times its budget
+LOOK = 0.2  # seconds between two looks at the memory, at least
+SPARING = 50  # times as long as a look takes we wait for the next one: it holds a large process up
 
 
 @dataclass
@@ -79,8 +81,11 @@ def measured(run: Run, pid: int | None = None) -> Iterator[None]:
 
     def watch() -> None:
         at_start = 0 if pid else memory_below(psutil.Process())
-        while not done.wait(0.2):
+        pause = LOOK
+        while not done.wait(pause):
+            began = time.perf_counter()
             run.gigabytes = max(run.gigabytes, (memory_below(psutil.Process(pid)) - at_start) / 1e9)
+            pause = max(LOOK, SPARING * (time.perf_counter() - began))
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
