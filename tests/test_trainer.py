@@ -487,11 +487,11 @@ class TestCalibration:
         assert steps_within(*settings, margin=1.0, validation=ten) == 45
 
     def test_a_deadline_shortens_a_slow_run_and_lengthens_a_quick_one_while_it_is_young(self, monkeypatch):
-        clock = iter([0.0, 10.0, 40.0, 60.0, 99.5, 120.0])
+        clock = iter([0.0, 10.0, 60.0, 70.0, 99.5, 120.0])
         monkeypatch.setattr("storyteller.calibration.time.perf_counter", lambda: next(clock))
         deadline = Deadline(100.0)
         assert deadline.steps(10, 70) == 10 + 85  # 1 s a step and 90 s left, of which a longer plan fills 95 %
-        assert deadline.steps(40, 90) == 90  # 1 s a step: 60 more would fit, too late to say so
-        assert deadline.steps(50, 90) == 70  # 2 s a step: 20 more
-        assert deadline.steps(59, 60) == 60
-        assert deadline.steps(60, 90) == 61  # too late already: one step to end with
+        assert deadline.steps(60, 90) == 90  # 1 s a step: 40 more would fit, too late to say so
+        assert deadline.steps(65, 90) == 80  # 2 s a step: 15 more
+        assert deadline.steps(79, 80) == 80
+        assert deadline.steps(80, 90) == 81  # too late already: one step to end with

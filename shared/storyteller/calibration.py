@@ -67,13 +67,13 @@ class Deadline:
 
     Ask it after each checkpoint: a run that is resumed from there then makes the same steps, at the same learning
     rates, as the unbroken one. A run that turns out slower is shortened, whenever that shows. One that turns out
-    quicker is made longer only in its first third: there a schedule has fallen little, and the rate hardly jumps back.
+    quicker is made longer, but not near its end: the learning rate goes back up to where the longer plan has it then.
 
     Args:
         seconds: from now on.
     """
 
-    EARLY = 1 / 3  # the share of the planned steps until which a run may grow
+    EARLY = 0.6  # the share of the planned steps until which a run may grow
     MARGIN = 0.95  # the share of the time left that a longer plan may fill: evaluations are still to come
 
     def __init__(self, seconds: float) -> None:
