@@ -61,7 +61,7 @@ def _facts(lesson: Lesson, names: dict[str, str]) -> str:
         "standard deviation": f"{lesson.deviation:.1f}",
         "not readable": str(count("unreadable")),
         "failed to grade": str(count("failed")),
-        "nothing from": str(len(missing)),
+        "handed in nothing": str(len(missing)),
     }
     text = "".join(f"<div><b>{value}</b>{name}</div>" for name, value in facts.items())
     absent = f'<p class="quiet">Nothing from: {card.escape(", ".join(missing))}.</p>' if missing else ""
