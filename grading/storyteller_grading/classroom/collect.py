@@ -17,7 +17,6 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from storyteller.disk import writing
 from storyteller.errors import StorytellerError
 from storyteller_grading.classroom.course import Course, parsed_time
 from storyteller_grading.classroom.exchange import TICKET, inbound
@@ -45,7 +44,7 @@ def collect(course: Course, lesson: str, source: Path | None = None) -> Collecte
     if not students:
         raise StorytellerError(f"{course.roster_file} names no student; put your class into it first.")
     refuse_links(course)
-    with writing(course.folder, way_out="see to it that you may write there"), alone(course):
+    with course.writing(), alone(course):
         course.submitted.mkdir(exist_ok=True)
         for left in course.submitted.glob(f"{STAGING}*"):  # by a run that was killed: copies of what it read
             shutil.rmtree(left)

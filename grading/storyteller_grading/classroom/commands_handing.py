@@ -5,12 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from storyteller_grading.classroom.commands import CourseFolder, LessonName, tell_names
+from storyteller_grading.classroom.commands import LONGEST_NAMED, CourseFolder, LessonName, tell_names
 
 if TYPE_CHECKING:
     from storyteller_grading.classroom.placing import Collected
-
-LONGEST = 300  # characters of a line's name or reason
 
 
 def collect(
@@ -68,4 +66,4 @@ def _counts(collected: "Collected") -> str:
 def _clean(text: str) -> str:
     from storyteller.course.show import clean
 
-    return clean(text, LONGEST).rstrip(".")
+    return clean(text, LONGEST_NAMED).rstrip(".")

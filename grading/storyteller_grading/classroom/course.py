@@ -13,10 +13,12 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from storyteller.disk import writing
 from storyteller.errors import StorytellerError
 
 CONFIG = "nbgrader_config.py"
@@ -116,6 +118,10 @@ class Course:
     def feedback(self) -> Path:
         """The pages for students."""
         return self.folder / "feedback"
+
+    def writing(self) -> AbstractContextManager[None]:
+        """In which what goes wrong while something is written into the folder becomes one sentence."""
+        return writing(self.folder, way_out="see to it that you may write there")
 
     def secret(self) -> str:
         """The course's secret.

@@ -20,7 +20,6 @@ from storyteller.errors import StorytellerError
 from storyteller_grading.classroom.course import Course, Student
 from storyteller_grading.classroom.gradebook import open_gradebook
 
-FORMATS = ("canvas", "moodle", "nbgrader")
 MOODLE_MOST = 100  # Moodle's import refuses more, unless its site sets `unlimitedgrades`
 NO_GRADE = "-"  # for Moodle, which may take an empty cell of a new column for 0
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a cell begins that a spreadsheet would compute
@@ -59,7 +58,7 @@ def export_grades(
 
     Args:
         course: with a gradebook.
-        form: one of `FORMATS`.
+        form: "canvas", "moodle" or "nbgrader".
         file: to write, or to replace.
         lessons: only these; all that the gradebook has if left out.
         columns: what a lesson is called in the LMS, such as "Data preparation (4711)"; its name if left out.

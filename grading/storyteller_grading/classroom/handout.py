@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from storyteller.course.lesson import MISTAKES, Lesson
-from storyteller.disk import write_whole, writing, zipped
+from storyteller.disk import write_whole, zipped
 from storyteller.errors import StorytellerError
 from storyteller_grading.build import answers_of, load_checked, secrets_of
 from storyteller_grading.bundle import class_files, refuse_leaks, starting_files
@@ -55,7 +55,7 @@ def release_lesson(course: Course, folder: Path, wheel: Path, constraints: Path)
     """
     lesson, secret = load_checked(folder), course.secret()
     with (
-        writing(course.folder),
+        course.writing(),
         alone(course),
         tempfile.TemporaryDirectory(prefix=".release-", dir=course.folder) as place,
     ):
