@@ -19,8 +19,8 @@ from torch import Tensor, nn
 
 from bench.common import Row, interleaved, median_ratio
 from storyteller.config import ModelConfig
-from storyteller.mixtral import as_transformers
-from storyteller.moe import balance_loss, build_model
+from storyteller.export.mixtral_weights import as_transformers
+from storyteller.moe.layer import balance_loss, build_model
 
 MOE = ModelConfig(
     vocab_size=4096, max_seq_len=256, d_model=256, n_layers=4, n_heads=8, n_kv_heads=8, d_ff=384, n_experts=8, top_k=2

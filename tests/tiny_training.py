@@ -6,12 +6,24 @@ from typing import Any
 import numpy as np
 
 from storyteller.config import ModelConfig, TrainConfig
-from storyteller.data import Batches, TokenArray, validation_batches
-from storyteller.moe import build_model
-from storyteller.trainer import Trainer
+from storyteller.moe.layer import build_model
+from storyteller.runs.run_config import Plan
+from storyteller.training.batches import Batches, TokenArray, validation_batches
+from storyteller.training.trainer import Trainer
 
 VOCABULARY = 31
 SEQ_LEN = 8
+
+# A whole run, from the corpus to stories, in about a second.
+PLAN = Plan(
+    preset="tiny",
+    corpus="storyworld",
+    stories=40,
+    model=ModelConfig(
+        vocab_size=400, max_seq_len=32, d_model=16, n_layers=1, n_heads=2, n_kv_heads=1, d_ff=8, n_experts=2, top_k=1
+    ),
+    train=TrainConfig(steps=6, batch_size=2, dtype="float32", checkpoint_every=3, evaluate_every=3),
+)
 
 
 def tiny_model_config(**changes: Any) -> ModelConfig:

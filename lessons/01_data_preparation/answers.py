@@ -1,6 +1,6 @@
 """Known answers to lesson 01: wrong ones, explained, right ones in other styles, and the code of the bug hunts."""
 
-from storyteller.course import Given, Right, Wrong
+from storyteller_course import Given, Right, Wrong
 
 answers = [
     # --- clean_story --------------------------------------------------------------------------------------------------

@@ -7,9 +7,9 @@ from random import Random
 
 import numpy as np
 
-from storyteller.bpe import BYTE_TOKENS, END_OF_TEXT, Tokenizer, byte_ids
-from storyteller.course import Exercise, close, equal, raises, true
-from storyteller.course.parts.data_preparation import as_vocabulary
+from storyteller.tokenizer import BYTE_TOKENS, END_OF_TEXT, Tokenizer, byte_ids
+from storyteller_course import Exercise, close, equal, raises, true
+from storyteller_course.parts.data_preparation import as_vocabulary
 
 # --- Oracles: other ways to the same results ------------------------------------------------------------------------
 
@@ -91,7 +91,7 @@ clean_story = Exercise(
         "Step 2 goes through `sorted(MOJIBAKE, key=len, reverse=True)`. For step 6 look at every match of "
         "`SENTENCE_END.finditer(text)`: a match has an `end()`, and you need the last one.",
     ),
-    forbidden=("ftfy.fix_text", "storyteller.stories.clean.clean_text", "storyteller.stories.clean.trim_cut"),
+    forbidden=("ftfy.fix_text", "storyteller.corpus.clean.clean_text", "storyteller.corpus.clean.trim_cut"),
 )
 
 
@@ -414,10 +414,10 @@ train_bpe = Exercise(
         "dictionary: merged word -> its old count.",
     ),
     forbidden=(
-        "storyteller.bpe.training.learn_merges",
-        "storyteller.bpe.Tokenizer.train",
-        "storyteller.course.parts.data_preparation.train_bpe",
-        "storyteller.course.parts.data_preparation.train_bpe_fast",
+        "storyteller.tokenizer.training.learn_merges",
+        "storyteller.tokenizer.Tokenizer.train",
+        "storyteller_course.parts.data_preparation.train_bpe",
+        "storyteller_course.parts.data_preparation.train_bpe_fast",
     ),
 )
 
@@ -495,7 +495,7 @@ encode_word = Exercise(
         "min(the pairs of the word that have a rank, key=their rank), then `merge_pair(word, pair, 256 + rank)`, in a "
         "`while` loop that ends when no pair has a rank.",
     ),
-    forbidden=("storyteller.bpe.Tokenizer.encode",),
+    forbidden=("storyteller.tokenizer.Tokenizer.encode",),
 )
 
 
@@ -566,7 +566,7 @@ encode = Exercise(
         "You were given two helpers in the first cell of this notebook: one cuts a text so that the pieces, joined,"
         " are the text, the other gives the ids of a word's bytes.",
     ),
-    forbidden=("storyteller.bpe.Tokenizer.encode", "storyteller.course.parts.data_preparation.encode"),
+    forbidden=("storyteller.tokenizer.Tokenizer.encode", "storyteller_course.parts.data_preparation.encode"),
 )
 
 
@@ -618,7 +618,7 @@ decode = Exercise(
         'Join first, decode after: one letter\'s bytes may lie in two tokens. `bytes.decode` takes errors="replace".'
         " And mind that a list answers to index -1.",
     ),
-    forbidden=("storyteller.bpe.Tokenizer.decode", "storyteller.bpe.Tokenizer.decode_bytes"),
+    forbidden=("storyteller.tokenizer.Tokenizer.decode", "storyteller.tokenizer.Tokenizer.decode_bytes"),
 )
 
 
@@ -760,10 +760,10 @@ train_bpe_fast = Exercise(
         "pairs whose count has fallen to 0 before you choose the next best.",
     ),
     forbidden=(
-        "storyteller.bpe.training.learn_merges",
-        "storyteller.bpe.Tokenizer.train",
-        "storyteller.course.parts.data_preparation.train_bpe",
-        "storyteller.course.parts.data_preparation.train_bpe_fast",
+        "storyteller.tokenizer.training.learn_merges",
+        "storyteller.tokenizer.Tokenizer.train",
+        "storyteller_course.parts.data_preparation.train_bpe",
+        "storyteller_course.parts.data_preparation.train_bpe_fast",
     ),
 )
 

@@ -6,13 +6,13 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from storyteller.attention import Attention
 from storyteller.config import ModelConfig
-from storyteller.course import Exercise, close, equal, true
-from storyteller.course.parts.understanding_transformers import to_library
-from storyteller.model import Block as LibraryBlock
-from storyteller.model import Decoder, swiglu
-from storyteller.model import SwiGLU as LibrarySwiGLU
+from storyteller.transformer.attention import Attention
+from storyteller.transformer.decoder import Block as LibraryBlock
+from storyteller.transformer.decoder import Decoder, swiglu
+from storyteller.transformer.decoder import SwiGLU as LibrarySwiGLU
+from storyteller_course import Exercise, close, equal, true
+from storyteller_course.parts.understanding_transformers import to_library
 
 # --- Oracles: other ways to the same results ------------------------------------------------------------------------
 
@@ -116,7 +116,10 @@ attend = Exercise(
         "A mask has to act before the softmax: `scores.masked_fill(~mask, -math.inf)`. For `causal`, `tril()` keeps "
         "what is on and below the diagonal. Then `softmax` along the last dimension, and a product with v.",
     ),
-    forbidden=("torch.nn.functional.scaled_dot_product_attention", "storyteller.attention.attend"),
+    forbidden=(
+        "torch.nn.functional.scaled_dot_product_attention",
+        "storyteller.transformer.attention.attend",
+    ),
 )
 
 
@@ -187,7 +190,7 @@ causal_mask = Exercise(
         "Query i stands at column n_keys - n_queries + i, so take that slice of `column`. With `real`, a key is "
         "allowed if it was allowed before AND is real; a token itself stays allowed in any case.",
     ),
-    forbidden=("storyteller.attention.causal_mask",),
+    forbidden=("storyteller.transformer.attention.causal_mask",),
 )
 
 
@@ -259,7 +262,10 @@ attend_in_heads = Exercise(
         "After the split the shape is (B, T, H, K). Attend wants (B, H, T, K): swap dimensions 1 and 2 before, and "
         "swap them back before the heads are put side by side.",
     ),
-    forbidden=("torch.nn.functional.scaled_dot_product_attention", "torch.nn.functional.multi_head_attention_forward"),
+    forbidden=(
+        "torch.nn.functional.scaled_dot_product_attention",
+        "torch.nn.functional.multi_head_attention_forward",
+    ),
 )
 
 
@@ -322,7 +328,7 @@ apply_rope = Exercise(
         "With a and b for the halves: the new first half is a cos - b sin, the new second half a sin + b cos; put them "
         "together with `torch.cat` in the last dimension, and give back the dtype that came in with `.to`.",
     ),
-    forbidden=("storyteller.attention.apply_rope",),
+    forbidden=("storyteller.transformer.attention.apply_rope",),
 )
 
 
@@ -396,7 +402,7 @@ MultiHeadAttention = Exercise(
     forbidden=(
         "torch.nn.functional.scaled_dot_product_attention",
         "torch.nn.functional.multi_head_attention_forward",
-        "storyteller.attention.Attention",
+        "storyteller.transformer.attention.Attention",
     ),
 )
 
@@ -489,7 +495,11 @@ RMSNorm = Exercise(
         "`x.pow(2).mean(dim=-1, keepdim=True)`, then x divided by `torch.sqrt` of that plus `self.eps`, times "
         "`self.weight`. Nothing is subtracted.",
     ),
-    forbidden=("torch.nn.functional.rms_norm", "torch.nn.functional.layer_norm", "storyteller.model.RMSNorm"),
+    forbidden=(
+        "torch.nn.functional.rms_norm",
+        "torch.nn.functional.layer_norm",
+        "storyteller.transformer.decoder.RMSNorm",
+    ),
 )
 
 
@@ -556,7 +566,7 @@ SwiGLU = Exercise(
         "silu goes over the gate's projection alone; the up-projection is multiplied as it is.",
         "`F.silu(self.gate(x))` times `self.up(x)`, feature by feature with `*`, and `self.down` of the product.",
     ),
-    forbidden=("storyteller.model.swiglu",),
+    forbidden=("storyteller.transformer.decoder.swiglu",),
 )
 
 
@@ -618,7 +628,7 @@ Block = Exercise(
         "First `self.attention` on `self.attention_norm` of x, with the rotation handed on; then `self.feed_forward` "
         "on `self.feed_forward_norm` of the new x. Each time x + ...",
     ),
-    forbidden=("storyteller.model.Block",),
+    forbidden=("storyteller.transformer.decoder.Block",),
 )
 
 
@@ -704,7 +714,7 @@ GPT = Exercise(
         "`F.cross_entropy` wants (N, V) logits and (N,) targets: flatten batch and tokens together. Its ignore_index "
         "is -100 already, and its mean leaves those out.",
     ),
-    forbidden=("storyteller.model.Decoder", "storyteller.losses.cross_entropy"),
+    forbidden=("storyteller.transformer.decoder.Decoder", "storyteller.training.losses.cross_entropy"),
 )
 
 SHAPE = {"vocab_size": 11, "d_model": 8, "n_layers": 2, "n_heads": 2, "d_ff": 12}

@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 
 from storyteller.config import ModelConfig
-from storyteller.course import Exercise, close, equal, given, true
-from storyteller.moe import MoE, build_model
-from storyteller.planner import count_parameters, forward_flops
+from storyteller.moe.cost_model import count_parameters, forward_flops
+from storyteller.moe.layer import MoE, build_model
+from storyteller_course import Exercise, close, equal, given, true
 
 # --- Oracles: other ways to the same results ------------------------------------------------------------------------
 
@@ -108,7 +108,7 @@ route_top_k = Exercise(
         "are positive and sum to 1 over the k that are left.",
         "The softmax goes over the k values that topk gave you, along their last dimension, not over all E.",
     ),
-    forbidden=("storyteller.moe.route_top_k",),
+    forbidden=("storyteller.moe.layer.route_top_k",),
 )
 
 
@@ -157,7 +157,7 @@ dispatch_naive = Exercise(
         "A token has k answers, so its row of y grows: `+=`, with the answer times weights[n, j]. Where the number of "
         "the expert is len(run), go on with the next choice.",
     ),
-    forbidden=("storyteller.dispatch.dispatch_sorted", "storyteller.course.parts.building_moe.dispatch_naive"),
+    forbidden=("storyteller.moe.dispatch.dispatch_sorted", "storyteller_course.parts.building_moe.dispatch_naive"),
 )
 
 
@@ -221,7 +221,7 @@ combine = Exercise(
         "The token is the choice number divided by k. The weights have to be taken in the same order as the answers. "
         "And `index_add` adds where an assignment with repeated indices keeps only the last.",
     ),
-    forbidden=("storyteller.course.parts.building_moe.combine",),
+    forbidden=("storyteller_course.parts.building_moe.combine",),
 )
 
 
@@ -302,7 +302,7 @@ dispatch_sorted = Exercise(
         "Loop over `zip(run, parts)` and call an expert only if its part has rows; `torch.cat` the answers. They are "
         "in the order of the sorted choices, which is what `combine(answers, order, weights)` wants to know.",
     ),
-    forbidden=("storyteller.dispatch.dispatch_sorted",),
+    forbidden=("storyteller.moe.dispatch.dispatch_sorted",),
 )
 
 
@@ -381,7 +381,7 @@ MoELayer = Exercise(
         "The probabilities in the Routing are `softmax` of the logits over all E experts; the weights, which sum to 1 "
         "over the k chosen ones, are another thing and have a place of their own.",
     ),
-    forbidden=("storyteller.moe.MoE", "storyteller.course.parts.building_moe.MoELayer"),
+    forbidden=("storyteller.moe.layer.MoE", "storyteller_course.parts.building_moe.MoELayer"),
 )
 
 
@@ -459,7 +459,7 @@ moe_costs = Exercise(
         "Active: everything but the E - k experts that a token does not visit. FLOPs: 2 for each weight of each matrix "
         "that the token meets, and 4 * D * S in each block between queries, keys and values.",
     ),
-    forbidden=("storyteller.planner.count_parameters", "storyteller.planner.forward_flops"),
+    forbidden=("storyteller.moe.cost_model.count_parameters", "storyteller.moe.cost_model.forward_flops"),
 )
 
 
@@ -513,7 +513,7 @@ balance_loss = Exercise(
         "The mask has shape (B, T), your rows are N = B*T: flatten it, and keep the True rows of both tensors before "
         "you count anything. Do not forget the factor E.",
     ),
-    forbidden=("storyteller.moe.balance_loss", "storyteller.course.parts.building_moe.balance_loss"),
+    forbidden=("storyteller.moe.layer.balance_loss", "storyteller_course.parts.building_moe.balance_loss"),
 )
 
 
@@ -579,7 +579,7 @@ balance_of_layers = Exercise(
         "Go through the layers in a loop, with their own probabilities and their own experts, and add up "
         "`balance_loss(...)`, which you have written and which takes the mask.",
     ),
-    forbidden=("storyteller.course.parts.building_moe.balance_of_layers",),
+    forbidden=("storyteller_course.parts.building_moe.balance_of_layers",),
 )
 
 
@@ -648,7 +648,7 @@ router_statistics = Exercise(
         "`torch.xlogy(p, p)` is p * log(p) with 0 where p is 0. Sum over the experts, then the mean over the tokens. "
         "The largest load divided by 1/E is the largest load times E.",
     ),
-    forbidden=("storyteller.moe.router_statistics", "storyteller.course.parts.building_moe.router_statistics"),
+    forbidden=("storyteller.moe.layer.router_statistics", "storyteller_course.parts.building_moe.router_statistics"),
 )
 
 
@@ -695,7 +695,7 @@ within_capacity = Exercise(
         "shared. Take from each row of the running sums the number of its own expert, and compare with the capacity: "
         "the first to come has the number 1.",
     ),
-    forbidden=("storyteller.dispatch.within_capacity",),
+    forbidden=("storyteller.moe.dispatch.within_capacity",),
 )
 
 
@@ -750,7 +750,7 @@ route_noisy = Exercise(
         "expert is multiplied with the width of the same expert.",
         "`route_top_k` of logits + noise times width gives both, experts and weights.",
     ),
-    forbidden=("storyteller.course.parts.building_moe.route_noisy",),
+    forbidden=("storyteller_course.parts.building_moe.route_noisy",),
 )
 
 
@@ -795,7 +795,7 @@ z_loss = Exercise(
         "`torch.logsumexp` along the experts does it without overflow; exp(1000) by itself is inf.",
         "Rows of padding go out first: the mask, flattened, picks rows of the logits.",
     ),
-    forbidden=("storyteller.moe.z_loss", "storyteller.course.parts.building_moe.z_loss"),
+    forbidden=("storyteller.moe.layer.z_loss", "storyteller_course.parts.building_moe.z_loss"),
 )
 
 

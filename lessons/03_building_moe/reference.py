@@ -1,6 +1,6 @@
 """Lesson 03's answers in their plain form.
 
-What stands in `storyteller.course.parts.building_moe` or in the library in the same form is re-exported from there.
+What stands in `storyteller_course.parts.building_moe` or in the library in the same form is re-exported from there.
 """
 
 from collections.abc import Sequence
@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from storyteller.config import ModelConfig
-from storyteller.course.parts.building_moe import balance_of_layers, combine, route_noisy
-from storyteller.dispatch import Expert, Experts
-from storyteller.moe import Router, Routing
+from storyteller.moe.dispatch import Expert, Experts
+from storyteller.moe.layer import Router, Routing
+from storyteller_course.parts.building_moe import balance_of_layers, combine, route_noisy
 
 __all__ = [
     "Expert",

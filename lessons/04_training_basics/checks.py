@@ -5,9 +5,9 @@ import math
 import torch
 import torch.nn.functional as F
 
-from storyteller.course import Exercise, close, equal, true, unchanged
-from storyteller.course.practice import PracticeModel, PracticeRun
-from storyteller.course.request import StudentError
+from storyteller_course import Exercise, close, equal, true, unchanged
+from storyteller_course.exercises.toy_training import PracticeModel, PracticeRun
+from storyteller_course.runner.protocol import StudentError
 
 # --- Oracles: other ways to the same results ------------------------------------------------------------------------
 
@@ -75,7 +75,7 @@ pack = Exercise(
         "Inputs and targets are two slices of the same list, of the same length: one from its first token on, the "
         "other from its second. `.view(rows, seq_len)` cuts both.",
     ),
-    forbidden=("storyteller.data.TokenArray.pack",),
+    forbidden=("storyteller.training.batches.TokenArray.pack",),
 )
 
 
@@ -130,7 +130,7 @@ cross_entropy = Exercise(
         "torch.nn.functional.cross_entropy",
         "torch.nn.functional.nll_loss",
         "torch.nn.functional.log_softmax",
-        "storyteller.losses.cross_entropy",
+        "storyteller.training.losses.cross_entropy",
     ),
 )
 
@@ -187,7 +187,7 @@ evaluate = Exercise(
         "Nats of a batch: its mean times the number of its targets that are not IGNORE. Bits are nats over log 2. "
         "Bytes are counted in `text.encode()`.",
     ),
-    forbidden=("storyteller.losses.evaluate",),
+    forbidden=("storyteller.training.losses.evaluate",),
 )
 
 TEXTS = ("Zoë saw a 🦊 and a 🐉.", "José and Begoña ran.", "東京, said Renée.")
@@ -258,7 +258,7 @@ decay_groups = Exercise(
         "Ask for the number of dimensions. `model.parameters()` gives each parameter once, in the order in which the "
         "model was built: with lists in the place of the sets nothing else is needed against repeats.",
     ),
-    forbidden=("storyteller.optim.parameter_groups",),
+    forbidden=("storyteller.training.optim.parameter_groups",),
 )
 
 
@@ -292,7 +292,7 @@ def fixed_order(student, draw):
     seed = draw.randrange(1000)
     config = {"vocab_size": 9, "n_layers": 4, "n_experts": 0}
     got = student.decay_groups(student.make("tiny_model", seed, **config), 0.1)
-    from storyteller.course.recipes import tiny_model
+    from storyteller_course.exercises.fixtures import tiny_model
 
     parameters = [one.detach() for one in tiny_model(seed, **config).parameters()]
     close(got[0]["params"], [one for one in parameters if one.dim() > 1], "the matrices, in their order")
@@ -409,7 +409,7 @@ learning_rate = Exercise(
         "On the way down p = (step + 1 - warmup) / (steps - warmup). The cosine of pi * p goes from 1 to -1; "
         "(1 + cos) / 2 goes from 1 to 0; the rest is stretched between 1 and final.",
     ),
-    forbidden=("storyteller.optim.cosine_schedule",),
+    forbidden=("storyteller.training.optim.cosine_schedule",),
 )
 
 
@@ -458,7 +458,7 @@ clip_gradients = Exercise(
         "The factor is max_norm / norm, and 1 where norm is smaller already. Mind an infinite norm: the "
         "factor would be 0, and infinity times 0 is nan.",
     ),
-    forbidden=("torch.nn.utils.clip_grad_norm_", "storyteller.optim.clip_gradients"),
+    forbidden=("torch.nn.utils.clip_grad_norm_", "storyteller.training.optim.clip_gradients"),
 )
 
 
@@ -647,7 +647,7 @@ checkpoint = Exercise(
         "Do not write over the file that is there: write to `self.path.with_suffix(...)` and rename with os.replace, "
         "which puts a file in the place of another in one move.",
     ),
-    forbidden=("storyteller.checkpoint.save_checkpoint",),
+    forbidden=("storyteller.training.checkpoint.save_checkpoint",),
     limit=10.0,
 )
 

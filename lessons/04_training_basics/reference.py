@@ -1,6 +1,6 @@
 """Lesson 04's answers in their plain form.
 
-What stands in `storyteller.course.parts.training_basics` in the same form is re-exported from there.
+What stands in `storyteller_course.parts.training_basics` in the same form is re-exported from there.
 """
 
 import math
@@ -8,7 +8,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from storyteller.course.parts.training_basics import (
+from storyteller_course.parts.training_basics import (
     IGNORE,
     Checkpoint,
     Pair,

@@ -6,7 +6,7 @@ import re
 import torch
 import torch.nn.functional as F
 
-from storyteller.course import Exercise, close, equal, true, unchanged
+from storyteller_course import Exercise, close, equal, true, unchanged
 
 # --- Oracles: other ways to the same results ------------------------------------------------------------------------
 
@@ -51,7 +51,7 @@ apply_temperature = Exercise(
         "argmax gives the first of several equal highest ones. Start from a tensor full of minus infinity, and put "
         "back one logit in each row with scatter.",
     ),
-    forbidden=("storyteller.filters.apply_temperature",),
+    forbidden=("storyteller.inference.sampling.apply_temperature",),
 )
 
 
@@ -103,7 +103,7 @@ keep_top_k = Exercise(
         "With k no larger than V: the threshold is column k - 1 of the sorted rows. torch.where takes the "
         "logits where they reach it and -math.inf elsewhere.",
     ),
-    forbidden=("storyteller.filters.keep_top_k",),
+    forbidden=("storyteller.inference.sampling.keep_top_k",),
 )
 
 
@@ -156,7 +156,7 @@ keep_top_p = Exercise(
         "The sum before a token is cumsum minus its own probability. `scatter(-1, order, mask)` carries a mask from "
         "the sorted order back to the vocabulary, each row by itself.",
     ),
-    forbidden=("storyteller.filters.keep_top_p",),
+    forbidden=("storyteller.inference.sampling.keep_top_p",),
 )
 
 
@@ -224,7 +224,7 @@ penalise_repetition = Exercise(
         "Lower the positive logits by dividing, the negative ones by multiplying; torch.where chooses, and makes a new "
         "tensor besides.",
     ),
-    forbidden=("storyteller.filters.penalise_repetition",),
+    forbidden=("storyteller.inference.sampling.penalise_repetition",),
 )
 
 
@@ -274,7 +274,11 @@ choose = Exercise(
         "`uniform[:, None]` has the shape (B, 1) and can be compared with (B, V). Rounding may leave the last end a "
         "little below 1: multiply the point with it.",
     ),
-    forbidden=("storyteller.filters.pick", "storyteller.filters.probabilities", "torch.multinomial"),
+    forbidden=(
+        "storyteller.inference.sampling.pick",
+        "storyteller.inference.sampling.probabilities",
+        "torch.multinomial",
+    ),
 )
 
 
@@ -379,7 +383,7 @@ generate = Exercise(
         "`ids[:, -context:]` are the newest tokens. For each row a flag says whether it still goes on: it falls when "
         "the row gets `stop`, and the loop ends when no flag is up.",
     ),
-    forbidden=("storyteller.sampler.generate",),
+    forbidden=("storyteller.inference.generate.generate",),
 )
 
 TOKENS = 9  # of the check's own model
@@ -500,7 +504,7 @@ attend_cached = Exercise(
         "With S remembered and T new ones the mask has the shape (T, S + T): new token i may look at the columns up to "
         "S + i. Compare an arange over the columns with one over the new positions.",
     ),
-    forbidden=("storyteller.attention.KVCache",),
+    forbidden=("storyteller.transformer.attention.KVCache",),
 )
 
 HEADS, WIDTH, LONGEST = 2, 6, 12
@@ -593,7 +597,10 @@ story_figures = Exercise(
         "A set of tuples counts different ones. A text of w words has w - n + 1 n-grams, or none: there its "
         "repetition is 0, and without any n-gram at all distinct is math.nan.",
     ),
-    forbidden=("storyteller.diversity.distinct_n", "storyteller.diversity.repetition"),
+    forbidden=(
+        "storyteller.evaluation.text_metrics.distinct_n",
+        "storyteller.evaluation.text_metrics.repetition",
+    ),
 )
 
 
@@ -803,7 +810,7 @@ keep_min_p = Exercise(
         "The threshold is another one in each row: keep its dimension, (B, 1).",
         "Softmax, amax with keepdim=True, compare, masked_fill. What is given back are logits, not probabilities.",
     ),
-    forbidden=("storyteller.filters.keep_min_p",),
+    forbidden=("storyteller.inference.sampling.keep_min_p",),
 )
 
 

@@ -1,6 +1,6 @@
 """Lesson 05's answers in their plain form.
 
-What stands in `storyteller.course.parts.full_training_and_inference` in the same form is re-exported from there.
+What stands in `storyteller_course.parts.full_training_and_inference` in the same form is re-exported from there.
 """
 
 import math
@@ -8,7 +8,7 @@ import math
 import torch
 from torch import Tensor
 
-from storyteller.course.parts.full_training_and_inference import (
+from storyteller_course.parts.full_training_and_inference import (
     Cache,
     Filter,
     apply_temperature,

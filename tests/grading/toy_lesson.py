@@ -12,7 +12,7 @@ kernelspec: {name: storyteller, display_name: Storyteller, language: python}
 ```{code-cell}
 :tags: [setup]
 
-from storyteller.course import check, hint, progress, use
+from storyteller_course import check, hint, progress, use
 ```
 
 Double a number.
@@ -88,7 +88,7 @@ def half(number):
 CHECKS = '''\
 """What the toys must do."""
 
-from storyteller.course import Exercise, equal
+from storyteller_course import Exercise, equal
 
 HINTS = ("a", "b", "c")
 
@@ -119,7 +119,7 @@ def halves(student, draw):
 ANSWERS = '''\
 """Answers to the toys."""
 
-from storyteller.course import Given
+from storyteller_course import Given
 
 answers = [Given("half", change=("number / 2", "number // 2"))]
 '''

@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 
 from repository import ROOT
 from storyteller.config import ModelConfig, TrainConfig
-from storyteller.course import load_lesson
-from storyteller.course.parts import training_basics as parts
-from storyteller.course.practice import PracticeModel, PracticeRun
-from storyteller.data import Batches, TokenArray, validation_batches
-from storyteller.losses import evaluate
-from storyteller.moe import build_model
-from storyteller.optim import cosine_schedule, parameter_groups
-from storyteller.plots.training import float16_range
-from storyteller.trainer import StepDone, Trainer
+from storyteller.figures.training import float16_range
+from storyteller.moe.layer import build_model
+from storyteller.training.batches import Batches, TokenArray, validation_batches
+from storyteller.training.losses import evaluate
+from storyteller.training.optim import cosine_schedule, parameter_groups
+from storyteller.training.trainer import StepDone, Trainer
+from storyteller_course import load_lesson
+from storyteller_course.exercises.toy_training import PracticeModel, PracticeRun
+from storyteller_course.parts import training_basics as parts
 
 LESSON = load_lesson(ROOT / "lessons" / "04_training_basics")
 reference = LESSON.reference

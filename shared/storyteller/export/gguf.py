@@ -19,13 +19,13 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from storyteller.bpe import Vocabulary
-from storyteller.bpe.vocabulary import spell
 from storyteller.config import ModelConfig
 from storyteller.errors import optional_import
-from storyteller.export.trained import Trained
-from storyteller.mixtral import config_fields, transformers_names
-from storyteller.pipeline import TEMPERATURE
+from storyteller.export.mixtral_weights import config_fields, transformers_names
+from storyteller.export.trained_run import Trained
+from storyteller.runs.pipeline import TEMPERATURE
+from storyteller.tokenizer import Vocabulary
+from storyteller.tokenizer.vocabulary import spell
 
 # What stands in a layer, by the name that Mixtral gives it in memory (dense: Mistral).
 LAYER = {

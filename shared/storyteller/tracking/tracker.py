@@ -18,20 +18,20 @@ from typing import Any, Self
 
 import torch
 
-from storyteller.bpe import Tokenizer
 from storyteller.config import to_dict
-from storyteller.events import Evaluated, Event, Noticed, StepDone
-from storyteller.moe import router_statistics
-from storyteller.pipeline import TEMPERATURE
-from storyteller.planner import count_parameters
-from storyteller.runstore import EXPERIMENT, store_uri
-from storyteller.sampler import Sampling, tell
+from storyteller.inference.generate import Sampling, tell
+from storyteller.moe.cost_model import count_parameters
+from storyteller.moe.layer import router_statistics
+from storyteller.runs.pipeline import TEMPERATURE
+from storyteller.tokenizer import Tokenizer
+from storyteller.tracking.background_writer import OpenRun, Writer
 from storyteller.tracking.figures import draw_curves, load_figure
-from storyteller.tracking.machine import machine_metrics
 from storyteller.tracking.registry import register, upload_model
 from storyteller.tracking.runs import Point, find_or_start, log_points, now
-from storyteller.tracking.writer import OpenRun, Writer
-from storyteller.trainer import Trainer
+from storyteller.tracking.store import EXPERIMENT, store_uri
+from storyteller.tracking.system_metrics import machine_metrics
+from storyteller.training.events import Evaluated, Event, Noticed, StepDone
+from storyteller.training.trainer import Trainer
 
 FLUSH_SECONDS = 2.0  # steps are collected for so long before they are written
 MACHINE_SECONDS = 5.0  # between two looks at the machine

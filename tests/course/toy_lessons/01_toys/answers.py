@@ -1,6 +1,6 @@
 """Known answers of a lesson that exists for the tests only."""
 
-from storyteller.course import Given, Right, Wrong
+from storyteller_course import Given, Right, Wrong
 
 answers = [
     Wrong("double", "adds_two", "You add two; twice a number is the number `plus itself`.", change=("2 * x", "2 + x")),

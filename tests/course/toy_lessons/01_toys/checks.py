@@ -4,7 +4,7 @@ from collections import Counter
 
 import torch
 
-from storyteller.course import Exercise, Mismatch, close, equal, raises, true, unchanged
+from storyteller_course import Exercise, Mismatch, close, equal, raises, true, unchanged
 
 HINTS = ("Read the docstring.", "Think of `2 * x`.", "The answer has one line.")
 

@@ -1,6 +1,6 @@
 """Checks of a second lesson, which builds on the first through `use`."""
 
-from storyteller.course import Exercise, equal
+from storyteller_course import Exercise, equal
 
 triple = Exercise("triple", points=2)
 
