@@ -20,7 +20,7 @@ LAYERS_AS_GIVEN = (
         probs = layer.softmax(dim=-1)  # (N, E)
         experts = layer.topk(k, dim=-1).indices  # (N, k)
         # Every layer is to be balanced on its own.
-        total = total + balance_loss(probs, experts, padding_mask=padding_mask)
+        total = total + load_balancing_loss(probs, experts, attention_mask=attention_mask)
     return total""",
     """    # All tokens of all layers in a row.
     row = logits.flatten(0, 1)  # (L*N, E)
@@ -28,17 +28,17 @@ LAYERS_AS_GIVEN = (
     probs = row.softmax(dim=-1)  # (L*N, E)
     experts = probs.topk(k, dim=-1).indices  # (L*N, k)
     # The loss of the row, once for each layer.
-    return len(logits) * balance_loss(probs.softmax(dim=-1), experts)""",
+    return len(logits) * load_balancing_loss(probs.softmax(dim=-1), experts)""",
 )
 ONE_POT_MASK = (
-    "padding_mask=padding_mask)",
-    "padding_mask=None if padding_mask is None else padding_mask.repeat(len(logits), 1))",
+    "attention_mask=attention_mask)",
+    "attention_mask=None if attention_mask is None else attention_mask.repeat(len(logits), 1))",
 )
-SOFTMAX_TWICE = ("balance_loss(probs, experts", "balance_loss(probs.softmax(dim=-1), experts")
-NO_MASK = ("balance_loss(probs, experts, padding_mask=padding_mask)", "balance_loss(probs, experts)")
+SOFTMAX_TWICE = ("load_balancing_loss(probs, experts", "load_balancing_loss(probs.softmax(dim=-1), experts")
+NO_MASK = ("load_balancing_loss(probs, experts, attention_mask=attention_mask)", "load_balancing_loss(probs, experts)")
 TWICE_NO_MASK = (
-    "balance_loss(probs, experts, padding_mask=padding_mask)",
-    "balance_loss(probs.softmax(dim=-1), experts)",
+    "load_balancing_loss(probs, experts, attention_mask=attention_mask)",
+    "load_balancing_loss(probs.softmax(dim=-1), experts)",
 )
 
 answers = [
@@ -525,15 +525,15 @@ answers = [
                 return y, Routing(logits, logits.softmax(-1), weights, experts, torch.zeros((), dtype=torch.long))
         """,
     ),
-    # --- balance_loss -------------------------------------------------------------------------------------------------
+    # --- load_balancing_loss ------------------------------------------------------------------------------------------
     Wrong(
-        "balance_loss",
+        "load_balancing_loss",
         "without_e",
         "The factor E is missing. With it, the loss of an even router is k however many experts there are.",
         change=("return n_experts * (f * P).sum()", "return (f * P).sum()"),
     ),
     Wrong(
-        "balance_loss",
+        "load_balancing_loss",
         "f_from_probabilities",
         "f is taken from the probabilities too. A router may spread its probabilities evenly and still send every "
         "token to the same experts: f has to count where the tokens really go.",
@@ -543,27 +543,27 @@ answers = [
         ),
     ),
     Wrong(
-        "balance_loss",
+        "load_balancing_loss",
         "p_detached",
         "P is detached (or taken under no_grad). f has no gradient either, so the loss is a number that nothing can "
         "lower.",
         change=("P = probs.mean(dim=0)", "P = probs.detach().mean(dim=0)"),
     ),
     Wrong(
-        "balance_loss",
+        "load_balancing_loss",
         "share_of_choices",
         "The visits are divided by the number of choices, N*k. Divide by the number of tokens; then an even router "
         "has the loss k.",
         change=("minlength=n_experts) / n_tokens", "minlength=n_experts) / experts.numel()"),
     ),
     Wrong(
-        "balance_loss",
+        "load_balancing_loss",
         "sum_of_probabilities",
         "P is the sum over the tokens, so that the loss grows with the batch. It should be the mean.",
         change=("P = probs.mean(dim=0)", "P = probs.sum(dim=0)"),
     ),
     Wrong(
-        "balance_loss",
+        "load_balancing_loss",
         "padding_counts",
         "Padding is counted as if it were text. All padding looks alike and goes to the same experts, so the loss "
         "would balance the padding. Keep the rows whose mask is True.",
@@ -573,7 +573,7 @@ answers = [
         ),
     ),
     Wrong(
-        "balance_loss",
+        "load_balancing_loss",
         "only_p_masked",
         "The mask is applied to the probabilities and not to the experts: f still counts the padding.",
         change=(
@@ -582,7 +582,7 @@ answers = [
         ),
     ),
     Wrong(
-        "balance_loss",
+        "load_balancing_loss",
         "padding_in_the_mean",
         "The padding is set to 0, but its rows still count in the means: divide by the number of real tokens.",
         change=(
@@ -594,39 +594,39 @@ answers = [
         ),
     ),
     Wrong(
-        "balance_loss",
+        "load_balancing_loss",
         "mask_turned_round",
         "The mask is used the wrong way round: True marks the tokens that count, not the padding.",
-        change=("real = padding_mask.flatten()", "real = ~padding_mask.flatten()"),
+        change=("real = attention_mask.flatten()", "real = ~attention_mask.flatten()"),
     ),
     Wrong(
-        "balance_loss",
+        "load_balancing_loss",
         "best_only",
         "Only the first choice of each token is counted in f, as in Switch, where there is no other. With k = 2, half "
         "of the work of the experts is not seen.",
         change=("torch.bincount(experts.flatten(),", "torch.bincount(experts[:, 0],"),
     ),
     Right(
-        "balance_loss",
+        "load_balancing_loss",
         "one_hot_and_means",
         code="""
-        def balance_loss(probs, experts, *, padding_mask=None):
+        def load_balancing_loss(probs, experts, *, attention_mask=None):
             E = probs.shape[-1]
             visits = nn.functional.one_hot(experts, E).sum(dim=1).to(probs.dtype)
             count = torch.ones(len(probs), dtype=probs.dtype)
-            if padding_mask is not None:
-                count = padding_mask.reshape(-1).to(probs.dtype)
+            if attention_mask is not None:
+                count = attention_mask.reshape(-1).to(probs.dtype)
             f = torch.einsum("n,ne->e", count, visits) / count.sum()
             P = torch.einsum("n,ne->e", count, probs) / count.sum()
             return E * torch.dot(f, P)
         """,
     ),
     Right(
-        "balance_loss",
+        "load_balancing_loss",
         "expert_by_expert",
         code="""
-        def balance_loss(probs, experts, *, padding_mask=None):
-            keep = [n for n in range(len(probs)) if padding_mask is None or padding_mask.reshape(-1)[n]]
+        def load_balancing_loss(probs, experts, *, attention_mask=None):
+            keep = [n for n in range(len(probs)) if attention_mask is None or attention_mask.reshape(-1)[n]]
             terms = []
             for e in range(probs.size(1)):
                 f = (experts[keep] == e).sum().item() / len(keep)
@@ -659,7 +659,7 @@ answers = [
     Wrong(
         "balance_of_layers",
         "no_mask",
-        "Padding still counts: the mask is not handed on to `balance_loss`.",
+        "Padding still counts: the mask is not handed on to `load_balancing_loss`.",
         change=NO_MASK,
     ),
     Wrong(
@@ -702,12 +702,12 @@ answers = [
         "balance_of_layers",
         "sum_of_a_list",
         code="""
-        def balance_of_layers(logits, k, *, padding_mask=None):
+        def balance_of_layers(logits, k, *, attention_mask=None):
             losses = []
             for layer in logits:
                 probs = torch.softmax(layer, 1)
                 best = probs.argsort(dim=1, descending=True)[:, :k]
-                losses.append(balance_loss(probs, best, padding_mask=padding_mask))
+                losses.append(load_balancing_loss(probs, best, attention_mask=attention_mask))
             return torch.stack(losses).sum()
         """,
     ),
@@ -715,9 +715,9 @@ answers = [
         "balance_of_layers",
         "all_at_once",
         code="""
-        def balance_of_layers(logits, k, *, padding_mask=None):
-            if padding_mask is not None:
-                logits = logits[:, padding_mask.flatten()]
+        def balance_of_layers(logits, k, *, attention_mask=None):
+            if attention_mask is not None:
+                logits = logits[:, attention_mask.flatten()]
             probs = logits.softmax(dim=-1)
             visits = torch.nn.functional.one_hot(logits.topk(k, dim=-1).indices, logits.size(-1)).sum(dim=2)
             return logits.size(-1) * (visits.to(probs.dtype).mean(dim=1) * probs.mean(dim=1)).sum()
@@ -792,7 +792,7 @@ answers = [
             entropy = sum(-sum(p * math.log(p) for p in row if p > 0) for row in probs.tolist()) / len(probs)
             used = sum(share > 0 for share in load)
             return {
-                "load": torch.tensor(load), "entropy": entropy, "utilisation": used / E, "max_load": max(load) / (1 / E)
+                "load": torch.tensor(load), "entropy": entropy, "utilization": used / E, "max_load": max(load) / (1 / E)
             }
         """,
     ),
@@ -809,7 +809,7 @@ answers = [
             return {
                 "load": load,
                 "entropy": float((probs * surprise).sum() / len(probs)),
-                "utilisation": int((visits > 0).sum()) / probs.size(1),
+                "utilization": int((visits > 0).sum()) / probs.size(1),
                 "max_load": float(load.max() / load.mean()),
             }
         """,
@@ -1042,62 +1042,62 @@ answers = [
             return route_top_k(torch.addcmul(logits, noise, width), k)
         """,
     ),
-    # --- z_loss (bonus) -----------------------------------------------------------------------------------------------
+    # --- router_z_loss (bonus) ----------------------------------------------------------------------------------------
     Wrong(
-        "z_loss",
+        "router_z_loss",
         "overflow",
         "log(sum(exp(logits))) overflows for large logits, and large logits are what this loss is there for. logsumexp "
         "does the same without overflow.",
         change=("logits.logsumexp(dim=-1)", "logits.exp().sum(dim=-1).log()"),
     ),
     Wrong(
-        "z_loss",
+        "router_z_loss",
         "not_squared",
         "The square is missing: without it the loss pulls the logits down for ever, to minus infinity.",
         change=("return z.square().mean()", "return z.mean()"),
     ),
     Wrong(
-        "z_loss",
+        "router_z_loss",
         "squared_logits",
         "This is the mean square of the logits themselves. The z-loss squares the log of the sum of their "
         "exponentials.",
         change=("return z.square().mean()", "return logits.square().mean()"),
     ),
     Wrong(
-        "z_loss",
+        "router_z_loss",
         "square_of_the_mean",
         "The mean is squared. Square each token's number first: positive and negative ones would cancel.",
         change=("return z.square().mean()", "return z.mean().square()"),
     ),
     Wrong(
-        "z_loss",
+        "router_z_loss",
         "padding_counts",
         "Padding is counted. Keep the rows whose mask is True.",
-        change=("logits = logits[padding_mask.flatten()]", "logits = logits[padding_mask.flatten() | True]"),
+        change=("logits = logits[attention_mask.flatten()]", "logits = logits[attention_mask.flatten() | True]"),
     ),
     Wrong(
-        "z_loss",
+        "router_z_loss",
         "sum_of_tokens",
         "This is the sum over the tokens; the mean is wanted, so that the batch size makes no difference.",
         change=("return z.square().mean()", "return z.square().sum()"),
     ),
     Right(
-        "z_loss",
+        "router_z_loss",
         "shifted_by_hand",
         code="""
-        def z_loss(logits, *, padding_mask=None):
+        def router_z_loss(logits, *, attention_mask=None):
             top = logits.amax(dim=1, keepdim=True).detach()
             z = top.squeeze(1) + torch.log(torch.exp(logits - top).sum(dim=1))
-            keep = torch.ones_like(z) if padding_mask is None else padding_mask.reshape(-1).to(z.dtype)
+            keep = torch.ones_like(z) if attention_mask is None else attention_mask.reshape(-1).to(z.dtype)
             return (keep * z**2).sum() / keep.sum()
         """,
     ),
     Right(
-        "z_loss",
+        "router_z_loss",
         "row_by_row",
         code="""
-        def z_loss(logits, *, padding_mask=None):
-            keep = [True] * len(logits) if padding_mask is None else padding_mask.flatten().tolist()
+        def router_z_loss(logits, *, attention_mask=None):
+            keep = [True] * len(logits) if attention_mask is None else attention_mask.flatten().tolist()
             squares = [torch.logsumexp(row, 0) ** 2 for row, real in zip(logits, keep) if real]
             return sum(squares) / len(squares)
         """,

@@ -6,8 +6,9 @@ import torch
 import torch.nn.functional as F
 
 from storyteller.config import ModelConfig
+from storyteller.moe import layer as library
 from storyteller.moe.cost_model import count_parameters, forward_flops
-from storyteller.moe.layer import MoE, build_model
+from storyteller.moe.layer import build_model
 from storyteller_course import Exercise, close, equal, given, true
 
 # --- Oracles: other ways to the same results ------------------------------------------------------------------------
@@ -381,7 +382,7 @@ MoELayer = Exercise(
         "The probabilities in the Routing are `softmax` of the logits over all E experts; the weights, which sum to 1 "
         "over the k chosen ones, are another thing and have a place of their own.",
     ),
-    forbidden=("storyteller.moe.layer.MoE", "storyteller_course.parts.building_moe.MoELayer"),
+    forbidden=("storyteller.moe.layer.MoELayer", "storyteller_course.parts.building_moe.MoELayer"),
 )
 
 
@@ -391,7 +392,7 @@ def layer_pair(student, draw, *, top_k=2, n_experts=4):
         "vocab_size": 8, "max_seq_len": 8, "d_model": 6, "n_layers": 1, "n_heads": 1, "n_kv_heads": 1, "d_ff": 4,
         "n_experts": n_experts, "top_k": top_k,
     }  # fmt: skip
-    theirs = MoE(ModelConfig(**shape)).double()
+    theirs = library.MoELayer(ModelConfig(**shape)).double()
     state = {name: draw.tensor(*value.shape, dtype=WIDE) for name, value in theirs.state_dict().items()}
     theirs.load_state_dict(state)
     mine = student.new("MoELayer", given("model_config", **shape))
@@ -501,8 +502,8 @@ def flops(student, draw):
 
 # --- 7. The balance loss --------------------------------------------------------------------------------------------
 
-balance_loss = Exercise(
-    "balance_loss",
+load_balancing_loss = Exercise(
+    "load_balancing_loss",
     points=12,
     stars=2,
     hints=(
@@ -513,7 +514,10 @@ balance_loss = Exercise(
         "The mask has shape (B, T), your rows are N = B*T: flatten it, and keep the True rows of both tensors before "
         "you count anything. Do not forget the factor E.",
     ),
-    forbidden=("storyteller.moe.layer.balance_loss", "storyteller_course.parts.building_moe.balance_loss"),
+    forbidden=(
+        "storyteller.moe.layer.load_balancing_loss",
+        "storyteller_course.parts.building_moe.load_balancing_loss",
+    ),
 )
 
 
@@ -523,43 +527,48 @@ def uneven(draw, n_tokens, n_experts, k):
     return probs, torch.tensor([best_of(row, k) for row in probs.tolist()])
 
 
-@balance_loss.case("is E times the sum of f times P", points=4)
+@load_balancing_loss.case("is E times the sum of f times P", points=4)
 def formula(student, draw):
     for n_experts, k in ((4, 1), (5, 2), (6, 3)):
         probs, experts = uneven(draw, 7, n_experts, k)
-        close(student.balance_loss(probs, experts), slow_balance(probs, experts), f"the loss for k = {k}", **COUNTED)
+        close(
+            student.load_balancing_loss(probs, experts),
+            slow_balance(probs, experts),
+            f"the loss for k = {k}",
+            **COUNTED,
+        )
 
 
-@balance_loss.case("is k when all experts are equally busy, and E when one does it all", points=2)
+@load_balancing_loss.case("is k when all experts are equally busy, and E when one does it all", points=2)
 def extremes(student, draw):
     n_experts = draw.randint(3, 6)
     even = torch.full((n_experts, n_experts), 1 / n_experts, dtype=torch.float64)
     experts = torch.stack([torch.arange(n_experts), torch.arange(n_experts).roll(1)], dim=1)
-    close(student.balance_loss(even, experts), 2.0, "the loss of an even router with k = 2", **COUNTED)
+    close(student.load_balancing_loss(even, experts), 2.0, "the loss of an even router with k = 2", **COUNTED)
     one = torch.zeros(5, n_experts, dtype=torch.float64)
     one[:, -2] = 1.0
     alone = torch.full((5, 1), n_experts - 2)
     close(
-        student.balance_loss(one, alone),
+        student.load_balancing_loss(one, alone),
         float(n_experts),
         "the loss when one expert gets every token (k = 1)",
         **COUNTED,
     )
 
 
-@balance_loss.case("counts real tokens only", points=3)
+@load_balancing_loss.case("counts real tokens only", points=3)
 def only_real(student, draw):
     mask = padding(draw)
     probs, experts = uneven(draw, mask.numel(), 4, 2)
-    got = student.balance_loss(probs, experts, padding_mask=mask)
+    got = student.load_balancing_loss(probs, experts, attention_mask=mask)
     close(got, slow_balance(probs, experts, mask.flatten()), "the loss with padding", **COUNTED)
 
 
-@balance_loss.case("has a gradient that lowers the favourites", points=3)
+@load_balancing_loss.case("has a gradient that lowers the favourites", points=3)
 def pushes_down(student, draw):
     probs, experts = uneven(draw, 6, 4, 2)
     wanted = gradients_of(lambda one: slow_balance(one, experts), probs, cotangent=torch.tensor(1.0))
-    found = student.gradients("balance_loss", probs, experts)
+    found = student.gradients("load_balancing_loss", probs, experts)
     close(found.inputs[:1], wanted, "the gradient of the probabilities", **COUNTED)
 
 
@@ -569,7 +578,7 @@ balance_of_layers = Exercise(
     "balance_of_layers",
     points=10,
     stars=3,
-    builds_on=("balance_loss",),
+    builds_on=("load_balancing_loss",),
     bug_hunt=True,
     hints=(
         "Give it two layers of which the first sends every token to expert 0 and the second every token to expert 1. "
@@ -577,7 +586,7 @@ balance_of_layers = Exercise(
         "Three things. Layers are thrown into one pot, where one layer's favourites make up for another's. Somebody "
         "takes the softmax of something that is a probability already. And who looks at the mask?",
         "Go through the layers in a loop, with their own probabilities and their own experts, and add up "
-        "`balance_loss(...)`, which you have written and which takes the mask.",
+        "`load_balancing_loss(...)`, which you have written and which takes the mask.",
     ),
     forbidden=("storyteller_course.parts.building_moe.balance_of_layers",),
 )
@@ -617,7 +626,7 @@ def own_probabilities(student, draw):
 def layers_padding(student, draw):
     mask = padding(draw)
     logits = draw.tensor(2, mask.numel(), 4, dtype=WIDE)
-    got = student.balance_of_layers(logits, 2, padding_mask=mask)
+    got = student.balance_of_layers(logits, 2, attention_mask=mask)
     real = student.balance_of_layers(logits[:, mask.flatten()], 2)
     close(got, float(real), "the loss with padding, which should be that of the real tokens alone", **COUNTED)
 
@@ -642,7 +651,7 @@ router_statistics = Exercise(
     points=8,
     stars=1,
     hints=(
-        "Load and utilisation come from what was chosen (`experts`), entropy from how sure the router was (`probs`).",
+        "Load and utilization come from what was chosen (`experts`), entropy from how sure the router was (`probs`).",
         "`torch.bincount(experts.flatten(), minlength=E)` counts visits; there are N*k of them. The entropy of a token "
         "is minus the sum of p * log(p), and log(0) is -inf: which function of torch knows that 0 * log(0) is 0?",
         "`torch.xlogy(p, p)` is p * log(p) with 0 where p is 0. Sum over the experts, then the mean over the tokens. "
@@ -677,7 +686,7 @@ def use_and_peak(student, draw):
     n_experts, busy = 8, draw.randint(2, 5)
     experts = torch.tensor([[0, 1 + n % (busy - 1)] for n in range(12)])
     got = student.router_statistics(torch.full((12, n_experts), 1 / n_experts), experts)
-    close(got["utilisation"], busy / n_experts, "the utilisation", rtol=1e-5)
+    close(got["utilization"], busy / n_experts, "the utilization", rtol=1e-5)
     close(got["max_load"], 0.5 * n_experts, "the largest load over the even share", rtol=1e-5)
 
 
@@ -785,8 +794,8 @@ def noisy_gradients(student, draw):
 
 # --- Bonus: the z-loss ----------------------------------------------------------------------------------------------
 
-z_loss = Exercise(
-    "z_loss",
+router_z_loss = Exercise(
+    "router_z_loss",
     points=6,
     stars=1,
     bonus=True,
@@ -795,7 +804,7 @@ z_loss = Exercise(
         "`torch.logsumexp` along the experts does it without overflow; exp(1000) by itself is inf.",
         "Rows of padding go out first: the mask, flattened, picks rows of the logits.",
     ),
-    forbidden=("storyteller.moe.layer.z_loss", "storyteller_course.parts.building_moe.z_loss"),
+    forbidden=("storyteller.moe.layer.router_z_loss", "storyteller_course.parts.building_moe.router_z_loss"),
 )
 
 
@@ -805,23 +814,23 @@ def slow_z(rows):
     return sum(one**2 for one in logs) / len(logs)
 
 
-@z_loss.case("is the mean square of logsumexp", points=3)
+@router_z_loss.case("is the mean square of logsumexp", points=3)
 def mean_square(student, draw):
     logits = draw.tensor(6, 5, dtype=WIDE, scale=2.0)
-    close(student.z_loss(logits), slow_z(logits.tolist()), "the loss")
+    close(student.router_z_loss(logits), slow_z(logits.tolist()), "the loss")
 
 
-@z_loss.case("takes logits of any size", points=1)
+@router_z_loss.case("takes logits of any size", points=1)
 def large(student, draw):
     logits = draw.tensor(4, 3, dtype=WIDE) + draw.choice([1000.0, -1000.0])
-    close(student.z_loss(logits), slow_z(logits.tolist()), "the loss of large logits")
+    close(student.router_z_loss(logits), slow_z(logits.tolist()), "the loss of large logits")
 
 
-@z_loss.case("leaves padding out, and pulls the real logits towards 0", points=2)
+@router_z_loss.case("leaves padding out, and pulls the real logits towards 0", points=2)
 def z_padding(student, draw):
     mask = padding(draw)
     logits = draw.tensor(mask.numel(), 4, dtype=WIDE)
     real = [row for row, keep in zip(logits.tolist(), mask.flatten().tolist(), strict=True) if keep]
-    close(student.z_loss(logits, padding_mask=mask), slow_z(real), "the loss with padding")
+    close(student.router_z_loss(logits, attention_mask=mask), slow_z(real), "the loss with padding")
     wanted = gradients_of(lambda one: one.exp().sum(-1).log().pow(2).mean(), logits, cotangent=torch.tensor(1.0))
-    close(student.gradients("z_loss", logits).inputs, wanted, "the gradient of the logits")
+    close(student.gradients("router_z_loss", logits).inputs, wanted, "the gradient of the logits")

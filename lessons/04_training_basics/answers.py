@@ -198,7 +198,7 @@ def cross_entropy(logits, targets):
         logits = logits.float()
     logits = logits - logits.max(dim=-1, keepdim=True).values.detach()
     log_sum = logits.exp().sum(dim=-1).log()
-    counted = (targets != IGNORE)
+    counted = (targets != IGNORE_INDEX)
     own = torch.take_along_dim(logits, targets.clamp(min=0).unsqueeze(-1), dim=-1).squeeze(-1)
     surprise = torch.where(counted, log_sum - own, torch.zeros_like(own))
     return surprise.sum() / counted.sum().clamp(min=1)
@@ -254,8 +254,8 @@ def cross_entropy(logits, targets):
         "evaluate",
         "counts_ignored",
         "The targets of -100 are counted too, although they have no part in the batch's mean. Count those that are not "
-        "IGNORE.",
-        change=("int((targets != IGNORE).sum())", "targets.numel()"),
+        "IGNORE_INDEX.",
+        change=("int((targets != IGNORE_INDEX).sum())", "targets.numel()"),
     ),
     Wrong(
         "evaluate",
@@ -270,7 +270,7 @@ def evaluate(model, batches, text):
     with torch.no_grad():
         for inputs, targets in batches:
             loss = cross_entropy(model(inputs)[0], targets).item()
-            counted = int((targets != IGNORE).sum())
+            counted = int((targets != IGNORE_INDEX).sum())
             nats += loss * counted
             perplexities += math.exp(loss) * counted
             n_targets += counted
@@ -340,7 +340,7 @@ def evaluate(model, batches, text):
         with torch.inference_mode():
             for inputs, targets in batches:
                 logits = model(inputs)[0]
-                here = (targets != IGNORE).sum().item()
+                here = (targets != IGNORE_INDEX).sum().item()
                 total += cross_entropy(logits, targets) * here
                 n += here
     finally:
@@ -838,21 +838,21 @@ def clip_gradients(gradients, max_norm):
         "mean_of_means",
         "Each micro-batch counts the same, however many targets it has. With much padding in one of them "
         "its few targets pull too hard. Weight by the targets that count.",
-        change=("* int((targets != IGNORE).sum()) / n_targets", "/ len(batches)"),
+        change=("* int((targets != IGNORE_INDEX).sum()) / n_targets", "/ len(batches)"),
     ),
     Wrong(
         "accumulate",
         "not_divided",
         "The losses are added, not averaged: with four micro-batches the gradient is four times too "
         "long. AdamW hides it, clipping and the learning rate of others do not.",
-        change=(" * int((targets != IGNORE).sum()) / n_targets", ""),
+        change=(" * int((targets != IGNORE_INDEX).sum()) / n_targets", ""),
     ),
     Wrong(
         "accumulate",
         "counts_ignored",
         "The weights count the targets of -100 too. They have no part in the mean of a micro-batch, and "
         "must have none in its weight.",
-        change=("* int((targets != IGNORE).sum()) / n_targets", "* targets.numel() / n_tokens"),
+        change=("* int((targets != IGNORE_INDEX).sum()) / n_targets", "* targets.numel() / n_tokens"),
     ),
     Wrong(
         "accumulate",
@@ -896,7 +896,10 @@ def clip_gradients(gradients, max_norm):
         "auxiliary_by_targets",
         "The auxiliary loss is weighted by the targets that count. The router works on every token, "
         "those without a target included: weight it by the tokens.",
-        change=("auxiliary * inputs.numel() / n_tokens", "auxiliary * int((targets != IGNORE).sum()) / n_targets"),
+        change=(
+            "auxiliary * inputs.numel() / n_tokens",
+            "auxiliary * int((targets != IGNORE_INDEX).sum()) / n_targets",
+        ),
     ),
     Wrong(
         "accumulate",
@@ -936,12 +939,12 @@ def accumulate(model, batches):
         code="""
 def accumulate(model, batches):
     model.zero_grad()
-    everything = sum(int((targets != IGNORE).sum()) for _, targets in batches)
+    everything = sum(int((targets != IGNORE_INDEX).sum()) for _, targets in batches)
     tokens = sum(targets.numel() for _, targets in batches)
     loss, balance = 0.0, 0.0
     for inputs, targets in batches:
         logits, auxiliary = model(inputs)
-        loss = loss + cross_entropy(logits, targets) * int((targets != IGNORE).sum()) / everything
+        loss = loss + cross_entropy(logits, targets) * int((targets != IGNORE_INDEX).sum()) / everything
         balance = balance + auxiliary * targets.numel() / tokens
     (loss + balance).backward()
     return loss.item()

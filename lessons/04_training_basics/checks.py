@@ -75,7 +75,7 @@ pack = Exercise(
         "Inputs and targets are two slices of the same list, of the same length: one from its first token on, the "
         "other from its second. `.view(rows, seq_len)` cuts both.",
     ),
-    forbidden=("storyteller.training.batches.TokenArray.pack",),
+    forbidden=("storyteller.training.batches.InMemoryTokens.pack",),
 )
 
 
@@ -123,8 +123,8 @@ cross_entropy = Exercise(
         "come to when you write it out?",
         "log p = logit - logsumexp(logits). Choose the places that count with a mask before you look up their targets: "
         "-100 is no index.",
-        "`targets != IGNORE` is a mask of (B, T); indexing both `log_p` and `targets` with it leaves one row for each "
-        "target. `gather(-1, ...)` takes one number from each row.",
+        "`targets != IGNORE_INDEX` is a mask of (B, T); indexing both `log_p` and `targets` with it leaves one row for "
+        "each target. `gather(-1, ...)` takes one number from each row.",
     ),
     forbidden=(
         "torch.nn.functional.cross_entropy",
@@ -184,8 +184,8 @@ evaluate = Exercise(
         "one, and the auxiliary loss slips in.",
         "`model.training` tells the mode, `model.eval()` and `model.train(mode)` change it. Keep two "
         "sums: of all nats, and of all targets that count.",
-        "Nats of a batch: its mean times the number of its targets that are not IGNORE. Bits are nats over log 2. "
-        "Bytes are counted in `text.encode()`.",
+        "Nats of a batch: its mean times the number of its targets that are not IGNORE_INDEX. Bits are nats over log "
+        "2. Bytes are counted in `text.encode()`.",
     ),
     forbidden=("storyteller.training.losses.evaluate",),
 )
@@ -519,8 +519,8 @@ accumulate = Exercise(
         "each of them be multiplied with?",
         "A mean over all targets is the sum of each micro-batch's mean, times its number of targets, over all targets. "
         "Count first, then run the model.",
-        "Weights: the targets of this micro-batch that are not IGNORE over those of all, and for the auxiliary loss "
-        "inputs.numel() over that of all. Clear the gradients once, before the loop.",
+        "Weights: the targets of this micro-batch that are not IGNORE_INDEX over those of all, and for the auxiliary "
+        "loss inputs.numel() over that of all. Clear the gradients once, before the loop.",
     ),
 )
 

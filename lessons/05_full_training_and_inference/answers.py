@@ -294,11 +294,11 @@ def keep_top_p(logits, top_p):
     return torch.where(too_late.gather(-1, back), torch.full_like(logits, -math.inf), logits)
 """,
     ),
-    # --- penalise_repetition (bug hunt) -------------------------------------------------------------------------------
+    # --- penalize_repetition (bug hunt) -------------------------------------------------------------------------------
     Given(
-        "penalise_repetition",
+        "penalize_repetition",
         code='''
-def penalise_repetition(logits: Tensor, seen: Tensor, penalty: float) -> Tensor:
+def penalize_repetition(logits: Tensor, seen: Tensor, penalty: float) -> Tensor:
     """Make the tokens that a text already holds less likely.
 
     Args:
@@ -316,62 +316,62 @@ def penalise_repetition(logits: Tensor, seen: Tensor, penalty: float) -> Tensor:
 ''',
     ),
     Wrong(
-        "penalise_repetition",
+        "penalize_repetition",
         "as_given",
         "This is the code as it was given: it divides negative logits, which makes these tokens likelier, and it "
         "writes into the tensor of whoever called it.",
         code="""
-def penalise_repetition(logits, seen, penalty):
+def penalize_repetition(logits, seen, penalty):
     logits[seen] = logits[seen] / penalty
     return logits
 """,
     ),
     Wrong(
-        "penalise_repetition",
+        "penalize_repetition",
         "divides_negative",
         "The argument is left alone now. But negative logits are divided too: -4 becomes -2, and the token that was to "
         "come less often comes more often. Multiply those.",
         change=("torch.where(logits > 0, logits / penalty, logits * penalty)", "logits / penalty"),
     ),
     Wrong(
-        "penalise_repetition",
+        "penalize_repetition",
         "in_place",
         "The logits come out right, but the tensor that was passed in is changed. Work on a copy.",
         code="""
-def penalise_repetition(logits, seen, penalty):
+def penalize_repetition(logits, seen, penalty):
     logits[seen] = torch.where(logits[seen] > 0, logits[seen] / penalty, logits[seen] * penalty)
     return logits
 """,
     ),
     Wrong(
-        "penalise_repetition",
+        "penalize_repetition",
         "subtracts",
         "The penalty is subtracted. That is another rule (a presence penalty); here the logit is lowered by a factor.",
         change=("torch.where(logits > 0, logits / penalty, logits * penalty)", "logits - penalty"),
     ),
     Wrong(
-        "penalise_repetition",
+        "penalize_repetition",
         "all_tokens",
         "Every token is lowered, the new ones as well. Only what was seen is.",
         change=("return torch.where(seen, lowered, logits)", "return lowered"),
     ),
     Wrong(
-        "penalise_repetition",
+        "penalize_repetition",
         "unseen_lowered",
         "The tokens that were not seen are lowered, so the text repeats itself even more.",
         change=("torch.where(seen, lowered, logits)", "torch.where(seen, logits, lowered)"),
     ),
     Wrong(
-        "penalise_repetition",
+        "penalize_repetition",
         "other_way_round",
         "Positive logits are multiplied and negative ones divided: both become higher. It is the other way round.",
         change=("logits / penalty, logits * penalty)", "logits * penalty, logits / penalty)"),
     ),
     Right(
-        "penalise_repetition",
+        "penalize_repetition",
         "smaller_of_the_two",
         code="""
-def penalise_repetition(logits, seen, penalty):
+def penalize_repetition(logits, seen, penalty):
     if penalty >= 1:
         lowered = torch.minimum(logits / penalty, logits * penalty)
     else:
@@ -380,10 +380,10 @@ def penalise_repetition(logits, seen, penalty):
 """,
     ),
     Right(
-        "penalise_repetition",
+        "penalize_repetition",
         "on_a_copy",
         code="""
-def penalise_repetition(logits, seen, penalty):
+def penalize_repetition(logits, seen, penalty):
     result = logits.clone()
     result[seen & (logits > 0)] /= penalty
     result[seen & (logits < 0)] *= penalty
@@ -591,7 +591,7 @@ def choose(logits, seen, filters, uniform):
         "generate",
         "same_luck",
         "Every step uses the same number. Take a new one for each step.",
-        change=("uniforms[:, step]", "uniforms[:, 0]"),
+        change=("uniform_draws[:, step]", "uniform_draws[:, 0]"),
     ),
     Wrong(
         "generate",
@@ -609,11 +609,11 @@ def choose(logits, seen, filters, uniform):
         "generate",
         "row_by_row",
         code="""
-def generate(model, prompts, filters, uniforms, *, stop, context):
+def generate(model, prompts, filters, uniform_draws, *, stop, context):
     rows = []
     for number, prompt in enumerate(prompts.tolist()):
         new = []
-        for point in uniforms[number]:
+        for point in uniform_draws[number]:
             window = torch.tensor([(prompt + new)[-context:]])
             logits = model(window)[:, -1, :]
             seen = torch.zeros(logits.shape, dtype=torch.bool)
@@ -630,10 +630,10 @@ def generate(model, prompts, filters, uniforms, *, stop, context):
         "generate",
         "cut_afterwards",
         code="""
-def generate(model, prompts, filters, uniforms, *, stop, context):
+def generate(model, prompts, filters, uniform_draws, *, stop, context):
     text = prompts.clone()
     ended = torch.zeros(len(prompts), dtype=torch.bool)
-    for column in uniforms.T:
+    for column in uniform_draws.T:
         logits = model(text[:, max(0, text.shape[1] - context):])[:, -1, :]
         seen = torch.nn.functional.one_hot(text, logits.shape[1]).any(dim=1)
         tokens = choose(logits, seen, filters, column)

@@ -213,8 +213,8 @@ def removes_the_tail(student, draw):
 
 # --- 4. Bug hunt: the repetition penalty ------------------------------------------------------------------------------
 
-penalise_repetition = Exercise(
-    "penalise_repetition",
+penalize_repetition = Exercise(
+    "penalize_repetition",
     points=8,
     stars=2,
     bug_hunt=True,
@@ -224,7 +224,7 @@ penalise_repetition = Exercise(
         "Lower the positive logits by dividing, the negative ones by multiplying; torch.where chooses, and makes a new "
         "tensor besides.",
     ),
-    forbidden=("storyteller.inference.sampling.penalise_repetition",),
+    forbidden=("storyteller.inference.sampling.penalize_repetition",),
 )
 
 
@@ -237,26 +237,26 @@ def lowered(logits, seen, penalty):
     return result
 
 
-@penalise_repetition.case("lowers negative logits as well", points=5)
+@penalize_repetition.case("lowers negative logits as well", points=5)
 def negative(student, draw):
     logits, seen, penalty = scores(draw), draw.integers(0, 2, 3, 7).bool(), draw.choice([1.2, 1.5, 2.0])
     seen[0, :3], logits[0, :3] = True, -logits[0, :3].abs() - 0.1
-    got = student.penalise_repetition(logits, seen, penalty)
+    got = student.penalize_repetition(logits, seen, penalty)
     close(got, lowered(logits, seen, penalty), f"the logits with penalty {penalty}")
 
 
-@penalise_repetition.case("leaves the logits that it was given as they were", points=3)
+@penalize_repetition.case("leaves the logits that it was given as they were", points=3)
 def penalty_copies(student, draw):
     logits, seen = scores(draw).abs() + 0.1, draw.integers(0, 2, 3, 7).bool()
     seen[1, 2] = True
-    student.penalise_repetition(logits, seen, 1.5)
+    student.penalize_repetition(logits, seen, 1.5)
     unchanged(student)
 
 
-@penalise_repetition.case("still lowers positive logits of seen tokens, and of no others", points=0)
+@penalize_repetition.case("still lowers positive logits of seen tokens, and of no others", points=0)
 def positive(student, draw):
     logits, seen, penalty = scores(draw).abs() + 0.1, draw.integers(0, 2, 3, 7).bool(), draw.choice([1.2, 2.0])
-    got = student.penalise_repetition(logits, seen, penalty)
+    got = student.penalize_repetition(logits, seen, penalty)
     close(got, lowered(logits, seen, penalty), f"positive logits with penalty {penalty}")
 
 
@@ -275,7 +275,7 @@ choose = Exercise(
         "little below 1: multiply the point with it.",
     ),
     forbidden=(
-        "storyteller.inference.sampling.pick",
+        "storyteller.inference.sampling.sample_inverse_cdf",
         "storyteller.inference.sampling.probabilities",
         "torch.multinomial",
     ),
@@ -408,10 +408,10 @@ class Looker:
         return torch.stack([torch.stack(row) for row in rows])
 
 
-def alone(model, prompt, uniforms, *, stop, context, penalty=0.0):
+def alone(model, prompt, uniform_draws, *, stop, context, penalty=0.0):
     """One row, told by itself; `penalty` is taken from the logits of tokens that it holds."""
     ids, new = list(prompt), []
-    for point in uniforms:
+    for point in uniform_draws:
         logits = model.logits(ids[-context:])
         for token in set(ids):
             logits = logits - penalty * F.one_hot(torch.tensor(token), TOKENS)
@@ -426,22 +426,23 @@ def told(draw, *, rows, steps, context, penalty=0.0, wanted=lambda lengths: True
     """A model, prompts and numbers, a stop token, and the rows that come out; `wanted` holds of their lengths."""
     while True:
         model, prompts = Looker(draw), draw.integers(0, TOKENS, rows, 3)
-        uniforms = draw.tensor(rows, steps, dtype="float64").abs() % 1
+        uniform_draws = draw.tensor(rows, steps, dtype="float64").abs() % 1
         stop = draw.randrange(TOKENS)
         found = [
             alone(model, prompt, points, stop=stop, context=context, penalty=penalty)
-            for prompt, points in zip(prompts.tolist(), uniforms.tolist(), strict=True)
+            for prompt, points in zip(prompts.tolist(), uniform_draws.tolist(), strict=True)
         ]
         if wanted([len(row) for row in found]):
-            return model, prompts, uniforms, stop, found
+            return model, prompts, uniform_draws, stop, found
 
 
 @generate.case("reads on with each token that it has chosen", points=4)
 def reads_on(student, draw):
-    model, prompts, uniforms, _, _ = told(draw, rows=2, steps=5, context=50)
-    got = student.generate(model, prompts, [], uniforms, stop=TOKENS, context=50)
+    model, prompts, uniform_draws, _, _ = told(draw, rows=2, steps=5, context=50)
+    got = student.generate(model, prompts, [], uniform_draws, stop=TOKENS, context=50)
     wanted = [
-        alone(model, p, u, stop=TOKENS, context=50) for p, u in zip(prompts.tolist(), uniforms.tolist(), strict=True)
+        alone(model, p, u, stop=TOKENS, context=50)
+        for p, u in zip(prompts.tolist(), uniform_draws.tolist(), strict=True)
     ]
     equal(got, wanted, "the new tokens of 2 rows")
 
@@ -449,33 +450,33 @@ def reads_on(student, draw):
 @generate.case("shows the model its newest tokens, and no more than it can read", points=4)
 def cropped(student, draw):
     context = draw.choice([2, 4])
-    model, prompts, uniforms, _, _ = told(draw, rows=1, steps=7, context=context)
-    got = student.generate(model, prompts, [], uniforms, stop=TOKENS, context=context)
+    model, prompts, uniform_draws, _, _ = told(draw, rows=1, steps=7, context=context)
+    got = student.generate(model, prompts, [], uniform_draws, stop=TOKENS, context=context)
     true(max(model.lengths) <= context,
          f"The model can read {context} tokens and was shown {max(model.lengths)}.")  # fmt: skip
-    wanted = [alone(model, prompts[0].tolist(), uniforms[0].tolist(), stop=TOKENS, context=context)]
+    wanted = [alone(model, prompts[0].tolist(), uniform_draws[0].tolist(), stop=TOKENS, context=context)]
     equal(got, wanted, f"the new tokens of a row, with a context of {context}")
 
 
 @generate.case("ends each row at its own stop token", points=4)
 def each_ends(student, draw):
-    model, prompts, uniforms, stop, found = told(
+    model, prompts, uniform_draws, stop, found = told(
         draw,
         rows=3,
         steps=8,
         context=50,
         wanted=lambda lengths: len(set(lengths)) == 3 and max(lengths) < 8 and min(lengths) < max(lengths) - 1,
     )
-    got = student.generate(model, prompts, [], uniforms, stop=stop, context=50)
+    got = student.generate(model, prompts, [], uniform_draws, stop=stop, context=50)
     equal(got, found, f"the new tokens of 3 rows, where {stop} ends a row")
 
 
 @generate.case("asks the model no more once every row has ended", points=2)
 def stops_asking(student, draw):
-    model, prompts, uniforms, stop, found = told(
+    model, prompts, uniform_draws, stop, found = told(
         draw, rows=2, steps=9, context=50, wanted=lambda lengths: lengths[0] != lengths[1] and max(lengths) < 7
     )
-    student.generate(model, prompts, [], uniforms, stop=stop, context=50)
+    student.generate(model, prompts, [], uniform_draws, stop=stop, context=50)
     most = 2 * max(map(len, found))
     true(
         model.rows_read <= most,
@@ -485,8 +486,10 @@ def stops_asking(student, draw):
 
 @generate.case("tells the filters which tokens each row holds, its prompt included", points=2)
 def what_was_seen(student, draw):
-    model, prompts, uniforms, stop, found = told(draw, rows=2, steps=6, context=3, penalty=4.0)
-    got = student.generate(model, prompts, [lambda logits, seen: logits - 4.0 * seen], uniforms, stop=stop, context=3)
+    model, prompts, uniform_draws, stop, found = told(draw, rows=2, steps=6, context=3, penalty=4.0)
+    got = student.generate(
+        model, prompts, [lambda logits, seen: logits - 4.0 * seen], uniform_draws, stop=stop, context=3
+    )
     equal(got, found, "the new tokens of 2 rows, with a filter that lowers what was seen")
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from storyteller.config import ModelConfig
 from storyteller.errors import StorytellerError
 from storyteller.export.mixtral_weights import as_transformers, transformers_names
-from storyteller.moe.layer import balance_loss, build_model
+from storyteller.moe.layer import build_model, load_balancing_loss
 from storyteller.transformer.decoder import Decoder
 
 transformers = pytest.importorskip("transformers")
@@ -68,7 +68,7 @@ def test_the_logits_of_left_padded_texts_are_the_same(model):
     real[0, :5] = False
     positions = (real.long().cumsum(1) - 1).clamp(min=0)
     theirs = peer_of(model)(ids, attention_mask=real.long(), position_ids=positions).logits
-    assert_same(model(ids, padding_mask=real).logits[real], theirs[real])
+    assert_same(model(ids, attention_mask=real).logits[real], theirs[real])
 
 
 @torch.no_grad()
@@ -76,7 +76,7 @@ def test_forty_greedy_tokens_with_the_cache_are_the_same(model):
     prompt = random_ids(2, 8, seed=3)
     cache, new, ours = model.new_cache(batch_size=2), prompt, []
     for _ in range(40):
-        new = model(new, cache=cache, last_only=True).logits.argmax(-1)
+        new = model(new, cache=cache, last_position_only=True).logits.argmax(-1)
         ours.append(new)
     theirs = peer_of(model).generate(
         prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=40, do_sample=False, pad_token_id=0
@@ -95,7 +95,7 @@ def test_the_balance_loss_is_the_same_layer_by_layer(padded):
     mask = real if padded else None
     positions = (real.long().cumsum(1) - 1).clamp(min=0)
     theirs = peer_of(model)(ids, attention_mask=real.long(), position_ids=positions, output_router_logits=True)
-    ours = [balance_loss(routing, padding_mask=mask) for routing in model(ids, padding_mask=mask).routing]
+    ours = [load_balancing_loss(routing, attention_mask=mask) for routing in model(ids, attention_mask=mask).routing]
     assert len(ours) == len(theirs.router_logits) == CONFIG.n_layers
     for loss, logits in zip(ours, theirs.router_logits, strict=True):
         wanted = load_balancing_loss_func((logits,), CONFIG.n_experts, CONFIG.top_k, real.long() if padded else None)

@@ -25,7 +25,7 @@ def test_a_token_row_marks_places_and_escapes_html():
 
 
 def test_coloured_text_breaks_lines_only_before_spaces(shown):
-    figures.coloured([b"Once", b" up", b"on", b"\n"])
+    figures.colored([b"Once", b" up", b"on", b"\n"])
     bundle = shown[0]
     assert bundle["text/html"].count("&#8203;") == 1
     assert bundle["text/plain"] == "Once|␣up|on|⏎"

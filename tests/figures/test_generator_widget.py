@@ -8,7 +8,7 @@ from storyteller.figures import generator_widget as public
 from storyteller.figures.generator_widget import Generator
 from storyteller.figures.traced_story import still_html, told_html
 from storyteller.inference.sampling import Sampling
-from storyteller.inference.trace import stream_told
+from storyteller.inference.trace import stream_traced
 from storyteller.training.checkpoint import load_model
 from tellers import make_run
 
@@ -33,7 +33,7 @@ def test_without_a_kernel_the_first_story_is_a_still_picture(teller, monkeypatch
     public(*teller, opening="the fox", sampling=SAMPLING)
     (bundle,) = shown
     assert set(bundle) == {"text/html", "text/plain"}
-    told = list(stream_told(*teller, "the fox", sampling=SAMPLING))
+    told = list(stream_traced(*teller, "the fox", sampling=SAMPLING))
     assert bundle["text/html"] == still_html(told, opening="the fox")
     assert bundle["text/plain"] == "the fox" + "".join(one.text for one in told)
 
@@ -47,7 +47,7 @@ def test_the_button_tells_what_the_form_asks_for(form, teller):
     form.tell.click()
     form.thread.join(60)
     asked = Sampling(temperature=2, top_k=9, top_p=1.0, seed=5, max_new_tokens=8)
-    assert form.story.value == told_html(stream_told(*teller, "an owl", sampling=asked), opening="an owl")
+    assert form.story.value == told_html(stream_traced(*teller, "an owl", sampling=asked), opening="an owl")
     assert not form.tell.disabled
     assert form.stop.disabled
 
@@ -59,7 +59,7 @@ def test_greedy_greys_out_what_says_how_to_draw(form, teller):
     form.tell.click()
     form.thread.join(60)
     asked = Sampling(greedy=True, max_new_tokens=8)
-    assert form.story.value == told_html(stream_told(*teller, "the fox", sampling=asked), opening="the fox")
+    assert form.story.value == told_html(stream_traced(*teller, "the fox", sampling=asked), opening="the fox")
     form.greedy.value = False
     assert not any(field.disabled for field in drawing)
 

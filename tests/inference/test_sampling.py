@@ -14,10 +14,10 @@ from storyteller.inference.sampling import (
     keep_min_p,
     keep_top_k,
     keep_top_p,
-    penalise_repetition,
-    pick,
+    penalize_repetition,
     probabilities,
-    uniforms,
+    sample_inverse_cdf,
+    uniform_draws,
 )
 
 processors = pytest.importorskip("transformers.generation.logits_process")
@@ -57,7 +57,7 @@ def test_repetition_penalty_is_that_of_transformers(logits, penalty):
     ids = torch.randint(50, (64, 20), generator=torch.Generator().manual_seed(1))
     seen = torch.zeros(64, 50, dtype=torch.bool).scatter_(1, ids, True)
     expected = processors.RepetitionPenaltyLogitsProcessor(penalty)(ids, logits.clone())
-    assert torch.equal(penalise_repetition(logits, seen, penalty), expected)
+    assert torch.equal(penalize_repetition(logits, seen, penalty), expected)
 
 
 def test_all_filters_together_come_in_the_order_of_transformers(logits):
@@ -135,7 +135,7 @@ def test_pick_is_a_walk_along_the_cumulative_distribution(logits):
     probs = logits.double().softmax(-1)
     uniform = torch.rand(64, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
     expected = [slow_pick(row, u) for row, u in zip(probs.tolist(), uniform.tolist(), strict=True)]
-    assert pick(probs, uniform).tolist() == expected
+    assert sample_inverse_cdf(probs, uniform).tolist() == expected
 
 
 @given(
@@ -144,17 +144,17 @@ def test_pick_is_a_walk_along_the_cumulative_distribution(logits):
 )
 def test_a_token_without_probability_is_never_picked(weights, uniform):
     probs = torch.tensor([weights]) / sum(weights)
-    assert probs[0, pick(probs, torch.tensor([uniform]))] > 0
+    assert probs[0, sample_inverse_cdf(probs, torch.tensor([uniform]))] > 0
 
 
 def test_each_row_draws_what_it_would_draw_alone():
-    together = uniforms(4, 30, seed=9)
+    together = uniform_draws(4, 30, seed=9)
     for row in range(4):
-        assert torch.equal(together[row], uniforms(1, 30, seed=9 + row)[0])
+        assert torch.equal(together[row], uniform_draws(1, 30, seed=9 + row)[0])
 
 
 def test_more_steps_begin_with_the_same_numbers():
-    assert torch.equal(uniforms(2, 500, seed=1)[:, :7], uniforms(2, 7, seed=1))
+    assert torch.equal(uniform_draws(2, 500, seed=1)[:, :7], uniform_draws(2, 7, seed=1))
 
 
 @pytest.mark.parametrize(

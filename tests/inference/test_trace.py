@@ -9,7 +9,7 @@ from storyteller.errors import StorytellerError
 from storyteller.figures.traced_story import STYLE, still_html, token_html, told_html
 from storyteller.inference.generate import encode_prompt, stream, stream_text
 from storyteller.inference.sampling import Sampling, filters_for, probabilities
-from storyteller.inference.trace import Told, stream_told
+from storyteller.inference.trace import TokenTrace, stream_traced
 from storyteller.training.checkpoint import load_model
 from tellers import make_run
 
@@ -29,7 +29,7 @@ def dense(tmp_path_factory):
 
 def test_tokens_and_text_are_those_of_the_sampler(teller):
     model, tokenizer = teller
-    told = list(stream_told(model, tokenizer, OPENING, sampling=SAMPLING))
+    told = list(stream_traced(model, tokenizer, OPENING, sampling=SAMPLING))
     prompt = encode_prompt(model, tokenizer, OPENING)
     assert [one.token for one in told] == list(stream(model, prompt, sampling=SAMPLING, stop={tokenizer.end_id}))
     text = "".join(stream_text(model, tokenizer, OPENING, sampling=SAMPLING))
@@ -39,7 +39,7 @@ def test_tokens_and_text_are_those_of_the_sampler(teller):
 def test_probabilities_alternatives_and_experts_are_the_models_own(teller):
     model, tokenizer = teller
     ids = encode_prompt(model, tokenizer, OPENING)
-    for told in stream_told(model, tokenizer, OPENING, sampling=SAMPLING):
+    for told in stream_traced(model, tokenizer, OPENING, sampling=SAMPLING):
         with torch.no_grad():
             output = model(torch.tensor([ids]))
         logits = output.logits[:, -1]
@@ -58,21 +58,21 @@ def test_probabilities_alternatives_and_experts_are_the_models_own(teller):
 
 def test_a_dense_model_has_no_experts(dense):
     model, tokenizer = dense
-    told = list(stream_told(model, tokenizer, OPENING, sampling=SAMPLING))
+    told = list(stream_traced(model, tokenizer, OPENING, sampling=SAMPLING))
     assert {one.experts for one in told} == {()}
     assert "experts" not in token_html(told[0])
 
 
 def test_greedy_takes_the_first_alternative_with_certainty(teller):
     model, tokenizer = teller
-    for told in stream_told(model, tokenizer, OPENING, sampling=Sampling(greedy=True, max_new_tokens=10)):
+    for told in stream_traced(model, tokenizer, OPENING, sampling=Sampling(greedy=True, max_new_tokens=10)):
         assert told.chance == 1
         assert told.probability == told.alternatives[0][1]
 
 
 def test_the_model_is_left_as_it_was_also_when_the_story_is_left_early(teller):
     model, tokenizer = teller
-    tokens = stream_told(model, tokenizer, OPENING, sampling=SAMPLING)
+    tokens = stream_traced(model, tokenizer, OPENING, sampling=SAMPLING)
     next(tokens)
     assert len(model._forward_hooks) == 1
     tokens.close()
@@ -82,13 +82,13 @@ def test_the_model_is_left_as_it_was_also_when_the_story_is_left_early(teller):
 def test_a_bad_opening_is_refused_before_the_first_token(teller):
     model, tokenizer = teller
     with pytest.raises(StorytellerError, match="special token"):
-        stream_told(model, tokenizer, "<|endoftext|>", sampling=SAMPLING)
+        stream_traced(model, tokenizer, "<|endoftext|>", sampling=SAMPLING)
 
 
-def told(text: str, **changes) -> Told:
+def told(text: str, **changes) -> TokenTrace:
     values = {"token": 5, "text": text, "is_end": False, "probability": 0.5, "chance": 0.7}
     values |= {"alternatives": ((b"<i>", 0.5), (b"\xf0\x9f", 0.25)), "experts": ((3, 1), (0, 2))}
-    return Told(**(values | changes))
+    return TokenTrace(**(values | changes))
 
 
 class Tags(HTMLParser):

@@ -121,15 +121,20 @@ def test_losses_and_statistics_equal_the_librarys(shape, padded):
     routing = layer.Routing(logits, probs, weights, experts, torch.tensor(0))
     for source in (reference, parts):
         torch.testing.assert_close(
-            source.balance_loss(probs, experts, padding_mask=mask), layer.balance_loss(routing, padding_mask=mask)
+            source.load_balancing_loss(probs, experts, attention_mask=mask),
+            layer.load_balancing_loss(routing, attention_mask=mask),
         )
-        torch.testing.assert_close(source.z_loss(logits, padding_mask=mask), layer.z_loss(routing, padding_mask=mask))
+        torch.testing.assert_close(
+            source.router_z_loss(logits, attention_mask=mask), layer.router_z_loss(routing, attention_mask=mask)
+        )
         for name, value in source.router_statistics(probs, experts).items():
             wanted = layer.router_statistics(routing)._asdict()[name]
             torch.testing.assert_close(torch.as_tensor(value).double(), torch.as_tensor(wanted).double())
     both = torch.stack([logits, -logits])
-    total = sum(reference.balance_loss(one.softmax(-1), one.topk(shape[2]).indices, padding_mask=mask) for one in both)
-    torch.testing.assert_close(parts.balance_of_layers(both, shape[2], padding_mask=mask), total)
+    total = sum(
+        reference.load_balancing_loss(one.softmax(-1), one.topk(shape[2]).indices, attention_mask=mask) for one in both
+    )
+    torch.testing.assert_close(parts.balance_of_layers(both, shape[2], attention_mask=mask), total)
 
 
 @given(st.lists(st.lists(st.integers(0, 3), min_size=2, max_size=2), min_size=1, max_size=12), st.integers(0, 5))

@@ -23,7 +23,7 @@ TINY = preset("tiny").model
 
 def real_parameters(config: ModelConfig) -> int:
     # Shapes without memory, and without drawing half a billion numbers.
-    with torch.device("meta"), patch.object(Decoder, "initialise"):
+    with torch.device("meta"), patch.object(Decoder, "initialize"):
         return sum(parameter.numel() for parameter in build_model(config, seed=1).parameters())
 
 
@@ -36,18 +36,18 @@ def test_the_formula_counts_every_parameter_of_a_preset(name):
 @settings(max_examples=30, deadline=None)
 @given(
     heads=st.sampled_from([(1, 1), (4, 2), (6, 3), (4, 4)]),
-    head_width=st.sampled_from([2, 6, 8]),
+    head_dim=st.sampled_from([2, 6, 8]),
     d_ff=st.integers(1, 40),
     n_experts=st.integers(0, 5),
     n_layers=st.integers(1, 3),
     positions=st.sampled_from(["rope", "learned"]),
     tied=st.booleans(),
 )
-def test_the_formula_counts_every_parameter_of_any_shape(heads, head_width, d_ff, n_experts, n_layers, positions, tied):
+def test_the_formula_counts_every_parameter_of_any_shape(heads, head_dim, d_ff, n_experts, n_layers, positions, tied):
     config = ModelConfig(
         vocab_size=37,
         max_seq_len=19,
-        d_model=heads[0] * head_width,
+        d_model=heads[0] * head_dim,
         n_layers=n_layers,
         n_heads=heads[0],
         n_kv_heads=heads[1],

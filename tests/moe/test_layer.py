@@ -9,14 +9,14 @@ from torch import Tensor
 from slow_forms import dispatch_by_loop
 from storyteller.config import ModelConfig
 from storyteller.moe.layer import (
-    MoE,
+    MoELayer,
     Router,
     Routing,
-    balance_loss,
     build_model,
+    load_balancing_loss,
     route_top_k,
     router_statistics,
-    z_loss,
+    router_z_loss,
 )
 
 CONFIG = ModelConfig(
@@ -58,7 +58,7 @@ def test_the_router_runs_in_float32_under_autocast():
 
 
 def test_the_moe_layer_equals_its_formula():
-    layer = MoE(CONFIG).double()
+    layer = MoELayer(CONFIG).double()
     x = normal(2, 5, 8)
     y, routing = layer(x)
     for token, answer in zip(x.flatten(0, 1), y.flatten(0, 1), strict=True):
@@ -74,12 +74,12 @@ def test_the_moe_layer_equals_its_formula():
 
 
 def test_the_moe_layers_gradients_pass_gradcheck():
-    layer = MoE(CONFIG).double()
+    layer = MoELayer(CONFIG).double()
     names = [name for name, _ in layer.named_parameters()]
 
     def run(x: Tensor, *weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         y, routing = torch.func.functional_call(layer, dict(zip(names, weights, strict=True)), (x,))
-        return y, balance_loss(routing), z_loss(routing)
+        return y, load_balancing_loss(routing), router_z_loss(routing)
 
     inputs = [normal(1, 4, 8).requires_grad_(), *(p.detach().clone().requires_grad_() for p in layer.parameters())]
     assert torch.autograd.gradcheck(run, inputs)
@@ -103,8 +103,8 @@ def test_the_model_runs_the_parts_it_is_given():
 
 
 def test_a_full_expert_drops_and_counts_in_training_only():
-    layer = MoE(replace(CONFIG, capacity_factor=0.5)).double()
-    free = MoE(CONFIG).double()
+    layer = MoELayer(replace(CONFIG, capacity_factor=0.5)).double()
+    free = MoELayer(CONFIG).double()
     free.load_state_dict(layer.state_dict())
     x = normal(2, 8, 8)  # 16 tokens x 2 choices / 4 experts, halved: 4 places each
     y, routing = layer(x)
@@ -121,26 +121,26 @@ def test_a_full_expert_drops_and_counts_in_training_only():
 
 
 def test_a_capacity_that_holds_everything_changes_nothing():
-    layer = MoE(replace(CONFIG, capacity_factor=4.0)).double()
+    layer = MoELayer(replace(CONFIG, capacity_factor=4.0)).double()
     x = normal(2, 8, 8)
     torch.testing.assert_close(layer(x)[0], layer.eval()(x)[0])
 
 
 def test_a_balanced_router_has_a_balance_loss_of_k():
     logits = torch.tensor([[9.0, 9, 0, 0], [0, 0, 9, 9], [9, 0, 0, 9], [0, 9, 9, 0]])
-    assert balance_loss(routing_of(logits)).item() == pytest.approx(2.0)
+    assert load_balancing_loss(routing_of(logits)).item() == pytest.approx(2.0)
 
 
 def test_a_router_that_prefers_one_pair_of_experts_has_a_balance_loss_of_e():
     logits = torch.tensor([[30.0, 30, 0, 0]]).repeat(6, 1)
-    assert balance_loss(routing_of(logits)).item() == pytest.approx(4.0)
+    assert load_balancing_loss(routing_of(logits)).item() == pytest.approx(4.0)
 
 
 def test_descending_the_balance_loss_balances_the_load():
     logits = normal(200, 4) * 0.1 + torch.tensor([2.0, 0, 0, 0])
     bias = torch.zeros(4, dtype=torch.float64, requires_grad=True)
     for _ in range(400):
-        (gradient,) = torch.autograd.grad(balance_loss(routing_of(logits + bias)), bias)
+        (gradient,) = torch.autograd.grad(load_balancing_loss(routing_of(logits + bias)), bias)
         bias = (bias - 0.1 * gradient).detach().requires_grad_()
     assert router_statistics(routing_of(logits)).max_load == pytest.approx(2.0, abs=0.01)
     assert router_statistics(routing_of(logits + bias)).max_load < 1.2
@@ -149,21 +149,21 @@ def test_descending_the_balance_loss_balances_the_load():
 def test_z_loss_equals_its_formula():
     logits = normal(7, 4)
     wanted = sum(math.log(sum(math.exp(z) for z in row)) ** 2 for row in logits.tolist()) / 7
-    assert z_loss(routing_of(logits)).item() == pytest.approx(wanted)
+    assert router_z_loss(routing_of(logits)).item() == pytest.approx(wanted)
 
 
 def test_padding_is_left_out_of_losses_and_statistics():
     logits, mask = normal(12, 4), torch.tensor([[False] * 2 + [True] * 4, [True] * 6])
     whole, kept = routing_of(logits), routing_of(logits[mask.flatten()])
-    torch.testing.assert_close(balance_loss(whole, padding_mask=mask), balance_loss(kept))
-    torch.testing.assert_close(z_loss(whole, padding_mask=mask), z_loss(kept))
-    torch.testing.assert_close(router_statistics(whole, padding_mask=mask), router_statistics(kept))
+    torch.testing.assert_close(load_balancing_loss(whole, attention_mask=mask), load_balancing_loss(kept))
+    torch.testing.assert_close(router_z_loss(whole, attention_mask=mask), router_z_loss(kept))
+    torch.testing.assert_close(router_statistics(whole, attention_mask=mask), router_statistics(kept))
 
 
 def test_router_statistics_of_known_cases():
     even = router_statistics(routing_of(torch.eye(4).double().repeat(3, 1) * 0 + torch.tensor([9.0, 9, 0, 0])))
     assert even.load.tolist() == [0.5, 0.5, 0, 0]
-    assert (even.utilisation, even.max_load, even.dropped) == (0.5, 2.0, 0.0)
+    assert (even.utilization, even.max_load, even.dropped) == (0.5, 2.0, 0.0)
     assert even.entropy == pytest.approx(math.log(2), abs=0.01)
     assert router_statistics(routing_of(torch.zeros(5, 4))).entropy == pytest.approx(math.log(4))
     assert router_statistics(routing_of(torch.tensor([[1e4, 0, 0, 0]]))).entropy == 0.0
@@ -171,7 +171,7 @@ def test_router_statistics_of_known_cases():
 
 @pytest.mark.parametrize("n_tokens", [1, 3, 300])
 def test_bfloat16_autocast_gives_what_float32_gives(n_tokens):
-    layer, x = MoE(CONFIG), normal(1, n_tokens, 8).float()
+    layer, x = MoELayer(CONFIG), normal(1, n_tokens, 8).float()
     wanted = layer(x)[0]
     with torch.autocast("cpu", dtype=torch.bfloat16):
         y, routing = layer(x)

@@ -33,7 +33,7 @@ def plan():
 def two_steps() -> None:
     """Train, and print what the test wants to know, a figure a line."""
     from storyteller.moe.layer import build_model
-    from storyteller.training.batches import Batches, TokenArray
+    from storyteller.training.batches import InMemoryTokens, TrainingBatches
     from storyteller.training.events import StepDone
     from storyteller.training.trainer import Trainer
 
@@ -42,8 +42,8 @@ def two_steps() -> None:
     print("parameters", sum(parameter.numel() for parameter in model.parameters()))
     before = {name: parameter.detach()[..., :2].clone() for name, parameter in model.named_parameters()}
     random = np.random.default_rng(1)
-    source = TokenArray.pack([random.integers(1, 50, size=400).tolist() for _ in range(12)], end_id=0)
-    batches = Batches(source, batch_size=1, seq_len=CONTEXT, seed=1)
+    source = InMemoryTokens.pack([random.integers(1, 50, size=400).tolist() for _ in range(12)], end_id=0)
+    batches = TrainingBatches(source, batch_size=1, seq_len=CONTEXT, seed=1)
     start = time.monotonic()
     losses = []
     Trainer(

@@ -108,9 +108,9 @@ def test_passes_run_side_by_side_where_each_has_one_thread(tmp_path, monkeypatch
     asked_for = []
 
     class Spied(pipeline.Trainer):
-        def __init__(self, *arguments, side_by_side, **options):
-            asked_for.append(side_by_side)
-            super().__init__(*arguments, side_by_side=side_by_side, **options)
+        def __init__(self, *arguments, parallel_microbatches, **options):
+            asked_for.append(parallel_microbatches)
+            super().__init__(*arguments, parallel_microbatches=parallel_microbatches, **options)
 
     plan = replace(PLAN, train=replace(PLAN.train, batch_size=1, accumulate=2))
     for threads in (1, 2):

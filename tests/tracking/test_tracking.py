@@ -84,7 +84,7 @@ def test_every_step_and_evaluation_is_logged_as_the_trainer_told_it(work):
     assert history(run, "tokens_per_second") == [(event.step, event.tokens_per_second) for event in steps]
     for layer in range(2):
         expected = [(event.step, event.balance_losses[layer]) for event in steps]
-        assert history(run, f"router/layer_{layer}/balance_loss") == expected
+        assert history(run, f"router/layer_{layer}/load_balancing_loss") == expected
     evaluations = [event for event in events if isinstance(event, Evaluated)]
     for name in ("loss", "perplexity", "bits_per_byte"):
         expected = [(event.step, getattr(event.metrics, name)) for event in evaluations]
@@ -108,10 +108,10 @@ def test_the_routers_balance_is_that_of_a_validation_batch(work):
     metrics = list_runs()[0].data.metrics
     batch = trainer.validation[0]
     with torch.no_grad():
-        routing = trainer.model(batch.inputs, padding_mask=batch.padding_mask).routing
+        routing = trainer.model(batch.inputs, attention_mask=batch.attention_mask).routing
     for layer, one in enumerate(routing):
-        expected = router_statistics(one, padding_mask=batch.padding_mask)
-        for name in ("entropy", "utilisation", "max_load", "dropped"):
+        expected = router_statistics(one, attention_mask=batch.attention_mask)
+        for name in ("entropy", "utilization", "max_load", "dropped"):
             assert metrics[f"router/layer_{layer}/{name}"] == pytest.approx(getattr(expected, name))
         load = [metrics[f"router/layer_{layer}/load/expert_{expert}"] for expert in range(4)]
         assert load == pytest.approx(expected.load.tolist())

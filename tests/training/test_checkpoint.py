@@ -17,7 +17,7 @@ from storyteller.errors import StorytellerError
 from storyteller.moe.layer import build_model
 from storyteller.tokenizer import Tokenizer
 from storyteller.training import checkpoint as ckpt
-from storyteller.training.batches import Batches
+from storyteller.training.batches import TrainingBatches
 from storyteller.training.checkpoint import (
     Checkpoint,
     list_checkpoints,
@@ -26,7 +26,7 @@ from storyteller.training.checkpoint import (
     save_checkpoint,
 )
 from storyteller.training.rng_state import random_state, restore_random
-from storyteller.training.trainer import Noticed
+from storyteller.training.trainer import Message
 from tiny_training import VOCABULARY, tiny_model_config, tiny_source, tiny_trainer
 
 FILES = ("model.safetensors", "state.safetensors", "checkpoint.json")
@@ -294,7 +294,7 @@ class TestResume:
         resumed = tiny_trainer(tmp_path / "broken", on_event=events.append)
         assert resumed.resume()
         assert resumed.step == 4
-        assert any(isinstance(event, Noticed) and "step-000006 is damaged" in event.text for event in events)
+        assert any(isinstance(event, Message) and "step-000006 is damaged" in event.text for event in events)
         resumed.run()
         assert equal(resumed.capture(), unbroken.capture())
         names = sorted(path.name for path in (tmp_path / "broken").iterdir())
@@ -327,7 +327,7 @@ class TestResume:
         with pytest.raises(StorytellerError, match="The run's model has top_k 2, this one 1"):
             tiny_trainer(tmp_path, model={"top_k": 1}).resume()
         other = tiny_trainer(tmp_path)
-        other.batches = Batches(tiny_source(documents=50), batch_size=2, seq_len=8, seed=1)
+        other.batches = TrainingBatches(tiny_source(documents=50), batch_size=2, seq_len=8, seed=1)
         with pytest.raises(StorytellerError, match="go on with the corpus and settings"):
             other.resume()
 

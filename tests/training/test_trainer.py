@@ -11,14 +11,14 @@ import torch.nn.functional as F
 from torch import nn
 
 from storyteller.errors import StorytellerError
-from storyteller.moe.layer import balance_loss, build_model, z_loss
+from storyteller.moe.layer import build_model, load_balancing_loss, router_z_loss
 from storyteller.runs.time_budget import Deadline, steps_within
-from storyteller.training.batches import IGNORE, Batch, Batches, TokenArray, validation_batches
+from storyteller.training.batches import IGNORE_INDEX, Batch, InMemoryTokens, TrainingBatches, validation_batches
 from storyteller.training.checkpoint import list_checkpoints
 from storyteller.training.mixed_precision import autocast
 from storyteller.training.trainer import (
     Evaluated,
-    Noticed,
+    Message,
     Saved,
     StepDone,
     Trainer,
@@ -44,10 +44,10 @@ def joined(batches: list[Batch]) -> Batch:
 
 def uneven_batches(n: int) -> list[Batch]:
     """Batches of two sequences with a different number of targets each."""
-    source = Batches(tiny_source(), batch_size=2, seq_len=SEQ_LEN, seed=1)
+    source = TrainingBatches(tiny_source(), batch_size=2, seq_len=SEQ_LEN, seed=1)
     batches = [next(source) for _ in range(n)]
     for index, batch in enumerate(batches):
-        batch.targets[:, : 2 * index] = IGNORE
+        batch.targets[:, : 2 * index] = IGNORE_INDEX
     return batches
 
 
@@ -148,7 +148,7 @@ class TestAccumulation:
         (several, ours), (large, theirs) = results
         assert several.n_targets == large.n_targets
         assert several.loss == pytest.approx(large.loss, abs=tolerance)
-        assert several.z_loss == pytest.approx(large.z_loss, rel=tolerance)
+        assert several.router_z_loss == pytest.approx(large.router_z_loss, rel=tolerance)
         for name in theirs:
             torch.testing.assert_close(ours[name], theirs[name], rtol=0, atol=tolerance)
 
@@ -162,19 +162,23 @@ class TestAccumulation:
         assert np.average(losses, weights=weights) == pytest.approx(total, abs=1e-6)
 
     def test_passes_side_by_side_give_the_same_bits_as_in_turn(self):
-        in_turn, side_by_side = (
-            tiny_trainer(accumulate=4, batch_size=1, side_by_side=n, model={"n_experts": 8, "top_k": 1}) for n in (1, 3)
+        in_turn, parallel_microbatches = (
+            tiny_trainer(accumulate=4, batch_size=1, parallel_microbatches=n, model={"n_experts": 8, "top_k": 1})
+            for n in (1, 3)
         )
         for _ in range(5):
-            steps = [trainer.backward([next(trainer.batches) for _ in range(4)]) for trainer in (in_turn, side_by_side)]
+            steps = [
+                trainer.backward([next(trainer.batches) for _ in range(4)])
+                for trainer in (in_turn, parallel_microbatches)
+            ]
             assert steps[0] == steps[1]
-            for trainer in (in_turn, side_by_side):
+            for trainer in (in_turn, parallel_microbatches):
                 trainer.update()
-        ours, theirs = (trainer.model.state_dict() for trainer in (in_turn, side_by_side))
+        ours, theirs = (trainer.model.state_dict() for trainer in (in_turn, parallel_microbatches))
         assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
     def test_an_error_in_a_pass_beside_others_is_raised(self):
-        trainer = tiny_trainer(accumulate=2, side_by_side=2)
+        trainer = tiny_trainer(accumulate=2, parallel_microbatches=2)
         batches = uneven_batches(2)
         batches[1].inputs[0, 0] = VOCABULARY  # an id that the model does not know
         with pytest.raises(IndexError):
@@ -182,7 +186,7 @@ class TestAccumulation:
 
     def test_a_batch_without_targets_adds_nothing(self):
         batches = uneven_batches(2)
-        empty = Batch(batches[1].inputs, torch.full_like(batches[1].targets, IGNORE), batches[1].documents)
+        empty = Batch(batches[1].inputs, torch.full_like(batches[1].targets, IGNORE_INDEX), batches[1].documents)
         trainer = tiny_trainer(balance_weight=0.0, z_weight=0.0)
         alone = trainer.backward(batches[:1])
         assert trainer.backward([batches[0], empty]).loss == pytest.approx(alone.loss)
@@ -197,7 +201,7 @@ class TestStep:
         by_hand = build_model(tiny_model_config(), seed=1).double()
         m = {name: torch.zeros_like(parameter) for name, parameter in by_hand.named_parameters()}
         v = {name: torch.zeros_like(parameter) for name, parameter in by_hand.named_parameters()}
-        batches = Batches(tiny_source(), batch_size=2, seq_len=SEQ_LEN, seed=1)
+        batches = TrainingBatches(tiny_source(), batch_size=2, seq_len=SEQ_LEN, seed=1)
         for t in range(1, 4):
             trainer.backward([next(trainer.batches)])
             rate, norm, skipped = trainer.update()
@@ -206,7 +210,7 @@ class TestStep:
             batch = next(batches)
             logits, routing = by_hand(batch.inputs)
             loss = F.cross_entropy(logits.reshape(-1, VOCABULARY), batch.targets.reshape(-1))
-            loss = loss + sum(0.01 * balance_loss(layer) + 0.001 * z_loss(layer) for layer in routing)
+            loss = loss + sum(0.01 * load_balancing_loss(layer) + 0.001 * router_z_loss(layer) for layer in routing)
             by_hand.zero_grad()
             loss.backward()
             length = math.sqrt(sum((gradient**2).sum().item() for gradient in gradients(by_hand).values()))
@@ -243,7 +247,7 @@ class TestStep:
     def test_a_dense_model_trains_without_auxiliary_losses(self):
         trainer = tiny_trainer(model={"n_experts": 0})
         losses = trainer.backward([next(trainer.batches)])
-        assert (losses.balance_losses, losses.z_loss) == ((), 0)
+        assert (losses.balance_losses, losses.router_z_loss) == ((), 0)
 
     def test_weights_and_gradients_stay_in_float32_under_autocast(self):
         trainer = tiny_trainer(dtype="bfloat16")
@@ -334,10 +338,10 @@ class TestEvaluation:
             evaluate(tiny_trainer().model, [])
 
     def test_cross_entropy_equals_pytorch_and_is_zero_without_targets(self):
-        logits, targets = torch.randn(2, 3, 7), torch.tensor([[1, IGNORE, 6], [0, 2, IGNORE]])
+        logits, targets = torch.randn(2, 3, 7), torch.tensor([[1, IGNORE_INDEX, 6], [0, 2, IGNORE_INDEX]])
         wanted = F.cross_entropy(logits.reshape(-1, 7), targets.reshape(-1))
         torch.testing.assert_close(cross_entropy(logits, targets), wanted)
-        assert cross_entropy(logits, torch.full_like(targets, IGNORE)) == 0
+        assert cross_entropy(logits, torch.full_like(targets, IGNORE_INDEX)) == 0
         assert cross_entropy(logits.bfloat16(), targets).dtype == torch.float32
 
 
@@ -352,15 +356,15 @@ class TestRun:
         assert steps[-1].seconds_left == 0
         assert [event.step for event in events if isinstance(event, Evaluated)] == [3, 6]
         assert [event.step for event in events if isinstance(event, Saved)] == [2, 4, 6]
-        assert not any(isinstance(event, Noticed) for event in events)
+        assert not any(isinstance(event, Message) for event in events)
         assert (result.step, result.interrupted, result.checkpoint.name) == (6, False, "step-000006")
         assert result.metrics == [event for event in events if isinstance(event, Evaluated)][-1].metrics
 
     def test_it_learns(self):
-        text = TokenArray.pack([[1, 2, 3, 4, 5, 6, 7]] * 30, end_id=0)
+        text = InMemoryTokens.pack([[1, 2, 3, 4, 5, 6, 7]] * 30, end_id=0)
         events = []
         model = build_model(tiny_model_config(), seed=1)
-        batches = Batches(text, batch_size=4, seq_len=SEQ_LEN, seed=1)
+        batches = TrainingBatches(text, batch_size=4, seq_len=SEQ_LEN, seed=1)
         Trainer(model, tiny_train_config(steps=60, learning_rate=0.02), batches, on_event=events.append).run()
         assert events[-1].loss < 0.5 < events[0].loss
 

@@ -90,7 +90,7 @@ def test_a_logit_has_no_gradient_to_later_tokens_and_some_to_every_earlier_one(m
 def test_a_text_alone_and_left_padded_in_a_batch_gives_the_same_logits(model):
     rows = [random_ids(n, seed=n) for n in (3, 7, 5)]
     ids, real = left_pad(rows)
-    logits = model(ids, padding_mask=real).logits
+    logits = model(ids, attention_mask=real).logits
     assert logits.isfinite().all()
     for row, got in zip(rows, logits, strict=True):
         torch.testing.assert_close(got[-len(row) :], model(row[None]).logits[0])
@@ -99,12 +99,12 @@ def test_a_text_alone_and_left_padded_in_a_batch_gives_the_same_logits(model):
 def test_right_padding_changes_nothing(model):
     ids = random_ids(1, 9)
     real = torch.arange(9)[None] < 6
-    torch.testing.assert_close(model(ids, padding_mask=real).logits[:, :6], model(ids[:, :6]).logits)
+    torch.testing.assert_close(model(ids, attention_mask=real).logits[:, :6], model(ids[:, :6]).logits)
 
 
 def test_a_row_of_nothing_but_padding_gives_no_nan_and_disturbs_no_gradient(model):
     ids, real = random_ids(2, 5), torch.tensor([[False] * 5, [True] * 5])
-    logits = model(ids, padding_mask=real).logits
+    logits = model(ids, attention_mask=real).logits
     assert logits.isfinite().all()
     logits[1].sum().backward()
     assert all(parameter.grad.isfinite().all() for parameter in model.parameters() if parameter.grad is not None)
@@ -121,7 +121,7 @@ def test_any_way_of_feeding_a_text_through_the_cache_gives_the_same_logits(cuts,
     later = torch.stack([row[n:] for row, n in zip(rows, lengths, strict=True)])
     with torch.no_grad():
         cache = model.new_cache(batch_size=len(rows))
-        parts, fed = [model(prompts, padding_mask=real, cache=cache).logits], 0
+        parts, fed = [model(prompts, attention_mask=real, cache=cache).logits], 0
         for cut in cuts:
             if chunk := min(cut, n_new - fed):
                 parts.append(model(later[:, fed : fed + chunk], cache=cache).logits)
@@ -135,7 +135,7 @@ def test_padding_in_a_later_chunk_is_skipped_too(model):
     ids, real = random_ids(1, 8), torch.tensor([[True, True, False, True, False, True, True, True]])
     cache = model.new_cache(batch_size=1)
     model(ids[:, :2], cache=cache)
-    logits = model(ids[:, 2:], padding_mask=real[:, 2:], cache=cache).logits
+    logits = model(ids[:, 2:], attention_mask=real[:, 2:], cache=cache).logits
     torch.testing.assert_close(logits[:, -1], model(ids[real][None]).logits[:, -1])
 
 
@@ -143,14 +143,14 @@ def test_a_reset_cache_starts_anew(model):
     ids, cache = random_ids(2, 6), model.new_cache(batch_size=2, capacity=8)
     wanted = model(ids, cache=cache).logits
     cache.reset()
-    model(ids[:, :4], padding_mask=torch.arange(4)[None].expand(2, 4) > 1, cache=cache)
+    model(ids[:, :4], attention_mask=torch.arange(4)[None].expand(2, 4) > 1, cache=cache)
     cache.reset()
     torch.testing.assert_close(model(ids, cache=cache).logits, wanted)
 
 
 def test_last_only_gives_the_logits_of_the_last_position(model):
     ids = random_ids(2, 5)
-    torch.testing.assert_close(model(ids, last_only=True).logits, model(ids).logits[:, -1:])
+    torch.testing.assert_close(model(ids, last_position_only=True).logits, model(ids).logits[:, -1:])
 
 
 def test_a_text_longer_than_the_model_reads_is_refused(model):
@@ -207,7 +207,7 @@ def test_checkpointed_blocks_give_the_same_gradients(model, padded):
 
     def gradients() -> dict[str, Tensor]:
         model.zero_grad()
-        logits, routing = model(ids, padding_mask=mask)
+        logits, routing = model(ids, attention_mask=mask)
         loss = logits.square().mean() + sum(layer.probs.square().mean() for layer in routing)
         loss.backward()
         return {name: parameter.grad.clone() for name, parameter in model.named_parameters()}

@@ -68,9 +68,9 @@ def _trainer(gathered: Gathered) -> Callable[..., Trainer]:
         options["optimizer"] = as_optimizer(step)
     if clip := gathered.yours("clip_gradients"):
         options["clip"] = as_clip(clip)
-    if balance := gathered.yours("balance_loss"):
+    if balance := gathered.yours("load_balancing_loss"):
         options["balance"] = as_router_loss(balance, lambda routing: (routing.probs, routing.experts))
-    if z := gathered.yours("z_loss"):
+    if z := gathered.yours("router_z_loss"):
         options["z"] = as_router_loss(z, lambda routing: (routing.logits,))
     if gradients := gathered.yours("accumulate"):
         return partial(OwnSteps, gradients, **options)
@@ -150,8 +150,8 @@ def as_clip(clip: Part) -> Clip:
 def as_router_loss(loss: Part, inputs: Callable[[Routing], tuple[Tensor, ...]]) -> RouterLoss:
     """Make what `Trainer` takes as its `balance` or `z` out of a function of plain tensors, as in lesson 03."""
 
-    def of_routing(routing: Routing, *, padding_mask: Tensor | None = None) -> Tensor:
-        value: Tensor = loss(*inputs(routing), padding_mask=padding_mask)
+    def of_routing(routing: Routing, *, attention_mask: Tensor | None = None) -> Tensor:
+        value: Tensor = loss(*inputs(routing), attention_mask=attention_mask)
         return value
 
     return of_routing
@@ -163,7 +163,7 @@ class OwnSteps(Trainer):
     Under float16 the library's own does it, for the loss has to be scaled there.
     """
 
-    def __init__(self, accumulate: Part, *arguments: Any, side_by_side: int = 1, **options: Any) -> None:
+    def __init__(self, accumulate: Part, *arguments: Any, parallel_microbatches: int = 1, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.accumulate = accumulate
 
@@ -179,7 +179,7 @@ class OwnSteps(Trainer):
         shares = torch.tensor([batch.n_tokens for batch in there], dtype=torch.float32)
         z, *balance = (torch.stack(watched.losses).cpu().T @ shares / shares.sum()).tolist()  # (1 + layers,)
         n_targets = sum(batch.n_targets for batch in batches)
-        return StepLosses(loss=mean, balance_losses=tuple(balance), z_loss=z, n_targets=n_targets)
+        return StepLosses(loss=mean, balance_losses=tuple(balance), router_z_loss=z, n_targets=n_targets)
 
 
 class _Watched(nn.Module):

@@ -223,8 +223,8 @@ def _choose(part: Part) -> Work:
 def _generate(part: Part) -> Work:
     table = _random(V, V, seed=2)
     prompts = torch.arange(8).view(2, 4)
-    luck = torch.rand(2, 12, generator=_seeded())
-    return lambda: part(lambda ids: table[ids], prompts, [], luck, stop=0, context=16)
+    draws = torch.rand(2, 12, generator=_seeded())
+    return lambda: part(lambda ids: table[ids], prompts, [], draws, stop=0, context=16)
 
 
 def _seeded() -> torch.Generator:
@@ -242,8 +242,8 @@ TRIALS: dict[str, Callable[[Part], Work]] = {
     "route_top_k": _route,
     "dispatch_sorted": _dispatch,
     "MoELayer": _layer,
-    "balance_loss": _balance,
-    "z_loss": _z,
+    "load_balancing_loss": _balance,
+    "router_z_loss": _z,
     "cross_entropy": _loss,
     "accumulate": _accumulate,
     "clip_gradients": _clip,
@@ -256,7 +256,7 @@ TRIALS: dict[str, Callable[[Part], Work]] = {
     "keep_top_k": _filter(50),
     "keep_top_p": _filter(0.9),
     "keep_min_p": _filter(0.1),
-    "penalise_repetition": _penalty,
+    "penalize_repetition": _penalty,
     "choose": _choose,
     "generate": _generate,
 }

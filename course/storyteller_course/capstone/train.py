@@ -26,7 +26,7 @@ from storyteller.runs.pipeline import Notice
 from storyteller.runs.run_config import Plan
 from storyteller.tokenizer import Tokenizer
 from storyteller.training.checkpoint import list_checkpoints, load_trained
-from storyteller.training.events import Evaluated, Event, Noticed, Saved, StepDone
+from storyteller.training.events import Evaluated, Event, Message, Saved, StepDone
 from storyteller.training.losses import Metrics
 from storyteller.training.trainer import Trainer
 from storyteller.utils.atomic_io import write_json
@@ -182,7 +182,7 @@ def _hearing(history: History, folder: Path, say: Notice) -> Callable[[Event], N
             history.save(folder)
         elif isinstance(event, Evaluated):
             say(f"step {event.step}: validation loss {event.metrics.loss:.3f}")
-        elif isinstance(event, Noticed):
+        elif isinstance(event, Message):
             say(event.text)
 
     return hear

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from storyteller.training.batches import Batches, TokenArray
+from storyteller.training.batches import InMemoryTokens, TrainingBatches
 
 LARGEST = 16 << 20  # bytes that a folder may hold when it is carried from one process to the next
 
@@ -94,7 +94,7 @@ class PracticeRun:
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=0.05)
         dice = torch.Generator().manual_seed(seed + 1)
         documents = [torch.randint(1, 13, (7,), generator=dice).tolist() for _ in range(12)]
-        self.batches = Batches(TokenArray.pack(documents, end_id=0), batch_size=2, seq_len=5, seed=seed)
+        self.batches = TrainingBatches(InMemoryTokens.pack(documents, end_id=0), batch_size=2, seq_len=5, seed=seed)
         self.generator = torch.Generator().manual_seed(seed + 2)
         self.step = 0
 

@@ -15,22 +15,22 @@ from storyteller.config import ModelConfig
 from storyteller.moe import layer as moe
 from storyteller.moe.cost_model import count_parameters, forward_flops
 from storyteller.moe.dispatch import Expert, dispatch_sorted, within_capacity
-from storyteller.moe.layer import MoE, Routing, route_top_k
+from storyteller.moe.layer import Routing, route_top_k
 
 __all__ = [
     "MoELayer",
-    "balance_loss",
     "balance_of_layers",
     "combine",
     "dispatch_naive",
     "dispatch_sorted",
+    "load_balancing_loss",
     "moe_costs",
     "route_expert_choice",
     "route_noisy",
     "route_top_k",
     "router_statistics",
+    "router_z_loss",
     "within_capacity",
-    "z_loss",
 ]
 
 
@@ -100,29 +100,29 @@ def combine(answers: Tensor, order: Tensor, weights: Tensor) -> Tensor:
     return weighted.new_zeros(n_tokens, answers.size(1)).index_add(0, token, weighted)  # (N, D)
 
 
-def balance_loss(probs: Tensor, experts: Tensor, *, padding_mask: Tensor | None = None) -> Tensor:
+def load_balancing_loss(probs: Tensor, experts: Tensor, *, attention_mask: Tensor | None = None) -> Tensor:
     """How unevenly one layer spreads its tokens: k when all experts are equally busy, more when they are not.
 
     Args:
         probs: (N, E), the router's probabilities of all experts.
         experts: (N, k), the experts that the tokens visit.
-        padding_mask: (B, T) bool, True for the N' tokens that count; None: all.
+        attention_mask: (B, T) bool, True for the N' tokens that count; None: all.
 
     Returns:
         (), E * sum over e of f_e * P_e: f_e the visits to expert e for each token, P_e its mean probability.
 
     Source: Fedus et al. 2021 (Switch), equations 4 to 6.
     """
-    return moe.balance_loss(_routing(probs, probs, experts), padding_mask=padding_mask)
+    return moe.load_balancing_loss(_routing(probs, probs, experts), attention_mask=attention_mask)
 
 
-def balance_of_layers(logits: Tensor, k: int, *, padding_mask: Tensor | None = None) -> Tensor:
+def balance_of_layers(logits: Tensor, k: int, *, attention_mask: Tensor | None = None) -> Tensor:
     """The balance loss of a whole model: the sum of the losses of its layers.
 
     Args:
         logits: (L, N, E), of the router of each of the L layers.
         k: experts per token.
-        padding_mask: (B, T) bool, True for the tokens that count; None: all.
+        attention_mask: (B, T) bool, True for the tokens that count; None: all.
 
     Returns:
         ()
@@ -133,23 +133,23 @@ def balance_of_layers(logits: Tensor, k: int, *, padding_mask: Tensor | None = N
         probs = layer.softmax(dim=-1)  # (N, E)
         experts = layer.topk(k, dim=-1).indices  # (N, k)
         # Every layer is to be balanced on its own.
-        total = total + balance_loss(probs, experts, padding_mask=padding_mask)
+        total = total + load_balancing_loss(probs, experts, attention_mask=attention_mask)
     return total
 
 
-def z_loss(logits: Tensor, *, padding_mask: Tensor | None = None) -> Tensor:
+def router_z_loss(logits: Tensor, *, attention_mask: Tensor | None = None) -> Tensor:
     """How large a router's logits have become.
 
     Args:
         logits: (N, E)
-        padding_mask: (B, T) bool, True for the tokens that count; None: all.
+        attention_mask: (B, T) bool, True for the tokens that count; None: all.
 
     Returns:
         (), the mean over the tokens of the square of log(sum over e of exp(logit_e)).
 
     Source: Zoph et al. 2022 (ST-MoE), equation 5.
     """
-    return moe.z_loss(_routing(logits, logits, logits), padding_mask=padding_mask)
+    return moe.router_z_loss(_routing(logits, logits, logits), attention_mask=attention_mask)
 
 
 def router_statistics(probs: Tensor, experts: Tensor) -> dict[str, Tensor | float]:
@@ -161,7 +161,7 @@ def router_statistics(probs: Tensor, experts: Tensor) -> dict[str, Tensor | floa
 
     Returns:
         "load": (E,), the share of all N*k visits that each expert receives; "entropy": of the probabilities of a
-        token, in nats, mean over the tokens; "utilisation": the share of the experts that receive any visit;
+        token, in nats, mean over the tokens; "utilization": the share of the experts that receive any visit;
         "max_load": the load of the busiest expert over the even share 1/E.
     """
     return moe.router_statistics(_routing(probs, probs, experts))._asdict()
@@ -194,7 +194,7 @@ def moe_costs(
     return parameters.total, parameters.active, int(forward_flops(config, context=context))
 
 
-class MoELayer(MoE):
+class MoELayer(moe.MoELayer):
     """The feed-forward part of a decoder: a router, and E experts of which each token visits k; see lesson 03."""
 
     def __init__(self, config: ModelConfig, layer: int = 0) -> None:

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from storyteller.inference.generate import encode_prompt
-from storyteller.inference.sampling import Filter, Sampling, keep_min_p, keep_top_k, keep_top_p, penalise_repetition
+from storyteller.inference.sampling import Filter, Sampling, keep_min_p, keep_top_k, keep_top_p, penalize_repetition
 from storyteller.inference.sampling import filters_for as library_filters_for
-from storyteller.inference.sampling import uniforms as numbers_for
+from storyteller.inference.sampling import uniform_draws as numbers_for
 from storyteller.tokenizer import Tokenizer
 from storyteller.transformer.attention import apply_rope, attend
 from storyteller.transformer.decoder import Decoder
@@ -33,7 +33,7 @@ __all__ = [
     "keep_min_p",
     "keep_top_k",
     "keep_top_p",
-    "penalise_repetition",
+    "penalize_repetition",
     "read_on",
     "story_figures",
     "tell_with",
@@ -45,7 +45,7 @@ FILTERS = {
     "keep_top_k": "top_k",
     "keep_top_p": "top_p",
     "keep_min_p": "min_p",
-    "penalise_repetition": "repetition_penalty",
+    "penalize_repetition": "repetition_penalty",
 }  # exercise -> the argument of the library's `filters_for` that it replaces
 Cache = tuple[Tensor, Tensor]  # what a layer remembers: keys and values, (B, H, S, K) each
 
@@ -97,7 +97,7 @@ def generate(
     model: Callable[[Tensor], Tensor],
     prompts: Tensor,
     filters: Sequence[Filter],
-    uniforms: Tensor,
+    uniform_draws: Tensor,
     *,
     stop: int,
     context: int,
@@ -108,7 +108,7 @@ def generate(
         model: gives logits (B, T, V) for token ids (B, T).
         prompts: (B, P) int64.
         filters: for `choose`.
-        uniforms: (B, S): a number for each row and each new token; so S is the most tokens that a row gets.
+        uniform_draws: (B, S): a number for each row and each new token; so S is the most tokens that a row gets.
         stop: the token that ends a row.
         context: the most tokens that the model can read.
 
@@ -117,13 +117,13 @@ def generate(
     """
     ids, going = prompts, [True] * len(prompts)
     rows: list[list[int]] = [[] for _ in prompts]
-    for step in range(uniforms.size(1)):
+    for step in range(uniform_draws.size(1)):
         # Step 1: Let the model read the newest tokens, no more than it can, and take the logits of its last position.
         logits = model(ids[:, -context:])[:, -1]  # (B, V)
         # Step 2: Which tokens does each row hold so far, its prompt included?
         seen = torch.zeros_like(logits, dtype=torch.bool).scatter(1, ids, True)  # (B, V)
         # Step 3: Choose a token for each row, and put it behind the others.
-        tokens = choose(logits, seen, filters, uniforms[:, step])  # (B,)
+        tokens = choose(logits, seen, filters, uniform_draws[:, step])  # (B,)
         ids = torch.cat((ids, tokens[:, None]), dim=1)  # (B, T + 1)
         # Step 4: Keep it in the rows that still go on; such a row ends when the token is `stop`.
         for row, token in enumerate(tokens.tolist()):
@@ -275,12 +275,12 @@ def tell_with(
     model.eval()  # in training an expert may turn tokens away
     for number, opening in enumerate(openings):
         prompt = torch.tensor([encode_prompt(model, tokenizer, opening)])  # (1, P)
-        luck = numbers_for(1, sampling.max_new_tokens, seed=sampling.seed + number)  # (1, S)
+        draws = numbers_for(1, sampling.max_new_tokens, seed=sampling.seed + number)  # (1, S)
         [row] = generate(
             lambda ids: model(ids).logits,
             prompt,
             filters,
-            luck,
+            draws,
             stop=tokenizer.end_id,
             context=model.config.max_seq_len,
         )
@@ -305,7 +305,7 @@ def read_on(
     blocks: Any = model.blocks
     for layer, block in enumerate(blocks):
         attention = block.attention
-        H, G, K = attention.n_heads, attention.n_kv_heads, attention.head_width
+        H, G, K = attention.n_heads, attention.n_kv_heads, attention.head_dim
         heads = attention.qkv(block.attention_norm(x)).unflatten(-1, (-1, K)).transpose(1, 2)  # (B, H + 2G, T, K)
         q, k, v = heads.split((H, G, G), dim=1)
         k, v = (part.repeat_interleave(H // G, dim=1) for part in (k, v))  # (B, H, T, K) each

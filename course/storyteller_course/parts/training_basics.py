@@ -18,8 +18,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from storyteller.config import TrainConfig
-from storyteller.moe.layer import balance_loss
-from storyteller.training.batches import IGNORE
+from storyteller.moe.layer import load_balancing_loss
+from storyteller.training.batches import IGNORE_INDEX
 from storyteller.training.losses import cross_entropy
 from storyteller.training.optim import OptimizerFactory
 from storyteller.training.optim import cosine_schedule as learning_rate
@@ -27,7 +27,7 @@ from storyteller.training.optim import parameter_groups as decay_groups
 from storyteller.transformer.decoder import Decoder
 
 __all__ = [
-    "IGNORE",
+    "IGNORE_INDEX",
     "Checkpoint",
     "Pair",
     "PeakMemory",
@@ -58,7 +58,7 @@ class WithBalance(nn.Module):
     def forward(self, ids: Tensor) -> tuple[Tensor, Tensor]:
         """(B, T) to logits (B, T, V) and ()."""
         logits, routing = self.model(ids)
-        total = sum((balance_loss(layer) for layer in routing), logits.new_zeros(()))
+        total = sum((load_balancing_loss(layer) for layer in routing), logits.new_zeros(()))
         return logits, self.balance_weight * total
 
 
@@ -105,7 +105,7 @@ def evaluate(model: nn.Module, batches: Sequence[Pair], text: str) -> dict[str, 
             # Step 2: The logits; the auxiliary loss says nothing about the text.
             logits, _ = model(inputs)
             # Step 3: How many targets count here? Add their surprise: the batch's mean times that number.
-            counted = int((targets != IGNORE).sum())
+            counted = int((targets != IGNORE_INDEX).sum())
             nats += cross_entropy(logits, targets).item() * counted
             n_targets += counted
     # Step 4: Back into the mode that it was in.
@@ -194,13 +194,13 @@ def accumulate(model: nn.Module, batches: Sequence[Pair]) -> float:
     # Step 1: Drop what an earlier step left in the gradients.
     model.zero_grad()
     # Step 2: All targets that count, and all tokens, of all micro-batches together.
-    n_targets = sum(int((targets != IGNORE).sum()) for _, targets in batches)
+    n_targets = sum(int((targets != IGNORE_INDEX).sum()) for _, targets in batches)
     n_tokens = sum(inputs.numel() for inputs, _ in batches)
     mean = 0.0
     for inputs, targets in batches:
         logits, auxiliary = model(inputs)
         # Step 3: The cross-entropy, weighted by this micro-batch's share of the targets.
-        loss = cross_entropy(logits, targets) * int((targets != IGNORE).sum()) / n_targets
+        loss = cross_entropy(logits, targets) * int((targets != IGNORE_INDEX).sum()) / n_targets
         # Step 4: Add the auxiliary loss by the share of the tokens; backward adds to the gradients.
         (loss + auxiliary * inputs.numel() / n_tokens).backward()
         mean += loss.item()

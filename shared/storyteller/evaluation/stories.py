@@ -20,7 +20,7 @@ from storyteller.evaluation.text_metrics import distinct_n, repetition
 from storyteller.inference.generate import Sampling, encode_prompt, generate
 from storyteller.storyworld import Contradiction, contradictions
 from storyteller.tokenizer import Tokenizer
-from storyteller.training.batches import TokenArray, validation_batches
+from storyteller.training.batches import InMemoryTokens, validation_batches
 from storyteller.training.losses import Metrics, evaluate
 from storyteller.transformer.decoder import Decoder
 
@@ -50,7 +50,7 @@ def measure(model: Decoder, tokenizer: Tokenizer, texts: Iterable[str], *, batch
     if not documents:
         raise StorytellerError("There is no text to measure the model on; pass at least one story.")
     # The end token in front makes the first token of the first text a target as well.
-    source = TokenArray.pack([start[:-1], *documents], end_id=tokenizer.end_id)
+    source = InMemoryTokens.pack([start[:-1], *documents], end_id=tokenizer.end_id)
     batches = validation_batches(source, batch_size=batch_size, seq_len=model.config.max_seq_len)
     return evaluate(model, batches, byte_lengths=byte_lengths(tokenizer))
 

@@ -74,7 +74,7 @@ def transformers_names(state: dict[str, Tensor], config: ModelConfig) -> dict[st
     heads = (config.n_heads, config.n_kv_heads, config.n_kv_heads)
     for layer in range(config.n_layers):
         ours, prefix = f"blocks.{layer}.", f"model.layers.{layer}."
-        qkv = state[ours + "attention.qkv.weight"].split([n * config.head_width for n in heads])
+        qkv = state[ours + "attention.qkv.weight"].split([n * config.head_dim for n in heads])
         for name, weight in zip("qkv", qkv, strict=True):
             theirs[f"{prefix}self_attn.{name}_proj.weight"] = weight
         theirs[prefix + "self_attn.o_proj.weight"] = state[ours + "attention.out.weight"]

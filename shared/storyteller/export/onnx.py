@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from storyteller.errors import optional_import
 from storyteller.export.trained_run import Trained
 from storyteller.moe.dispatch import dispatch_dense
-from storyteller.moe.layer import MoE
+from storyteller.moe.layer import MoELayer
 from storyteller.tokenizer import END_OF_TEXT
 from storyteller.transformer.decoder import Decoder
 
@@ -49,7 +49,7 @@ def check(trained: Trained) -> None:
 def write(trained: Trained, folder: Path) -> None:
     """Write the graph and the tokenizer."""
     for part in trained.model.modules():
-        if isinstance(part, MoE):
+        if isinstance(part, MoELayer):
             part.dispatch = dispatch_dense
     program = to_graph(Scores(trained.model).eval(), max_seq_len=trained.config.max_seq_len)
     facts = {"max_seq_len": trained.config.max_seq_len, "end_of_text_id": trained.tokenizer.end_id}

@@ -3,7 +3,7 @@
     from storyteller import figures as plots
 
     plots.histogram({"tales": lengths}, title="...", xlabel="words")
-    plots.coloured([b"Once", b" upon", b" a", b" time"])
+    plots.colored([b"Once", b" upon", b" a", b" time"])
     plots.slider(lambda n: plots.token_row(tokens_after(n)), range(20), label="merges")
 
 A chart's title says what is to be seen in it; the lesson computes the numbers in it from the same data. What has a
@@ -13,17 +13,17 @@ slider is also a still picture, for where no widget runs (GitHub, a PDF, a noteb
 from storyteller.figures.attention import clocks, heat_maps, looked_at
 from storyteller.figures.charts import bars, curves, histogram, panels
 from storyteller.figures.generator_widget import generator
-from storyteller.figures.routing import balance_picture, coloured_by_expert, dispatch_step, expert_map, loads
+from storyteller.figures.routing import balance_picture, colored_by_expert, dispatch_step, expert_map, loads
 from storyteller.figures.slider import slider
-from storyteller.figures.texts import coloured, coloured_html, page, table, token_row, visible
+from storyteller.figures.texts import colored, colored_html, page, table, token_row, visible
 
 __all__ = [
     "balance_picture",
     "bars",
     "clocks",
-    "coloured",
-    "coloured_by_expert",
-    "coloured_html",
+    "colored",
+    "colored_by_expert",
+    "colored_html",
     "curves",
     "dispatch_step",
     "expert_map",

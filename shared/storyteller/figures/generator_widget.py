@@ -9,7 +9,7 @@ from storyteller.errors import StorytellerError, optional_import
 from storyteller.figures.display import kernel_runs, publish, safe, widget_view
 from storyteller.figures.traced_story import still_html, told_html
 from storyteller.inference.sampling import Sampling
-from storyteller.inference.trace import Told, stream_told
+from storyteller.inference.trace import TokenTrace, stream_traced
 from storyteller.tokenizer import Tokenizer
 from storyteller.transformer.decoder import Decoder
 
@@ -34,7 +34,7 @@ def generator(
     Raises:
         StorytellerError: the opening is no text for this tokenizer.
     """
-    tokens = list(stream_told(model, tokenizer, opening, sampling=sampling))
+    tokens = list(stream_traced(model, tokenizer, opening, sampling=sampling))
     text = opening + "".join(told.text for told in tokens)
     bundle = {"text/html": still_html(tokens, opening=opening), "text/plain": text}
     if kernel_runs():
@@ -99,7 +99,7 @@ class Generator:
             return
         opening = self.opening.value
         try:
-            tokens = stream_told(self.model, self.tokenizer, opening, sampling=self.sampling())
+            tokens = stream_traced(self.model, self.tokenizer, opening, sampling=self.sampling())
         except StorytellerError as refusal:
             self.story.value = f"<p><b>{safe(str(refusal))}</b></p>"
             return
@@ -109,7 +109,7 @@ class Generator:
         self.thread.start()
 
     def _run(self, opening: str, tokens: Any) -> None:
-        told: list[Told] = []
+        told: list[TokenTrace] = []
         shown = 0.0
         try:
             for one in tokens:

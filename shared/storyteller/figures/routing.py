@@ -87,7 +87,7 @@ def expert_map(
     show(figure)
 
 
-def coloured_by_expert(tokens: Sequence[bytes], experts: Sequence[int]) -> None:
+def colored_by_expert(tokens: Sequence[bytes], experts: Sequence[int]) -> None:
     """A text in which each token has the colour of the expert that it went to, with a legend."""
     spans = []
     for token, e in zip(tokens, experts, strict=True):

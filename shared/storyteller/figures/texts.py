@@ -71,7 +71,7 @@ def token_row(tokens: Iterable[bytes], *, marked: Iterable[int] = ()) -> str:
     return "".join(boxes)
 
 
-def coloured_html(tokens: Iterable[bytes]) -> str:
+def colored_html(tokens: Iterable[bytes]) -> str:
     """A text in HTML, neighbouring tokens in different colours."""
     spans = []
     for place, token in enumerate(tokens):
@@ -86,7 +86,7 @@ def coloured_html(tokens: Iterable[bytes]) -> str:
     return '<div style="font-family:monospace;line-height:1.75;max-width:52em">' + "".join(spans) + "</div>"
 
 
-def coloured(tokens: Iterable[bytes]) -> None:
+def colored(tokens: Iterable[bytes]) -> None:
     """Show a text with neighbouring tokens in different colours."""
     tokens = list(tokens)
-    publish_html(coloured_html(tokens), "|".join(map(visible, tokens)))
+    publish_html(colored_html(tokens), "|".join(map(visible, tokens)))

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from storyteller.figures.display import safe
 from storyteller.figures.texts import visible
-from storyteller.inference.trace import Told
+from storyteller.inference.trace import TokenTrace
 
 SHADES = 10
 
@@ -43,14 +43,14 @@ STYLE = f"""\
 {_SHADES}"""
 
 
-def told_html(tokens: Iterable[Told], *, opening: str = "") -> str:
+def told_html(tokens: Iterable[TokenTrace], *, opening: str = "") -> str:
     """A whole story with its style, to be shown anywhere."""
     room = "padding-bottom:13em"  # a notebook's output ends at its last line, and would cut the cards of that line off
     text = f"<b>{safe(opening)}</b>{''.join(map(token_html, tokens))}"
     return f'<style>{STYLE}</style><div class="told" style="{room}">{text}</div>'
 
 
-def still_html(tokens: Iterable[Told], *, opening: str = "") -> str:
+def still_html(tokens: Iterable[TokenTrace], *, opening: str = "") -> str:
     """A whole story for where a style sheet may be taken away, as on GitHub: what a card would say is a title."""
     spans = [f"<b>{safe(opening)}</b>"]
     for told in tokens:
@@ -62,7 +62,7 @@ def still_html(tokens: Iterable[Told], *, opening: str = "") -> str:
     return f'<div style="{style}">{"".join(spans)}</div>'
 
 
-def token_html(told: Told) -> str:
+def token_html(told: TokenTrace) -> str:
     """One token with its card; nothing for a token within a character, which the one that completes it shows."""
     if not (told.text or told.is_end):
         return ""
@@ -70,31 +70,31 @@ def token_html(told: Told) -> str:
     return f'<span class="{kind} p{_shade(told)}" tabindex="-1">{text}{_card(told)}</span>'
 
 
-def _shade(told: Told) -> int:
+def _shade(told: TokenTrace) -> int:
     return min(SHADES - 1, int(told.probability * SHADES))
 
 
-def _name(told: Told) -> str:
+def _name(told: TokenTrace) -> str:
     return "the end" if told.is_end else visible(told.text.encode())
 
 
-def _odds(told: Told) -> str:
+def _odds(told: TokenTrace) -> str:
     after = "the only choice" if told.chance == 1 else f"drawn with {percent(told.chance)}"  # greedy, or all others cut
     return f"{percent(told.probability)}; {after}"
 
 
-def _experts(told: Told) -> str:
+def _experts(told: TokenTrace) -> str:
     return " · ".join(f"layer {layer}: {', '.join(map(str, experts))}" for layer, experts in enumerate(told.experts))
 
 
-def _summary(told: Told) -> str:
+def _summary(told: TokenTrace) -> str:
     """The card in one line of text."""
     others = ", ".join(f"{visible(other)} {percent(share)}" for other, share in told.alternatives)
     at_work = f"; experts at work: {_experts(told)}" if told.experts else ""
     return f"{_name(told)} had {_odds(told)}; likeliest: {others}{at_work}"
 
 
-def _card(told: Told) -> str:
+def _card(told: TokenTrace) -> str:
     lines = [f'<span class="heading"><b>{safe(_name(told))}</b> had {_odds(told)}</span>']
     for other, probability in told.alternatives:
         shown = safe(visible(other)) if other != b"<|endoftext|>" else "the end"

@@ -23,9 +23,9 @@ from storyteller.inference.sampling import (
     Sampling,
     apply_filters,
     filters_for,
-    pick,
     probabilities,
-    uniforms,
+    sample_inverse_cdf,
+    uniform_draws,
 )
 from storyteller.tokenizer import Tokenizer
 from storyteller.transformer.decoder import Decoder, Output
@@ -36,12 +36,12 @@ __all__ = [
     "encode_prompt",
     "filters_for",
     "generate",
-    "pick",
     "probabilities",
+    "sample_inverse_cdf",
     "stream",
     "stream_text",
     "tell",
-    "uniforms",
+    "uniform_draws",
     "whole_characters",
 ]
 
@@ -80,7 +80,7 @@ class _Reader:
             )  # (B, T)
         if self.cache is not None:
             self.cache.reset()
-        output: Output = self.model(ids, padding_mask=real, cache=self.cache, last_only=True)
+        output: Output = self.model(ids, attention_mask=real, cache=self.cache, last_position_only=True)
         return output.logits[:, -1].float()
 
     def read_next(self, tokens: Tensor) -> Tensor:
@@ -93,7 +93,7 @@ class _Reader:
             self.windows = [row[-keep:] if len(row) > self.context else row for row in self.windows]
         if full or self.cache is None:
             return self.read()
-        output: Output = self.model(tokens[:, None], cache=self.cache, last_only=True)
+        output: Output = self.model(tokens[:, None], cache=self.cache, last_position_only=True)
         return output.logits[:, -1].float()
 
 
@@ -111,7 +111,7 @@ def _steps(
     _check_prompts(model, prompts)
     chain, stop = filters_for(sampling) if filters is None else list(filters), set(stop)
     reader = _Reader(model, prompts, max_new_tokens=sampling.max_new_tokens, use_cache=use_cache)
-    luck = uniforms(len(prompts), sampling.max_new_tokens, seed=sampling.seed).to(reader.device)  # (B, steps)
+    draws = uniform_draws(len(prompts), sampling.max_new_tokens, seed=sampling.seed).to(reader.device)  # (B, steps)
     seen = torch.zeros(len(prompts), model.config.vocab_size, dtype=torch.bool, device=reader.device)  # (B, V)
     for row, prompt in enumerate(prompts):
         seen[row, torch.tensor(prompt, device=reader.device)] = True
@@ -124,7 +124,7 @@ def _steps(
             with _threads_for(work if step else work * longest):
                 logits = reader.read() if tokens is None else reader.read_next(tokens)  # (B, V)
                 logits = apply_filters(logits, chain, seen=seen)
-                tokens = logits.argmax(-1) if sampling.greedy else _draw(logits, luck[:, step])  # (B,)
+                tokens = logits.argmax(-1) if sampling.greedy else _draw(logits, draws[:, step])  # (B,)
                 seen.scatter_(1, tokens[:, None], True)
             chosen = tokens.tolist()
             # A row that has ended goes on unheard: leaving it in costs less than taking it out of the cache.
@@ -141,7 +141,7 @@ def _draw(logits: Tensor, uniform: Tensor) -> Tensor:
             "There is no token to choose from: the model's scores are not numbers (its training diverged), or the "
             "filters removed every token; loosen the filters or use an earlier checkpoint."
         )
-    return pick(probs, uniform)
+    return sample_inverse_cdf(probs, uniform)
 
 
 @contextmanager

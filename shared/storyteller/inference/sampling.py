@@ -1,6 +1,6 @@
 """From a model's scores to one token: filters, probabilities, and one draw. Pure functions, nothing remembered.
 
-    logits --filters--> logits --softmax--> probabilities --pick--> token
+    logits --filters--> logits --softmax--> probabilities --sample_inverse_cdf--> token
 
 The randomness comes in as uniform numbers, so the same numbers give the same token.
 
@@ -9,7 +9,7 @@ The randomness comes in as uniform numbers, so the same numbers give the same to
     >>> probs = probabilities(logits, filters_for(Sampling(top_k=2)))
     >>> probs
     tensor([[0.7311, 0.2689, 0.0000, 0.0000]])
-    >>> pick(probs, torch.tensor([0.9]))
+    >>> sample_inverse_cdf(probs, torch.tensor([0.9]))
     tensor([1])
 
 Legend: `B` rows (texts told at once), `V` vocabulary.
@@ -102,7 +102,7 @@ def keep_min_p(logits: Tensor, min_p: float) -> Tensor:
     return logits.masked_fill(logits < lowest, -math.inf)
 
 
-def penalise_repetition(logits: Tensor, seen: Tensor, penalty: float) -> Tensor:
+def penalize_repetition(logits: Tensor, seen: Tensor, penalty: float) -> Tensor:
     """Lower the scores (B, V) of tokens that the row holds already, prompt included: `seen` (B, V).
 
     A positive score is divided, a negative one multiplied, so that both go down. (Keskar et al. 2019, section 4.1,
@@ -114,7 +114,7 @@ def penalise_repetition(logits: Tensor, seen: Tensor, penalty: float) -> Tensor:
 def filters_for(
     sampling: Sampling,
     *,
-    repetition_penalty: Callable[[Tensor, Tensor, float], Tensor] = penalise_repetition,
+    repetition_penalty: Callable[[Tensor, Tensor, float], Tensor] = penalize_repetition,
     temperature: Callable[[Tensor, float], Tensor] = apply_temperature,
     top_k: Callable[[Tensor, int], Tensor] = keep_top_k,
     top_p: Callable[[Tensor, float], Tensor] = keep_top_p,
@@ -156,7 +156,7 @@ def probabilities(logits: Tensor, filters: Iterable[Filter] = (), *, seen: Tenso
     return apply_filters(logits, filters, seen=seen).softmax(-1)
 
 
-def pick(probs: Tensor, uniform: Tensor) -> Tensor:
+def sample_inverse_cdf(probs: Tensor, uniform: Tensor) -> Tensor:
     """Draw a token for each row, by inverting the cumulative distribution.
 
     Lay the probabilities side by side on a line from 0 to 1: `uniform` is a point on it, and the token whose piece it
@@ -174,7 +174,7 @@ def pick(probs: Tensor, uniform: Tensor) -> Tensor:
     return torch.searchsorted(ends, point, right=True).squeeze(1)  # (B,)
 
 
-def uniforms(n_rows: int, n_steps: int, *, seed: int) -> Tensor:
+def uniform_draws(n_rows: int, n_steps: int, *, seed: int) -> Tensor:
     """All the luck of a run: (n_rows, n_steps), uniform in [0, 1).
 
     Row i has a generator of its own, seeded with seed + i: what it draws depends neither on the rows beside it nor on

@@ -1,6 +1,6 @@
 """A story as it is told, token by token, with what the model thought at each.
 
-    for told in stream_told(model, tokenizer, "Once upon a time", sampling=Sampling(temperature=0.8)):
+    for told in stream_traced(model, tokenizer, "Once upon a time", sampling=Sampling(temperature=0.8)):
         print(told.text, told.probability, told.experts)
 
 `storyteller.inference.generate.stream` does the telling. What is to be seen here is taken from the side: the scores by
@@ -23,7 +23,7 @@ ALTERNATIVES = 5
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
+class TokenTrace:
     """One token of a story, and how it came about."""
 
     token: int
@@ -37,14 +37,14 @@ class Told:
     experts: tuple[tuple[int, ...], ...]
 
 
-def stream_told(
+def stream_traced(
     model: Decoder,
     tokenizer: Tokenizer,
     opening: str,
     *,
     sampling: Sampling,
     filters: Iterable[Filter] | None = None,
-) -> Iterator[Told]:
+) -> Iterator[TokenTrace]:
     """Continue an opening with the tokens of `stream`, each as soon as it is chosen.
 
     The texts together are those of `stream_text`.
@@ -59,7 +59,7 @@ def stream_told(
 
 def _tell(
     model: Decoder, tokenizer: Tokenizer, prompt: Sequence[int], *, sampling: Sampling, chain: Sequence[Filter]
-) -> Iterator[Told]:
+) -> Iterator[TokenTrace]:
     seen = _Seen()
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     hook = model.register_forward_hook(seen.routing_of)
@@ -72,7 +72,7 @@ def _tell(
             text = decoder.decode(piece, final=is_end or number == sampling.max_new_tokens)
             probs = seen.scores.softmax(-1)  # (V,)
             best = probs.topk(min(ALTERNATIVES, len(probs)))
-            yield Told(
+            yield TokenTrace(
                 token=token,
                 text=text,
                 is_end=is_end,

@@ -70,7 +70,7 @@ def count_parameters(config: ModelConfig) -> Parameters:
     the dense feed-forward part, 3*D*F (gate, up and down); the router D*E; the two norms 2*D.
     """
     D, L, V, F = config.d_model, config.n_layers, config.vocab_size, config.d_ff
-    qkv_width = (config.n_heads + 2 * config.n_kv_heads) * config.head_width
+    qkv_width = (config.n_heads + 2 * config.n_kv_heads) * config.head_dim
     positions = config.max_seq_len * D if config.positions == "learned" else 0
     return Parameters(
         embedding=V * D * (1 if config.tie_embeddings else 2) + positions,
@@ -163,7 +163,7 @@ def activation_bytes(
 def _layer_numbers(config: ModelConfig) -> tuple[int, int]:
     """Numbers that one layer keeps for one token: those in the products' dtype, and those in float32."""
     D, k, F = config.d_model, config.top_k if config.n_experts else 1, config.d_ff
-    qkv = (config.n_heads + 2 * config.n_kv_heads) * config.head_width
+    qkv = (config.n_heads + 2 * config.n_kv_heads) * config.head_dim
     # Queries, keys and values, then rotated (and keys and values repeated for every query head), then the mixed values.
     attention = qkv + 3 * D + D
     # For each expert visited: the token, gate and up, silu(gate), their product, the answer; dense needs no copies.
@@ -188,7 +188,7 @@ def training_memory(config: ModelConfig, train: TrainConfig, *, gradient_checkpo
 
 def cache_bytes(config: ModelConfig, *, batch_size: int = 1, dtype: str = "float32") -> int:
     """Bytes of keys and values for `batch_size` texts of full length: 2 * L * B * T * G * K numbers."""
-    kv_width = config.n_kv_heads * config.head_width
+    kv_width = config.n_kv_heads * config.head_dim
     return 2 * config.n_layers * batch_size * config.max_seq_len * kv_width * BYTES[dtype]
 
 

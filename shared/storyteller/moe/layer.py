@@ -89,7 +89,7 @@ def _without_autocast(device_type: str) -> AbstractContextManager[object]:
     return torch.autocast(device_type, enabled=False) if on else nullcontext()
 
 
-class MoE(nn.Module):
+class MoELayer(nn.Module):
     """The feed-forward part of a Mixtral layer: a router and E SwiGLU experts, of which each token visits k.
 
     With `config.capacity_factor`, an expert takes at most ceil(capacity_factor * N * k / E) choices in training; a
@@ -127,19 +127,19 @@ class MoE(nn.Module):
         return y.view_as(x), Routing(logits, logits.softmax(dim=-1), weights, experts, dropped)
 
 
-def _real_rows(values: Tensor, padding_mask: Tensor | None) -> Tensor:
+def _real_rows(values: Tensor, attention_mask: Tensor | None) -> Tensor:
     """The rows of real tokens: (N, ...) to (N', ...)."""
-    return values if padding_mask is None else values[padding_mask.flatten()]
+    return values if attention_mask is None else values[attention_mask.flatten()]
 
 
 class RouterLoss(Protocol):
-    """What the trainer asks of a replacement for `balance_loss` or `z_loss`."""
+    """What the trainer asks of a replacement for `load_balancing_loss` or `router_z_loss`."""
 
-    def __call__(self, routing: Routing, *, padding_mask: Tensor | None = None) -> Tensor:
-        """See `balance_loss`."""
+    def __call__(self, routing: Routing, *, attention_mask: Tensor | None = None) -> Tensor:
+        """See `load_balancing_loss`."""
 
 
-def balance_loss(routing: Routing, *, padding_mask: Tensor | None = None) -> Tensor:
+def load_balancing_loss(routing: Routing, *, attention_mask: Tensor | None = None) -> Tensor:
     """E * sum_e f_e P_e: how unevenly one layer spreads its tokens; k when all experts are equally busy.
 
     f_e is the number of tokens that chose expert e, over the number of tokens; P_e the mean probability that the router
@@ -147,21 +147,21 @@ def balance_loss(routing: Routing, *, padding_mask: Tensor | None = None) -> Ten
 
     Args:
         routing: of one layer.
-        padding_mask: (B, T) bool, True for the tokens that count.
+        attention_mask: (B, T) bool, True for the tokens that count.
 
     Returns:
         () float32
 
     Source: Fedus et al. 2021 (Switch), equations 4 to 6.
     """
-    probs = _real_rows(routing.probs, padding_mask)  # (N, E)
-    experts = _real_rows(routing.experts, padding_mask)  # (N, k)
+    probs = _real_rows(routing.probs, attention_mask)  # (N, E)
+    experts = _real_rows(routing.experts, attention_mask)  # (N, k)
     n_experts = probs.size(1)
     chosen = torch.bincount(experts.flatten(), minlength=n_experts) / experts.size(0)  # (E,) f
     return n_experts * (chosen * probs.mean(dim=0)).sum()
 
 
-def z_loss(routing: Routing, *, padding_mask: Tensor | None = None) -> Tensor:
+def router_z_loss(routing: Routing, *, attention_mask: Tensor | None = None) -> Tensor:
     """The mean of logsumexp(logits)^2: keeps a layer's router logits small, where float32 is fine-grained.
 
     Returns:
@@ -169,7 +169,7 @@ def z_loss(routing: Routing, *, padding_mask: Tensor | None = None) -> Tensor:
 
     Source: Zoph et al. 2022 (ST-MoE), equation 5.
     """
-    return _real_rows(routing.logits, padding_mask).logsumexp(dim=-1).square().mean()
+    return _real_rows(routing.logits, attention_mask).logsumexp(dim=-1).square().mean()
 
 
 class RouterStatistics(NamedTuple):
@@ -177,22 +177,22 @@ class RouterStatistics(NamedTuple):
 
     load: Tensor  # (E,) share of the choices that each expert received; sums to 1
     entropy: float  # mean over tokens of the entropy of the router's probabilities, in nats: 0 sure, ln(E) undecided
-    utilisation: float  # share of the experts that received any token
+    utilization: float  # share of the experts that received any token
     max_load: float  # the busiest expert's load over the even share: 1 balanced, E/k at worst
     dropped: float  # share of the choices that found their expert full
 
 
 @torch.no_grad()
-def router_statistics(routing: Routing, *, padding_mask: Tensor | None = None) -> RouterStatistics:
+def router_statistics(routing: Routing, *, attention_mask: Tensor | None = None) -> RouterStatistics:
     """Summarise one layer's routing; padding is left out where a mask (B, T) is given, except from `dropped`."""
-    probs = _real_rows(routing.probs, padding_mask)  # (N, E)
-    experts = _real_rows(routing.experts, padding_mask)  # (N, k)
+    probs = _real_rows(routing.probs, attention_mask)  # (N, E)
+    experts = _real_rows(routing.experts, attention_mask)  # (N, k)
     n_experts = probs.size(1)
     load = torch.bincount(experts.flatten(), minlength=n_experts) / experts.numel()  # (E,)
     return RouterStatistics(
         load=load,
         entropy=torch.special.entr(probs).sum(dim=-1).mean().item(),
-        utilisation=(load > 0).float().mean().item(),
+        utilization=(load > 0).float().mean().item(),
         max_load=(load.max() * n_experts).item(),
         dropped=routing.dropped.item() / routing.experts.numel(),
     )
@@ -219,8 +219,8 @@ def build_model(
         norm: replaces `storyteller.transformer.decoder.RMSNorm`.
         route: replaces `route_top_k`.
         dispatch: replaces `dispatch_sorted`.
-        layer: replaces `MoE`, with its route and dispatch.
+        layer: replaces `MoELayer`, with its route and dispatch.
     """
-    sparse = layer or partial(MoE, route=route, dispatch=dispatch)
+    sparse = layer or partial(MoELayer, route=route, dispatch=dispatch)
     feed_forward = sparse if config.n_experts else SwiGLU
     return Decoder(config, seed=seed, attend=attend, rotate=rotate, norm=norm, feed_forward=feed_forward)

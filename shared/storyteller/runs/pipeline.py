@@ -31,7 +31,7 @@ from storyteller.moe.layer import build_model
 from storyteller.runs.run_config import Plan, settle
 from storyteller.runs.time_budget import Deadline, steps_within
 from storyteller.tokenizer import Tokenizer
-from storyteller.training.batches import Batches, validation_batches
+from storyteller.training.batches import TrainingBatches, validation_batches
 from storyteller.training.checkpoint import list_checkpoints, path_of
 from storyteller.training.events import Event, Saved, TrainingResult
 from storyteller.training.mixed_precision import probe_dtype
@@ -135,12 +135,18 @@ def train(
         seconds = plan.seconds
         plan = _fix_steps(plan, seconds, material, folder, notice=notice, device=device, parts=parts)
         deadline = Deadline(seconds)
-    side_by_side = 1
+    parallel_microbatches = 1
     if plan.threads is not None:
-        side_by_side = _side_by_side(plan.train, plan.threads, cores=torch.get_num_threads())
+        parallel_microbatches = _side_by_side(plan.train, plan.threads, cores=torch.get_num_threads())
         torch.set_num_threads(plan.threads)
     trainer = new_trainer(
-        plan, material, folder, on_event=on_event, device=device, side_by_side=side_by_side, parts=parts
+        plan,
+        material,
+        folder,
+        on_event=on_event,
+        device=device,
+        parallel_microbatches=parallel_microbatches,
+        parts=parts,
     )
     if deadline is not None:
         trainer.on_event = _keep_to(deadline, trainer, plan, folder)
@@ -164,7 +170,7 @@ def new_trainer(
     *,
     on_event: Callable[[Event], None] | None,
     device: torch.device,
-    side_by_side: int = 1,
+    parallel_microbatches: int = 1,
     parts: Parts = LIBRARY,
 ) -> Trainer:
     """A trainer at the beginning of the run; the arguments behind the folder are those of `Trainer`, and its parts."""
@@ -175,7 +181,7 @@ def new_trainer(
     return parts.trainer(
         parts.build(config, seed=seed).to(device),
         plan.train,
-        Batches(material.train, batch_size=rows, seq_len=seq_len, seed=seed, align=plan.train.align),
+        TrainingBatches(material.train, batch_size=rows, seq_len=seq_len, seed=seed, align=plan.train.align),
         validation=validation_batches(
             material.validation,
             batch_size=rows,
@@ -187,7 +193,7 @@ def new_trainer(
         on_event=on_event,
         tokenizer_fingerprint=tokenizer.fingerprint,
         byte_lengths=byte_lengths(tokenizer),
-        side_by_side=side_by_side,
+        parallel_microbatches=parallel_microbatches,
     )
 
 
@@ -255,7 +261,7 @@ def _fix_steps(
                 plan.train,
                 trial.batches,
                 validation=trial.validation,
-                side_by_side=_side_by_side(plan.train, threads, cores=cores),
+                parallel_microbatches=_side_by_side(plan.train, threads, cores=cores),
                 trainer=parts.trainer,
             )
         )

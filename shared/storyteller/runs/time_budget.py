@@ -23,7 +23,7 @@ def steps_within(
     validation: Sequence[Batch] = (),
     trials: int = 40,
     margin: float = 0.9,
-    side_by_side: int = 1,
+    parallel_microbatches: int = 1,
     trainer: Callable[..., Trainer] = Trainer,
 ) -> int:
     """How many steps of this run fit into so many seconds on this machine, evaluations included.
@@ -38,11 +38,11 @@ def steps_within(
         model, config, batches, validation: as in `Trainer`.
         trials: steps to time; fewer if they take more than a fortieth of `seconds`.
         margin: the share of `seconds` to plan for. A machine at work for minutes grows hotter and slower.
-        side_by_side: as in `Trainer`.
+        parallel_microbatches: as in `Trainer`.
         trainer: called as `Trainer`.
     """
     place, random = batches.state_dict(), random_state()
-    trial = trainer(copy.deepcopy(model), config, batches, side_by_side=side_by_side)
+    trial = trainer(copy.deepcopy(model), config, batches, parallel_microbatches=parallel_microbatches)
     trial.model.train()
     taken: list[float] = []
     with explain_out_of_memory(config):

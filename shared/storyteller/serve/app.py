@@ -24,7 +24,7 @@ from typing import Any
 from storyteller.errors import StorytellerError, optional_import
 from storyteller.figures.display import safe
 from storyteller.figures.traced_story import STYLE, token_html
-from storyteller.inference.trace import Told, stream_told
+from storyteller.inference.trace import TokenTrace, stream_traced
 from storyteller.serve.queue import Turns
 from storyteller.serve.request import MOST_BYTES, Asked, read_asked
 from storyteller.tokenizer import Tokenizer
@@ -124,15 +124,15 @@ class Teller:
         self.turns = Turns(most_waiting=most_waiting)
         self.thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="storyteller-tell")
 
-    def begin(self, asked: Asked) -> Iterator[Told]:
+    def begin(self, asked: Asked) -> Iterator[TokenTrace]:
         """The story's tokens; nothing is computed before the first is asked for.
 
         Raises:
             StorytellerError: the opening holds a special token or half a character.
         """
-        return stream_told(self.model, self.tokenizer, asked.opening, sampling=asked.sampling)
+        return stream_traced(self.model, self.tokenizer, asked.opening, sampling=asked.sampling)
 
-    async def tell(self, tokens: Iterator[Told]) -> AsyncGenerator[Mapping[str, Any], None]:
+    async def tell(self, tokens: Iterator[TokenTrace]) -> AsyncGenerator[Mapping[str, Any], None]:
         """The lines of one answer."""
         if self.turns.here:
             yield {"waiting": self.turns.here}

@@ -7,9 +7,9 @@ padded (GPT-3, appendix B). Two choices go with it:
 - Attention is not cut at the boundaries. A story may look at the one before it and soon learns that this does not help.
   `Batch.documents` tells which document each token belongs to, for whoever wants the block mask.
 - The token after an end token is the first token of the next document, and it is predicted: this is how the model
-  learns to begin a story, so `<|endoftext|>` alone is a prompt. `predict_starts=False` leaves those targets out.
+  learns to begin a story, so `<|endoftext|>` alone is a prompt. `predict_first_token=False` leaves those targets out.
 
-    >>> stream = TokenArray.pack([[5, 6, 7], [8, 9]], end_id=0)
+    >>> stream = InMemoryTokens.pack([[5, 6, 7], [8, 9]], end_id=0)
     >>> stream.tokens(0, len(stream)).tolist()
     [5, 6, 7, 0, 8, 9, 0]
     >>> batch = validation_batches(stream, batch_size=1, seq_len=4)[0]
@@ -27,12 +27,12 @@ from torch import Tensor
 
 from storyteller.errors import StorytellerError
 
-IGNORE = -100  # a target with nothing to predict; PyTorch's cross-entropy skips this value by default
-PADDING = -1  # the document of a position that holds no token
+IGNORE_INDEX = -100  # a target with nothing to predict; PyTorch's cross-entropy skips this value by default
+PAD_DOCUMENT = -1  # the document of a position that holds no token
 
 
 class TokenSource(Protocol):
-    """A packed stream of documents: `token_shards.TokenShards` on disk or `TokenArray` in memory."""
+    """A packed stream of documents: `token_shards.TokenShards` on disk or `InMemoryTokens` in memory."""
 
     def __len__(self) -> int:
         """Tokens in the stream."""
@@ -45,7 +45,7 @@ class TokenSource(Protocol):
         """The tokens from `start` up to, not including, `stop`."""
 
 
-class TokenArray:
+class InMemoryTokens:
     """A packed stream in memory, for lessons and tests."""
 
     def __init__(self, tokens: Sequence[int] | np.ndarray, boundaries: Sequence[int] | np.ndarray | None = None):
@@ -53,7 +53,7 @@ class TokenArray:
         self.boundaries = np.asarray([0, len(self._tokens)] if boundaries is None else boundaries, dtype=np.int64)
 
     @classmethod
-    def pack(cls, documents: Iterable[Sequence[int]], *, end_id: int) -> "TokenArray":
+    def pack(cls, documents: Iterable[Sequence[int]], *, end_id: int) -> "InMemoryTokens":
         """Put the documents one behind the other, each closed by the end token."""
         stream: list[int] = []
         boundaries = [0]
@@ -86,17 +86,17 @@ class Batch:
     @property
     def n_targets(self) -> int:
         """How many tokens are predicted."""
-        return int((self.targets != IGNORE).sum())
+        return int((self.targets != IGNORE_INDEX).sum())
 
     @property
     def n_tokens(self) -> int:
         """How many tokens are read."""
-        return int((self.documents != PADDING).sum())
+        return int((self.documents != PAD_DOCUMENT).sum())
 
     @property
-    def padding_mask(self) -> Tensor | None:
+    def attention_mask(self) -> Tensor | None:
         """True where a real token stands, (B, T) bool; None when no position is padded, as always in training."""
-        real = self.documents != PADDING
+        real = self.documents != PAD_DOCUMENT
         return None if bool(real.all()) else real
 
     def to(self, device: torch.device | str) -> "Batch":
@@ -104,7 +104,7 @@ class Batch:
         return Batch(self.inputs.to(device), self.targets.to(device), self.documents.to(device))
 
 
-class Batches:
+class TrainingBatches:
     """An endless iterator over shuffled training batches that can be put back to any place.
 
     The stream is treated as a ring, so the last document is followed by the first. Each epoch starts at another point
@@ -126,7 +126,7 @@ class Batches:
         seq_len: T, tokens in a sequence; with `align`, at most.
         seed: decides the order.
         align: begin every sequence with the end token before a document.
-        predict_starts: whether the first token of a document is a target.
+        predict_first_token: whether the first token of a document is a target.
 
     Raises:
         StorytellerError: the source is shorter than one sequence.
@@ -140,7 +140,7 @@ class Batches:
         seq_len: int,
         seed: int,
         align: bool = False,
-        predict_starts: bool = True,
+        predict_first_token: bool = True,
     ) -> None:
         if len(source) < seq_len:
             raise StorytellerError(
@@ -152,7 +152,7 @@ class Batches:
         self.seq_len = seq_len
         self.seed = seed
         self.align = align
-        self.predict_starts = predict_starts
+        self.predict_first_token = predict_first_token
         self.n_sequences = len(source.boundaries) - 1 if align else len(source) // seq_len  # in an epoch
         self.epoch = 0
         self.position = 0  # sequences of this epoch already given out
@@ -189,7 +189,7 @@ class Batches:
         length = self._length_from(starts) + 1  # T + 1 tokens a row: the last one is only a target
         rows = [_ring(self.source, start, length) for start in starts.tolist()]
         positions = starts[:, None] + np.arange(length)  # (B, T + 1)
-        return _batch(np.stack(rows), positions % len(self.source), self.source, self.predict_starts)
+        return _batch(np.stack(rows), positions % len(self.source), self.source, self.predict_first_token)
 
     def state_dict(self) -> dict[str, int]:
         """The place in the data: what `load_state_dict` needs to give the batch that would come next."""
@@ -236,12 +236,12 @@ class _FixedBatches(Sequence[Batch]):
         if not 0 <= index < self.length:
             raise IndexError(index)
         windows = self.windows[index * self.batch_size : (index + 1) * self.batch_size]
-        tokens = np.full((len(windows), self.seq_len + 1), PADDING)
-        positions = np.full((len(windows), self.seq_len + 1), PADDING)
+        tokens = np.full((len(windows), self.seq_len + 1), PAD_DOCUMENT)
+        positions = np.full((len(windows), self.seq_len + 1), PAD_DOCUMENT)
         for row, (start, stop) in enumerate(windows):
             tokens[row, : stop - start + 1] = self.source.tokens(start, stop + 1)
             positions[row, : stop - start + 1] = np.arange(start, stop + 1)
-        return _batch(tokens, positions, self.source, predict_starts=True)
+        return _batch(tokens, positions, self.source, predict_first_token=True)
 
 
 def validation_batches(
@@ -285,15 +285,17 @@ def _ring(source: TokenSource, start: int, length: int) -> np.ndarray:
     return np.concatenate(pieces)
 
 
-def _batch(tokens: np.ndarray, positions: np.ndarray, source: TokenSource, predict_starts: bool) -> Batch:
+def _batch(tokens: np.ndarray, positions: np.ndarray, source: TokenSource, predict_first_token: bool) -> Batch:
     """Shift by one. `tokens` and their `positions` in the stream are (B, T + 1), -1 where a row is padded."""
     # The last boundary at or before a position is the start of its document.
     documents = np.searchsorted(source.boundaries, positions, side="right") - 1  # (B, T + 1)
-    padding = positions[:, 1:] == PADDING  # a token without a successor has nothing to predict, so it counts as padding
+    padding = (
+        positions[:, 1:] == PAD_DOCUMENT
+    )  # a token without a successor has nothing to predict, so it counts as padding
     ignored = padding
-    if not predict_starts:
+    if not predict_first_token:
         ignored = padding | np.isin(positions[:, 1:], source.boundaries[:-1])
     inputs = np.where(padding, 0, tokens[:, :-1])  # (B, T)
-    targets = np.where(ignored, IGNORE, tokens[:, 1:])  # (B, T)
-    documents = np.where(padding, PADDING, documents[:, :-1])  # (B, T)
+    targets = np.where(ignored, IGNORE_INDEX, tokens[:, 1:])  # (B, T)
+    documents = np.where(padding, PAD_DOCUMENT, documents[:, :-1])  # (B, T)
     return Batch(*(torch.from_numpy(array.astype(np.int64)) for array in (inputs, targets, documents)))

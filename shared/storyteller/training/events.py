@@ -12,7 +12,7 @@ class StepLosses:
 
     loss: float
     balance_losses: tuple[float, ...]
-    z_loss: float
+    router_z_loss: float
     n_targets: int
 
 
@@ -24,7 +24,7 @@ class StepDone:
     steps: int  # updates in the whole run
     loss: float  # cross-entropy in nats a token, without the auxiliary losses
     balance_losses: tuple[float, ...]  # load-balance loss of each MoE layer; top_k is perfectly balanced
-    z_loss: float  # router z-loss, summed over the layers
+    router_z_loss: float  # router z-loss, summed over the layers
     learning_rate: float
     gradient_norm: float  # before clipping
     skipped: bool  # float16 only: the gradient overflowed, so the weights stayed and the loss's scale was lowered
@@ -50,13 +50,13 @@ class Saved:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Noticed:
+class Message:
     """Something happened that the user should know."""
 
     text: str
 
 
-Event = StepDone | Evaluated | Saved | Noticed
+Event = StepDone | Evaluated | Saved | Message
 
 
 @dataclass(frozen=True, kw_only=True)

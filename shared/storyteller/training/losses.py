@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from storyteller.errors import StorytellerError
-from storyteller.training.batches import IGNORE, Batch
+from storyteller.training.batches import IGNORE_INDEX, Batch
 from storyteller.training.mixed_precision import autocast
 from storyteller.transformer.decoder import Decoder
 
@@ -38,8 +38,8 @@ def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
     """
     # A sum over a whole vocabulary needs float32 at least.
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-    total = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORE, reduction="sum")
-    return total / (targets != IGNORE).sum().clamp(min=1)
+    total = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORE_INDEX, reduction="sum")
+    return total / (targets != IGNORE_INDEX).sum().clamp(min=1)
 
 
 @torch.no_grad()
@@ -72,10 +72,10 @@ def evaluate(
         for batch in batches:
             n_targets += batch.n_targets
             if lengths is not None:
-                n_bytes += int(lengths[batch.targets[batch.targets != IGNORE]].sum())
+                n_bytes += int(lengths[batch.targets[batch.targets != IGNORE_INDEX]].sum())
             there = batch.to(device)
             with autocast(device, dtype):
-                logits = model(there.inputs, padding_mask=there.padding_mask).logits  # (B, T, V)
+                logits = model(there.inputs, attention_mask=there.attention_mask).logits  # (B, T, V)
             nats += loss(logits, there.targets).item() * batch.n_targets
     finally:
         model.train(was_training)

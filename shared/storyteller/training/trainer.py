@@ -22,10 +22,10 @@ from torch import Tensor
 
 from storyteller.config import TrainConfig, to_dict
 from storyteller.errors import StorytellerError
-from storyteller.moe.layer import RouterLoss, balance_loss, z_loss
+from storyteller.moe.layer import RouterLoss, load_balancing_loss, router_z_loss
 from storyteller.training import checkpoint as ckpt
 from storyteller.training.batches import Batch
-from storyteller.training.events import Evaluated, Event, Noticed, Saved, StepDone, StepLosses, TrainingResult
+from storyteller.training.events import Evaluated, Event, Message, Saved, StepDone, StepLosses, TrainingResult
 from storyteller.training.guards import explain_out_of_memory, stop_at_interrupt
 from storyteller.training.losses import Loss, Metrics, cross_entropy, evaluate
 from storyteller.training.mixed_precision import autocast, grad_scaler, probe_dtype
@@ -45,8 +45,8 @@ from storyteller.transformer.decoder import Decoder
 __all__ = [
     "Evaluated",
     "Event",
+    "Message",
     "Metrics",
-    "Noticed",
     "Saved",
     "StepDone",
     "Trainer",
@@ -64,7 +64,7 @@ Pass = tuple[Batch, float, float]  # a batch, its share of the step's targets, a
 
 
 class BatchSource(Protocol):
-    """What the trainer draws from; `storyteller.training.batches.Batches` is one."""
+    """What the trainer draws from; `storyteller.training.batches.TrainingBatches` is one."""
 
     def __next__(self) -> Batch: ...
     def state_dict(self) -> dict[str, int]: ...
@@ -85,14 +85,14 @@ class Trainer:
         optimizer: called as `adamw`.
         groups: called as `parameter_groups`; what the optimizer is given.
         clip: called as `clip_gradients`.
-        balance: called as `balance_loss`, for each layer's routing.
-        z: called as `z_loss`, likewise.
+        balance: called as `load_balancing_loss`, for each layer's routing.
+        z: called as `router_z_loss`, likewise.
         on_event: is told of every step, evaluation, checkpoint and notice.
         tokenizer_fingerprint: kept in the checkpoints, so that another tokenizer is refused.
         byte_lengths: as in `evaluate`.
-        side_by_side: how many of a step's `config.accumulate` passes run at once, each on a thread of its own. The
-            result is the same. On a CPU a small model's products are too short to be shared among cores; whole passes
-            are not.
+        parallel_microbatches: how many of a step's `config.accumulate` passes run at once, each on a thread of its own.
+            The result is the same. On a CPU a small model's products are too short to be shared among cores; whole
+            passes are not.
     """
 
     def __init__(
@@ -108,19 +108,19 @@ class Trainer:
         optimizer: OptimizerFactory = adamw,
         groups: Groups = parameter_groups,
         clip: Clip = clip_gradients,
-        balance: RouterLoss = balance_loss,
-        z: RouterLoss = z_loss,
+        balance: RouterLoss = load_balancing_loss,
+        z: RouterLoss = router_z_loss,
         on_event: Callable[[Event], None] | None = None,
         tokenizer_fingerprint: str | None = None,
         byte_lengths: Sequence[int] | None = None,
-        side_by_side: int = 1,
+        parallel_microbatches: int = 1,
     ) -> None:
         self.model, self.config, self.batches, self.folder = model, config, batches, folder
         self.validation, self.byte_lengths = validation, byte_lengths
         self.loss, self.schedule, self.on_event = loss, schedule, on_event
         self.clip, self.balance, self.z = clip, balance, z
         self._trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        self._threads = ThreadPoolExecutor(side_by_side) if side_by_side > 1 else None
+        self._threads = ThreadPoolExecutor(parallel_microbatches) if parallel_microbatches > 1 else None
         self.optimizer = optimizer(groups(model, config.weight_decay), config)
         self.tokenizer_fingerprint = tokenizer_fingerprint
         self.device = next(model.parameters()).device
@@ -176,7 +176,9 @@ class Trainer:
         loss_mean, z_mean, *balance_means = torch.as_tensor(means).tolist()
         if not math.isfinite(loss_mean):
             raise self._diverged("loss", loss_mean)
-        return StepLosses(loss=loss_mean, balance_losses=tuple(balance_means), z_loss=z_mean, n_targets=n_targets)
+        return StepLosses(
+            loss=loss_mean, balance_losses=tuple(balance_means), router_z_loss=z_mean, n_targets=n_targets
+        )
 
     def _in_turn(self, passes: Sequence[Pass]) -> Iterator[Tensor]:
         """The losses of one pass after the other; each adds to the gradients in place, of which there is one set."""
@@ -212,12 +214,12 @@ class Trainer:
             layer's balance loss, (2 + layers,).
         """
         batch = batch.to(self.device)
-        mask = batch.padding_mask
+        mask = batch.attention_mask
         with autocast(self.device, self.dtype):
-            logits, routing = self.model(batch.inputs, padding_mask=mask)  # (B, T, V), a routing for each MoE layer
+            logits, routing = self.model(batch.inputs, attention_mask=mask)  # (B, T, V), a routing for each MoE layer
         loss = of_targets * self.loss(logits, batch.targets)
-        balance = [of_tokens * self.balance(layer, padding_mask=mask) for layer in routing]
-        z = of_tokens * sum((self.z(layer, padding_mask=mask) for layer in routing), loss.new_zeros(()))
+        balance = [of_tokens * self.balance(layer, attention_mask=mask) for layer in routing]
+        z = of_tokens * sum((self.z(layer, attention_mask=mask) for layer in routing), loss.new_zeros(()))
         total = loss + self.config.balance_weight * sum(balance) + self.config.z_weight * z
         return self.scaler.scale(total), torch.stack([loss, z, *balance]).detach()
 
@@ -332,7 +334,7 @@ class Trainer:
                 steps=self.config.steps,
                 loss=losses.loss,
                 balance_losses=losses.balance_losses,
-                z_loss=losses.z_loss,
+                router_z_loss=losses.router_z_loss,
                 learning_rate=rate,
                 gradient_norm=norm,
                 skipped=skipped,
@@ -349,7 +351,7 @@ class Trainer:
     def _notice(self, text: str) -> None:
         if self.on_event is None:  # never silently
             warnings.warn(text, stacklevel=2)
-        self._tell(Noticed(text=text))
+        self._tell(Message(text=text))
 
     def _refuse_to_overwrite(self) -> None:
         if self.folder is not None and self.saved is None and ckpt.list_checkpoints(self.folder):

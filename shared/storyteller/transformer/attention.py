@@ -81,12 +81,12 @@ def causal_mask(n_queries: int, n_keys: int, *, real: Tensor | None = None, devi
     return allowed[:, None]  # (B, 1, T, S)
 
 
-def rope_frequencies(head_width: int, base: float) -> Tensor:
+def rope_frequencies(head_dim: int, base: float) -> Tensor:
     """By how much each pair of features turns from one position to the next, in radians: base^(-2i/K), (K/2,)."""
-    return base ** (-torch.arange(0, head_width, 2, dtype=torch.float32) / head_width)
+    return base ** (-torch.arange(0, head_dim, 2, dtype=torch.float32) / head_dim)
 
 
-def rope_table(head_width: int, max_seq_len: int, base: float) -> tuple[Tensor, Tensor]:
+def rope_table(head_dim: int, max_seq_len: int, base: float) -> tuple[Tensor, Tensor]:
     """Cosine and sine of the angle by which each position turns each pair of features.
 
     Pair i turns by position * base^(-2i/K): the first pairs are fast hands of the clock, the last ones slow.
@@ -96,7 +96,7 @@ def rope_table(head_width: int, max_seq_len: int, base: float) -> tuple[Tensor, 
 
     Source: Su et al. 2021 (RoFormer), section 3.2.2.
     """
-    frequencies = rope_frequencies(head_width, base)  # (K/2,)
+    frequencies = rope_frequencies(head_dim, base)  # (K/2,)
     angle = torch.outer(torch.arange(max_seq_len, dtype=torch.float32), frequencies)  # (max_seq_len, K/2)
     return angle.cos(), angle.sin()
 
@@ -130,11 +130,11 @@ class KVCache:
     with each new token. Positions go on where the cache ends.
 
         cache = model.new_cache(batch_size=1)
-        logits = model(prompt, cache=cache, last_only=True).logits
+        logits = model(prompt, cache=cache, last_position_only=True).logits
         logits = model(next_token, cache=cache).logits
 
-    Texts of different lengths are padded on the left, with a `padding_mask` for the prompt; the cache remembers it. It
-    is made for generation: what it holds carries no gradient.
+    Texts of different lengths are padded on the left, with an `attention_mask` for the prompt; the cache remembers it.
+    It is made for generation: what it holds carries no gradient.
 
     Args:
         config: the model's.
@@ -162,7 +162,7 @@ class KVCache:
                 f"A cache for {self.capacity} tokens was asked for, but the model reads at most {config.max_seq_len}: "
                 "generate fewer tokens, or train with a larger max_seq_len."
             )
-        shape = (batch_size, config.n_kv_heads, self.capacity, config.head_width)  # (B, G, capacity, K)
+        shape = (batch_size, config.n_kv_heads, self.capacity, config.head_dim)  # (B, G, capacity, K)
         self.keys = [torch.zeros(shape, dtype=dtype, device=device) for _ in range(config.n_layers)]
         self.values = [torch.zeros(shape, dtype=dtype, device=device) for _ in range(config.n_layers)]
         self.real = torch.ones(batch_size, self.capacity, dtype=torch.bool, device=device)  # False for padding
@@ -177,11 +177,11 @@ class KVCache:
         values[:, :, self.length :] = v.detach()
         return keys.to(k.dtype), values.to(v.dtype)
 
-    def mark(self, n_tokens: int, padding_mask: Tensor | None) -> Tensor | None:
+    def mark(self, n_tokens: int, attention_mask: Tensor | None) -> Tensor | None:
         """Note which of the next tokens are real; return that of all columns, (B, S), or None if all are real."""
         end = self.length + n_tokens
-        self.padded = self.padded or padding_mask is not None
-        self.real[:, self.length : end] = True if padding_mask is None else padding_mask
+        self.padded = self.padded or attention_mask is not None
+        self.real[:, self.length : end] = True if attention_mask is None else attention_mask
         return self.real[:, :end] if self.padded else None
 
     def advance(self, n_tokens: int) -> None:
@@ -204,9 +204,9 @@ class Attention(nn.Module):
 
     def __init__(self, config: ModelConfig, *, attend: Attend = attend, rotate: Rotate = apply_rope) -> None:
         super().__init__()
-        self.n_heads, self.n_kv_heads, self.head_width = config.n_heads, config.n_kv_heads, config.head_width
+        self.n_heads, self.n_kv_heads, self.head_dim = config.n_heads, config.n_kv_heads, config.head_dim
         # One matrix for queries, keys and values: one large product is quicker than three small ones.
-        self.qkv = nn.Linear(config.d_model, (self.n_heads + 2 * self.n_kv_heads) * self.head_width, bias=False)
+        self.qkv = nn.Linear(config.d_model, (self.n_heads + 2 * self.n_kv_heads) * self.head_dim, bias=False)
         self.out = nn.Linear(config.d_model, config.d_model, bias=False)
         self.attend, self.rotate = attend, rotate
 
@@ -221,7 +221,7 @@ class Attention(nn.Module):
         Source: Trockman and Kolter 2023, Mimetic Initialization of Self-Attention Layers. Their recipe, for vision, has
         the same query-key product and a negative value-output product; the positive one they report of GPT-2.
         """
-        H, G, K = self.n_heads, self.n_kv_heads, self.head_width
+        H, G, K = self.n_heads, self.n_kv_heads, self.head_dim
         q, k, v = self.qkv.weight.split((H * K, G * K, G * K))  # (H*K, D) and twice (G*K, D)
         k.copy_(q.view(G, H // G, K, -1)[:, 0].reshape(G * K, -1))  # the first query head of each group
         random = torch.empty(v.size(1), v.size(0)).normal_(generator=generator)  # (D, G*K)
@@ -242,7 +242,7 @@ class Attention(nn.Module):
             rope_base: as in `rope_table`.
             lead: by how much the score of the token before exceeds that of its neighbours.
         """
-        H, G, K = self.n_heads, self.n_kv_heads, self.head_width
+        H, G, K = self.n_heads, self.n_kv_heads, self.head_dim
         turn = rope_frequencies(K, rope_base)[:6]  # the fastest pairs; slow ones do not tell neighbours apart
         n = len(turn)
         size = (lead * K**0.5 / (1 - turn.cos()).sum()) ** 0.5
@@ -275,7 +275,7 @@ class Attention(nn.Module):
             (B, T, D)
         """
         B, T, D = x.shape
-        heads = self.qkv(x).view(B, T, -1, self.head_width).transpose(1, 2)  # (B, H + 2G, T, K)
+        heads = self.qkv(x).view(B, T, -1, self.head_dim).transpose(1, 2)  # (B, H + 2G, T, K)
         H, G = self.n_heads, self.n_kv_heads
         qk, v = heads.split((H + G, G), dim=1)  # (B, H + G, T, K) and (B, G, T, K)
         if rotation is not None:

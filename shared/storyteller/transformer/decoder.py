@@ -36,7 +36,7 @@ from storyteller.transformer.attention import (
 )
 
 # Builds the feed-forward part of a layer, given the layer's number. The part takes (B, T, D) and returns (B, T, D), or
-# a pair of that and a record of its routing, as `storyteller.moe.layer.MoE` does.
+# a pair of that and a record of its routing, as `storyteller.moe.layer.MoELayer` does.
 FeedForward = Callable[[ModelConfig, int], nn.Module]
 # Builds a norm, called as `RMSNorm` is: with the width and `eps`. Its only parameter is `weight`.
 Norm = Callable[..., nn.Module]
@@ -45,7 +45,7 @@ Norm = Callable[..., nn.Module]
 class Output(NamedTuple):
     """What a forward pass gives."""
 
-    logits: Tensor  # (B, T, V), or (B, 1, V) with last_only; before the softmax
+    logits: Tensor  # (B, T, V), or (B, 1, V) with last_position_only; before the softmax
     routing: list[Any]  # one `storyteller.moe.layer.Routing` for each MoE layer; empty for a dense model
 
 
@@ -171,13 +171,13 @@ class Decoder(nn.Module):
         )
         self.norm = norm(config.d_model, eps=config.norm_eps)
         self.head = None if config.tie_embeddings else nn.Linear(config.d_model, config.vocab_size, bias=False)
-        cos, sin = rope_table(config.head_width, config.max_seq_len, config.rope_base)
+        cos, sin = rope_table(config.head_dim, config.max_seq_len, config.rope_base)
         self.register_buffer("cos", cos, persistent=False)  # computed, so no business of a checkpoint
         self.register_buffer("sin", sin, persistent=False)
-        self.initialise(seed)
+        self.initialize(seed)
 
     @torch.no_grad()
-    def initialise(self, seed: int) -> None:
+    def initialize(self, seed: int) -> None:
         """Draw all weights anew from a normal distribution of standard deviation `init_std`.
 
         The last matrix of each attention and feed-forward part is drawn smaller, by sqrt(2 * n_layers): that many parts
@@ -219,7 +219,7 @@ class Decoder(nn.Module):
         D, std = self.config.d_model, self.config.init_std
         common = torch.empty(D).normal_(generator=generator)
         common /= common.norm()  # (D,)
-        queries_and_keys = (self.config.n_heads + self.config.n_kv_heads) * self.config.head_width
+        queries_and_keys = (self.config.n_heads + self.config.n_kv_heads) * self.config.head_dim
         for weight in (self.embedding.weight, *(part.qkv.weight[:queries_and_keys] for part in attentions)):
             weight -= torch.outer(weight @ common, common)  # the mark says nothing about the token
         self.embedding.weight += common * std * (D / 8) ** 0.5  # beside a length of about std * sqrt(D)
@@ -236,18 +236,18 @@ class Decoder(nn.Module):
         self,
         ids: Tensor,
         *,
-        padding_mask: Tensor | None = None,
+        attention_mask: Tensor | None = None,
         cache: KVCache | None = None,
-        last_only: bool = False,
+        last_position_only: bool = False,
     ) -> Output:
         """The logits of the token after each token.
 
         Args:
             ids: (B, T) int64.
-            padding_mask: (B, T) bool, True for real tokens. Padding is seen by no real token and takes up no position;
-                its own logits mean nothing. Leave it out where nothing is padded: that is faster.
+            attention_mask: (B, T) bool, True for real tokens. Padding is seen by no real token and takes up no
+                position; its own logits mean nothing. Leave it out where nothing is padded: that is faster.
             cache: keys and values of the tokens before these; these are added to it.
-            last_only: logits of the last position only, (B, 1, V): all that generation needs.
+            last_position_only: logits of the last position only, (B, 1, V): all that generation needs.
 
         Raises:
             StorytellerError: more tokens than `max_seq_len` (or than the cache has room for).
@@ -255,7 +255,7 @@ class Decoder(nn.Module):
         T = ids.size(1)
         start = 0 if cache is None else cache.length
         self._check_length(start + T, cache)
-        real = padding_mask if cache is None else cache.mark(T, padding_mask)  # (B, S) or None
+        real = attention_mask if cache is None else cache.mark(T, attention_mask)  # (B, S) or None
         # Without a mask, attention is causal by itself; a chunk after earlier tokens needs to be told where it stands.
         mask = None
         if real is not None or (start > 0 and T > 1):
@@ -272,7 +272,7 @@ class Decoder(nn.Module):
                 routing.append(routed)
         if cache is not None:
             cache.advance(T)
-        x = self.norm(x[:, -1:] if last_only else x)
+        x = self.norm(x[:, -1:] if last_position_only else x)
         head = self.embedding if self.head is None else self.head
         return Output(F.linear(x, head.weight), routing)  # (B, T, V)
 

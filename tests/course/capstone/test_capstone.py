@@ -74,7 +74,7 @@ def test_what_is_right_and_slow_sits_out_the_training_and_is_back_afterwards(not
         return [course(*args, **options) for _ in range(30)][-1]
 
     notebooks["learning_rate"] = laborious
-    notebooks["z_loss"] = copied(ROLE_OF["z_loss"].course)
+    notebooks["router_z_loss"] = copied(ROLE_OF["router_z_loss"].course)
     parts = capstone.gather()
     said = capsys.readouterr().out
     assert not parts.by_student["learning_rate"]
@@ -82,8 +82,8 @@ def test_what_is_right_and_slow_sits_out_the_training_and_is_back_afterwards(not
     assert parts.afterwards("learning_rate") is laborious
     assert "learning_rate: yours is right, and" in said
     assert "the course's runs in the long training, yours afterwards." in said
-    assert parts.by_student["z_loss"]
-    assert "z_loss:" not in said
+    assert parts.by_student["router_z_loss"]
+    assert "router_z_loss:" not in said
 
 
 def test_speed_matters_only_in_the_training(notebooks, capsys):
@@ -100,8 +100,8 @@ def test_speed_matters_only_in_the_training(notebooks, capsys):
     ],
 )
 def test_what_fails_on_a_realistic_input_does_not_go_in(notebooks, own, why, capsys):
-    notebooks["z_loss"] = own
-    source = capstone.gather().sources["z_loss"]
+    notebooks["router_z_loss"] = own
+    source = capstone.gather().sources["router_z_loss"]
     assert not source.yours
     assert source.own is None
     assert source.why.startswith(why)
@@ -168,14 +168,14 @@ def test_every_part_of_the_students_is_at_work_and_the_run_is_the_librarys(noteb
 
 
 def test_the_card_names_only_what_was_at_work(notebooks, work, capsys):
-    notebooks.update({name: copied(ROLE_OF[name].course) for name in ("MoELayer", "z_loss")})
+    notebooks.update({name: copied(ROLE_OF[name].course) for name in ("MoELayer", "router_z_loss")})
     run = capstone.train(capstone.gather(), folder="runs/one")
-    assert [name for name, own in run.by_student.items() if own] == ["MoELayer", "z_loss"]
-    assert run.history.calls["z_loss"] > 0
+    assert [name for name, own in run.by_student.items() if own] == ["MoELayer", "router_z_loss"]
+    assert run.history.calls["router_z_loss"] > 0
     assert run.history.calls["MoELayer"] > 0
     by_student = [line for line in run.export("one").splitlines() if "student: " in line]
     assert len(by_student) == 1
-    assert "z_loss" in by_student[0]
+    assert "router_z_loss" in by_student[0]
     assert "attend" not in by_student[0]
     with pytest.raises(SystemExit):
         main(["export", "runs/one", "--out", "by-command"])
@@ -184,7 +184,7 @@ def test_the_card_names_only_what_was_at_work(notebooks, work, capsys):
 
 def step_done(step: int, *, planned: int) -> StepDone:
     return StepDone(
-        step=step, steps=planned, loss=float(step), balance_losses=(2.0,), z_loss=0.0, learning_rate=1e-3,
+        step=step, steps=planned, loss=float(step), balance_losses=(2.0,), router_z_loss=0.0, learning_rate=1e-3,
         gradient_norm=1.0, skipped=False, tokens=64, tokens_per_second=1.0, seconds_left=1.0,
     )  # fmt: skip
 
@@ -230,10 +230,10 @@ def test_the_first_step_whose_pace_says_nothing_yet_gets_no_line(tmp_path, monke
 
 
 def test_a_run_that_others_began_owes_nothing_to_the_student(tmp_path):
-    own = copied(ROLE_OF["z_loss"].course)
-    parts = Gathered(sources={"z_loss": Source(role=ROLE_OF["z_loss"], part=own, own=own)})
-    assert train._note_parts(tmp_path / "new", parts) == {"z_loss": True}
-    assert train._note_parts(make_run(tmp_path / "library"), parts) == {"z_loss": False}
+    own = copied(ROLE_OF["router_z_loss"].course)
+    parts = Gathered(sources={"router_z_loss": Source(role=ROLE_OF["router_z_loss"], part=own, own=own)})
+    assert train._note_parts(tmp_path / "new", parts) == {"router_z_loss": True}
+    assert train._note_parts(make_run(tmp_path / "library"), parts) == {"router_z_loss": False}
 
 
 def test_other_merges_than_the_librarys_are_refused_with_a_line():

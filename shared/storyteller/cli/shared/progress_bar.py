@@ -7,7 +7,7 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from storyteller.training.events import Evaluated, Event, Noticed, StepDone
+from storyteller.training.events import Evaluated, Event, Message, StepDone
 
 PLAIN_SECONDS = 15.0  # between two lines where there is no terminal, such as in a log
 
@@ -65,7 +65,7 @@ class TrainingProgress:
             case Evaluated(step=step, metrics=metrics):
                 bits = "" if metrics.bits_per_byte is None else f", {metrics.bits_per_byte:.3f} bits per byte"
                 self.say(f"step {step}: validation loss {metrics.loss:.3f}{bits}")
-            case Noticed(text=text):
+            case Message(text=text):
                 self.say(text)
 
     def say(self, text: str) -> None:
