@@ -4,7 +4,7 @@ In a notebook:
 
     from storyteller.course import check, hint, progress, use
 
-In a lesson's `checks.py` and `answers.py`:
+In the files of a lesson's folders `checks` and `answers`:
 
     from storyteller.course import Exercise, close, equal, given, raises, true, unchanged
     from storyteller.course import Given, Right, Wrong
