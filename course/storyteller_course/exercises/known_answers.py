@@ -45,7 +45,7 @@ class Answer:
             if source.count(old) != 1:
                 raise StorytellerError(
                     f"An answer to {self.exercise} changes {old!r}, which stands {source.count(old)} times in the "
-                    "reference and must stand there once; mend answers.py."
+                    f"reference and must stand there once; mend answers/{self.exercise}.py."
                 )
             source = source.replace(old, new)
         return source
@@ -100,7 +100,9 @@ def namespace_of(answer: Answer, reference: types.ModuleType) -> dict[str, Any]:
     namespace.pop(answer.exercise)
     run_source(source, namespace, f"<answer to {answer.exercise}>")
     if answer.exercise not in namespace:
-        raise StorytellerError(f"An answer to {answer.exercise} does not define {answer.exercise}; mend answers.py.")
+        raise StorytellerError(
+            f"An answer to {answer.exercise} does not define {answer.exercise}; mend answers/{answer.exercise}.py."
+        )
     return namespace
 
 

@@ -64,7 +64,7 @@ def answer_of(name: str, reference: Any, path: Path, *, given: str = "") -> Answ
     """
     function = getattr(reference, name, None)
     if not (inspect.isfunction(function) or inspect.isclass(function)):
-        raise BuildError(path, 1, f"no function or class {name!r}, which checks.py has as an exercise.")
+        raise BuildError(path, 1, f"no function or class {name!r}, which checks has as an exercise.")
     linecache.checkcache()
     lines, line = inspect.getsourcelines(function)
     source = textwrap.dedent("".join(lines)).rstrip("\n")
