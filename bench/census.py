@@ -210,16 +210,17 @@ def _named(way: list[CodeType]) -> str:
     return f"{len(way)}: " + " > ".join(code.co_qualname.replace("<locals>.", "") for code in way)
 
 
+def _sizes(groups: Mapping[str, list[Source]]) -> dict[str, str]:
+    return {name: f"{len(group)} files, {sum(one.n_lines for one in group):,} lines" for name, group in groups.items()}
+
+
 def counted(packages: dict[str, list[Source]], root: Path) -> list[Row]:
     """What can be read from the files alone."""
-    library, sizes = root / PACKAGES["library"], {}
+    library = root / PACKAGES["library"]
     parts: defaultdict[str, list[Source]] = defaultdict(list)
     for source in packages["library"]:
-        parts["(top folder)" if source.path.parent == library else source.path.relative_to(library).parts[0]] += [
-            source
-        ]
-    for name, group in (packages | parts).items():
-        sizes[name] = f"{len(group)} files, {sum(one.n_lines for one in group):,} lines"
+        folder, *below = source.path.relative_to(library).parts
+        parts[folder if below else "(top folder)"].append(source)
     medians = {name: median_lines(packages[name]) for name in packages}
     once = {name: len(called_from_one_place(packages[name])) for name in WITH_HELPERS}
     of = {name: max(1, sum(len(one.functions) for one in packages[name])) for name in WITH_HELPERS}
@@ -234,8 +235,8 @@ def counted(packages: dict[str, list[Source]], root: Path) -> list[Row]:
         key=lambda found: -found[0],
     )[:TOP]
     return [
-        Row("files and lines of Python", {name: sizes[name] for name in packages}),
-        Row("the library's, by what lies in its top folder", {name: sizes[name] for name in sorted(parts)}),
+        Row("files and lines of Python", _sizes(packages)),
+        Row("the library's, by what lies in its top folder", _sizes(dict(sorted(parts.items())))),
         Row(
             "lines of the median file",
             {name: f"{median:g}" for name, median in medians.items()},
