@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from storyteller.config import ModelConfig
+from storyteller.errors import StorytellerError
 from storyteller.moe.layer import build_model
 from storyteller.runs.pipeline import Notice, Parts
 from storyteller.tokenizer import FIRST_MERGE, Tokenizer, Vocabulary
@@ -43,7 +45,7 @@ def as_parts(gathered: Gathered, *, notice: Notice = print) -> Parts:
 
 MODEL = {
     "attend": "attend",
-    "apply_rope": "rotate",
+    "apply_rope": "apply_rope",
     "RMSNorm": "norm",
     "route_top_k": "route",
     "dispatch_sorted": "dispatch",
@@ -65,7 +67,17 @@ def _present(gathered: Gathered, arguments: dict[str, str]) -> dict[str, Part]:
 
 def _builder(gathered: Gathered) -> Callable[..., Decoder]:
     options: dict[str, Any] = dict(_present(gathered, MODEL))
-    return partial(build_model, **options)
+
+    def build(config: ModelConfig, *, seed: int = 1) -> Decoder:
+        if "layer" in options and config.router != "softmax":
+            raise StorytellerError(
+                f"Your MoELayer routes by a softmax, and this model has a {config.router} router: "
+                "leave router at 'softmax'."
+            )
+        # `gather` has compared each part with the course's, so whoever loads the run may take the library's.
+        return build_model(config, seed=seed, equivalent=True, **options)
+
+    return build
 
 
 def _trainer(gathered: Gathered) -> Callable[..., Trainer]:

@@ -128,7 +128,8 @@ def shape_facts(trained: Trained) -> dict[str, str]:
     }
     if config.n_experts:
         facts["feed-forward"] = (
-            f"{config.n_experts} SwiGLU experts, each {config.d_ff} wide; a token visits {config.top_k}"
+            f"{config.n_experts} SwiGLU experts, each {config.d_ff} wide; a token is routed to {config.top_k}, "
+            f"by the {config.router} of the router's logits"
         )
     if config.n_experts and config.capacity_factor is not None:
         facts["expert capacity"] = f"factor {config.capacity_factor:g} in training; nothing is dropped in generation"
