@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from storyteller.errors import StorytellerError
-from storyteller.moe.layer import build_model, load_balancing_loss, router_z_loss
+from storyteller.moe.layer import build_model
+from storyteller.moe.losses import load_balancing_loss, router_z_loss
 from storyteller.runs.time_budget import Deadline, steps_within
 from storyteller.training.batches import IGNORE_INDEX, Batch, InMemoryTokens, TrainingBatches, validation_batches
 from storyteller.training.checkpoint import list_checkpoints
@@ -210,7 +211,9 @@ class TestStep:
             batch = next(batches)
             logits, routing = by_hand(batch.inputs)
             loss = F.cross_entropy(logits.reshape(-1, VOCABULARY), batch.targets.reshape(-1))
-            loss = loss + sum(0.01 * load_balancing_loss(layer) + 0.001 * router_z_loss(layer) for layer in routing)
+            for layer in routing:
+                loss = loss + 0.01 * load_balancing_loss(layer.probs, layer.expert_ids)
+                loss = loss + 0.001 * router_z_loss(layer.logits)
             by_hand.zero_grad()
             loss.backward()
             length = math.sqrt(sum((gradient**2).sum().item() for gradient in gradients(by_hand).values()))

@@ -4,7 +4,7 @@
     >>> import torch
     >>> model = build_model(preset("tiny").model, seed=1)
     >>> output = model(torch.tensor([[5, 6, 7]]))
-    >>> len(output.routing), output.routing[0].experts.shape  # 2 layers; 3 tokens, 2 experts each
+    >>> len(output.routing), output.routing[0].expert_ids.shape  # 2 layers; 3 tokens, 2 experts each
     (2, torch.Size([3, 2]))
 
 How the tokens get to their experts and back is in `storyteller.moe.dispatch`.
@@ -17,76 +17,16 @@ al. 2022, "ST-MoE" · Jiang et al. 2024, "Mixtral of Experts".
 """
 
 import math
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from typing import NamedTuple, Protocol
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from storyteller.config import ModelConfig
-from storyteller.moe.dispatch import Dispatch, Experts, dispatch_sorted, within_capacity
+from storyteller.moe.dispatch import Dispatch, Experts, choose_dispatch, within_capacity
+from storyteller.moe.router import Route, Router, Routing, route_top_k
 from storyteller.transformer.attention import Attend, Rotate, apply_rope, attend
 from storyteller.transformer.decoder import Decoder, FeedForward, Norm, RMSNorm, SwiGLU
-
-# route(logits (N, E), k) -> weights (N, k), experts (N, k)
-Route = Callable[[Tensor, int], tuple[Tensor, Tensor]]
-
-
-class Routing(NamedTuple):
-    """What one MoE layer decided about its N tokens; losses, statistics and plots are made from it."""
-
-    logits: Tensor  # (N, E), float32
-    probs: Tensor  # (N, E), softmax of the logits
-    weights: Tensor  # (N, k), share of each chosen expert; 0 where its capacity was exhausted
-    experts: Tensor  # (N, k) int64, the chosen experts, best first, dropped ones included
-    dropped: Tensor  # () int64, how many of the N*k choices found their expert full
-
-
-def route_top_k(logits: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """Choose each token's k best experts, and weigh them so that the weights sum to 1.
-
-    A softmax over the k best logits is the same as a softmax over all of them, cut to the k best and renormalised. With
-    k = 1 the weight is always 1, and the router learns from its balance loss alone.
-
-    Args:
-        logits: (N, E)
-        k: experts per token.
-
-    Returns:
-        weights (N, k), best first, and experts (N, k) int64.
-
-    Source: Jiang et al. 2024 (Mixtral), section 2.1.
-    """
-    best, experts = logits.topk(k, dim=-1)  # (N, k) each
-    return best.softmax(dim=-1), experts
-
-
-class Router(nn.Module):
-    """A linear score of every expert for every token, always in float32.
-
-    The softmax of a router amplifies rounding: in bfloat16 two runs of the same token may visit different experts
-    (Fedus et al. 2021, section 2.4, "selective precision").
-    """
-
-    def __init__(self, config: ModelConfig) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.empty(config.n_experts, config.d_model))
-        nn.init.normal_(self.weight, std=config.init_std)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, D) to logits (N, E)."""
-        wide = torch.promote_types(x.dtype, torch.float32)
-        with _without_autocast(x.device.type):
-            return F.linear(x.to(wide), self.weight.to(wide))  # (N, E)
-
-
-def _without_autocast(device_type: str) -> AbstractContextManager[object]:
-    """Where products keep the dtype of their factors. Free where autocast is off, as it is for each token told."""
-    on = torch.is_autocast_enabled(device_type)
-    return torch.autocast(device_type, enabled=False) if on else nullcontext()
 
 
 class MoELayer(nn.Module):
@@ -101,7 +41,7 @@ class MoELayer(nn.Module):
     """
 
     def __init__(
-        self, config: ModelConfig, layer: int = 0, *, route: Route = route_top_k, dispatch: Dispatch = dispatch_sorted
+        self, config: ModelConfig, layer: int = 0, *, route: Route = route_top_k, dispatch: Dispatch | None = None
     ) -> None:
         super().__init__()
         self.top_k, self.n_experts, self.capacity_factor = config.top_k, config.n_experts, config.capacity_factor
@@ -116,86 +56,17 @@ class MoELayer(nn.Module):
         """(B, T, D) to (B, T, D), and what the router decided."""
         tokens = x.reshape(-1, x.size(-1))  # (N, D)
         logits = self.router(tokens)  # (N, E)
-        weights, experts = self.route(logits, self.top_k)  # (N, k) each
-        visited, dropped = experts, experts.new_zeros(())
+        gate_weights, expert_ids = self.route(logits, self.top_k)  # (N, k) each
+        kept_ids, dropped = expert_ids, expert_ids.new_zeros(())
         if self.training and self.capacity_factor is not None:
-            capacity = math.ceil(self.capacity_factor * experts.numel() / self.n_experts)
-            fits = within_capacity(experts, n_experts=self.n_experts, capacity=capacity)  # (N, k)
-            weights, visited = weights * fits, experts.where(fits, self.n_experts)
-            dropped = (~fits).sum()
-        y = self.dispatch(tokens, weights, visited, Experts(self.gate_up, self.down))  # (N, D)
-        return y.view_as(x), Routing(logits, logits.softmax(dim=-1), weights, experts, dropped)
-
-
-def _real_rows(values: Tensor, attention_mask: Tensor | None) -> Tensor:
-    """The rows of real tokens: (N, ...) to (N', ...)."""
-    return values if attention_mask is None else values[attention_mask.flatten()]
-
-
-class RouterLoss(Protocol):
-    """What the trainer asks of a replacement for `load_balancing_loss` or `router_z_loss`."""
-
-    def __call__(self, routing: Routing, *, attention_mask: Tensor | None = None) -> Tensor:
-        """See `load_balancing_loss`."""
-
-
-def load_balancing_loss(routing: Routing, *, attention_mask: Tensor | None = None) -> Tensor:
-    """E * sum_e f_e P_e: how unevenly one layer spreads its tokens; k when all experts are equally busy.
-
-    f_e is the number of tokens that chose expert e, over the number of tokens; P_e the mean probability that the router
-    gave it. f has no gradient; the loss lowers P where f is high. Choices dropped for capacity count in f.
-
-    Args:
-        routing: of one layer.
-        attention_mask: (B, T) bool, True for the tokens that count.
-
-    Returns:
-        () float32
-
-    Source: Fedus et al. 2021 (Switch), equations 4 to 6.
-    """
-    probs = _real_rows(routing.probs, attention_mask)  # (N, E)
-    experts = _real_rows(routing.experts, attention_mask)  # (N, k)
-    n_experts = probs.size(1)
-    chosen = torch.bincount(experts.flatten(), minlength=n_experts) / experts.size(0)  # (E,) f
-    return n_experts * (chosen * probs.mean(dim=0)).sum()
-
-
-def router_z_loss(routing: Routing, *, attention_mask: Tensor | None = None) -> Tensor:
-    """The mean of logsumexp(logits)^2: keeps a layer's router logits small, where float32 is fine-grained.
-
-    Returns:
-        () float32
-
-    Source: Zoph et al. 2022 (ST-MoE), equation 5.
-    """
-    return _real_rows(routing.logits, attention_mask).logsumexp(dim=-1).square().mean()
-
-
-class RouterStatistics(NamedTuple):
-    """How one layer's router behaves. For what each token chose, see `Routing.experts`."""
-
-    load: Tensor  # (E,) share of the choices that each expert received; sums to 1
-    entropy: float  # mean over tokens of the entropy of the router's probabilities, in nats: 0 sure, ln(E) undecided
-    utilization: float  # share of the experts that received any token
-    max_load: float  # the busiest expert's load over the even share: 1 balanced, E/k at worst
-    dropped: float  # share of the choices that found their expert full
-
-
-@torch.no_grad()
-def router_statistics(routing: Routing, *, attention_mask: Tensor | None = None) -> RouterStatistics:
-    """Summarise one layer's routing; padding is left out where a mask (B, T) is given, except from `dropped`."""
-    probs = _real_rows(routing.probs, attention_mask)  # (N, E)
-    experts = _real_rows(routing.experts, attention_mask)  # (N, k)
-    n_experts = probs.size(1)
-    load = torch.bincount(experts.flatten(), minlength=n_experts) / experts.numel()  # (E,)
-    return RouterStatistics(
-        load=load,
-        entropy=torch.special.entr(probs).sum(dim=-1).mean().item(),
-        utilization=(load > 0).float().mean().item(),
-        max_load=(load.max() * n_experts).item(),
-        dropped=routing.dropped.item() / routing.experts.numel(),
-    )
+            capacity = math.ceil(self.capacity_factor * expert_ids.numel() / self.n_experts)
+            kept = within_capacity(expert_ids, n_experts=self.n_experts, capacity=capacity)  # (N, k)
+            gate_weights, kept_ids = gate_weights * kept, expert_ids.where(kept, self.n_experts)
+            dropped = (~kept).sum()
+        experts = Experts(self.gate_up, self.down)
+        dispatch = self.dispatch or choose_dispatch(tokens, experts)
+        y = dispatch(tokens, gate_weights, kept_ids, experts)  # (N, D)
+        return y.view_as(x), Routing(logits, logits.softmax(dim=-1), gate_weights, expert_ids, dropped)
 
 
 def build_model(
@@ -206,7 +77,7 @@ def build_model(
     rotate: Rotate = apply_rope,
     norm: Norm = RMSNorm,
     route: Route = route_top_k,
-    dispatch: Dispatch = dispatch_sorted,
+    dispatch: Dispatch | None = None,
     layer: FeedForward | None = None,
 ) -> Decoder:
     """The decoder that `config` describes: Mixture of Experts, or dense where `n_experts` is 0.
@@ -218,7 +89,7 @@ def build_model(
         rotate: replaces `storyteller.transformer.attention.apply_rope`.
         norm: replaces `storyteller.transformer.decoder.RMSNorm`.
         route: replaces `route_top_k`.
-        dispatch: replaces `dispatch_sorted`.
+        dispatch: replaces what `storyteller.moe.dispatch.choose_dispatch` chooses.
         layer: replaces `MoELayer`, with its route and dispatch.
     """
     sparse = layer or partial(MoELayer, route=route, dispatch=dispatch)

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from storyteller.config import TrainConfig, to_dict
 from storyteller.errors import StorytellerError
-from storyteller.moe.layer import RouterLoss, load_balancing_loss, router_z_loss
+from storyteller.moe.losses import load_balancing_loss, router_z_loss
 from storyteller.training import checkpoint as ckpt
 from storyteller.training.batches import Batch
 from storyteller.training.events import Evaluated, Event, Message, Saved, StepDone, StepLosses, TrainingResult
@@ -85,7 +85,7 @@ class Trainer:
         optimizer: called as `adamw`.
         groups: called as `parameter_groups`; what the optimizer is given.
         clip: called as `clip_gradients`.
-        balance: called as `load_balancing_loss`, for each layer's routing.
+        balance: called as `load_balancing_loss`, for each layer.
         z: called as `router_z_loss`, likewise.
         on_event: is told of every step, evaluation, checkpoint and notice.
         tokenizer_fingerprint: kept in the checkpoints, so that another tokenizer is refused.
@@ -108,8 +108,8 @@ class Trainer:
         optimizer: OptimizerFactory = adamw,
         groups: Groups = parameter_groups,
         clip: Clip = clip_gradients,
-        balance: RouterLoss = load_balancing_loss,
-        z: RouterLoss = router_z_loss,
+        balance: Callable[..., Tensor] = load_balancing_loss,
+        z: Callable[..., Tensor] = router_z_loss,
         on_event: Callable[[Event], None] | None = None,
         tokenizer_fingerprint: str | None = None,
         byte_lengths: Sequence[int] | None = None,
@@ -218,8 +218,8 @@ class Trainer:
         with autocast(self.device, self.dtype):
             logits, routing = self.model(batch.inputs, attention_mask=mask)  # (B, T, V), a routing for each MoE layer
         loss = of_targets * self.loss(logits, batch.targets)
-        balance = [of_tokens * self.balance(layer, attention_mask=mask) for layer in routing]
-        z = of_tokens * sum((self.z(layer, attention_mask=mask) for layer in routing), loss.new_zeros(()))
+        balance = [of_tokens * self.balance(layer.probs, layer.expert_ids, attention_mask=mask) for layer in routing]
+        z = of_tokens * sum((self.z(layer.logits, attention_mask=mask) for layer in routing), loss.new_zeros(()))
         total = loss + self.config.balance_weight * sum(balance) + self.config.z_weight * z
         return self.scaler.scale(total), torch.stack([loss, z, *balance]).detach()
 
