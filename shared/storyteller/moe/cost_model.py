@@ -202,10 +202,10 @@ def inference_memory(config: ModelConfig, *, batch_size: int = 1, dtype: str = "
 def training_tokens(preset: Preset) -> int:
     """Tokens that the preset's whole run reads at most, those read again in a later epoch included.
 
-    With `align`, sequences end with their story and have fewer than `max_seq_len`.
+    With `align_documents`, sequences end with their story and have fewer than `max_seq_len`.
     """
     train = preset.train
-    return train.steps * train.accumulate * train.batch_size * preset.model.max_seq_len
+    return train.steps * train.grad_accum_steps * train.batch_size * preset.model.max_seq_len
 
 
 def training_hours(preset: Preset, machine: Machine) -> float:

@@ -30,7 +30,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from storyteller.config import ModelConfig, from_dict
+from storyteller.config import ModelConfig, TrainConfig, from_dict, with_current_names
 from storyteller.errors import StorytellerError
 from storyteller.moe.layer import build_model
 from storyteller.tokenizer import Tokenizer
@@ -145,9 +145,10 @@ def read_checkpoint(path: Path, *, with_state: bool = True) -> Checkpoint:
         tensors = {name: load_file(path / name) for name in names}
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise DamagedCheckpoint(f"{type(error).__name__}: {error}") from error
-    return Checkpoint(
-        step=content["step"], weights=tensors[WEIGHTS], state=tensors.get(STATE, {}), values=content["values"]
-    )
+    values = content["values"]
+    if "train_config" in values:  # a run of an older version goes on
+        values["train_config"] = with_current_names(TrainConfig, values["train_config"])
+    return Checkpoint(step=content["step"], weights=tensors[WEIGHTS], state=tensors.get(STATE, {}), values=values)
 
 
 def load_checkpoint(

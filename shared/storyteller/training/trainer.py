@@ -90,9 +90,9 @@ class Trainer:
         on_event: is told of every step, evaluation, checkpoint and notice.
         tokenizer_fingerprint: kept in the checkpoints, so that another tokenizer is refused.
         byte_lengths: as in `evaluate`.
-        parallel_microbatches: how many of a step's `config.accumulate` passes run at once, each on a thread of its own.
-            The result is the same. On a CPU a small model's products are too short to be shared among cores; whole
-            passes are not.
+        parallel_microbatches: how many of a step's `config.grad_accum_steps` passes run at once, each on a thread of
+            its own. The result is the same. On a CPU a small model's products are too short to be shared among cores;
+            whole passes are not.
     """
 
     def __init__(
@@ -143,7 +143,7 @@ class Trainer:
         with stop_at_interrupt() as interrupt, explain_out_of_memory(self.config):
             while self.step < self.config.steps and not interrupt.is_set():
                 started = time.perf_counter()
-                batches = [next(self.batches) for _ in range(self.config.accumulate)]
+                batches = [next(self.batches) for _ in range(self.config.grad_accum_steps)]
                 losses = self.backward(batches)
                 rate, norm, skipped = self.update()
                 self.step += 1
@@ -231,12 +231,12 @@ class Trainer:
         """
         config = self.config
         self.scaler.unscale_(self.optimizer)
-        norm = self.clip(self.model.parameters(), config.clip).item()
+        norm = self.clip(self.model.parameters(), config.max_grad_norm).item()
         if not math.isfinite(norm) and (not self.scaler.is_enabled() or self.scaler.get_scale() < 1):
             raise self._diverged("gradient", norm)
-        warmup = round(config.warmup * config.steps)
+        warmup = round(config.warmup_ratio * config.steps)
         rate = config.learning_rate * self.schedule(
-            self.step, steps=config.steps, warmup=warmup, final=config.final_rate
+            self.step, steps=config.steps, warmup=warmup, final=config.min_lr_ratio
         )
         for group in self.optimizer.param_groups:
             group["lr"] = rate
