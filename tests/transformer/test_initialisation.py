@@ -104,7 +104,7 @@ def test_an_unknown_way_to_initialize_is_refused() -> None:
         replace(MOE, init="magic")  # type: ignore[arg-type]
 
 
-# (first three numbers, norm) of a few weights of `replace(MOE, init=...)` with seed 5, as they have been since version 0.1.
+# The first three numbers and the norm of a few weights of `replace(MOE, init=...)` with seed 5, as in version 0.1.0.
 KNOWN = {
     "normal": {
         "embedding.weight": ([0.552699, 0.155666, -0.513576], 9.00666),
