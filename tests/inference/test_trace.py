@@ -51,7 +51,7 @@ def test_probabilities_alternatives_and_experts_are_the_models_own(teller):
         best = probs.sort(descending=True)
         assert [share for _, share in told.alternatives] == pytest.approx(best.values[:5].tolist(), rel=1e-4)
         assert told.alternatives[0][0] == tokenizer.token_bytes(int(best.indices[0]))
-        assert told.experts == tuple(tuple(layer.experts[-1].tolist()) for layer in output.routing)
+        assert told.experts == tuple(tuple(layer.expert_ids[-1].tolist()) for layer in output.routing)
         assert [len(layer) for layer in told.experts] == [2, 2]
         ids.append(told.token)
 

@@ -1,7 +1,7 @@
 """A graph that onnxruntime runs, in any language that it speaks: token ids in, scores of the next token out.
 
 A graph knows no "as many rows as this expert happens to have". Every expert therefore reads every token, and a token's
-router weights, 0 for the experts that it does not visit, decide what counts
+gate weights, 0 for the experts that it is not routed to, decide what counts
 (`storyteller.moe.dispatch.dispatch_dense`): the same scores for E/k times the arithmetic. There is no cache, so each
 new token reads the whole text again.
 """

@@ -104,4 +104,4 @@ class _Seen:
         return logits
 
     def routing_of(self, module: nn.Module, arguments: Any, output: Output) -> None:
-        self.experts = tuple(tuple(layer.experts[-1].tolist()) for layer in output.routing)  # of the newest token
+        self.experts = tuple(tuple(layer.expert_ids[-1].tolist()) for layer in output.routing)  # of the newest token

@@ -191,7 +191,7 @@ def step_done(step: int, *, planned: int) -> StepDone:
 
 def heard(history: History, *steps: int, planned: int) -> History:
     """Told of these steps, each with a pass through two layers of four experts."""
-    output = SimpleNamespace(routing=[SimpleNamespace(experts=torch.tensor([[0, 1]]), logits=torch.zeros(1, 4))] * 2)
+    output = SimpleNamespace(routing=[SimpleNamespace(expert_ids=torch.tensor([[0, 1]]), logits=torch.zeros(1, 4))] * 2)
     for step in steps:
         history.look(torch.nn.Identity(), (), output)  # type: ignore[arg-type]
         history.hear(step_done(step, planned=planned))
