@@ -9,7 +9,8 @@ import torch
 from storyteller.config import ModelConfig
 from storyteller.errors import StorytellerError
 from storyteller.evaluation.stories import SampledStory, SampleReport, byte_lengths, measure, sample_stories
-from storyteller.inference.generate import Sampling, tell
+from storyteller.inference.generate import tell
+from storyteller.inference.sampling_options import Sampling
 from storyteller.moe.layer import build_model
 from storyteller.storyworld import Contradiction
 from storyteller.tokenizer import Tokenizer

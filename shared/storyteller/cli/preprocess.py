@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from storyteller.cli.shared.default_corpora import DATA, TOKENIZER
+from storyteller.cli.shared.default_corpora import CORPUS_HELP, DATA, TOKENIZER
+from storyteller.corpus.load import EMBEDDED
+from storyteller.corpus.local_files import SPLIT_NAMES
 from storyteller.errors import StorytellerError
 
 if TYPE_CHECKING:
@@ -23,21 +25,19 @@ if TYPE_CHECKING:
 def preprocess(
     corpus: Annotated[
         list[str] | None,
-        typer.Option(
-            help="storyworld, tinystories, writingprompts, or paths; default: what download left, or storyworld"
-        ),
+        typer.Option(help=CORPUS_HELP),
     ] = None,
     tokenizer: Annotated[Path, typer.Option(help="the tokenizer's file")] = TOKENIZER,
     out: Annotated[Path, typer.Option(help="folder for the shards; each split gets one of its own in it")] = DATA
     / "shards",
-    split: Annotated[list[str], typer.Option(help="one or more of train, validation, test")] = [  # noqa: B006
+    split: Annotated[list[str], typer.Option(help=f"one or more of {', '.join(SPLIT_NAMES)}")] = [  # noqa: B006
         "train",
         "validation",
     ],
     limit: Annotated[int | None, typer.Option(min=1, help="stories of each split and corpus at most")] = None,
     prompts: Annotated[bool, typer.Option(help="put each story's prompt before it")] = False,
     clean: Annotated[bool, typer.Option(help="mend the texts and drop what is no story")] = True,
-    seed: Annotated[int, typer.Option(help="of storyworld")] = 1,
+    seed: Annotated[int, typer.Option(help=f"of {EMBEDDED}")] = 1,
 ) -> None:
     """Clean a corpus and write it as token shards; the same command goes on where it was stopped."""
     from rich.console import Console

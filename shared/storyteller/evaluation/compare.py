@@ -19,7 +19,7 @@ from statistics import median
 
 from storyteller.evaluation.stories import SampledStory, SampleReport, measure, sample_stories
 from storyteller.evaluation.text_metrics import Copied, CopyFinder
-from storyteller.inference.generate import Sampling
+from storyteller.inference.sampling_options import Sampling
 from storyteller.storyworld import contradictions
 from storyteller.tokenizer import Tokenizer
 from storyteller.training.losses import Metrics

@@ -17,7 +17,8 @@ from statistics import fmean
 
 from storyteller.errors import StorytellerError
 from storyteller.evaluation.text_metrics import distinct_n, repetition
-from storyteller.inference.generate import Sampling, encode_prompt, generate
+from storyteller.inference.generate import encode_prompt, generate
+from storyteller.inference.sampling_options import Sampling
 from storyteller.storyworld import Contradiction, contradictions
 from storyteller.tokenizer import Tokenizer
 from storyteller.training.batches import InMemoryTokens, validation_batches

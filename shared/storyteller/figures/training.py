@@ -1,16 +1,10 @@
 """Figures of training: the curves of a run, the first steps of AdamW, and the numbers that float16 can hold."""
 
-import base64
-import io
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
-from storyteller.figures.charts import new_axes, show
-from storyteller.figures.display import COLOURS
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from storyteller.figures.charts import as_html, new_axes, show
+from storyteller.figures.display import COLORS
 
 SMALLEST, LARGEST = 2.0**-24, 65504.0  # what float16 can hold, apart from 0
 LOWEST, HIGHEST = -50, 20  # powers of 2 that are drawn
@@ -45,8 +39,8 @@ def run_curves(
         squeeze=False,
     )
     figure.suptitle(title, x=0.01, ha="left", fontsize=11)
-    for panel, (name, values), colour in zip(panels[:, 0], series.items(), COLOURS, strict=False):
-        panel.plot(range(1, len(values) + 1), values, color=colour, linewidth=1.4)
+    for panel, (name, values), color in zip(panels[:, 0], series.items(), COLORS, strict=False):
+        panel.plot(range(1, len(values) + 1), values, color=color, linewidth=1.4)
         panel.set_ylabel(name, fontsize=9)
         panel.grid(alpha=0.25)
         panel.spines[["top", "right"]].set_visible(False)
@@ -74,8 +68,8 @@ def adam_steps(betas: tuple[float, float], *, steps: int = 60) -> str:
         "learning rates moved",
         height=3.0,
     )
-    axes.plot(range(1, steps + 1), raw, color=COLOURS[1], label="averages as they are")
-    axes.plot(range(1, steps + 1), corrected, color=COLOURS[0], label="bias taken out")
+    axes.plot(range(1, steps + 1), raw, color=COLORS[1], label="averages as they are")
+    axes.plot(range(1, steps + 1), corrected, color=COLORS[0], label="bias taken out")
     axes.set_ylim(0, 6.6)
     axes.legend(frameon=False)
     return as_html(figure, f"step length of AdamW with betas {betas}")
@@ -100,22 +94,11 @@ def float16_range(exponents: Sequence[float], scale: float) -> str:
         height=3.0,
     )
     edges = list(range(LOWEST, HIGHEST + 1))
-    axes.hist(moved, bins=edges, weights=[100 / len(moved)] * len(moved), color=COLOURS[0], alpha=0.75)
-    axes.axvspan(LOWEST, low, color=COLOURS[5], alpha=0.18, linewidth=0)
-    axes.axvspan(high, HIGHEST, color=COLOURS[4], alpha=0.25, linewidth=0)
+    axes.hist(moved, bins=edges, weights=[100 / len(moved)] * len(moved), color=COLORS[0], alpha=0.75)
+    axes.axvspan(LOWEST, low, color=COLORS[5], alpha=0.18, linewidth=0)
+    axes.axvspan(high, HIGHEST, color=COLORS[4], alpha=0.25, linewidth=0)
     axes.set_xlim(LOWEST, HIGHEST)
     axes.set_ylim(0, 20)
     axes.text(LOWEST + 1, 18, "0 in float16", fontsize=9)
     axes.text(HIGHEST - 0.3, 18, "infinite", fontsize=9, ha="right")
     return as_html(figure, f"gradients in float16 at a loss scale of {times}")
-
-
-def as_html(figure: "Figure", alt: str) -> str:
-    """A finished chart as an image inside HTML, for a picture with a slider."""
-    import matplotlib.pyplot as plt
-
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    plt.close(figure)
-    data = base64.b64encode(buffer.getvalue()).decode("ascii")
-    return f'<img alt="{alt}" src="data:image/png;base64,{data}"/>'

@@ -26,7 +26,7 @@ from storyteller.config import TrainConfig
 from storyteller.corpus.load import load_stories
 from storyteller.errors import StorytellerError
 from storyteller.evaluation.stories import byte_lengths, sample_stories
-from storyteller.inference.generate import Sampling
+from storyteller.inference.sampling_options import Sampling
 from storyteller.moe.layer import build_model
 from storyteller.runs.run_config import Plan, settle
 from storyteller.runs.time_budget import Deadline, steps_within
