@@ -116,18 +116,18 @@ def test_the_command_tell_samples_as_its_options_say(monkeypatch, capsys):
 
 
 def test_the_command_evaluate_compares_every_combination():
-    from storyteller.cli.evaluate import COMPARED, _combinations
+    from storyteller.cli.evaluate import combinations
 
     one_each = {
         name: value if name in ("seed", "max_new_tokens", "greedy") else [value] for name, value in VALUES.items()
     }
     settings = one_each | {"greedy": False, "temperature": [0.4, 0.8], "typical_p": [0.5, 0.9], "top_k": None}
-    samplings = _combinations(settings)
+    samplings = combinations(settings)
     assert len(samplings) == 4
     name = "temperature 0.8, top_p 0.9, min_p 0.05, typical_p 0.5, repetition_penalty 1.2"
     values = VALUES | {"greedy": False, "temperature": 0.8, "typical_p": 0.5, "top_k": None}
     assert samplings[name] == Sampling(**values)
-    assert list(_combinations(settings | {"greedy": True})) == ["greedy, repetition_penalty 1.2"]
+    assert list(combinations(settings | {"greedy": True})) == ["greedy, repetition_penalty 1.2"]
 
 
 def test_a_request_samples_as_its_json_says():

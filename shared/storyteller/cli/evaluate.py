@@ -53,18 +53,23 @@ def evaluate(
     from rich.console import Console
 
     from storyteller.corpus import load_stories
-    from storyteller.evaluation.compare import compare, of_corpus
+    from storyteller.evaluation.compare import compare, corpus_row
     from storyteller.runs.pipeline import TEMPERATURE
-    from storyteller.training.checkpoint import load_model
+    from storyteller.runs.run_config import Plan
+    from storyteller.training.checkpoint import load_model, run_of
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
     runs = run or [Path("runs/tiny")]
-    samplings = _combinations(settings | {"temperature": settings["temperature"] or [TEMPERATURE]})
+    samplings = combinations(settings | {"temperature": settings["temperature"] or [TEMPERATURE]})
     models = {str(path): load_model(path, notice=console.print) for path in runs}
-    names = corpus or [_corpus_of(runs[0])]
-    corpora = {
-        name: [story.text for story in load_stories(name, split="validation", limit=HELD_OUT_STORIES)] for name in names
-    }
+    if not corpus:
+        trained = run_of(runs[0])
+        if not (trained / "run.json").is_file():
+            raise StorytellerError(f"{trained} does not say what it was trained on: name a corpus with --corpus.")
+        corpus = [Plan.load(trained).corpus]
+    corpora = {}
+    for name in corpus:
+        corpora[name] = [story.text for story in load_stories(name, split="validation", limit=HELD_OUT_STORIES)]
     console.print("Indexing the training stories ...")
     finders = _training_stories(runs)
     rows = compare(
@@ -75,14 +80,14 @@ def evaluate(
         trained_on=finders,
         notice=console.print,
     )
-    rows.append(of_corpus(names[0], corpora[names[0]][:stories], copies=finders.get(str(runs[0]))))
+    rows.append(corpus_row(corpus[0], corpora[corpus[0]][:stories], copies=finders.get(str(runs[0]))))
     _show(rows, stories, console)
     if out is not None:
         _save(rows, out)
         console.print(f"The stories, the figures and a picture of them are in {out}.")
 
 
-def _combinations(settings: Mapping[str, Any]) -> dict[str, Sampling]:
+def combinations(settings: Mapping[str, Any]) -> dict[str, Sampling]:
     """Every combination of the values that are compared, by name; what greedy decoding ignores is not compared."""
     greedy = settings["greedy"]
     compared = [name for name in COMPARED if settings[name] and not (greedy and SAMPLING_OPTIONS[name].greedy_ignores)]
@@ -93,17 +98,6 @@ def _combinations(settings: Mapping[str, Any]) -> dict[str, Sampling]:
         words = ["greedy"] * greedy + [f"{name} {value:g}" for name, value in chosen.items()]
         samplings[", ".join(words)] = Sampling(**common, **chosen)
     return samplings
-
-
-def _corpus_of(run: Path) -> str:
-    """What a run was trained on."""
-    from storyteller.runs.run_config import Plan
-    from storyteller.training.checkpoint import run_of
-
-    folder = run_of(run)
-    if not (folder / "run.json").is_file():
-        raise StorytellerError(f"{folder} does not say what it was trained on: name a corpus with --corpus.")
-    return Plan.load(folder).corpus
 
 
 def _training_stories(runs: Sequence[Path]) -> "dict[str, CopyFinder]":
@@ -132,8 +126,8 @@ def _show(rows: "Sequence[Row]", stories: int, console: Any) -> None:
     for row in rows:
         table.add_column(f"{row.checkpoint}\n{row.sampling}", justify="right", overflow="fold", min_width=8)
     figures = [row.figures() for row in rows]
-    for name in dict.fromkeys(name for found in figures for name in found):
-        table.add_row(name, *(form(found[name]) if name in found else "" for found in figures))
+    for name in dict.fromkeys(name for column in figures for name in column):
+        table.add_row(name, *(form(column[name]) if name in column else "" for column in figures))
     console.print()
     console.print(table)
     console.print(f"\n{ABOUT}\n")

@@ -43,10 +43,18 @@ def preprocess(
     from rich.console import Console
 
     from storyteller.cli.shared.default_corpora import default_corpora
+    from storyteller.cli.tokenizer import tokenizer as learn
+    from storyteller.tokenizer import Tokenizer
 
     console = Console()
     corpora = corpus or default_corpora()
-    learned = _tokenizer(tokenizer, corpora, seed=seed, clean=clean)
+    if not tokenizer.exists():  # the default one is made first
+        if tokenizer != TOKENIZER:
+            raise StorytellerError(
+                f"There is no tokenizer {tokenizer}; make it with storyteller tokenizer --out {tokenizer}."
+            )
+        learn(corpus=corpora, seed=seed, clean=clean)
+    learned = Tokenizer.load(tokenizer)
     try:
         for name in split:
             console.print(f"{name} stories of {' and '.join(corpora)}:", highlight=False, soft_wrap=True)
@@ -65,18 +73,6 @@ def preprocess(
         raise StorytellerError(
             f"stopped; complete shards are kept in {out}, and the same command goes on from there."
         ) from None
-
-
-def _tokenizer(file: Path, corpora: list[str], *, seed: int, clean: bool) -> "Tokenizer":
-    """The tokenizer in the file; where the default file is not there yet, it is made first."""
-    from storyteller.cli.tokenizer import tokenizer as learn
-    from storyteller.tokenizer import Tokenizer
-
-    if not file.exists():
-        if file != TOKENIZER:
-            raise StorytellerError(f"There is no tokenizer {file}; make it with storyteller tokenizer --out {file}.")
-        learn(corpus=corpora, seed=seed, clean=clean)
-    return Tokenizer.load(file)
 
 
 def _write_split(

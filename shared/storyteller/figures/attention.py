@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from storyteller.figures.charts import show
 from storyteller.figures.display import COLORS, safe
@@ -92,7 +92,8 @@ def clocks(pairs: Sequence[tuple[float, float]], *, names: Sequence[str], captio
             x, y = center + 46 * math.cos(angle), 62 - 46 * math.sin(angle)
             lines.append(f'<line x1="{center}" y1="62" x2="{x:.1f}" y2="{y:.1f}" stroke="{color}" stroke-width="4"/>')
         if captions:
-            lines.append(_words(captions[number], center, 130, "#222"))
+            style = f'x="{center}" y="130" font-size="12" text-anchor="middle" fill="#222"'
+            lines.append(f"<text {style}>{safe(captions[number])}</text>")
         faces += lines
     legend = "".join(
         f'<span style="color:{color}"><b>{safe(name)}</b></span>&nbsp;&nbsp; '
@@ -101,8 +102,3 @@ def clocks(pairs: Sequence[tuple[float, float]], *, names: Sequence[str], captio
     width = 140 * len(pairs)
     picture = f'<svg width="{width}" height="140" xmlns="http://www.w3.org/2000/svg">{"".join(faces)}</svg>'
     return f'<div style="background:#fff;color:#111;padding:4px">{picture}<br>{legend}</div>'
-
-
-def _words(text: str, x: float, y: float, color: str) -> str:
-    style: dict[str, Any] = {"x": x, "y": y, "font-size": 12, "text-anchor": "middle", "fill": color}
-    return f"<text {' '.join(f'{name}={chr(34)}{value}{chr(34)}' for name, value in style.items())}>{safe(text)}</text>"

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from storyteller.figures.charts import as_html, new_axes, show
 from storyteller.figures.display import COLORS
 
-SMALLEST, LARGEST = 2.0**-24, 65504.0  # what float16 can hold, apart from 0
-LOWEST, HIGHEST = -50, 20  # powers of 2 that are drawn
+MIN_FLOAT16, MAX_FLOAT16 = 2.0**-24, 65504.0  # absolute values that float16 can hold, apart from 0
+MIN_EXPONENT, MAX_EXPONENT = -50, 20  # powers of 2 that are drawn
 
 
 def run_curves(
@@ -83,7 +83,7 @@ def float16_range(exponents: Sequence[float], scale: float) -> str:
         scale: of the loss.
     """
     moved = [exponent + math.log2(scale) for exponent in exponents]
-    low, high = math.log2(SMALLEST) - 1, math.log2(LARGEST)  # half of the smallest number still rounds up to it
+    low, high = math.log2(MIN_FLOAT16) - 1, math.log2(MAX_FLOAT16)  # half of the smallest number still rounds up to it
     lost = sum(exponent < low for exponent in moved) / len(moved)
     times = f"{scale:,g}" if scale >= 1 else f"1/{1 / scale:,g}"
     over = sum(exponent > high for exponent in moved) / len(moved)
@@ -93,12 +93,12 @@ def float16_range(exponents: Sequence[float], scale: float) -> str:
         "gradients (%)",
         height=3.0,
     )
-    edges = list(range(LOWEST, HIGHEST + 1))
+    edges = list(range(MIN_EXPONENT, MAX_EXPONENT + 1))
     axes.hist(moved, bins=edges, weights=[100 / len(moved)] * len(moved), color=COLORS[0], alpha=0.75)
-    axes.axvspan(LOWEST, low, color=COLORS[5], alpha=0.18, linewidth=0)
-    axes.axvspan(high, HIGHEST, color=COLORS[4], alpha=0.25, linewidth=0)
-    axes.set_xlim(LOWEST, HIGHEST)
+    axes.axvspan(MIN_EXPONENT, low, color=COLORS[5], alpha=0.18, linewidth=0)
+    axes.axvspan(high, MAX_EXPONENT, color=COLORS[4], alpha=0.25, linewidth=0)
+    axes.set_xlim(MIN_EXPONENT, MAX_EXPONENT)
     axes.set_ylim(0, 20)
-    axes.text(LOWEST + 1, 18, "0 in float16", fontsize=9)
-    axes.text(HIGHEST - 0.3, 18, "infinite", fontsize=9, ha="right")
+    axes.text(MIN_EXPONENT + 1, 18, "0 in float16", fontsize=9)
+    axes.text(MAX_EXPONENT - 0.3, 18, "infinite", fontsize=9, ha="right")
     return as_html(figure, f"gradients in float16 at a loss scale of {times}")

@@ -157,15 +157,13 @@ class Sampling:
                 raise StorytellerError(f"{option.name} is {value}; it must be {option.wanted}{way_out}.")
 
 
-def _options() -> dict[str, SamplingOption]:
-    options = {}
-    for setting in fields(Sampling):
-        kind, *others = get_args(setting.type) or (setting.type,)  # of `int | None`: int
-        facts: dict[str, Any] = {"form_name": setting.name} | dict(setting.metadata)
-        options[setting.name] = SamplingOption(
-            name=setting.name, kind=kind, nullable=NoneType in others, default=setting.default, **facts
-        )
-    return options
-
-
-SAMPLING_OPTIONS: Mapping[str, SamplingOption] = _options()  # by the field's name, in the fields' order
+SAMPLING_OPTIONS: Mapping[str, SamplingOption] = {  # by the field's name, in the fields' order
+    setting.name: SamplingOption(
+        name=setting.name,
+        kind=(get_args(setting.type) or (setting.type,))[0],  # of `int | None`: int
+        nullable=NoneType in get_args(setting.type),
+        default=setting.default,
+        **dict[str, Any]({"form_name": setting.name, **setting.metadata}),
+    )
+    for setting in fields(Sampling)
+}

@@ -210,7 +210,7 @@ def consistency(folder: Path, model: Decoder, tokenizer: Tokenizer, *, notice: N
         sampling = Sampling(temperature=TEMPERATURE, max_new_tokens=400, seed=1000)
         report = sample_stories(model, tokenizer, [""] * SAMPLED_STORIES, sampling=sampling, batch_size=50)
         report.save(folder / "sampled.txt")
-        figures = {"stories": SAMPLED_STORIES, "consistent": report.sound, "ended": report.ended}
+        figures = {"stories": SAMPLED_STORIES, "consistent": report.complete_and_consistent, "ended": report.ended}
         write_json(file, figures | {"contradictions": report.counts})
     values: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return values
