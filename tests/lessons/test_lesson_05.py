@@ -11,9 +11,10 @@ from repository import ROOT
 from storyteller.config import ModelConfig
 from storyteller.corpus import load_stories
 from storyteller.evaluation.text_metrics import distinct_n, repetition
-from storyteller.figures.sampling import chances
+from storyteller.figures.charts import chances
 from storyteller.inference import generate, sampling
-from storyteller.inference.sampling import Sampling, filters_for, uniform_draws
+from storyteller.inference.sampling import filters_for, uniform_draws
+from storyteller.inference.sampling_options import Sampling
 from storyteller.moe.layer import build_model
 from storyteller.transformer.decoder import Decoder
 from storyteller_course import load_lesson

@@ -26,7 +26,7 @@ from storyteller.config import TrainConfig
 from storyteller.corpus.load import load_stories
 from storyteller.errors import StorytellerError
 from storyteller.evaluation.stories import byte_lengths, sample_stories
-from storyteller.inference.generate import Sampling
+from storyteller.inference.sampling_options import Sampling
 from storyteller.moe.layer import build_model
 from storyteller.runs.run_config import Plan, settle
 from storyteller.runs.time_budget import Deadline, steps_within
@@ -212,7 +212,7 @@ def consistency(folder: Path, model: Decoder, tokenizer: Tokenizer, *, notice: N
         sampling = Sampling(temperature=TEMPERATURE, max_new_tokens=400, seed=1000)
         report = sample_stories(model, tokenizer, [""] * SAMPLED_STORIES, sampling=sampling, batch_size=50)
         report.save(folder / "sampled.txt")
-        figures = {"stories": SAMPLED_STORIES, "consistent": report.sound, "ended": report.ended}
+        figures = {"stories": SAMPLED_STORIES, "consistent": report.complete_and_consistent, "ended": report.ended}
         write_json(file, figures | {"contradictions": report.counts})
     values: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return values

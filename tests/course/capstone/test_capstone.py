@@ -14,7 +14,7 @@ import torch
 
 from repository import ROOT
 from storyteller.errors import StorytellerError
-from storyteller.inference.sampling import Sampling
+from storyteller.inference.sampling_options import Sampling
 from storyteller.runs import pipeline
 from storyteller.training.checkpoint import load_trained
 from storyteller.training.events import Saved, StepDone

@@ -1,9 +1,11 @@
+"""What our commands add to typer: options with several values."""
+
 import typer
 from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from storyteller.cli.shared.multi_value import ManyValues, repeat_flags
+from storyteller.cli.shared.typer_extensions import ManyValues, repeat_flags
 
 WORDS = st.text("abc", min_size=1, max_size=3)
 
