@@ -1,4 +1,4 @@
-"""The two notebooks that are made of a lesson's four files."""
+"""The two notebooks that are made of a lesson's sources."""
 
 import json
 import os
@@ -88,7 +88,8 @@ def test_the_check_is_locked_graded_and_lets_run_all_go_on(tmp_path):
 def test_a_bonus_exercise_is_worth_no_points_to_nbgrader(tmp_path):
     extra = (
         "from storyteller.course import Exercise\n\n"
-        'more = Exercise("more", points=5, bonus=True, hints=("a", "b", "c"))\n\n\n@more.case("", points=5)\ndef nothing(student, draw):\n    pass\n'
+        'more = Exercise("more", points=5, bonus=True, hints=("a", "b", "c"))\n\n\n'
+        '@more.case("", points=5)\ndef nothing(student, draw):\n    pass\n'
     )
     folder = write_toy(tmp_path, checks=('"half")', '"more", "half")'), lesson=("Why?", "exercise: more"))
     (folder / "checks" / "more.py").write_text(extra, encoding="utf-8")
