@@ -91,5 +91,5 @@ lint: $(VENV)/.lint
 	$(BIN)/lint-imports
 
 clean:
-	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache shared/*.egg-info
-	find shared grading lessons tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache shared/*.egg-info *.egg-info
+	find shared course grading lessons tests bench -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.common import RESULTS, Row
-from storyteller.openmp import sleep_while_waiting
+from storyteller.utils.openmp import sleep_while_waiting
 
 PARTS = ("bpe", "moe", "generate", "story", "classroom")
 

@@ -15,9 +15,9 @@ from statistics import median
 from typing import Any
 
 from bench.common import SAMPLES, Row, interleaved, median_ratio
-from storyteller.bpe import END_OF_TEXT, Tokenizer
-from storyteller.bpe.files import to_json
-from storyteller.bpe.pretokenize import GPT2_PATTERN, count_words
+from storyteller.tokenizer import END_OF_TEXT, Tokenizer
+from storyteller.tokenizer.pretokenize import GPT2_PATTERN, count_words
+from storyteller.tokenizer.tokenizer_json import to_json
 
 SIZE = 10_000_000  # bytes of text to train on
 VOCAB_SIZES = (4_000, 10_000)
@@ -36,7 +36,7 @@ def sample_stories() -> Iterator[str]:
 
 def texts_to_measure() -> tuple[list[str], str]:
     """Ten megabytes of stories, and a sentence that says what they are."""
-    from storyteller.stories import generate
+    from storyteller.storyworld import generate
 
     texts: list[str] = []
     size = 0

@@ -22,15 +22,15 @@ import nbformat
 import psutil
 
 from bench.common import Row
-from storyteller.course.draw import PUBLIC
-from storyteller.course.grade import grade
-from storyteller.course.lesson import Lesson, load_lesson
-from storyteller.course.local import LocalStudent
-from storyteller_grading.classroom.autograde import Wanted, autograde
+from storyteller_course.exercises.inputs import PUBLIC
+from storyteller_course.exercises.lesson import Lesson, load_lesson
+from storyteller_course.grading.grade import grade
+from storyteller_course.runner.in_process import LocalStudent
+from storyteller_grading.classroom.autograde.autograde import Wanted, autograde
 from storyteller_grading.classroom.course import Course
-from storyteller_grading.judge.seeds import DRAWS, hidden_seeds
-from storyteller_grading.memory import memory_below
-from storyteller_grading.places import find_lessons, lessons_folder
+from storyteller_grading.judge.hidden_seeds import DRAWS, hidden_seeds
+from storyteller_grading.paths import find_lessons, lessons_folder
+from storyteller_grading.process_memory import memory_below
 
 CLASS = 200  # students
 STUDENTS = int(os.environ.get("STORYTELLER_BENCH_STUDENTS", "12"))  # that are graded; the class is projected from them

@@ -17,10 +17,10 @@ from torch import Tensor
 
 from bench.common import Row, interleaved, median_ratio
 from storyteller.config import ModelConfig
-from storyteller.mixtral import as_transformers
-from storyteller.model import Decoder
-from storyteller.moe import build_model
-from storyteller.sampler import Sampling, generate
+from storyteller.export.mixtral_weights import as_transformers
+from storyteller.inference.generate import Sampling, generate
+from storyteller.moe.layer import build_model
+from storyteller.transformer.decoder import Decoder
 
 CONFIG = ModelConfig(
     vocab_size=2048, max_seq_len=512, d_model=128, n_layers=4, n_heads=4, n_kv_heads=2, d_ff=192, n_experts=8, top_k=2

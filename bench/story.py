@@ -13,13 +13,13 @@ from pathlib import Path
 import torch
 
 from bench.common import RESULTS, SAMPLES, Row
-from storyteller.checkpoint import load_model
 from storyteller.cli.story import MINUTES
 from storyteller.config import preset
-from storyteller.events import Event, StepDone
-from storyteller.pipeline import TEMPERATURE, consistency, train
-from storyteller.plan import Plan
-from storyteller.sampler import Sampling, tell
+from storyteller.inference.generate import Sampling, tell
+from storyteller.runs.pipeline import TEMPERATURE, consistency, train
+from storyteller.runs.run_config import Plan
+from storyteller.training.checkpoint import load_model
+from storyteller.training.events import Event, StepDone
 
 CPU = torch.device("cpu")
 OPENINGS = ("Once upon a time, there was a little", "One day, a girl named Lily", "")

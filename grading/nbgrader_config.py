@@ -1,5 +1,5 @@
 """nbgrader's configuration for a course of these lessons: copy it into the course directory."""
 
-from storyteller_grading.release import configure
+from storyteller_grading.builder.nbgrader_release import configure
 
 configure(get_config())  # noqa: F821 - nbgrader puts get_config there

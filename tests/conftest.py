@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from repository import ROOT
-from storyteller.openmp import sleep_while_waiting
+from storyteller.utils.openmp import sleep_while_waiting
 
 # Before torch is imported anywhere. A test's tensors are small and tests run side by side: two threads for each took
 # two and a half times the CPU time of one.

@@ -7,12 +7,12 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from storyteller.bpe import Tokenizer
-from storyteller.checkpoint import Checkpoint, model_weights, save_checkpoint
 from storyteller.config import ModelConfig, TrainConfig, to_dict
-from storyteller.model import Decoder
-from storyteller.moe import build_model
-from storyteller.plan import Plan
+from storyteller.moe.layer import build_model
+from storyteller.runs.run_config import Plan
+from storyteller.tokenizer import Tokenizer
+from storyteller.training.checkpoint import Checkpoint, model_weights, save_checkpoint
+from storyteller.transformer.decoder import Decoder
 
 TEXT = (
     "Once upon a time, in a house by the sea, there lived a fox who'd 3 plums, 12 pears and a café.\n\n"

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from storyteller.bpe import Tokenizer
-from storyteller.checkpoint import Checkpoint, model_weights, save_checkpoint
 from storyteller.config import ModelConfig, to_dict
-from storyteller.moe import build_model
+from storyteller.moe.layer import build_model
+from storyteller.tokenizer import Tokenizer
+from storyteller.training.checkpoint import Checkpoint, model_weights, save_checkpoint
 
 
 def make_run(folder: Path, *, n_experts: int = 4, max_seq_len: int = 64) -> Path:

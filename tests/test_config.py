@@ -83,4 +83,4 @@ def test_a_file_that_lacks_a_field_is_refused():
 
 
 def test_heads_share_the_width():
-    assert MODEL.head_width * MODEL.n_heads == MODEL.d_model
+    assert MODEL.head_dim * MODEL.n_heads == MODEL.d_model

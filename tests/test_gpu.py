@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from storyteller.events import StepDone
-from storyteller.moe import build_model
-from storyteller.precision import probe_dtype
-from storyteller.sampler import Sampling, generate
+from storyteller.inference.generate import Sampling, generate
+from storyteller.moe.layer import build_model
+from storyteller.training.events import StepDone
+from storyteller.training.mixed_precision import probe_dtype
 from tiny_training import tiny_model_config, tiny_trainer
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA GPU")]

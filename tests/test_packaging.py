@@ -183,7 +183,7 @@ def test_importing_every_part_loads_no_optional_package():
 
 
 def test_the_help_is_quick_because_torch_stays_away():
-    asking = "from storyteller.cli import main\ntry:\n    main(['--help'])\nexcept SystemExit:\n    pass"
+    asking = "from storyteller_course.cli import main\ntry:\n    main(['--help'])\nexcept SystemExit:\n    pass"
     assert not loaded_by(asking) & (HEAVY | {"torch"})
 
 

@@ -8,7 +8,7 @@ import yaml
 from typer.main import get_command
 
 from repository import ROOT
-from storyteller.cli import app
+from storyteller_course.cli import app
 from storyteller_grading.cli import app as grading_app
 
 PAGES = ["README.md", "CONTRIBUTING.md", "grading/README.md"]
@@ -53,7 +53,7 @@ def test_every_lesson_has_a_row_with_its_notebook_and_its_solution():
 
 def test_common_issues_are_worded_as_the_doctor_words_them():
     section = (ROOT / "README.md").read_text(encoding="utf-8").split("### Common issues")[1].split("\n#")[0]
-    doctor = Path(ROOT / "shared/storyteller/doctor.py").read_text(encoding="utf-8").replace('\\"', '"')
+    doctor = Path(ROOT / "course/storyteller_course/doctor.py").read_text(encoding="utf-8").replace('\\"', '"')
     said = re.findall(r"\*(.+?)\*", section)
     assert len(said) >= 4
     assert not [sentence for sentence in said if sentence not in doctor]

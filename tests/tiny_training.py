@@ -6,12 +6,24 @@ from typing import Any
 import numpy as np
 
 from storyteller.config import ModelConfig, TrainConfig
-from storyteller.data import Batches, TokenArray, validation_batches
-from storyteller.moe import build_model
-from storyteller.trainer import Trainer
+from storyteller.moe.layer import build_model
+from storyteller.runs.run_config import Plan
+from storyteller.training.batches import InMemoryTokens, TrainingBatches, validation_batches
+from storyteller.training.trainer import Trainer
 
 VOCABULARY = 31
 SEQ_LEN = 8
+
+# A whole run, from the corpus to stories, in about a second.
+PLAN = Plan(
+    preset="tiny",
+    corpus="storyworld",
+    stories=40,
+    model=ModelConfig(
+        vocab_size=400, max_seq_len=32, d_model=16, n_layers=1, n_heads=2, n_kv_heads=1, d_ff=8, n_experts=2, top_k=1
+    ),
+    train=TrainConfig(steps=6, batch_size=2, dtype="float32", checkpoint_every=3, evaluate_every=3),
+)
 
 
 def tiny_model_config(**changes: Any) -> ModelConfig:
@@ -27,10 +39,10 @@ def tiny_train_config(**changes: Any) -> TrainConfig:
     return TrainConfig(**(values | changes))
 
 
-def tiny_source(*, documents: int = 20, seed: int = 0) -> TokenArray:
+def tiny_source(*, documents: int = 20, seed: int = 0) -> InMemoryTokens:
     random = np.random.default_rng(seed)
     lengths = random.integers(1, 3 * SEQ_LEN, size=documents)
-    return TokenArray.pack([random.integers(1, VOCABULARY, size=n).tolist() for n in lengths], end_id=0)
+    return InMemoryTokens.pack([random.integers(1, VOCABULARY, size=n).tolist() for n in lengths], end_id=0)
 
 
 def tiny_trainer(
@@ -39,7 +51,7 @@ def tiny_trainer(
     """A trainer of a tiny model. Fields of TrainConfig among the options go into the config."""
     fields = {name: options.pop(name) for name in list(options) if name in TrainConfig.__dataclass_fields__}
     config = tiny_train_config(**fields)
-    batches = Batches(tiny_source(), batch_size=config.batch_size, seq_len=SEQ_LEN, seed=config.seed)
+    batches = TrainingBatches(tiny_source(), batch_size=config.batch_size, seq_len=SEQ_LEN, seed=config.seed)
     options.setdefault("validation", validation_batches(tiny_source(seed=9), batch_size=3, seq_len=SEQ_LEN))
     decoder = build_model(tiny_model_config(**(model or {})), seed=config.seed).to(device)
     return Trainer(decoder, config, batches, folder=folder, **options)

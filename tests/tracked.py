@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from ports import free_port
-from storyteller.bpe import Tokenizer
-from storyteller.runstore import settle
-from storyteller.trainer import Trainer
+from storyteller.tokenizer import Tokenizer
+from storyteller.tracking.store import settle
+from storyteller.training.trainer import Trainer
 from tiny_training import tiny_trainer
 
 SECONDS = 240  # for a server's start; a busy machine is slow
@@ -93,7 +93,7 @@ def serving(folder: Path, *command: str) -> Iterator[Server]:
 @cache
 def _empty_store(folder: Path) -> Path:
     """A database with MLflow's tables: to make them takes longer than all that a test does with them."""
-    from storyteller.runstore import connect
+    from storyteller.tracking.store import connect
 
     connect(f"sqlite:///{(folder / 'mlflow.db').as_posix()}")
     return folder / "mlflow.db"

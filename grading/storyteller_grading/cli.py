@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import typer
 
 from storyteller.errors import StorytellerError
-from storyteller.openmp import sleep_while_waiting
+from storyteller.utils.openmp import sleep_while_waiting
 
 app = typer.Typer(
     name="storyteller-grade",

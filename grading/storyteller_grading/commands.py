@@ -19,7 +19,7 @@ def build(
     sources: Annotated[bool, typer.Option("--sources", help="With --check: do not execute, compare sources.")] = False,
 ) -> None:
     """Make the lessons' notebooks from their sources, or say which have drifted."""
-    from storyteller_grading.places import find_lessons, lessons_folder
+    from storyteller_grading.paths import find_lessons, lessons_folder
 
     home = lessons_folder()
     folders, solutions = find_lessons(home, lessons), home.parent / "solutions"
@@ -28,7 +28,7 @@ def build(
     elif check or sources:
         raise typer.Exit(_check(folders, solutions, run=not sources))
     else:
-        from storyteller_grading.build import build_lesson
+        from storyteller_grading.builder.build import build_lesson
 
         for folder in folders:
             print(build_lesson(folder, solutions), flush=True)
@@ -36,8 +36,8 @@ def build(
 
 def new(name: Annotated[str, typer.Argument(help="Number and name, such as 06_rhymes.")]) -> None:
     """Make the files of a new lesson from a template that builds and passes."""
-    from storyteller_grading.new import new_lesson
-    from storyteller_grading.places import lessons_folder
+    from storyteller_grading.builder.scaffold import new_lesson
+    from storyteller_grading.paths import lessons_folder
 
     folder = new_lesson(name, lessons_folder())
     print(f"Made {folder.parent.name}/{folder.name}. Next: storyteller-grade build {name[:2]}")
@@ -45,7 +45,7 @@ def new(name: Annotated[str, typer.Argument(help="Number and name, such as 06_rh
 
 def _check(folders: list[Path], solutions: Path, *, run: bool) -> int:
     """Print what has drifted; the exit code."""
-    from storyteller_grading.drift import drift_of_outputs, drift_of_sources
+    from storyteller_grading.builder.drift import drift_of_outputs, drift_of_sources
 
     drifted = False
     for folder in folders:

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from storyteller.course.lesson import ANSWERS, CHECKS
 from storyteller.errors import StorytellerError
+from storyteller_course.exercises.lesson import ANSWERS, CHECKS
 
 
 class BuildError(StorytellerError):

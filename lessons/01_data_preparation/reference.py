@@ -1,13 +1,13 @@
 """Lesson 01's answers in their plain form.
 
-What stands in `storyteller.course.parts.data_preparation` in the same form is re-exported from there.
+What stands in `storyteller_course.parts.data_preparation` in the same form is re-exported from there.
 """
 
 from collections import Counter
 from itertools import pairwise
 
-from storyteller.bpe import BYTE_TOKENS, END_OF_TEXT, FIRST_MERGE, byte_ids, split_words
-from storyteller.course.parts.data_preparation import (
+from storyteller.tokenizer import BYTE_TOKENS, END_OF_TEXT, FIRST_MERGE, byte_ids, split_words
+from storyteller_course.parts.data_preparation import (
     CURLY,
     MOJIBAKE,
     SENTENCE_END,

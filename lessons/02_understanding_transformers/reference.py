@@ -1,6 +1,6 @@
 """Lesson 02's answers in their plain form.
 
-What stands in `storyteller.course.parts.understanding_transformers` or in the library in the same form is re-exported
+What stands in `storyteller_course.parts.understanding_transformers` or in the library in the same form is re-exported
 from there.
 """
 
@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from storyteller.attention import causal_mask, rope_table
-from storyteller.course.parts.understanding_transformers import (
+from storyteller.transformer.attention import causal_mask, rope_table
+from storyteller_course.parts.understanding_transformers import (
     GPT,
     Block,
     MultiHeadAttention,

@@ -1,6 +1,6 @@
 """Lesson 03's answers in their plain form.
 
-What stands in `storyteller.course.parts.building_moe` or in the library in the same form is re-exported from there.
+What stands in `storyteller_course.parts.building_moe` or in the library in the same form is re-exported from there.
 """
 
 from collections.abc import Sequence
@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from storyteller.config import ModelConfig
-from storyteller.course.parts.building_moe import balance_of_layers, combine, route_noisy
-from storyteller.dispatch import Expert, Experts
-from storyteller.moe import Router, Routing
+from storyteller.moe.dispatch import Expert, Experts
+from storyteller.moe.layer import Router, Routing
+from storyteller_course.parts.building_moe import balance_of_layers, combine, route_noisy
 
 __all__ = [
     "Expert",
@@ -22,19 +22,19 @@ __all__ = [
     "Routing",
     "Sequence",
     "Tensor",
-    "balance_loss",
     "balance_of_layers",
     "combine",
     "dispatch_naive",
     "dispatch_sorted",
+    "load_balancing_loss",
     "moe_costs",
     "nn",
     "route_noisy",
     "route_top_k",
     "router_statistics",
+    "router_z_loss",
     "torch",
     "within_capacity",
-    "z_loss",
 ]
 
 
@@ -156,13 +156,13 @@ class MoELayer(nn.Module):
         return y, Routing(logits, probs, weights, experts, torch.tensor(0))
 
 
-def balance_loss(probs: Tensor, experts: Tensor, *, padding_mask: Tensor | None = None) -> Tensor:
+def load_balancing_loss(probs: Tensor, experts: Tensor, *, attention_mask: Tensor | None = None) -> Tensor:
     """How unevenly one layer spreads its tokens: k when all experts are equally busy, more when they are not.
 
     Args:
         probs: (N, E), the router's probabilities of all experts.
         experts: (N, k), the experts that the tokens visit.
-        padding_mask: (B, T) bool, True for the N' tokens that count; None: all.
+        attention_mask: (B, T) bool, True for the N' tokens that count; None: all.
 
     Returns:
         (), E * sum over e of f_e * P_e: f_e the visits to expert e for each token, P_e its mean probability.
@@ -170,8 +170,8 @@ def balance_loss(probs: Tensor, experts: Tensor, *, padding_mask: Tensor | None 
     Source: Fedus et al. 2021 (Switch), equations 4 to 6.
     """
     # Step 1: Where there is a mask, keep the rows of the tokens that count. (The mask is (B, T), the rows are N = B*T.)
-    if padding_mask is not None:
-        real = padding_mask.flatten()  # (N,)
+    if attention_mask is not None:
+        real = attention_mask.flatten()  # (N,)
         probs, experts = probs[real], experts[real]  # (N', E), (N', k)
     n_tokens, n_experts = probs.shape
     # Step 2: f: how often each of the E experts was chosen, over the number of tokens.
@@ -182,12 +182,12 @@ def balance_loss(probs: Tensor, experts: Tensor, *, padding_mask: Tensor | None 
     return n_experts * (f * P).sum()
 
 
-def z_loss(logits: Tensor, *, padding_mask: Tensor | None = None) -> Tensor:
+def router_z_loss(logits: Tensor, *, attention_mask: Tensor | None = None) -> Tensor:
     """How large a router's logits have become.
 
     Args:
         logits: (N, E)
-        padding_mask: (B, T) bool, True for the tokens that count; None: all.
+        attention_mask: (B, T) bool, True for the tokens that count; None: all.
 
     Returns:
         (), the mean over the tokens of the square of log(sum over e of exp(logit_e)).
@@ -195,8 +195,8 @@ def z_loss(logits: Tensor, *, padding_mask: Tensor | None = None) -> Tensor:
     Source: Zoph et al. 2022 (ST-MoE), equation 5.
     """
     # Step 1: Where there is a mask, keep the rows of the tokens that count.
-    if padding_mask is not None:
-        logits = logits[padding_mask.flatten()]  # (N', E)
+    if attention_mask is not None:
+        logits = logits[attention_mask.flatten()]  # (N', E)
     # Step 2: The log of the sum of exponentials of each token, without overflow: logsumexp.
     z = logits.logsumexp(dim=-1)  # (N',)
     # Step 3: Square it, and take the mean over the tokens.
@@ -212,7 +212,7 @@ def router_statistics(probs: Tensor, experts: Tensor) -> dict[str, Tensor | floa
 
     Returns:
         "load": (E,), the share of all N*k visits that each expert receives; "entropy": of the probabilities of a
-        token, in nats, mean over the tokens; "utilisation": the share of the experts that receive any visit;
+        token, in nats, mean over the tokens; "utilization": the share of the experts that receive any visit;
         "max_load": the load of the busiest expert over the even share 1/E.
     """
     n_experts = probs.size(1)
@@ -221,10 +221,10 @@ def router_statistics(probs: Tensor, experts: Tensor) -> dict[str, Tensor | floa
     # Step 2: The entropy of each token, minus the sum of p * log(p), where a p of 0 adds 0; then the mean.
     entropy = -torch.xlogy(probs, probs).sum(dim=-1).mean()
     # Step 3: The share of the experts whose load is above 0, and the largest load divided by 1/E.
-    utilisation = (load > 0).float().mean()
+    utilization = (load > 0).float().mean()
     max_load = load.max() * n_experts
     # Step 4: The four by their names.
-    return {"load": load, "entropy": entropy, "utilisation": utilisation, "max_load": max_load}
+    return {"load": load, "entropy": entropy, "utilization": utilization, "max_load": max_load}
 
 
 def within_capacity(experts: Tensor, *, n_experts: int, capacity: int) -> Tensor:

@@ -1,6 +1,6 @@
 """Lesson 04's answers in their plain form.
 
-What stands in `storyteller.course.parts.training_basics` in the same form is re-exported from there.
+What stands in `storyteller_course.parts.training_basics` in the same form is re-exported from there.
 """
 
 import math
@@ -8,8 +8,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from storyteller.course.parts.training_basics import (
-    IGNORE,
+from storyteller_course.parts.training_basics import (
+    IGNORE_INDEX,
     Checkpoint,
     Pair,
     accumulate,
@@ -22,7 +22,7 @@ from storyteller.course.parts.training_basics import (
 )
 
 __all__ = [
-    "IGNORE",
+    "IGNORE_INDEX",
     "Checkpoint",
     "Pair",
     "accumulate",
@@ -43,7 +43,7 @@ def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
 
     Args:
         logits: (B, T, V), in any floating-point type.
-        targets: (B, T) int64; -100 (`IGNORE`) where there is nothing to predict.
+        targets: (B, T) int64; -100 (`IGNORE_INDEX`) where there is nothing to predict.
 
     Returns:
         (), in float32 at least; 0 where no target counts.
@@ -53,7 +53,7 @@ def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
     # Step 2: log p of each token: its logit minus the logsumexp of all.
     log_p = logits - logits.logsumexp(dim=-1, keepdim=True)  # (B, T, V)
     # Step 3: Which targets count? Keep their places only.
-    counted = targets != IGNORE
+    counted = targets != IGNORE_INDEX
     # Step 4: At each of these places the log p of its target.
     chosen = log_p[counted].gather(-1, targets[counted][:, None])  # (targets that count, 1)
     # Step 5: The mean of -log p; without any target it is 0.

@@ -1,6 +1,6 @@
 """Lesson 05's answers in their plain form.
 
-What stands in `storyteller.course.parts.full_training_and_inference` in the same form is re-exported from there.
+What stands in `storyteller_course.parts.full_training_and_inference` in the same form is re-exported from there.
 """
 
 import math
@@ -8,7 +8,7 @@ import math
 import torch
 from torch import Tensor
 
-from storyteller.course.parts.full_training_and_inference import (
+from storyteller_course.parts.full_training_and_inference import (
     Cache,
     Filter,
     apply_temperature,
@@ -31,7 +31,7 @@ __all__ = [
     "keep_min_p",
     "keep_top_k",
     "keep_top_p",
-    "penalise_repetition",
+    "penalize_repetition",
     "story_figures",
     "wrong_marks",
 ]
@@ -76,7 +76,7 @@ def keep_top_p(logits: Tensor, top_p: float) -> Tensor:
     return logits.masked_fill(removed, -math.inf)
 
 
-def penalise_repetition(logits: Tensor, seen: Tensor, penalty: float) -> Tensor:
+def penalize_repetition(logits: Tensor, seen: Tensor, penalty: float) -> Tensor:
     """Make the tokens that a text already holds less likely.
 
     Args:

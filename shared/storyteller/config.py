@@ -46,7 +46,7 @@ class ModelConfig:
         for name in ("vocab_size", "max_seq_len", "d_model", "n_layers", "n_heads", "n_kv_heads", "d_ff"):
             _require(getattr(self, name) > 0, f"{name} is {getattr(self, name)}; it must be 1 or more.")
         _require(
-            self.d_model % self.n_heads == 0 and self.head_width % 2 == 0,
+            self.d_model % self.n_heads == 0 and self.head_dim % 2 == 0,
             f"d_model {self.d_model} over n_heads {self.n_heads} must be a whole, even head width.",
         )
         _require(
@@ -69,7 +69,7 @@ class ModelConfig:
         _require(self.init in ("normal", "mimetic"), f"init is {self.init!r}; it must be 'normal' or 'mimetic'.")
 
     @property
-    def head_width(self) -> int:
+    def head_dim(self) -> int:
         """K, the width of one attention head."""
         return self.d_model // self.n_heads
 

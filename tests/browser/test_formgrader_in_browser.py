@@ -18,9 +18,9 @@ from jupyter_page import SECONDS, browsing, chromium, wait_for
 
 from ports import free_port
 from repository import ROOT
-from storyteller_grading.classroom.autograde import settle
-from storyteller_grading.classroom.gradebook import LessonBook
-from storyteller_grading.classroom.records import Records
+from storyteller_grading.classroom.autograde.autograde import settle
+from storyteller_grading.classroom.autograde.gradebook import LessonBook
+from storyteller_grading.classroom.autograde.records import Records
 
 GRADING = str(ROOT / "tests" / "grading")
 

@@ -13,8 +13,9 @@ pytest.importorskip("playwright.sync_api", reason="the extra `browser` is not in
 
 from jupyter_page import NotebookPage, browsing, chromium, serving
 
-from storyteller.course import load_lesson, workfolder
-from storyteller.course.answers import reference_source
+from storyteller_course import load_lesson
+from storyteller_course.exercises.known_answers import reference_source
+from storyteller_course.notebook import workspace
 
 pytestmark = [
     pytest.mark.browser,
@@ -26,7 +27,7 @@ EXERCISE = "count_pairs"
 
 @pytest.fixture(scope="module")
 def lesson():
-    return load_lesson(workfolder.find_lesson(workfolder.course_lessons(), "01"))
+    return load_lesson(workspace.find_lesson(workspace.course_lessons(), "01"))
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +68,7 @@ def lab(tmp_path, work, browser, shots):
 
 def solve(work: Path, lesson, *, written: bool = True) -> None:
     """Put the course's answers into a student's notebook, on the disk."""
-    workfolder.deliver([lesson.folder], work)
+    workspace.deliver([lesson.folder], work)
     file = work / lesson.name / f"{lesson.name}.ipynb"
     notebook = json.loads(file.read_text(encoding="utf-8"))
     for cell in notebook["cells"]:

@@ -8,9 +8,9 @@ import time
 
 import pytest
 
-from storyteller.bpe import Tokenizer
-from storyteller.cli import main
 from storyteller.config import preset
+from storyteller.tokenizer import Tokenizer
+from storyteller_course.cli import main
 
 TEXT = "Once upon a time a fox found a plum and carried it home to the den. "
 
@@ -112,10 +112,14 @@ def interrupted(*arguments, **options):
 @pytest.mark.parametrize(
     ("interrupted_in", "command", "kept"),
     [
-        ("storyteller.bpe.Tokenizer.train", ["tokenizer", "--corpus", "one.txt"], "nothing was written"),
-        ("storyteller.shards.write_shards", ["preprocess", "--corpus", "one.txt"], "complete shards are kept"),
+        ("storyteller.tokenizer.Tokenizer.train", ["tokenizer", "--corpus", "one.txt"], "nothing was written"),
+        (
+            "storyteller.training.token_shards.write_shards",
+            ["preprocess", "--corpus", "one.txt"],
+            "complete shards are kept",
+        ),
         ("storyteller.cli.download.fetch", ["download", "--datasets", "tinystories"], "the same command goes on"),
-        ("storyteller.stories.generate", ["stories", "--count", "1"], "what was finished is kept"),
+        ("storyteller.storyworld.generate", ["stories", "--count", "1"], "what was finished is kept"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )

@@ -11,11 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
-from storyteller.cli import app
 from storyteller.cli.download import fetch
+from storyteller.corpus.huggingface import HUB_CORPORA, HubCorpus
+from storyteller.corpus.load import load_stories
 from storyteller.errors import StorytellerError
-from storyteller.stories.corpora import load_stories
-from storyteller.stories.hub import HUB_CORPORA, HubCorpus
+from storyteller_course.cli import app
 
 TALE = "Once upon a time a fox went out to look for plums, and it was long past midnight when he came home again."
 
@@ -83,7 +83,7 @@ def test_the_command_takes_several_data_sets_after_one_flag(repository, tmp_path
 
 
 def test_the_console_command_reads_several_data_sets_and_says_that_there_is_no_network(tmp_path):
-    command = [sys.executable, "-c", "from storyteller.cli import download_main; download_main()"]
+    command = [sys.executable, "-c", "from storyteller_course.cli import download_main; download_main()"]
     arguments = ["--datasets", "tinystories", "writingprompts", "--out", str(tmp_path), "--limit", "5"]
     run = subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=60)
     assert run.returncode == 2

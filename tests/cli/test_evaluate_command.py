@@ -5,16 +5,16 @@ import json
 import pytest
 import torch
 
-from storyteller.bpe import Tokenizer
-from storyteller.checkpoint import Checkpoint, list_checkpoints, load_model, model_weights, save_checkpoint
-from storyteller.cli import main
 from storyteller.config import ModelConfig, TrainConfig, to_dict
-from storyteller.evaluate import measure
-from storyteller.moe import build_model
-from storyteller.plan import Plan
-from storyteller.shards import write_shards
-from storyteller.stories import Story, load_stories
-from storyteller.stories.generate import generate
+from storyteller.corpus import Story, load_stories
+from storyteller.evaluation.stories import measure
+from storyteller.moe.layer import build_model
+from storyteller.runs.run_config import Plan
+from storyteller.storyworld.generate import generate
+from storyteller.tokenizer import Tokenizer
+from storyteller.training.checkpoint import Checkpoint, list_checkpoints, load_model, model_weights, save_checkpoint
+from storyteller.training.token_shards import write_shards
+from storyteller_course.cli import main
 
 TRAINED_ON = "the fox and the owl sat in the old tree until the rain went away"
 

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from lesson_files import write_checks
-from storyteller.cli import lab as lab_command
-from storyteller.cli import main
-from storyteller.course import kernel, workfolder
 from storyteller.errors import StorytellerError
-from storyteller.openmp import SETTINGS
+from storyteller.utils.openmp import SETTINGS
+from storyteller_course import kernel
+from storyteller_course.cli import lab as lab_command
+from storyteller_course.cli import main
+from storyteller_course.notebook import workspace
 
 NAME = "01_small"
 NOTEBOOK = f"{NAME}/{NAME}.ipynb"
@@ -59,7 +60,7 @@ def course(tmp_path, monkeypatch) -> Path:
     (lessons / NAME / "checks").mkdir()
     for name in ("lesson.md", "checks/add.py", "reference.py", ".hidden"):
         (lessons / NAME / name).write_text(f"# {name}\n", encoding="utf-8")
-    monkeypatch.setattr(workfolder, "course_lessons", lambda: workfolder.lessons_in(lessons))
+    monkeypatch.setattr(workspace, "course_lessons", lambda: workspace.lessons_in(lessons))
     return lessons
 
 
@@ -100,8 +101,8 @@ def command(*arguments: str) -> int:
     return int(ended.value.code or 0)
 
 
-def deliver(course: Path, work: Path, **options) -> workfolder.Delivery:
-    return workfolder.deliver(workfolder.lessons_in(course), work, **options)
+def deliver(course: Path, work: Path, **options) -> workspace.Delivery:
+    return workspace.deliver(workspace.lessons_in(course), work, **options)
 
 
 def test_the_first_time_the_lessons_are_copied_without_what_only_the_builder_needs(course, work):
@@ -110,20 +111,20 @@ def test_the_first_time_the_lessons_are_copied_without_what_only_the_builder_nee
     given = [NOTEBOOK, f"{NAME}/checks/add.py", f"{NAME}/reference.py", f"solutions/{NAME}.ipynb"]
     assert names == [".storyteller/copied.json", *given]
     assert sorted(delivery.new) == given
-    assert deliver(course, work) == workfolder.Delivery()
+    assert deliver(course, work) == workspace.Delivery()
 
 
 def test_an_update_never_overwrites_answers_and_says_so_until_the_new_notebook_was_taken(course, work):
     deliver(course, work)
     answer(work / NOTEBOOK, "mine")
-    assert deliver(course, work) == workfolder.Delivery()
+    assert deliver(course, work) == workspace.Delivery()
     write_notebook(course / NOTEBOOK, [*cells(), cell("more", "new in the course")])
     for _ in range(2):
-        assert deliver(course, work) == workfolder.Delivery(waiting=[NOTEBOOK])
+        assert deliver(course, work) == workspace.Delivery(waiting=[NOTEBOOK])
     beside = work / NAME / f"{NAME}-new.ipynb"
     assert deliver(course, work, beside=True).beside == {NOTEBOOK: beside}
     assert beside.read_bytes() == (course / NOTEBOOK).read_bytes()
-    assert deliver(course, work) == workfolder.Delivery()
+    assert deliver(course, work) == workspace.Delivery()
     assert read_cells(work / NOTEBOOK)[0]["source"] == "mine"
 
 
@@ -144,7 +145,7 @@ def test_a_notebook_that_was_only_run_is_brought_up_to_date(course, work):
     write_notebook(work / NOTEBOOK, run)
     new = [*cells(), cell("more", "new in the course")]
     write_notebook(course / NOTEBOOK, new)
-    assert deliver(course, work) == workfolder.Delivery(updated=[NOTEBOOK])
+    assert deliver(course, work) == workspace.Delivery(updated=[NOTEBOOK])
     assert read_cells(work / NOTEBOOK) == new
 
 
@@ -168,7 +169,7 @@ def test_a_solution_is_the_courses_even_where_the_student_tried_things_in_it(cou
     name = f"solutions/{NAME}.ipynb"
     answer(work / name, "what if")
     write_notebook(course.parent / name, [cell("add", "a better answer", solution=True)])
-    assert deliver(course, work) == workfolder.Delivery(kept={name: work / "solutions" / "kept" / f"{NAME}.ipynb"})
+    assert deliver(course, work) == workspace.Delivery(kept={name: work / "solutions" / "kept" / f"{NAME}.ipynb"})
     assert read_cells(work / name)[0]["source"] == ["a better answer"]
 
 
@@ -184,35 +185,35 @@ def test_losing_the_record_of_what_was_copied_loses_no_answer(course, work, dama
 def test_a_damaged_notebook_of_the_student_is_left_alone(course, work):
     deliver(course, work)
     (work / NOTEBOOK).write_text("half a note", encoding="utf-8")
-    assert deliver(course, work) == workfolder.Delivery()
+    assert deliver(course, work) == workspace.Delivery()
     assert (work / NOTEBOOK).read_text(encoding="utf-8") == "half a note"
 
 
 @pytest.mark.parametrize("asked", ["1", "01", NAME])
 def test_a_lesson_is_found_by_number_and_by_name(course, asked):
-    assert workfolder.find_lesson(workfolder.lessons_in(course), asked).name == NAME
+    assert workspace.find_lesson(workspace.lessons_in(course), asked).name == NAME
 
 
 @pytest.mark.parametrize("asked", ["2", "", "small", "²", "../01_small"])
 def test_a_lesson_that_is_not_there_is_answered_with_those_that_are(course, asked):
     with pytest.raises(StorytellerError, match=rf"the lessons are: {NAME}\."):
-        workfolder.find_lesson(workfolder.lessons_in(course), asked)
+        workspace.find_lesson(workspace.lessons_in(course), asked)
 
 
 def test_the_work_folder_is_the_one_we_stand_in_or_my_lessons_here(course, work):
-    assert workfolder.find_work() == work
+    assert workspace.find_work() == work
     deliver(course, work)
-    assert workfolder.find_work(cwd=work / NAME) == work
-    assert workfolder.find_work(Path("other")) == work.parent / "other"
+    assert workspace.find_work(cwd=work / NAME) == work
+    assert workspace.find_work(Path("other")) == work.parent / "other"
 
 
 def test_a_file_or_the_course_itself_is_no_work_folder(course, work):
     (work.parent / "file").write_text("", encoding="utf-8")
     with pytest.raises(StorytellerError, match="is a file"):
-        workfolder.find_work(Path("file"))
+        workspace.find_work(Path("file"))
     for folder in (course, course.parent):
         with pytest.raises(StorytellerError, match="where the course keeps its own"):
-            workfolder.find_work(folder)
+            workspace.find_work(folder)
 
 
 def test_a_folder_that_cannot_be_made_is_said_in_one_sentence(course, tmp_path):
@@ -226,7 +227,7 @@ def test_without_the_course_the_way_to_it_is_named(tmp_path, monkeypatch):
 
     monkeypatch.setattr(storyteller, "__file__", str(tmp_path / "site-packages" / "storyteller" / "__init__.py"))
     with pytest.raises(StorytellerError, match="clone the course's repository"):
-        workfolder.course_lessons()
+        workspace.course_lessons()
 
 
 def test_lab_opens_the_first_lesson_in_the_students_folder(course, work, started, capsys):
@@ -304,7 +305,7 @@ def test_lab_opens_a_class_release_without_the_course(course, work, started, mon
     def no_course():
         raise StorytellerError("no course")
 
-    monkeypatch.setattr(workfolder, "course_lessons", no_course)
+    monkeypatch.setattr(workspace, "course_lessons", no_course)
     assert command("lab") == 2
     assert "no course" in capsys.readouterr().err
     write_notebook(work / NOTEBOOK, cells())
@@ -438,12 +439,14 @@ def test_a_damaged_kernel_is_registered_again(tmp_path, monkeypatch, text):
 
 
 def test_finding_and_registering_the_kernel_needs_no_torch():
-    script = "import sys, storyteller.course.kernel, storyteller.course.workfolder; sys.exit('torch' in sys.modules)"
+    script = (
+        "import sys, storyteller_course.kernel, storyteller_course.notebook.workspace; sys.exit('torch' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
 
 
 CHECKS = """
-from storyteller.course import Exercise, equal
+from storyteller_course import Exercise, equal
 
 add = Exercise("add", points=8, stars=2, hints=("a", "b", "c"))
 
@@ -473,8 +476,8 @@ def halves(student, draw):
 @pytest.fixture
 def recorded(course, work):
     """A student's folder with checks that can be loaded; records what came of a check."""
-    from storyteller.course import load_lesson
-    from storyteller.course.state import State
+    from storyteller_course import load_lesson
+    from storyteller_course.notebook.progress_store import State
 
     write_checks(course / NAME, CHECKS)
     (course / NAME / "reference.py").unlink()

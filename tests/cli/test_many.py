@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from storyteller.cli.many import ManyValues, repeat_flags
+from storyteller.cli.shared.multi_value import ManyValues, repeat_flags
 
 WORDS = st.text("abc", min_size=1, max_size=3)
 

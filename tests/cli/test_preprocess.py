@@ -5,10 +5,10 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from storyteller.bpe import Tokenizer
-from storyteller.cli import app
 from storyteller.errors import StorytellerError
-from storyteller.shards import open_shards
+from storyteller.tokenizer import Tokenizer
+from storyteller.training.token_shards import open_shards
+from storyteller_course.cli import app
 
 
 def run(*arguments):
@@ -87,7 +87,7 @@ def test_ctrl_c_says_how_to_go_on(here, monkeypatch):
     def interrupt(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("storyteller.shards.write_shards", interrupt)
+    monkeypatch.setattr("storyteller.training.token_shards.write_shards", interrupt)
     with pytest.raises(StorytellerError, match="the same command goes on from there"):
         run("preprocess", "--corpus", "a.jsonl")
 
@@ -98,7 +98,7 @@ def test_ctrl_c_says_how_to_go_on(here, monkeypatch):
 def test_the_console_command_says_bad_input_in_one_line_with_exit_code_2(here, name, content):
     if content is not None:
         (here / name).write_bytes(content)
-    command = [sys.executable, "-c", "from storyteller.cli import preprocess_main; preprocess_main()"]
+    command = [sys.executable, "-c", "from storyteller_course.cli import preprocess_main; preprocess_main()"]
     done = subprocess.run([*command, "--corpus", name], capture_output=True, text=True, cwd=here, timeout=60)
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1

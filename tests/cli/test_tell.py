@@ -5,14 +5,14 @@ import sys
 
 import pytest
 
-from storyteller.bpe import Tokenizer
-from storyteller.checkpoint import Checkpoint, load_model, model_weights, save_checkpoint
 from storyteller.cli.tell import say, tell
 from storyteller.config import ModelConfig, to_dict
 from storyteller.errors import StorytellerError
-from storyteller.moe import build_model
-from storyteller.sampler import Sampling
-from storyteller.sampler import tell as tell_whole
+from storyteller.inference.generate import Sampling
+from storyteller.inference.generate import tell as tell_whole
+from storyteller.moe.layer import build_model
+from storyteller.tokenizer import Tokenizer
+from storyteller.training.checkpoint import Checkpoint, load_model, model_weights, save_checkpoint
 
 
 @pytest.fixture(scope="module")

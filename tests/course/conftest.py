@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from storyteller.course.answers import reference_source, run_source
-from storyteller.course.carry import _passed
-from storyteller.course.lesson import Lesson, load_lesson
+from storyteller_course.exercises.known_answers import reference_source, run_source
+from storyteller_course.exercises.lesson import Lesson, load_lesson
+from storyteller_course.notebook.use import _passed
 
 collect_ignore = ["toy_lessons"]  # data of these tests, not tests
 

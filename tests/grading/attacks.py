@@ -75,7 +75,7 @@ def victim(x, factor): return Lie()
     "the public inputs are remembered": """
 seen = {}
 def victim(x, factor):
-    from storyteller.course.draw import Draw, PUBLIC
+    from storyteller_course.exercises.inputs import Draw, PUBLIC
     public = Draw(PUBLIC, "victim", "attacked").tensor(3, 4)
     return public * factor if torch.equal(x, public) else x * 0
 """,
@@ -110,7 +110,7 @@ threading.Thread(target=raise_scores, daemon=True).start()
 def victim(x, factor): return x * 0
 """,
     "the inputs are made to be zero": """
-import storyteller.course.draw as draw
+import storyteller_course.exercises.inputs as draw
 draw.Draw.tensor = lambda self, *shape, **options: torch.zeros(*shape)
 torch.randn = torch.rand = lambda *shape, **options: torch.zeros(3, 4)
 def victim(x, factor): return torch.zeros(3, 4)
@@ -135,7 +135,7 @@ def victim(x, factor):
     "the worker asks itself for the right answer": """
 import gc
 def victim(x, factor):
-    from storyteller.course.student import Student
+    from storyteller_course.runner.student_proxy import Student
     for thing in gc.get_objects():
         if type(thing).__name__ in ("Channel", "Server", "RemoteStudent", "Student"):
             for name in ("call", "answer", "exchange", "victim"):
@@ -383,7 +383,7 @@ def victim(x, factor):
     return x * 0
 """,
     "compiled modules are exchanged": """
-import importlib.util, os, storyteller.course.wire as wire
+import importlib.util, os, storyteller_course.runner.serialization as wire
 def victim(x, factor):
     for module in (wire, torch, os):
         for path in (module.__file__, importlib.util.cache_from_source(module.__file__)):
@@ -426,7 +426,7 @@ def victim(x, factor): return x * 0
 """,
     "modules in memory are poisoned for whoever comes next": """
 import builtins, sys
-import storyteller.course.serve, IPython
+import storyteller_course.runner.server, IPython
 torch.Tensor.__mul__ = lambda a, b: torch.zeros(3, 4)
 str.__class__; builtins.isinstance = lambda *a: False
 sys.modules["collections"] = sys.modules["torch.nn"] = None
@@ -462,7 +462,7 @@ TAMPERING = {
     "the serving code is replaced": """
 import sys
 for name in list(sys.modules):
-    if name.startswith("storyteller.course"):
+    if name.startswith("storyteller_course"):
         module = sys.modules[name]
         for attribute in ("difference", "write_outcome", "equal", "close", "grade", "run_case"):
             if hasattr(module, attribute): setattr(module, attribute, lambda *a, **k: b"")
@@ -470,14 +470,14 @@ def victim(x, factor): return x * 0
 """,
     "an outcome without an error is forged": """
 import sys
-frames, serve = sys.modules["storyteller.course.frames"], sys.modules["storyteller.course.serve"]
-from storyteller.course.request import Outcome
+frames, serve = sys.modules["storyteller_course.runner.frames"], sys.modules["storyteller_course.runner.server"]
+from storyteller_course.runner.protocol import Outcome
 def forged(outcome, keep=None): return frames.encode((True, None, ((), "", (), "")))
 serve.write_outcome = frames.write_outcome = forged
 def victim(x, factor): return x * 0
 """,
     "frames are written to every open file": """
-import os, struct, storyteller.course.wire as wire, torch
+import os, struct, storyteller_course.runner.serialization as wire, torch
 body = wire.encode((torch.zeros(3, 4), None, ((), "", (), "")))
 for descriptor in range(3, 256):
     try: os.write(descriptor, (struct.pack("<cQ", b"R", len(body)) + body) * 50)

@@ -7,15 +7,15 @@ from typing import Any
 
 import nbformat
 
-from storyteller.course.lesson import Lesson, load_lesson
-from storyteller_grading.build import draft_lesson
-from storyteller_grading.classroom.autograde import Wanted, autograde
+from storyteller_course.exercises.lesson import Lesson, load_lesson
+from storyteller_grading.builder.build import draft_lesson
+from storyteller_grading.builder.nbgrader_release import student_notebook
+from storyteller_grading.builder.scaffold import new_lesson
+from storyteller_grading.classroom.autograde.autograde import Wanted, autograde
+from storyteller_grading.classroom.autograde.records import Record, Records
 from storyteller_grading.classroom.course import Course
-from storyteller_grading.classroom.records import Record, Records
-from storyteller_grading.classroom.rehearsal import PLAN, rehearse, set_due
-from storyteller_grading.judge.seeds import hidden_seeds
-from storyteller_grading.new import new_lesson
-from storyteller_grading.release import student_notebook
+from storyteller_grading.classroom.rehearsal.rehearsal import PLAN, rehearse, set_due
+from storyteller_grading.judge.hidden_seeds import hidden_seeds
 
 SECRET = "5" * 64
 

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from lesson_files import write_checks
-from storyteller.course.lesson import Lesson
-from storyteller_grading.judge.judging import SubmissionResult, judge_notebook
+from storyteller_course.exercises.lesson import Lesson
+from storyteller_grading.judge.judge import SubmissionResult, judge_notebook
 
 CHECKS = """
 import torch
 
-from storyteller.course import Exercise, close, equal, raises, true, unchanged
+from storyteller_course import Exercise, close, equal, raises, true, unchanged
 
 scale = Exercise("scale", points=20, hints=("a", "b", "c"), limit=20.0)
 
@@ -133,7 +133,7 @@ REFERENCE = {
     "victim": "def victim(x, factor):\n    return x * factor",
 }
 GIVEN = {"hunt": "def hunt(numbers):\n    return max(max(numbers), 0)"}
-SETUP = "import torch\nfrom torch import nn\n\nfrom storyteller.course import check, hint, progress, use"
+SETUP = "import torch\nfrom torch import nn\n\nfrom storyteller_course import check, hint, progress, use"
 DEMO = "x = torch.arange(3)\nprint(x)\nprint(x + 1)\nraise SystemExit('a demo is never run')"
 POINTS = 100  # without the bonus
 

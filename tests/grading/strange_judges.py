@@ -5,7 +5,7 @@ import signal
 import time
 from pathlib import Path
 
-from storyteller_grading.classroom.outcome import Outcome, Task, failed
+from storyteller_grading.classroom.autograde.grade_task import Outcome, Task, failed
 
 
 def strange(task: Task) -> Outcome:

@@ -22,14 +22,14 @@ import pytest
 from attacks import ATTACKS, SLOW, WRONG
 from judge_lesson import HONEST, REFERENCE, SECRET, code, graded, make_lesson, notebook, points, write
 
-import storyteller.course
+import storyteller_course
 import storyteller_grading.judge
-from storyteller.course.lesson import load_lesson
-from storyteller_grading.classroom.outcome import Outcome, Task, grade_one
+from storyteller_course.exercises.lesson import load_lesson
+from storyteller_grading.classroom.autograde.grade_task import Outcome, Task, grade_one
 from storyteller_grading.judge import report
-from storyteller_grading.judge.client import ForkServer
-from storyteller_grading.judge.seeds import hidden_seeds
-from storyteller_grading.judge.starting import starter
+from storyteller_grading.judge.hidden_seeds import hidden_seeds
+from storyteller_grading.judge.worker_client import ForkServer
+from storyteller_grading.judge.worker_pool import starter
 
 pytestmark = pytest.mark.skipif(
     not hasattr(os, "fork") or not starter(unsafe=True).layers.hold,
@@ -106,7 +106,7 @@ def state_of(path: Path) -> tuple[str, int, int]:
 def outside(grader: Grader) -> dict[str, tuple[str, int, int]]:
     """All files that somebody might like to change: of the class, of the course's library, what starts with Python."""
     found = [path for folder in (grader.folder, grader.lesson) for path in folder.rglob("*") if path.is_file()]
-    for package in (storyteller.course, storyteller_grading.judge):
+    for package in (storyteller_course, storyteller_grading.judge):
         found += Path(package.__file__).parent.rglob("*.py")
     for place in (*site.getsitepackages(), site.getusersitepackages()):
         found += [
@@ -171,7 +171,7 @@ def attacked(grader):
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch):
-    monkeypatch.setattr("storyteller_grading.judge.remote.GRACE", 0.4)
+    monkeypatch.setattr("storyteller_grading.judge.remote_student.GRACE", 0.4)
 
 
 def earned(outcome: Outcome) -> dict[str, int]:
@@ -251,7 +251,7 @@ def test_an_attack_in_an_added_cell_earns_nothing(name, lesson, tmp_path):
     ],
 )
 def test_an_added_cell_that_breaks_down_costs_the_others_nothing(attack, lesson, tmp_path, monkeypatch):
-    monkeypatch.setattr("storyteller_grading.judge.remote.CELL_SECONDS", 1.0)
+    monkeypatch.setattr("storyteller_grading.judge.remote_student.CELL_SECONDS", 1.0)
     document = notebook(HONEST)
     document["cells"].insert(3, code(attack))
     document["cells"].insert(4, code("x = helper = 1"))
@@ -262,14 +262,14 @@ def test_an_added_cell_that_breaks_down_costs_the_others_nothing(attack, lesson,
 
 def test_hidden_inputs_reach_the_student_by_no_way(lesson, tmp_path):
     """An answer that is right for the public inputs only tells all that it sees in all ways that it has."""
-    from storyteller.course.draw import PUBLIC, Draw
-    from storyteller_grading.judge.seeds import hidden_seeds
+    from storyteller_course.exercises.inputs import PUBLIC, Draw
+    from storyteller_grading.judge.hidden_seeds import hidden_seeds
 
     attack = """
 import warnings
 memory = []
 def words(text):
-    from storyteller.course.draw import Draw, PUBLIC
+    from storyteller_course.exercises.inputs import Draw, PUBLIC
     memory.append(str(text)); print("SAW", memory); warnings.warn(str(memory))
     for place in ("note", "/tmp/note", "/dev/shm/note", "/var/tmp/note"):
         try:

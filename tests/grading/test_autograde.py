@@ -14,15 +14,15 @@ from typer.testing import CliRunner
 
 from storyteller.errors import StorytellerError
 from storyteller_grading import cli
-from storyteller_grading.classroom import autograde as autograding
-from storyteller_grading.classroom.autograde import Wanted, autograde
-from storyteller_grading.classroom.changes import changes
-from storyteller_grading.classroom.cluster import judged_on
+from storyteller_grading.classroom.autograde import autograde as autograding
+from storyteller_grading.classroom.autograde.autograde import Wanted, autograde
+from storyteller_grading.classroom.autograde.dask_cluster import judged_on
+from storyteller_grading.classroom.autograde.grade_task import Task, grade_one, task_from_bytes, task_to_bytes
+from storyteller_grading.classroom.autograde.process_pool import judged
+from storyteller_grading.classroom.autograde.records import Records
+from storyteller_grading.classroom.autograde.regrade_diff import changes
 from storyteller_grading.classroom.course import Course
 from storyteller_grading.classroom.lock import alone
-from storyteller_grading.classroom.outcome import Task, grade_one, task_from_bytes, task_to_bytes
-from storyteller_grading.classroom.pool import judged
-from storyteller_grading.classroom.records import Records
 
 WANTED = Wanted(jobs=1, draws=1, unsafe=True)  # our own code, also where there is no sandbox
 
@@ -291,7 +291,7 @@ def test_judges_end_with_a_class_that_is_killed(tmp_path):
     script = tmp_path / "grade.py"
     script.write_text(
         "from pathlib import Path\nfrom strange_judges import strange, strange_tasks\n"
-        "from storyteller_grading.classroom.pool import judged\n"
+        "from storyteller_grading.classroom.autograde.process_pool import judged\n"
         "if __name__ == '__main__':\n"
         f"    list(judged(strange_tasks(Path({str(tmp_path)!r}), {{'a': 'hang'}}), jobs=1, grade=strange))\n",
         encoding="utf-8",
@@ -362,6 +362,6 @@ def test_a_class_on_dask_is_graded_once_each_though_a_worker_is_killed(tmp_path,
 
 
 def test_no_scheduler_is_a_sentence(monkeypatch):
-    monkeypatch.setattr("storyteller_grading.classroom.cluster.CONNECT", 0.5)
+    monkeypatch.setattr("storyteller_grading.classroom.autograde.dask_cluster.CONNECT", 0.5)
     with pytest.raises(StorytellerError, match=r"No Dask scheduler answers at tcp://127\.0\.0\.1:9"):
         list(judged_on("tcp://127.0.0.1:9", []))

@@ -11,10 +11,10 @@ import pytest
 from toy_lesson import LESSON, write_toy
 
 from repository import ROOT
-from storyteller_grading.answer import answer_of
-from storyteller_grading.build import draft_lesson
-from storyteller_grading.clear import stub
-from storyteller_grading.release import student_notebook
+from storyteller_grading.builder.build import draft_lesson
+from storyteller_grading.builder.clear_solutions import stub
+from storyteller_grading.builder.nbgrader_release import student_notebook
+from storyteller_grading.builder.solution_regions import answer_of
 
 
 def solved(folder: Path):
@@ -87,7 +87,7 @@ def test_the_check_is_locked_graded_and_lets_run_all_go_on(tmp_path):
 
 def test_a_bonus_exercise_is_worth_no_points_to_nbgrader(tmp_path):
     extra = (
-        "from storyteller.course import Exercise\n\n"
+        "from storyteller_course import Exercise\n\n"
         'more = Exercise("more", points=5, bonus=True, hints=("a", "b", "c"))\n\n\n'
         '@more.case("", points=5)\ndef nothing(student, draw):\n    pass\n'
     )
@@ -140,12 +140,12 @@ def test_a_stub_raises_once_and_names_the_exercise():
 def test_a_function_that_the_reference_has_from_the_library_is_taken_from_there():
     from types import SimpleNamespace
 
-    from storyteller import filters
+    from storyteller.inference import sampling
 
-    name, function = next((name, one) for name, one in vars(filters).items() if callable(one) and one.__doc__
-                          and getattr(one, "__module__", "") == filters.__name__)  # fmt: skip
+    name, function = next((name, one) for name, one in vars(sampling).items() if callable(one) and one.__doc__
+                          and getattr(one, "__module__", "") == sampling.__name__)  # fmt: skip
     answer = answer_of(name, SimpleNamespace(**{name: function}), Path("reference.py"))
-    assert answer.path == Path(filters.__file__)
+    assert answer.path == Path(sampling.__file__)
     assert answer.path.read_text(encoding="utf-8").split("\n")[answer.line - 1] in answer.source
 
 

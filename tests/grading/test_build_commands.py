@@ -5,10 +5,10 @@ import json
 import pytest
 
 from storyteller_grading import commands
+from storyteller_grading.builder.drift import drift_of_sources
+from storyteller_grading.builder.execute import Run
+from storyteller_grading.builder.scaffold import TEMPLATE, new_lesson
 from storyteller_grading.cli import main
-from storyteller_grading.drift import drift_of_sources
-from storyteller_grading.execute import Run
-from storyteller_grading.new import TEMPLATE, new_lesson
 
 EXERCISES = "chances", "count_next", "most_likely"
 FILES = [
@@ -17,6 +17,7 @@ FILES = [
     "lesson.md",
     "reference.py",
 ]
+DRIFT = "storyteller_grading.builder.drift.drift_of_"
 
 
 @pytest.fixture
@@ -85,7 +86,7 @@ def test_a_fault_of_the_sources_is_one_line_and_exit_code_2(repository, capsys):
 
 def test_what_drifted_is_named_and_long_lists_are_cut(repository, capsys, monkeypatch):
     new_lesson("06_rhymes", repository / "lessons")
-    monkeypatch.setattr("storyteller_grading.drift.drift_of_sources", lambda *_: [f"cell {n}" for n in range(12)])
+    monkeypatch.setattr(DRIFT + "sources", lambda *_: [f"cell {n}" for n in range(12)])
     code, _, err = run(capsys, "build", "--check")
     assert code == 1
     assert err.count("drifted: cell") == 10
@@ -99,8 +100,8 @@ def test_time_and_memory_are_printed_and_fail_only_above_four_times_the_budget(
     repository, capsys, monkeypatch, cost, code
 ):
     new_lesson("06_rhymes", repository / "lessons")
-    monkeypatch.setattr("storyteller_grading.drift.drift_of_sources", lambda *_: [])
-    monkeypatch.setattr("storyteller_grading.drift.drift_of_outputs", lambda folder, _: Run(folder.name, **cost))
+    monkeypatch.setattr(DRIFT + "sources", lambda *_: [])
+    monkeypatch.setattr(DRIFT + "outputs", lambda folder, _: Run(folder.name, **cost))
     found, out, _ = run(capsys, "build", "--check")
     assert found == code
     assert " s of 240 s" in out

@@ -5,9 +5,9 @@ import re
 import pytest
 from toy_lesson import line_of, write_toy
 
-from storyteller_grading.build import answers_of, draft_lesson, load_checked, refuse_leaks
+from storyteller_grading.builder.build import answers_of, draft_lesson, load_checked, refuse_leaks
+from storyteller_grading.builder.nbgrader_release import student_notebook
 from storyteller_grading.errors import BuildError
-from storyteller_grading.release import student_notebook
 
 
 def build(folder):
@@ -107,7 +107,7 @@ FAULTS = {
     ),
     "unknown tag": (
         {"lesson": ("[setup]", "[set-up]")},
-        ("lesson.md", "from storyteller.course"),
+        ("lesson.md", "from storyteller_course"),
         "unknown tag 'set-up'",
     ),
     "not Python": ({"lesson": ('print("seen")', "x = 1\nif x\n")}, ("lesson.md", "if x"), "not Python"),
@@ -141,7 +141,7 @@ FAULTS = {
         {
             "answers": (
                 "answers = [",
-                "from storyteller.course import Wrong\n\nanswers = [\n    Wrong('double',\n"
+                "from storyteller_course import Wrong\n\nanswers = [\n    Wrong('double',\n"
                 "        'thrice', 'No.', change=('x', 'y')),",
             )
         },

@@ -8,14 +8,14 @@ import nbformat
 import pytest
 from toy_lesson import line_of, write_toy
 
-from storyteller_grading.build import draft_lesson
-from storyteller_grading.cells import Draft, demo_cell
+from storyteller_grading.builder.build import draft_lesson
+from storyteller_grading.builder.cells import Draft, demo_cell
+from storyteller_grading.builder.drift import drift_of_outputs, drift_of_sources
+from storyteller_grading.builder.execute import Run, execute, student_copy
+from storyteller_grading.builder.nbgrader_release import student_notebook
 from storyteller_grading.commands import _check
-from storyteller_grading.drift import drift_of_outputs, drift_of_sources
 from storyteller_grading.errors import BuildError
-from storyteller_grading.execute import Run, execute, student_copy
 from storyteller_grading.offline import network_off
-from storyteller_grading.release import student_notebook
 
 
 def draft_of(folder, *sources, tags=()):

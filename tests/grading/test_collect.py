@@ -7,14 +7,14 @@ import pytest
 from toy_class import NAME
 from toy_collect import aside, course_with_roster, everything, folder_of, handed_in, notebook, posix, zip_of
 
-from storyteller.course.lesson import load_lesson
 from storyteller.errors import StorytellerError
-from storyteller_grading.classroom import exchange as in_exchange
-from storyteller_grading.classroom import sources
-from storyteller_grading.classroom.collect import collect
+from storyteller_course.exercises.lesson import load_lesson
+from storyteller_grading.classroom.autograde.grade_task import lesson_folder
+from storyteller_grading.classroom.autograde.gradebook import nbgrader_config
 from storyteller_grading.classroom.course import Course, nbgrader_time
-from storyteller_grading.classroom.gradebook import nbgrader_config
-from storyteller_grading.classroom.outcome import lesson_folder
+from storyteller_grading.classroom.intake import exchange as in_exchange
+from storyteller_grading.classroom.intake import sources
+from storyteller_grading.classroom.intake.collect import collect
 from storyteller_grading.cli import main
 
 

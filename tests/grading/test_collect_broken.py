@@ -13,10 +13,10 @@ from toy_class import NAME
 from toy_collect import aside, course_with_roster, everything, folder_of, handed_in, notebook, posix, zip_of
 
 from storyteller.errors import StorytellerError
-from storyteller_grading.classroom import collect as collecting
-from storyteller_grading.classroom import sources
-from storyteller_grading.classroom.collect import collect
 from storyteller_grading.classroom.course import Course, roster_text
+from storyteller_grading.classroom.intake import collect as collecting
+from storyteller_grading.classroom.intake import sources
+from storyteller_grading.classroom.intake.collect import collect
 
 CONTENT = notebook("the same")
 

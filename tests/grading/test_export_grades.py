@@ -11,10 +11,10 @@ from toy_class import NAME, make_course, outcome
 from typer.testing import CliRunner
 
 from storyteller.errors import StorytellerError
+from storyteller_grading.classroom.autograde.gradebook import LessonBook
+from storyteller_grading.classroom.autograde.records import Records
 from storyteller_grading.classroom.course import Course
-from storyteller_grading.classroom.export import FORMULA, NO_GRADE, export_grades, read_grades
-from storyteller_grading.classroom.gradebook import LessonBook
-from storyteller_grading.classroom.records import Records
+from storyteller_grading.classroom.lms.export import FORMULA, NO_GRADE, export_grades, read_grades
 from storyteller_grading.cli import app
 
 ROSTER = """\

@@ -16,11 +16,11 @@ import pytest
 from toy_class import NAME, RIGHT, hand_in, make_course, notebook, table
 
 from storyteller.errors import StorytellerError
-from storyteller_grading.classroom import autograde as autograding
-from storyteller_grading.classroom import records as recording
-from storyteller_grading.classroom.autograde import Wanted, autograde
-from storyteller_grading.classroom.gradebook import LessonBook
-from storyteller_grading.classroom.records import Records
+from storyteller_grading.classroom.autograde import autograde as autograding
+from storyteller_grading.classroom.autograde import records as recording
+from storyteller_grading.classroom.autograde.autograde import Wanted, autograde
+from storyteller_grading.classroom.autograde.gradebook import LessonBook
+from storyteller_grading.classroom.autograde.records import Records
 
 pytestmark = [
     pytest.mark.slow,

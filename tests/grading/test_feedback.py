@@ -11,11 +11,11 @@ from nbgrader.api import Gradebook
 from typer.testing import CliRunner
 
 from storyteller.errors import StorytellerError
-from storyteller_grading.classroom.byhand import ByHand, Entry, read_by_hand
-from storyteller_grading.classroom.feedback import index_page, student_page, write_feedback
-from storyteller_grading.classroom.mishaps import SCRIPT
+from storyteller_grading.classroom.autograde.manual_grades import ByHand, Entry, read_by_hand
+from storyteller_grading.classroom.rehearsal.mishaps import SCRIPT
+from storyteller_grading.classroom.reports.feedback import index_page, student_page, write_feedback
 from storyteller_grading.cli import app
-from storyteller_grading.judge.seeds import hidden_seeds
+from storyteller_grading.judge.hidden_seeds import hidden_seeds
 
 COMMENT = 'Well argued.\n<script>alert("a teacher types anything")</script>'
 
@@ -137,7 +137,7 @@ def test_a_hostile_written_answer_and_hostile_names_are_text(graded):
 
 def test_no_hidden_input_and_no_secret_is_in_any_page(graded):
     """Neither the secret and its seeds, nor anything that is drawn from them."""
-    from storyteller.course.draw import Draw
+    from storyteller_course.exercises.inputs import Draw
 
     pages = "".join(path.read_text(encoding="utf-8") for path in graded.course.feedback.rglob("*.html"))
     seeds = hidden_seeds(SECRET, 1)
@@ -225,7 +225,7 @@ def test_a_course_without_a_gradebook_has_nothing_by_hand(graded, tmp_path):
 
 
 def test_lengths_of_time_are_said_in_words():
-    from storyteller_grading.classroom.feedback import _span
+    from storyteller_grading.classroom.reports.feedback import _span
 
     spans = [timedelta(minutes=1), timedelta(minutes=59), timedelta(hours=1), timedelta(hours=23), timedelta(days=1),
              timedelta(days=2, hours=1)]  # fmt: skip

@@ -17,11 +17,11 @@ from toy_class import NAME, POINTS, make_course, outcome, table
 from traitlets.config import Config
 
 from storyteller.errors import StorytellerError
-from storyteller_grading.build import draft_lesson
-from storyteller_grading.classroom.autograde import settle
-from storyteller_grading.classroom.gradebook import LessonBook, open_gradebook
-from storyteller_grading.classroom.records import Records
-from storyteller_grading.release import configure
+from storyteller_grading.builder.build import draft_lesson
+from storyteller_grading.builder.nbgrader_release import configure
+from storyteller_grading.classroom.autograde.autograde import settle
+from storyteller_grading.classroom.autograde.gradebook import LessonBook, open_gradebook
+from storyteller_grading.classroom.autograde.records import Records
 
 WHEN = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

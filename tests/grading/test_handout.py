@@ -18,17 +18,17 @@ from class_course import SECRET, make_course, template_lesson, write_notebooks
 from nbgrader.api import Gradebook
 
 from repository import ROOT
-from storyteller.course import load_lesson
-from storyteller.course.answers import reference_source
-from storyteller.disk import zipped
 from storyteller.errors import StorytellerError
+from storyteller.utils.atomic_io import zipped
+from storyteller_course import load_lesson
+from storyteller_course.exercises.known_answers import reference_source
+from storyteller_grading.builder.leaks import files_within
+from storyteller_grading.builder.nbgrader_release import generate_assignment
 from storyteller_grading.classroom.course import Course
-from storyteller_grading.classroom.handout import Handout, release_lesson
 from storyteller_grading.classroom.lock import alone
 from storyteller_grading.cli import main
-from storyteller_grading.judge.seeds import hidden_seeds
-from storyteller_grading.leaks import files_within
-from storyteller_grading.release import generate_assignment
+from storyteller_grading.judge.hidden_seeds import hidden_seeds
+from storyteller_grading.release.handout import Handout, release_lesson
 
 NAME = "06_next_letter"
 WHEEL = "storyteller-0.1.0-py3-none-any.whl"

@@ -10,10 +10,10 @@ from nbconvert.filters import markdown2html_mistune
 from toy_class import NAME, RIGHT, hand_in, make_course, notebook, table
 from typer.testing import CliRunner
 
-from storyteller_grading.classroom.feedback import write_feedback
-from storyteller_grading.classroom.records import Records
+from storyteller_grading.classroom.autograde.records import Records
+from storyteller_grading.classroom.reports.feedback import write_feedback
 from storyteller_grading.cli import app
-from storyteller_grading.judge.starting import starter
+from storyteller_grading.judge.worker_pool import starter
 
 pytestmark = pytest.mark.skipif(
     not hasattr(os, "fork") or not starter(unsafe=True).layers.hold,

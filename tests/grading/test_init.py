@@ -13,8 +13,8 @@ from nbgrader.coursedir import CourseDirectory
 from toy_class import NAME, make_lesson
 
 from storyteller.errors import StorytellerError
-from storyteller_grading.build import draft_lesson
-from storyteller_grading.classroom.gradebook import nbgrader_config, open_gradebook
+from storyteller_grading.builder.build import draft_lesson
+from storyteller_grading.classroom.autograde.gradebook import nbgrader_config, open_gradebook
 from storyteller_grading.classroom.setup import make_course
 from storyteller_grading.cli import main
 

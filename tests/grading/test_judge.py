@@ -24,13 +24,13 @@ from judge_lesson import (
 from typer.testing import CliRunner
 
 from lesson_files import write_checks
-from storyteller.course.lesson import load_lesson
 from storyteller.errors import StorytellerError
+from storyteller_course.exercises.lesson import load_lesson
 from storyteller_grading.judge import report
-from storyteller_grading.judge.analysis import analyse
-from storyteller_grading.judge.release import read_release
-from storyteller_grading.judge.seeds import hidden_seeds
-from storyteller_grading.judge.starting import starter
+from storyteller_grading.judge.cell_names import analyse
+from storyteller_grading.judge.hidden_seeds import hidden_seeds
+from storyteller_grading.judge.released_notebook import read_release
+from storyteller_grading.judge.worker_pool import starter
 
 FULL = dict.fromkeys(("stream", "hunt", "victim"), 10) | {"scale": 20, "total": 20, "words": 30, "Linear": 20}
 
@@ -67,7 +67,7 @@ def test_unsolved_foundations_are_replaced_by_the_course(lesson, tmp_path, monke
     home = tmp_path / "08_operator"
     write_checks(home, CHECKS.replace("scale", "mul"))
     write(home / "08_operator.ipynb", json.loads(json.dumps(notebook()).replace("scale", "mul")))
-    monkeypatch.setattr("storyteller_grading.judge.judging._parts", lambda found: ("operator", ("mul",)))
+    monkeypatch.setattr("storyteller_grading.judge.judge._parts", lambda found: ("operator", ("mul",)))
     answers = {"total": REFERENCE["total"]}
     document = json.loads(json.dumps(notebook(answers)).replace("scale", "mul"))
     result = graded(load_lesson(home), tmp_path, document, only=("mul", "total"), unsafe=True)
@@ -104,7 +104,7 @@ def test_public_values_are_shown(grade):
 
 def test_without_a_secret_only_public_inputs_are_used(grade):
     memorised = (
-        "def words(text):\n    from storyteller.course.draw import Draw, PUBLIC\n"
+        "def words(text):\n    from storyteller_course.exercises.inputs import Draw, PUBLIC\n"
         "    if text != Draw(PUBLIC, 'words', 'counts').text(20): raise TypeError\n"
         "    return {word: text.split().count(word) for word in text.split()}"
     )
@@ -308,7 +308,7 @@ def test_the_release_knows_its_cells(lesson):
     assert release.imports == [
         "import torch",
         "from torch import nn",
-        "from storyteller.course import check, hint, progress, use",
+        "from storyteller_course import check, hint, progress, use",
     ]
 
 
@@ -359,7 +359,7 @@ def test_a_fresh_worker_has_nothing_of_the_one_before(tmp_path):
     """What a check carries over as values is there; variables and files are not."""
     checks = """
 import torch  # the course's recipes need it
-from storyteller.course import Exercise, equal
+from storyteller_course import Exercise, equal
 
 count = Exercise("count", points=10, hints=("a", "b", "c"), limit=20.0)
 

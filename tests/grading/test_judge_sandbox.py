@@ -12,14 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from storyteller.course import wire
+from repository import ROOT
 from storyteller.errors import StorytellerError
-from storyteller_grading.judge import starting
+from storyteller_course.runner import serialization
+from storyteller_grading.judge import worker_pool
 from storyteller_grading.judge.channel import CELL, Closed, TimedOut
-from storyteller_grading.judge.client import ForkServer, FreshProcess
-from storyteller_grading.judge.sandbox import numbers, seccomp, view
-from storyteller_grading.judge.sandbox.layers import NAMES, Layers, examine
+from storyteller_grading.judge.sandbox import filesystem_view, seccomp, syscall_numbers
 from storyteller_grading.judge.sandbox.limits import Budget
+from storyteller_grading.judge.sandbox.probe import NAMES, Layers, examine
+from storyteller_grading.judge.worker_client import ForkServer, FreshProcess
 
 REASONS = examine().reasons if hasattr(os, "fork") else dict.fromkeys(NAMES, "there is no fork")
 
@@ -55,8 +56,8 @@ def worker(server):
 
 def run(worker, source: str, seconds: float = 60) -> str:
     """What a cell prints, and what it raises."""
-    worker.channel.send(CELL, wire.encode(source))
-    said = wire.decode(worker.channel.receive(deadline=time.monotonic() + seconds)[1])
+    worker.channel.send(CELL, serialization.encode(source))
+    said = serialization.decode(worker.channel.receive(deadline=time.monotonic() + seconds)[1])
     return said["printed"] + said["error"]
 
 
@@ -71,7 +72,7 @@ def test_a_worker_reads_python_and_its_packages_and_no_other_file(worker, tmp_pa
     mine = f"/proc/{os.getpid()}/environ"
     for path in (tmp_path / "secret", Path(__file__), "/etc/passwd", "/etc/shadow", mine):
         assert run(worker, f"print(open({str(path)!r}).read())").endswith(("FileNotFoundError", "PermissionError"))
-    assert run(worker, "import decimal, zoneinfo, wave, torch.fx, storyteller.bpe\nprint('ok')") == "ok\n"
+    assert run(worker, "import decimal, zoneinfo, wave, torch.fx, storyteller.tokenizer\nprint('ok')") == "ok\n"
 
 
 def test_a_worker_reaches_no_network(worker):
@@ -86,7 +87,7 @@ def test_a_worker_reaches_no_network(worker):
 
 def test_a_worker_writes_to_its_scratch_folder_only_and_not_without_end(worker, tmp_path):
     assert run(worker, "open('mine', 'w').write('a')\nprint(open('mine').read())") == "a\n"
-    for path in (tmp_path / "new", "/usr/lib/new", "/tmp/../new", Path(view.__file__).parent / "new"):
+    for path in (tmp_path / "new", "/usr/lib/new", "/tmp/../new", Path(filesystem_view.__file__).parent / "new"):
         assert run(worker, f"open({str(path)!r}, 'w')").endswith("Error"), path
     assert not (tmp_path / "new").exists()
     fill = "import time\nfor i in range(40):\n open(f'{i}', 'wb').write(bytes(1 << 23))\ntime.sleep(9)"
@@ -207,12 +208,12 @@ def test_workers_die_with_the_judge():
         pytest.skip("no layer holds")
     script = """
 import time
-from storyteller.course import wire
+from storyteller_course.runner import serialization as wire
 from storyteller_grading.judge.channel import CELL
-from storyteller_grading.judge.client import ForkServer
+from storyteller_grading.judge.worker_client import ForkServer
 server = ForkServer(("namespaces", "landlock", "seccomp"))
 worker = server.start()
-worker.channel.send(CELL, wire.encode("while True: pass"))
+worker.channel.send(CELL, serialization.encode("while True: pass"))
 print(server.process.pid, flush=True)
 time.sleep(100)
 """
@@ -236,9 +237,9 @@ time.sleep(100)
 @pytest.mark.parametrize("use", [(), ("landlock",), ("seccomp",)])
 def test_where_no_layer_holds_nothing_is_run_unless_asked_for(use):
     with pytest.raises(StorytellerError, match="--unsafe") as refused:
-        starting.starter(use=use)
+        worker_pool.starter(use=use)
     assert "No layer of this system" in str(refused.value)
-    trusted = starting.starter(use=use, unsafe=True)
+    trusted = worker_pool.starter(use=use, unsafe=True)
     worker = trusted.start()
     try:
         assert run(worker, "print(1)") == "1\n"
@@ -249,8 +250,8 @@ def test_where_no_layer_holds_nothing_is_run_unless_asked_for(use):
 def test_without_fork_a_worker_is_a_process_of_its_own(monkeypatch):
     monkeypatch.delattr(os, "fork")
     with pytest.raises(StorytellerError, match="--unsafe"):
-        starting.starter()
-    starter = starting.starter(unsafe=True)
+        worker_pool.starter()
+    starter = worker_pool.starter(unsafe=True)
     assert isinstance(starter, FreshProcess)
     worker = starter.start()
     assert run(worker, "import os\nprint(os.environ.get('PYTHONSAFEPATH'))") == "1\n"
@@ -269,9 +270,9 @@ def test_the_layers_together_decide():
 
 
 def test_files_that_a_worker_could_see_are_refused():
-    view.check_hidden([Path(__file__)])
+    filesystem_view.check_hidden([Path(__file__)])
     with pytest.raises(StorytellerError, match="move it elsewhere"):
-        view.check_hidden([Path(view.__file__).parents[4] / "shared" / "storyteller" / "bpe" / "secret.txt"])
+        filesystem_view.check_hidden([ROOT / "shared" / "storyteller" / "tokenizer" / "secret.txt"])
 
 
 @pytest.mark.parametrize(
@@ -279,10 +280,10 @@ def test_files_that_a_worker_could_see_are_refused():
     [("import os; os._exit(1)", "exit code 1"), ("import nothing_of_this_name", "ModuleNotFoundError")],
 )
 def test_a_sandbox_in_which_nothing_runs_grades_nobody(server, monkeypatch, trial, fault):
-    starting.try_out(server)
-    monkeypatch.setattr(starting, "TRIAL", trial)
+    worker_pool.try_out(server)
+    monkeypatch.setattr(worker_pool, "TRIAL", trial)
     with pytest.raises(StorytellerError, match=f"{fault}.*nothing was graded"):
-        starting.try_out(server)
+        worker_pool.try_out(server)
 
 
 @pytest.mark.skipif(REASONS["namespaces"] != "", reason=f"no namespaces: {REASONS['namespaces']}")
@@ -295,9 +296,9 @@ def test_what_is_installed_below_the_scratch_folder_is_seen(tmp_path):
     (tmp_path / "hidden").touch()
     script = (
         "import sys; from pathlib import Path\n"
-        "from storyteller_grading.judge.sandbox import namespaces, view\n"
+        "from storyteller_grading.judge.sandbox import filesystem_view, namespaces\n"
         "work = Path(sys.argv[1])\n"
-        "seen = view.View(readable=(work / 'clone' / 'lib',), scratch=work)\n"
+        "seen = filesystem_view.View(readable=(work / 'clone' / 'lib',), scratch=work)\n"
         "namespaces.enter(seen, work / 'root')\n"
         "sys.exit((work / 'hidden').exists() or not (work / 'clone' / 'lib' / 'module.py').exists())"
     )
@@ -314,7 +315,7 @@ def test_the_examination_is_printed_as_json():
 
 
 def test_the_doctor_says_which_layers_hold(monkeypatch):
-    from storyteller import doctor
+    from storyteller_course import doctor
 
     [finding] = doctor.check_sandbox()
     assert finding.about == "Sandbox"
@@ -335,7 +336,7 @@ def test_the_doctor_says_which_layers_hold(monkeypatch):
 
 
 def test_the_examination_imports_no_torch():
-    script = "import sys\nimport storyteller_grading.judge.client\nprint('torch' in sys.modules)"
+    script = "import sys\nimport storyteller_grading.judge.worker_client\nprint('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, timeout=120)
     assert done.stdout.strip() == b"False"
 
@@ -351,11 +352,11 @@ def test_the_numbers_of_system_calls_are_those_of_this_machine():
     header = Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h")
     if header.is_file() and sys.maxsize > 2**32:
         known = dict(line.split()[1:3] for line in header.read_text().splitlines() if line.startswith("#define __NR_"))
-        for name, (ours, _) in numbers.NUMBERS.items():
+        for name, (ours, _) in syscall_numbers.NUMBERS.items():
             if ours >= 0 and f"__NR_{name}" in known:
                 assert int(known[f"__NR_{name}"]) == ours, name
 
 
 def test_every_refused_call_has_a_number():
     named = {*seccomp.REFUSED, *seccomp.ABSENT, *seccomp.UNSUPPORTED, *seccomp.PRETENDED, *seccomp.TO_ITSELF}
-    assert named | set(seccomp.NEW_AND_ALLOWED) <= set(numbers.NUMBERS)
+    assert named | set(seccomp.NEW_AND_ALLOWED) <= set(syscall_numbers.NUMBERS)

@@ -11,7 +11,7 @@ from nbconvert import HTMLExporter
 from nbconvert.filters import markdown2html
 from toy_class import NAME, make_lesson, outcome
 
-from storyteller_grading.classroom.rebuild import fenced, rebuilt, write_rebuilt
+from storyteller_grading.classroom.autograde.formgrader_notebooks import fenced, rebuilt, write_rebuilt
 
 HOSTILE = [
     "<script>alert(1)</script>",

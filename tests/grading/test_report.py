@@ -12,9 +12,9 @@ from class_course import GradedClass, make_course
 from typer.testing import CliRunner
 
 from storyteller.errors import StorytellerError
-from storyteller_grading.classroom.report import points_table, write_report
-from storyteller_grading.classroom.report_page import report_page
-from storyteller_grading.classroom.statistics import correlation, lesson_statistics, quantile
+from storyteller_grading.classroom.reports.report import points_table, write_report
+from storyteller_grading.classroom.reports.report_page import report_page
+from storyteller_grading.classroom.reports.statistics import correlation, lesson_statistics, quantile
 from storyteller_grading.cli import app
 
 

@@ -15,17 +15,24 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from repository import ROOT
-from storyteller.course import load_lesson
-from storyteller.course.answers import reference_source
 from storyteller.errors import StorytellerError
+from storyteller_course import load_lesson
+from storyteller_course.exercises.known_answers import reference_source
 from storyteller_grading.classroom import commands_review
-from storyteller_grading.classroom.fingerprints import GRAM, WINDOW, fingerprints, winnow
-from storyteller_grading.classroom.outcome import Outcome
-from storyteller_grading.classroom.records import Record, Records
-from storyteller_grading.classroom.similar import LEAST, LIKE, compare, own_fingerprints, similar_pairs, texts_of
-from storyteller_grading.classroom.similar_page import similar_page, write_similar
+from storyteller_grading.classroom.autograde.grade_task import Outcome
+from storyteller_grading.classroom.autograde.records import Record, Records
+from storyteller_grading.classroom.reports.fingerprints import GRAM, WINDOW, fingerprints, winnow
+from storyteller_grading.classroom.reports.similar import (
+    LEAST,
+    LIKE,
+    compare,
+    own_fingerprints,
+    similar_pairs,
+    texts_of,
+)
+from storyteller_grading.classroom.reports.similar_page import similar_page, write_similar
 from storyteller_grading.cli import app
-from storyteller_grading.judge.release import read_release
+from storyteller_grading.judge.released_notebook import read_release
 
 LESSONS = sorted(path.name for path in (ROOT / "lessons").glob("[0-9][0-9]_*"))
 HONEST = 0.15  # the highest score that independent answers may have

@@ -9,11 +9,11 @@ from nbgrader.api import Gradebook
 from typer.testing import CliRunner
 
 from storyteller.errors import StorytellerError
-from storyteller_grading.classroom.planted import STUB, Answers
-from storyteller_grading.classroom.rehearsal import PLAN, rehearse
-from storyteller_grading.classroom.synthetic import DUE, FEWEST, KINDS, kinds_of, plan_class
+from storyteller_grading.classroom.rehearsal.expected_grades import STUB, Answers
+from storyteller_grading.classroom.rehearsal.rehearsal import PLAN, rehearse
+from storyteller_grading.classroom.rehearsal.synthetic_class import DUE, FEWEST, KINDS, kinds_of, plan_class
 from storyteller_grading.cli import app
-from storyteller_grading.judge.seeds import hidden_seeds
+from storyteller_grading.judge.hidden_seeds import hidden_seeds
 
 STUDENTS = 30
 
@@ -153,7 +153,7 @@ def test_the_command_fills_a_course_and_says_what_comes_next(lesson, tmp_path):
 
 def test_an_answer_that_only_knows_the_public_inputs_is_planned_without_points(lesson, answers):
     memorised = (
-        "def count_next(text):\n    from storyteller.course.draw import Draw, PUBLIC\n    counts = {}\n"
+        "def count_next(text):\n    from storyteller_course.exercises.inputs import Draw, PUBLIC\n    counts = {}\n"
         "    for a, b in zip(text, text[1:]):\n        row = counts.setdefault(a, {})\n"
         "        row[b] = row.get(b, 0) + 1\n"
         "    draw = Draw(PUBLIC, 'count_next', 'pairs_of_letters')\n"

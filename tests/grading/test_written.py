@@ -7,7 +7,7 @@ import pytest
 from toy_class import NAME, notebook
 
 from storyteller_grading.judge.submission import read_notebook
-from storyteller_grading.judge.written import written_answers
+from storyteller_grading.judge.written_answers import written_answers
 
 SAID = "Because a reader would stumble."
 

@@ -9,10 +9,10 @@ import nbformat
 from nbgrader.api import Gradebook
 from toy_lesson import write_toy
 
-from storyteller_grading.build import draft_lesson
+from storyteller_grading.builder.build import draft_lesson
+from storyteller_grading.builder.nbgrader_release import student_notebook
+from storyteller_grading.classroom.autograde.grade_task import Outcome
 from storyteller_grading.classroom.course import Course
-from storyteller_grading.classroom.outcome import Outcome
-from storyteller_grading.release import student_notebook
 
 NAME = "09_toys"
 SECRET = "ab" * 32

@@ -12,7 +12,7 @@ kernelspec: {name: storyteller, display_name: Storyteller, language: python}
 ```{code-cell}
 :tags: [setup]
 
-from storyteller.course import check, hint, progress, use
+from storyteller_course import check, hint, progress, use
 ```
 
 Double a number.
@@ -88,7 +88,7 @@ def half(number):
 DOUBLE = '''\
 """What `double` must do."""
 
-from storyteller.course import Exercise, equal
+from storyteller_course import Exercise, equal
 
 from .hints import HINTS
 
@@ -103,7 +103,7 @@ def doubles(student, draw):
 ADDER = '''\
 """What `Adder` must do."""
 
-from storyteller.course import Exercise, equal
+from storyteller_course import Exercise, equal
 
 from .hints import HINTS
 
@@ -118,7 +118,7 @@ def adds(student, draw):
 HALF = '''\
 """What `half` must do."""
 
-from storyteller.course import Exercise, equal
+from storyteller_course import Exercise, equal
 
 from .hints import HINTS
 
@@ -133,7 +133,7 @@ def halves(student, draw):
 GIVEN = '''\
 """Answers to `half`."""
 
-from storyteller.course import Given
+from storyteller_course import Given
 
 answers = [Given("half", change=("number / 2", "number // 2"))]
 '''

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import nbformat
 
-from storyteller.course import Lesson, load_lesson
-from storyteller.course.answers import Answer, reference_source
-from storyteller_grading.build import answers_of, draft_lesson, secrets_of
-from storyteller_grading.new import new_lesson
-from storyteller_grading.release import student_notebook
-from storyteller_grading.source import is_draft
+from storyteller_course import Lesson, load_lesson
+from storyteller_course.exercises.known_answers import Answer, reference_source
+from storyteller_grading.builder.build import answers_of, draft_lesson, secrets_of
+from storyteller_grading.builder.lesson_markdown import is_draft
+from storyteller_grading.builder.nbgrader_release import student_notebook
+from storyteller_grading.builder.scaffold import new_lesson
 
 
 @dataclass(frozen=True)

@@ -14,15 +14,15 @@ import pytest
 from gated import Course, template
 
 from repository import ROOT
-from storyteller.course.lesson import parts_module
-from storyteller.disk import zipped
-from storyteller_grading.answer import LONGEST
-from storyteller_grading.build import POINTS, answers_of
-from storyteller_grading.bundle import class_files
-from storyteller_grading.drift import drift_of_sources
-from storyteller_grading.execute import run_cells
-from storyteller_grading.judge.judging import judge_notebook
-from storyteller_grading.leaks import files_within, leaks_in, leaks_in_file, leaks_in_notebook
+from storyteller.utils.atomic_io import zipped
+from storyteller_course.exercises.lesson import parts_module
+from storyteller_grading.builder.build import POINTS, answers_of
+from storyteller_grading.builder.drift import drift_of_sources
+from storyteller_grading.builder.execute import run_cells
+from storyteller_grading.builder.leaks import files_within, leaks_in, leaks_in_file, leaks_in_notebook
+from storyteller_grading.builder.solution_regions import LONGEST
+from storyteller_grading.judge.judge import judge_notebook
+from storyteller_grading.release.bundle import class_files
 
 # Of a lesson's head and end.
 WORDS = (

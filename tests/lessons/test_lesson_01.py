@@ -13,11 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from repository import ROOT
-from storyteller.bpe import BYTE_TOKENS, END_OF_TEXT, Tokenizer, byte_ids
-from storyteller.bpe.pretokenize import GPT2_PATTERN
-from storyteller.course import load_lesson
-from storyteller.course.parts import data_preparation as parts
-from storyteller.stories import generate, load_stories
+from storyteller.corpus import load_stories
+from storyteller.storyworld import generate
+from storyteller.tokenizer import BYTE_TOKENS, END_OF_TEXT, Tokenizer, byte_ids
+from storyteller.tokenizer.pretokenize import GPT2_PATTERN
+from storyteller_course import load_lesson
+from storyteller_course.parts import data_preparation as parts
 
 LESSON = load_lesson(ROOT / "lessons" / "01_data_preparation")
 reference = LESSON.reference

@@ -8,11 +8,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from repository import ROOT
-from storyteller import attention, model
 from storyteller.config import ModelConfig
-from storyteller.course import load_lesson
-from storyteller.course.parts import understanding_transformers as parts
-from storyteller.model import Decoder
+from storyteller.transformer import attention, decoder
+from storyteller.transformer.decoder import Decoder
+from storyteller_course import load_lesson
+from storyteller_course.parts import understanding_transformers as parts
 
 transformers = pytest.importorskip("transformers")
 reference = load_lesson(ROOT / "lessons" / "02_understanding_transformers").reference
@@ -148,7 +148,7 @@ def test_no_part_is_a_second_copy_of_the_library():
     assert parts.attend is attention.attend
     assert parts.causal_mask is reference.causal_mask is attention.causal_mask
     assert parts.apply_rope is attention.apply_rope
-    assert parts.RMSNorm is model.RMSNorm
+    assert parts.RMSNorm is decoder.RMSNorm
 
 
 # --- causality, by gradient ----------------------------------------------------------------------------------------

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
 from repository import ROOT
-from storyteller import moe
 from storyteller.config import preset
-from storyteller.course import load_lesson
-from storyteller.course.parts import building_moe as parts
-from storyteller.dispatch import Experts
-from storyteller.mixtral import as_transformers
-from storyteller.model import Decoder
-from storyteller.plots.routing import balance_picture, dispatch_step
+from storyteller.export.mixtral_weights import as_transformers
+from storyteller.figures.routing import balance_picture, dispatch_step
+from storyteller.moe import layer
+from storyteller.moe.dispatch import Experts
+from storyteller.transformer.decoder import Decoder
+from storyteller_course import load_lesson
+from storyteller_course.parts import building_moe as parts
 
 LESSON = load_lesson(ROOT / "lessons" / "03_building_moe")
 reference = LESSON.reference
@@ -33,7 +33,7 @@ def layer_of(n_tokens, n_experts, k, seed, width=3):
     dice = torch.Generator().manual_seed(seed)
     x = torch.randn(n_tokens, width, generator=dice, dtype=torch.float64)
     logits = torch.randn(n_tokens, n_experts, generator=dice, dtype=torch.float64)
-    weights, experts = moe.route_top_k(logits, k)
+    weights, experts = layer.route_top_k(logits, k)
     run = Experts(
         torch.randn(n_experts, 4, width, generator=dice, dtype=torch.float64),
         torch.randn(n_experts, width, 2, generator=dice, dtype=torch.float64),
@@ -55,9 +55,9 @@ def test_the_layer_gives_the_logits_of_mixtral():
 @torch.no_grad()
 def test_router_and_dispatch_run_in_the_real_model():
     ids = torch.randint(0, TINY.vocab_size, (2, 9), generator=torch.Generator().manual_seed(4))
-    wanted = moe.build_model(TINY, seed=2)(ids)
+    wanted = layer.build_model(TINY, seed=2)(ids)
     for dispatch in (reference.dispatch_naive, reference.dispatch_sorted):
-        got = moe.build_model(TINY, seed=2, route=reference.route_top_k, dispatch=dispatch)(ids)
+        got = layer.build_model(TINY, seed=2, route=reference.route_top_k, dispatch=dispatch)(ids)
         torch.testing.assert_close(got.logits, wanted.logits, rtol=1e-4, atol=1e-5)
 
 
@@ -67,7 +67,7 @@ def test_both_dispatches_equal_the_librarys(shape, drop):
     x, _, weights, experts, run = layer_of(*shape)
     if drop:
         experts[0] = len(run)
-    wanted = moe.dispatch_sorted(x, weights, experts, run)
+    wanted = layer.dispatch_sorted(x, weights, experts, run)
     torch.testing.assert_close(reference.dispatch_naive(x, weights, experts, run), wanted)
     torch.testing.assert_close(reference.dispatch_sorted(x, weights, experts, run), wanted)
     torch.testing.assert_close(parts.dispatch_naive(x, weights, experts, run), wanted)
@@ -92,7 +92,7 @@ def test_the_flops_are_those_that_pytorch_counts():
 
     n_tokens = 24
     config = replace(TINY, max_seq_len=n_tokens)
-    model = moe.build_model(config, attend=attend)
+    model = layer.build_model(config, attend=attend)
     with FlopCounterMode(display=False) as counter:
         model(torch.randint(0, config.vocab_size, (1, n_tokens)))  # with gradients: expert by expert
     names = ("vocab_size", "d_model", "n_layers", "n_heads", "d_ff", "n_experts", "top_k")
@@ -118,18 +118,23 @@ def test_losses_and_statistics_equal_the_librarys(shape, padded):
     _, logits, weights, experts, _ = layer_of(*shape)
     probs = logits.softmax(-1)
     mask = torch.arange(len(logits))[None] < max(1, len(logits) - 1) if padded else None
-    routing = moe.Routing(logits, probs, weights, experts, torch.tensor(0))
+    routing = layer.Routing(logits, probs, weights, experts, torch.tensor(0))
     for source in (reference, parts):
         torch.testing.assert_close(
-            source.balance_loss(probs, experts, padding_mask=mask), moe.balance_loss(routing, padding_mask=mask)
+            source.load_balancing_loss(probs, experts, attention_mask=mask),
+            layer.load_balancing_loss(routing, attention_mask=mask),
         )
-        torch.testing.assert_close(source.z_loss(logits, padding_mask=mask), moe.z_loss(routing, padding_mask=mask))
+        torch.testing.assert_close(
+            source.router_z_loss(logits, attention_mask=mask), layer.router_z_loss(routing, attention_mask=mask)
+        )
         for name, value in source.router_statistics(probs, experts).items():
-            wanted = moe.router_statistics(routing)._asdict()[name]
+            wanted = layer.router_statistics(routing)._asdict()[name]
             torch.testing.assert_close(torch.as_tensor(value).double(), torch.as_tensor(wanted).double())
     both = torch.stack([logits, -logits])
-    total = sum(reference.balance_loss(one.softmax(-1), one.topk(shape[2]).indices, padding_mask=mask) for one in both)
-    torch.testing.assert_close(parts.balance_of_layers(both, shape[2], padding_mask=mask), total)
+    total = sum(
+        reference.load_balancing_loss(one.softmax(-1), one.topk(shape[2]).indices, attention_mask=mask) for one in both
+    )
+    torch.testing.assert_close(parts.balance_of_layers(both, shape[2], attention_mask=mask), total)
 
 
 @given(st.lists(st.lists(st.integers(0, 3), min_size=2, max_size=2), min_size=1, max_size=12), st.integers(0, 5))
@@ -188,7 +193,7 @@ def test_the_pictures_say_what_the_dispatch_does():
 
 @pytest.mark.parametrize("name", ["combine", "balance_of_layers"])
 def test_what_is_given_in_a_bug_hunt_earns_nothing(name):
-    from storyteller.course.carry import check_quietly
+    from storyteller_course.notebook.use import check_quietly
 
     given_code = LESSON.given_code(name)
     result = check_quietly(LESSON, name, LESSON.namespace(given_code))

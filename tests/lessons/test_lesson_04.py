@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 
 from repository import ROOT
 from storyteller.config import ModelConfig, TrainConfig
-from storyteller.course import load_lesson
-from storyteller.course.parts import training_basics as parts
-from storyteller.course.practice import PracticeModel, PracticeRun
-from storyteller.data import Batches, TokenArray, validation_batches
-from storyteller.losses import evaluate
-from storyteller.moe import build_model
-from storyteller.optim import cosine_schedule, parameter_groups
-from storyteller.plots.training import float16_range
-from storyteller.trainer import StepDone, Trainer
+from storyteller.figures.training import float16_range
+from storyteller.moe.layer import build_model
+from storyteller.training.batches import InMemoryTokens, TrainingBatches, validation_batches
+from storyteller.training.losses import evaluate
+from storyteller.training.optim import cosine_schedule, parameter_groups
+from storyteller.training.trainer import StepDone, Trainer
+from storyteller_course import load_lesson
+from storyteller_course.exercises.toy_training import PracticeModel, PracticeRun
+from storyteller_course.parts import training_basics as parts
 
 LESSON = load_lesson(ROOT / "lessons" / "04_training_basics")
 reference = LESSON.reference
@@ -49,7 +49,7 @@ def test_every_exercise_has_a_part():
 @given(documents, st.integers(1, 5))
 def test_packed_rows_are_the_librarys_validation_batches(stories, seq_len):
     inputs, targets = reference.pack(stories, 0, seq_len)
-    stream = TokenArray.pack(stories, end_id=0)
+    stream = InMemoryTokens.pack(stories, end_id=0)
     if len(inputs):
         [batch, *_] = validation_batches(stream, batch_size=len(inputs), seq_len=seq_len)
         assert torch.equal(inputs, batch.inputs)
@@ -70,7 +70,7 @@ def test_cross_entropy_is_pytorchs(seed, dtype):
 
 
 def test_evaluation_is_the_librarys():
-    model, stream = small_model(), TokenArray.pack([[3, 4, 5, 6, 7, 8, 9], [1, 2] * 9], end_id=0)
+    model, stream = small_model(), InMemoryTokens.pack([[3, 4, 5, 6, 7, 8, 9], [1, 2] * 9], end_id=0)
     batches = validation_batches(stream, batch_size=2, seq_len=5)
     library = evaluate(model, batches, byte_lengths=[1] * 31)
     pairs = [(batch.inputs, batch.targets) for batch in batches]
@@ -125,9 +125,9 @@ def test_clipping_is_pytorchs(seed, most):
 
 
 def test_accumulated_gradients_are_those_of_the_librarys_trainer():
-    stream = TokenArray.pack([[3, 4, 5, 6, 7, 8, 9], [1, 2] * 9], end_id=0)
+    stream = InMemoryTokens.pack([[3, 4, 5, 6, 7, 8, 9], [1, 2] * 9], end_id=0)
     config = TrainConfig(steps=1, batch_size=2, accumulate=3, dtype="float32", balance_weight=0.3, z_weight=0.0)
-    trainer = Trainer(small_model(n_experts=4), config, Batches(stream, batch_size=2, seq_len=5, seed=1))
+    trainer = Trainer(small_model(n_experts=4), config, TrainingBatches(stream, batch_size=2, seq_len=5, seed=1))
     batches = [next(trainer.batches) for _ in range(3)]
     losses = trainer.backward(batches)
     mine = parts.WithBalance(small_model(n_experts=4), balance_weight=0.3)
@@ -190,12 +190,12 @@ def test_all_that_a_run_holds_changes_how_it_goes_on():
 
 
 def test_the_lessons_pieces_train_as_the_librarys_do():
-    stream = TokenArray.pack([[3, 4, 5, 6, 7, 8, 9], [1, 2] * 9], end_id=0)
+    stream = InMemoryTokens.pack([[3, 4, 5, 6, 7, 8, 9], [1, 2] * 9], end_id=0)
 
     def losses(**pieces):
         found = []
         config = TrainConfig(steps=6, batch_size=2, dtype="float32", warmup=0.3)
-        batches = Batches(stream, batch_size=2, seq_len=5, seed=1)
+        batches = TrainingBatches(stream, batch_size=2, seq_len=5, seed=1)
 
         def hear(event):
             if isinstance(event, StepDone):

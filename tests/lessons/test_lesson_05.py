@@ -8,20 +8,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from repository import ROOT
-from storyteller import filters, sampler
 from storyteller.config import ModelConfig
-from storyteller.course import load_lesson
-from storyteller.course.parts import full_training_and_inference as parts
-from storyteller.diversity import distinct_n, repetition
-from storyteller.filters import Sampling, uniforms
-from storyteller.model import Decoder
-from storyteller.moe import build_model
-from storyteller.plots.sampling import chances
-from storyteller.stories import load_stories
+from storyteller.corpus import load_stories
+from storyteller.evaluation.text_metrics import distinct_n, repetition
+from storyteller.figures.sampling import chances
+from storyteller.inference import generate, sampling
+from storyteller.inference.sampling import Sampling, uniform_draws
+from storyteller.moe.layer import build_model
+from storyteller.transformer.decoder import Decoder
+from storyteller_course import load_lesson
+from storyteller_course.parts import full_training_and_inference as parts
 
 LESSON = load_lesson(ROOT / "lessons" / "05_full_training_and_inference")
 reference = LESSON.reference
-FILTERS = ("apply_temperature", "keep_top_k", "keep_top_p", "keep_min_p", "penalise_repetition")
+FILTERS = ("apply_temperature", "keep_top_k", "keep_top_p", "keep_min_p", "penalize_repetition")
 STOP = 0
 
 
@@ -82,7 +82,7 @@ def test_the_penalty_is_that_of_transformers():
         seen = torch.zeros(3, 40, dtype=torch.bool).scatter(1, ids, True)
         wanted = processors.RepetitionPenaltyLogitsProcessor(1.3)(ids, logits)
         for home in (reference, parts):
-            assert torch.allclose(home.penalise_repetition(logits, seen, 1.3), wanted)
+            assert torch.allclose(home.penalize_repetition(logits, seen, 1.3), wanted)
 
 
 def test_temperature_zero_is_greedy_also_inside_a_chain():
@@ -104,7 +104,7 @@ def test_temperature_zero_is_greedy_also_inside_a_chain():
 def test_the_draw_is_the_librarys_pick(seed):
     logits = reference.keep_top_k(scores(seed, rows=30).double(), 9)
     points = torch.rand(30, generator=torch.Generator().manual_seed(seed + 1), dtype=torch.float64)
-    wanted = filters.pick(logits.softmax(-1), points)
+    wanted = sampling.sample_inverse_cdf(logits.softmax(-1), points)
     assert torch.equal(reference.choose(logits, torch.zeros(30, 40, dtype=torch.bool), [], points), wanted)
 
 
@@ -118,29 +118,29 @@ SETTINGS = [
 @pytest.mark.parametrize("sampling", SETTINGS)
 def test_the_plain_loop_with_the_plain_filters_tells_what_the_librarys_sampler_tells(model, sampling):
     mine = parts.filters_of(sampling, **{name: getattr(reference, name) for name in FILTERS})
-    assert len(mine) == len(filters.filters_for(sampling))
+    assert len(mine) == len(sampling.filters_for(sampling))
     prompts = torch.tensor([[STOP, 5, 6], [STOP, 7, 8], [STOP, 9, 1]])
-    luck = uniforms(3, 20, seed=sampling.seed)
-    found = reference.generate(lambda ids: model(ids).logits, prompts, mine, luck, stop=4, context=24)
+    draws = uniform_draws(3, 20, seed=sampling.seed)
+    found = reference.generate(lambda ids: model(ids).logits, prompts, mine, draws, stop=4, context=24)
     short = Sampling(**{**vars(sampling), "max_new_tokens": 20})
-    assert found == sampler.generate(model, prompts.tolist(), sampling=short, stop={4})
+    assert found == generate.generate(model, prompts.tolist(), sampling=short, stop={4})
     # The plain filters inside the library's loop:
-    assert found == sampler.generate(model, prompts.tolist(), sampling=short, stop={4}, filters=mine)
+    assert found == generate.generate(model, prompts.tolist(), sampling=short, stop={4}, filters=mine)
 
 
 def test_a_row_is_told_as_if_it_were_alone_beyond_the_context_too(model):
-    prompts, luck = torch.tensor([[3, 5], [8, 7]]), uniforms(2, 60, seed=4)
+    prompts, draws = torch.tensor([[3, 5], [8, 7]]), uniform_draws(2, 60, seed=4)
 
     def together(chosen):
         return reference.generate(
-            lambda ids: model(ids).logits.double(), prompts[chosen], [], luck[chosen], stop=99, context=24
+            lambda ids: model(ids).logits.double(), prompts[chosen], [], draws[chosen], stop=99, context=24
         )
 
     assert together([0, 1]) == together([0]) + together([1])
 
 
 def test_stories_are_told_with_the_prompts_of_the_library():
-    from storyteller.bpe import Tokenizer
+    from storyteller.tokenizer import Tokenizer
 
     tokenizer = Tokenizer.train(["the fox ran to an owl"] * 3, vocab_size=270)
     shape = {
@@ -159,7 +159,7 @@ def test_stories_are_told_with_the_prompts_of_the_library():
         reference.generate, small, tokenizer, openings, sampling=sampling, filters=parts.filters_of(sampling)
     )
     alone = [
-        sampler.tell(small, tokenizer, [one], sampling=Sampling(top_k=20, max_new_tokens=12, seed=6 + i))[0]
+        generate.tell(small, tokenizer, [one], sampling=Sampling(top_k=20, max_new_tokens=12, seed=6 + i))[0]
         for i, one in enumerate(openings)
     ]
     assert mine == alone
@@ -236,10 +236,10 @@ def test_the_best_checkpoint_has_the_fewest_bits(nats):
 
 
 def test_no_part_is_a_second_copy_of_the_library():
-    assert parts.keep_top_k is filters.keep_top_k
-    assert parts.keep_top_p is filters.keep_top_p
-    assert parts.keep_min_p is filters.keep_min_p
-    assert parts.penalise_repetition is filters.penalise_repetition
+    assert parts.keep_top_k is sampling.keep_top_k
+    assert parts.keep_top_p is sampling.keep_top_p
+    assert parts.keep_min_p is sampling.keep_min_p
+    assert parts.penalize_repetition is sampling.penalize_repetition
     assert reference.generate is parts.generate
     assert reference.attend_cached is parts.attend_cached
 

@@ -10,9 +10,9 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from storyteller_grading.classroom.autograde import Summary, Wanted
+    from storyteller_grading.classroom.autograde.autograde import Summary, Wanted
+    from storyteller_grading.classroom.autograde.grade_task import Outcome
     from storyteller_grading.classroom.course import Course
-    from storyteller_grading.classroom.outcome import Outcome
 
 MOST_NAMED = 10  # students that a summary names
 LONGEST_NAMED = 300  # characters of a student's name and trouble
@@ -35,7 +35,7 @@ def autograde(
     """Grade what a class handed in; what is graded already, and has not changed, is not graded again."""
     from rich.console import Console
 
-    from storyteller_grading.classroom.autograde import Wanted
+    from storyteller_grading.classroom.autograde.autograde import Wanted
     from storyteller_grading.classroom.course import Course
 
     wanted = Wanted(
@@ -61,7 +61,7 @@ def regrade(
     from rich.console import Console
 
     from storyteller.errors import StorytellerError
-    from storyteller_grading.classroom.autograde import Wanted
+    from storyteller_grading.classroom.autograde.autograde import Wanted
     from storyteller_grading.classroom.course import Course
 
     opened, console = Course.open(course), Console(highlight=False)
@@ -85,7 +85,7 @@ def names_in(text: str) -> list[str]:
 
 def tell_names(names: list[str], said: str, console: "Console") -> None:
     """How many there are of a kind, and the first of them; names may come from students."""
-    from storyteller.course.show import clean
+    from storyteller_course.report.safe_repr import clean
 
     if names:
         more = ", ..." if len(names) > MOST_NAMED else ""
@@ -98,8 +98,8 @@ def _grade(course: "Course", lesson: str, wanted: "Wanted", console: "Console") 
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from storyteller.errors import StorytellerError
-    from storyteller_grading.classroom.autograde import autograde
-    from storyteller_grading.classroom.outcome import lesson_folder
+    from storyteller_grading.classroom.autograde.autograde import autograde
+    from storyteller_grading.classroom.autograde.grade_task import lesson_folder
 
     folder = lesson_folder(lesson)
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
@@ -145,7 +145,7 @@ def _tell(summary: "Summary", seconds: float, console: "Console") -> None:
 
 def _compare(before: "Outcome | None", after: "Outcome", console: "Console") -> None:
     """What grading again has changed."""
-    from storyteller_grading.classroom.changes import changes
+    from storyteller_grading.classroom.autograde.regrade_diff import changes
 
     if after.status == "failed":
         console.print(f"{after.lesson}: FAILED ({after.failure}); what was there before counts.", markup=False)
@@ -155,8 +155,8 @@ def _compare(before: "Outcome | None", after: "Outcome", console: "Console") -> 
 
 
 def _latest(course: "Course", lesson: str, student: str) -> "Outcome | None":
-    from storyteller_grading.classroom.outcome import lesson_folder
-    from storyteller_grading.classroom.records import Records
+    from storyteller_grading.classroom.autograde.grade_task import lesson_folder
+    from storyteller_grading.classroom.autograde.records import Records
 
     with Records(course.records_file) as records:
         return records.latest(lesson_folder(lesson).name, student)

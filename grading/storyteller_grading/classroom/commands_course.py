@@ -15,7 +15,7 @@ def init(
     """Make the folder of a new course: nbgrader's configuration, a secret, the lessons, a sample roster."""
     from storyteller.errors import StorytellerError
     from storyteller_grading.classroom.setup import make_course
-    from storyteller_grading.places import find_lessons, lessons_folder
+    from storyteller_grading.paths import find_lessons, lessons_folder
 
     lessons = lessons_folder()
     solutions = [lessons.parent / "solutions" / f"{one.name}.ipynb" for one in find_lessons(lessons)]
@@ -32,10 +32,10 @@ def release(lesson: LessonName, course: CourseFolder = Path()) -> None:
     """Make what students get of a lesson: a zip, and nbgrader's release; refused where it would tell an answer."""
     import tempfile
 
+    from storyteller_grading.classroom.autograde.grade_task import lesson_folder
     from storyteller_grading.classroom.course import Course
-    from storyteller_grading.classroom.handout import release_lesson
-    from storyteller_grading.classroom.outcome import lesson_folder
-    from storyteller_grading.wheel import build_wheel, constraints_file
+    from storyteller_grading.release.handout import release_lesson
+    from storyteller_grading.release.wheel import build_wheel, constraints_file
 
     opened, folder = Course.open(course), lesson_folder(lesson)
     with tempfile.TemporaryDirectory() as place:

@@ -8,7 +8,7 @@ import typer
 from storyteller_grading.classroom.commands import LONGEST_NAMED, CourseFolder, LessonName, tell_names
 
 if TYPE_CHECKING:
-    from storyteller_grading.classroom.placing import Collected
+    from storyteller_grading.classroom.intake.place import Collected
 
 
 def collect(
@@ -20,9 +20,9 @@ def collect(
     course: CourseFolder = Path(),
 ) -> None:
     """Put what a class handed in where autograde looks for it. Exit code 1: something is to be sorted out by hand."""
-    from storyteller_grading.classroom.collect import collect as collect_lesson
+    from storyteller_grading.classroom.autograde.grade_task import lesson_folder
     from storyteller_grading.classroom.course import Course
-    from storyteller_grading.classroom.outcome import lesson_folder
+    from storyteller_grading.classroom.intake.collect import collect as collect_lesson
 
     opened = Course.open(course)
     collected = collect_lesson(opened, lesson_folder(lesson).name, source)
@@ -64,6 +64,6 @@ def _counts(collected: "Collected") -> str:
 
 
 def _clean(text: str) -> str:
-    from storyteller.course.show import clean
+    from storyteller_course.report.safe_repr import clean
 
     return clean(text, LONGEST_NAMED).rstrip(".")

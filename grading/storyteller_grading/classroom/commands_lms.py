@@ -32,9 +32,9 @@ def export(
     """Write the grades of nbgrader's gradebook as a csv for Canvas or Moodle, or as nbgrader does."""
     from rich.console import Console
 
+    from storyteller_grading.classroom.autograde.grade_task import lesson_folder
     from storyteller_grading.classroom.course import Course
-    from storyteller_grading.classroom.export import export_grades
-    from storyteller_grading.classroom.outcome import lesson_folder
+    from storyteller_grading.classroom.lms.export import export_grades
 
     opened, console = Course.open(course), Console(highlight=False)
     names = [lesson_folder(lesson).name for lesson in lessons or []]
@@ -53,7 +53,7 @@ def export(
 def _titles(columns: "Sequence[str]") -> dict[str, str]:
     """The lessons' names in the LMS, from `01=Data preparation (4711)`."""
     from storyteller.errors import StorytellerError
-    from storyteller_grading.classroom.outcome import lesson_folder
+    from storyteller_grading.classroom.autograde.grade_task import lesson_folder
 
     titles = {}
     for one in columns:

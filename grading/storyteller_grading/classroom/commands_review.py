@@ -14,9 +14,9 @@ def feedback(
     students: Annotated[str, typer.Option(help="Only these, such as ada,alan.")] = "",
 ) -> None:
     """Write a page for each student, and an index of all; `nbgrader release_feedback` hands the pages out."""
+    from storyteller_grading.classroom.autograde.grade_task import lesson_folder
     from storyteller_grading.classroom.course import Course
-    from storyteller_grading.classroom.feedback import write_feedback
-    from storyteller_grading.classroom.outcome import lesson_folder
+    from storyteller_grading.classroom.reports.feedback import write_feedback
 
     index, written = write_feedback(Course.open(course), lesson_folder(lesson).name, names_in(students))
     print(f"{len(written)} pages. The index: {index}")
@@ -31,9 +31,9 @@ def report(
     csv: Annotated[Path | None, typer.Option("--csv", help="Write the points by student and exercise too.")] = None,
 ) -> None:
     """Write what there is to know of a class as one page: difficulty, mistakes, who is stuck where."""
+    from storyteller_grading.classroom.autograde.grade_task import lesson_folder
     from storyteller_grading.classroom.course import Course
-    from storyteller_grading.classroom.outcome import lesson_folder
-    from storyteller_grading.classroom.report import write_report
+    from storyteller_grading.classroom.reports.report import write_report
 
     opened = Course.open(course)
     names = [lesson_folder(lesson).name for lesson in lessons or []]
@@ -47,10 +47,10 @@ def similar(
     like: Annotated[float, typer.Option(min=0.05, max=1.0, help="The score from which a pair is shown.")] = 0.35,
 ) -> None:
     """Show which submissions have more in common than the course explains: evidence to look at, no verdict."""
-    from storyteller.course.lesson import load_lesson
+    from storyteller_course.exercises.lesson import load_lesson
+    from storyteller_grading.classroom.autograde.grade_task import lesson_folder
     from storyteller_grading.classroom.course import Course
-    from storyteller_grading.classroom.outcome import lesson_folder
-    from storyteller_grading.classroom.similar_page import write_similar
+    from storyteller_grading.classroom.reports.similar_page import write_similar
 
     opened, found = Course.open(course), load_lesson(lesson_folder(lesson))
     page, pairs = write_similar(opened, found, out or opened.folder / "similar" / f"{found.name}.html", like=like)
@@ -64,12 +64,12 @@ def rehearse(
     lesson: Annotated[str, typer.Option(help="Number or name of the lesson.")] = "01",
 ) -> None:
     """Fill a course folder with a class that never was, to try everything out; plan.json says what each must get."""
-    from storyteller.course.lesson import load_lesson
+    from storyteller_course.exercises.lesson import load_lesson
+    from storyteller_grading.classroom.autograde.grade_task import lesson_folder
     from storyteller_grading.classroom.course import Course
-    from storyteller_grading.classroom.outcome import lesson_folder
-    from storyteller_grading.classroom.rehearsal import rehearse as write_class
-    from storyteller_grading.classroom.rehearsal import set_due
-    from storyteller_grading.judge.seeds import DRAWS, hidden_seeds
+    from storyteller_grading.classroom.rehearsal.rehearsal import rehearse as write_class
+    from storyteller_grading.classroom.rehearsal.rehearsal import set_due
+    from storyteller_grading.judge.hidden_seeds import DRAWS, hidden_seeds
 
     opened, found = Course.open(course), load_lesson(lesson_folder(lesson))
     seeds = hidden_seeds(opened.secret(), DRAWS)

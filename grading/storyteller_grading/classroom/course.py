@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from storyteller.disk import writing
 from storyteller.errors import StorytellerError
+from storyteller.utils.atomic_io import writing
 
 CONFIG = "nbgrader_config.py"
 COLUMNS = ("id", "first_name", "last_name", "email", "lms_user_id")  # of roster.csv, nbgrader's own

@@ -8,8 +8,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from storyteller.disk import writing
 from storyteller.errors import StorytellerError
+from storyteller.utils.atomic_io import writing
 from storyteller_grading.classroom.course import CONFIG, Course, roster_text
 
 COURSE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,49}")  # nbgrader makes a folder of it in the exchange
@@ -20,7 +20,7 @@ SAMPLE = (
 SETTINGS = '''\
 """nbgrader's configuration for this course; the lessons' own settings come from storyteller_grading."""
 
-from storyteller_grading.release import configure
+from storyteller_grading.builder.nbgrader_release import configure
 
 c = get_config()
 configure(c)

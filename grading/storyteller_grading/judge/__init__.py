@@ -1,6 +1,6 @@
 """The judge: grades one notebook without trusting a line of it.
 
-    from storyteller_grading.judge.judging import judge_notebook
+    from storyteller_grading.judge.judge import judge_notebook
 
     result = judge_notebook(path, lesson, secret=secret)
 

@@ -8,7 +8,7 @@ import typer
 from storyteller.errors import StorytellerError
 
 if TYPE_CHECKING:
-    from storyteller_grading.judge.judging import SubmissionResult
+    from storyteller_grading.judge.judge import SubmissionResult
 
 SHORTEST_SECRET = 8  # bytes
 
@@ -29,10 +29,10 @@ def judge(
     ] = False,
 ) -> None:
     """Grade one notebook without trusting it."""
-    from storyteller.course.lesson import load_lesson
-    from storyteller_grading.judge.judging import judge_notebook
+    from storyteller_course.exercises.lesson import load_lesson
+    from storyteller_grading.judge.judge import judge_notebook
     from storyteller_grading.judge.report import write
-    from storyteller_grading.judge.sandbox.view import check_hidden
+    from storyteller_grading.judge.sandbox.filesystem_view import check_hidden
 
     folder = _lesson_folder(lesson or notebook.stem)
     if secret is not None:
@@ -70,8 +70,8 @@ def _show(result: "SubmissionResult", where: Path) -> None:
 
 def _lesson_folder(wanted: str) -> Path:
     """The folder of a lesson, by its path, its number or its name."""
-    from storyteller.course.lesson import is_lesson
-    from storyteller_grading.places import find_lessons, lessons_folder
+    from storyteller_course.exercises.lesson import is_lesson
+    from storyteller_grading.paths import find_lessons, lessons_folder
 
     folder = Path(wanted)
     if is_lesson(folder):

@@ -1,17 +1,17 @@
 """Writes a result down: as JSON for programs, as a page for the student, as a table for the terminal.
 
-Whatever comes from a submission is escaped and bounded, here or by the card of `storyteller.course`.
+Whatever comes from a submission is escaped and bounded, here or by the card of `storyteller_course`.
 """
 
 import json
 from pathlib import Path
 from typing import Any
 
-from storyteller.course import card
-from storyteller.course.result import CaseResult
-from storyteller.course.show import clean, show
-from storyteller.disk import write_whole
-from storyteller_grading.judge.judging import SubmissionResult
+from storyteller.utils.atomic_io import write_whole
+from storyteller_course.grading.result import CaseResult
+from storyteller_course.report import card
+from storyteller_course.report.safe_repr import clean, show
+from storyteller_grading.judge.judge import SubmissionResult
 
 NOTE = 500  # characters
 MOST_NOTES = 50

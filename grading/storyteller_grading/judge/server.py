@@ -23,12 +23,12 @@ from typing import Any
 
 from storyteller_grading.judge import worker
 from storyteller_grading.judge.channel import Channel
-from storyteller_grading.judge.keeper import keep
-from storyteller_grading.judge.sandbox.layers import Layers, examine
 from storyteller_grading.judge.sandbox.limits import Budget
+from storyteller_grading.judge.sandbox.probe import Layers, examine
+from storyteller_grading.judge.supervisor import keep
 
 ORDER_BYTES = 1 << 16
-ALWAYS = ("import storyteller.course.serve", "import storyteller.course.recipes")
+ALWAYS = ("import storyteller_course.runner.server", "import storyteller_course.exercises.fixtures")
 
 
 _imported: set[str] = set()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from storyteller.errors import StorytellerError
-from storyteller_grading.judge.salvage import TooLarge, load
+from storyteller_grading.judge.tolerant_json import TooLarge, load
 
 LARGEST = 128 << 20  # bytes of a notebook; pictures in its outputs are most of it
 LARGEST_TEXT = 8 << 20  # bytes without its outputs

@@ -6,8 +6,8 @@ It knows no tests. Nothing that it says is believed: a student's code may have t
 import warnings
 from typing import Any
 
-from storyteller.course import wire
-from storyteller_grading.judge.analysis import analyse
+from storyteller_course.runner import serialization
+from storyteller_grading.judge.cell_names import analyse
 from storyteller_grading.judge.channel import BIND, CALLBACK, CELL, NAMES, REPLY, REQUEST, Channel, Closed
 
 PRINTED = 20_000  # characters of a cell's output that are kept
@@ -43,9 +43,9 @@ def make_shell() -> Any:
 
 def warm_up(shell: Any) -> None:
     """What a first cell and a first request load is loaded once, before any worker is forked."""
-    from storyteller.course.frames import write_request
-    from storyteller.course.request import Request
-    from storyteller.course.serve import Server
+    from storyteller_course.runner.frames import write_request
+    from storyteller_course.runner.protocol import Request
+    from storyteller_course.runner.server import Server
 
     run_cell(shell, "None")
     Server({"len": len}).answer(write_request(Request(op="call", target="len", args=("",)), keep=repr))
@@ -66,7 +66,7 @@ def _no_output(command: str, *args: Any, **kwargs: Any) -> list[str]:
 
 def serve(channel: Channel, shell: Any) -> None:
     """Answer the judge until it lets go."""
-    from storyteller.course.serve import Server
+    from storyteller_course.runner.server import Server
 
     server = Server(shell.user_ns)
     while True:
@@ -77,11 +77,11 @@ def serve(channel: Channel, shell: Any) -> None:
         if tag == REQUEST:
             channel.send(REPLY, server.answer(body, lambda frame: _ask(channel, frame)))
         elif tag == CELL:
-            channel.send(REPLY, wire.encode(run_cell(shell, wire.decode(body))))
+            channel.send(REPLY, serialization.encode(run_cell(shell, serialization.decode(body))))
         elif tag == BIND:
-            channel.send(REPLY, wire.encode(bind(shell.user_ns, *wire.decode(body))))
+            channel.send(REPLY, serialization.encode(bind(shell.user_ns, *serialization.decode(body))))
         elif tag == NAMES:
-            channel.send(REPLY, wire.encode([analyse(source) for source in wire.decode(body)]))
+            channel.send(REPLY, serialization.encode([analyse(source) for source in serialization.decode(body)]))
 
 
 def _ask(channel: Channel, frame: bytes) -> bytes:

@@ -1,6 +1,6 @@
 """Known answers to `merge_pair`: wrong ones, explained, and right ones in other styles."""
 
-from storyteller.course import Right, Wrong
+from storyteller_course import Right, Wrong
 
 answers = [
     Wrong(

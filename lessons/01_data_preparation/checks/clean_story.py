@@ -1,7 +1,7 @@
 """What `clean_story` must do, case by case."""
 
-from storyteller.bpe import END_OF_TEXT
-from storyteller.course import Exercise, equal
+from storyteller.tokenizer import END_OF_TEXT
+from storyteller_course import Exercise, equal
 
 from .texts import WORDS, sentence, story
 
@@ -23,7 +23,7 @@ clean_story = Exercise(
         "Step 2 goes through `sorted(MOJIBAKE, key=len, reverse=True)`. For step 6 look at every match of "
         "`SENTENCE_END.finditer(text)`: a match has an `end()`, and you need the last one.",
     ),
-    forbidden=("ftfy.fix_text", "storyteller.stories.clean.clean_text", "storyteller.stories.clean.trim_cut"),
+    forbidden=("ftfy.fix_text", "storyteller.corpus.clean.clean_text", "storyteller.corpus.clean.trim_cut"),
 )
 
 

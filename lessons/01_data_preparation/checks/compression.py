@@ -1,7 +1,7 @@
 """What `compression` must do, case by case."""
 
-from storyteller.bpe import byte_ids
-from storyteller.course import Exercise, close
+from storyteller.tokenizer import byte_ids
+from storyteller_course import Exercise, close
 
 from .texts import sentence
 

@@ -1,6 +1,6 @@
 """What `count_pairs` must do, case by case."""
 
-from storyteller.course import Exercise, equal
+from storyteller_course import Exercise, equal
 
 from .oracles import slow_counts
 

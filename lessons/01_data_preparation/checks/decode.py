@@ -1,7 +1,7 @@
 """What `decode` must do, case by case."""
 
-from storyteller.bpe import byte_ids
-from storyteller.course import Exercise, equal, raises
+from storyteller.tokenizer import byte_ids
+from storyteller_course import Exercise, equal, raises
 
 from .oracles import tokenizer_of, trained
 from .texts import story
@@ -17,7 +17,7 @@ decode = Exercise(
         'Join first, decode after: one letter\'s bytes may lie in two tokens. `bytes.decode` takes errors="replace".'
         " And mind that a list answers to index -1.",
     ),
-    forbidden=("storyteller.bpe.Tokenizer.decode", "storyteller.bpe.Tokenizer.decode_bytes"),
+    forbidden=("storyteller.tokenizer.Tokenizer.decode", "storyteller.tokenizer.Tokenizer.decode_bytes"),
 )
 
 

@@ -1,7 +1,7 @@
 """What `encode` must do, case by case."""
 
-from storyteller.bpe import BYTE_TOKENS, byte_ids
-from storyteller.course import Exercise, equal
+from storyteller.tokenizer import BYTE_TOKENS, byte_ids
+from storyteller_course import Exercise, equal
 
 from .oracles import byte_id, tokenizer_of, trained
 from .texts import WORDS, sentence, story
@@ -20,7 +20,7 @@ encode = Exercise(
         "You were given two helpers in the first cell of this notebook: one cuts a text so that the pieces, joined,"
         " are the text, the other gives the ids of a word's bytes.",
     ),
-    forbidden=("storyteller.bpe.Tokenizer.encode", "storyteller.course.parts.data_preparation.encode"),
+    forbidden=("storyteller.tokenizer.Tokenizer.encode", "storyteller_course.parts.data_preparation.encode"),
 )
 
 

@@ -1,7 +1,7 @@
 """What `encode_word` must do, case by case."""
 
-from storyteller.bpe import byte_ids
-from storyteller.course import Exercise, equal
+from storyteller.tokenizer import byte_ids
+from storyteller_course import Exercise, equal
 
 from .oracles import joined, trained
 from .texts import WORDS, story
@@ -19,7 +19,7 @@ encode_word = Exercise(
         "min(the pairs of the word that have a rank, key=their rank), then `merge_pair(word, pair, 256 + rank)`, in a "
         "`while` loop that ends when no pair has a rank.",
     ),
-    forbidden=("storyteller.bpe.Tokenizer.encode",),
+    forbidden=("storyteller.tokenizer.Tokenizer.encode",),
 )
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from storyteller.course import Exercise, close, equal, raises
+from storyteller_course import Exercise, close, equal, raises
 
 from .texts import WORDS, sentence
 

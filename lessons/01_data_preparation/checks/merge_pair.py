@@ -1,6 +1,6 @@
 """What `merge_pair` must do, case by case."""
 
-from storyteller.course import Exercise, equal, true
+from storyteller_course import Exercise, equal, true
 
 from .oracles import joined
 

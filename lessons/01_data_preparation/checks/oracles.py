@@ -5,8 +5,8 @@ from functools import lru_cache
 from itertools import pairwise
 from random import Random
 
-from storyteller.bpe import Tokenizer, byte_ids
-from storyteller.course.parts.data_preparation import as_vocabulary
+from storyteller.tokenizer import Tokenizer, byte_ids
+from storyteller_course.parts.data_preparation import as_vocabulary
 
 
 def joined(word, pair, new_id):

@@ -1,7 +1,7 @@
 """What `split_corpus` must do, case by case."""
 
-from storyteller.bpe import END_OF_TEXT
-from storyteller.course import Exercise, equal, true
+from storyteller.tokenizer import END_OF_TEXT
+from storyteller_course import Exercise, equal, true
 
 from .texts import WORDS, sentence, story
 

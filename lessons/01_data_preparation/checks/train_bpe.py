@@ -1,7 +1,7 @@
 """What `train_bpe` must do, case by case."""
 
-from storyteller.bpe import byte_ids
-from storyteller.course import Exercise, equal
+from storyteller.tokenizer import byte_ids
+from storyteller_course import Exercise, equal
 
 from .oracles import byte_id, trained, without_ties
 
@@ -19,10 +19,10 @@ train_bpe = Exercise(
         "dictionary: merged word -> its old count.",
     ),
     forbidden=(
-        "storyteller.bpe.training.learn_merges",
-        "storyteller.bpe.Tokenizer.train",
-        "storyteller.course.parts.data_preparation.train_bpe",
-        "storyteller.course.parts.data_preparation.train_bpe_fast",
+        "storyteller.tokenizer.training.learn_merges",
+        "storyteller.tokenizer.Tokenizer.train",
+        "storyteller_course.parts.data_preparation.train_bpe",
+        "storyteller_course.parts.data_preparation.train_bpe_fast",
     ),
 )
 

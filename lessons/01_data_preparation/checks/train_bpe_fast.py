@@ -1,6 +1,6 @@
 """What `train_bpe_fast` must do, case by case."""
 
-from storyteller.course import Exercise, equal
+from storyteller_course import Exercise, equal
 
 from .oracles import byte_id, trained, without_ties
 from .texts import story
@@ -19,10 +19,10 @@ train_bpe_fast = Exercise(
         "pairs whose count has fallen to 0 before you choose the next best.",
     ),
     forbidden=(
-        "storyteller.bpe.training.learn_merges",
-        "storyteller.bpe.Tokenizer.train",
-        "storyteller.course.parts.data_preparation.train_bpe",
-        "storyteller.course.parts.data_preparation.train_bpe_fast",
+        "storyteller.tokenizer.training.learn_merges",
+        "storyteller.tokenizer.Tokenizer.train",
+        "storyteller_course.parts.data_preparation.train_bpe",
+        "storyteller_course.parts.data_preparation.train_bpe_fast",
     ),
 )
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from itertools import pairwise
 
-from storyteller.course import Exercise, close
+from storyteller_course import Exercise, close
 
 wordpiece_scores = Exercise(
     "wordpiece_scores",

@@ -1,6 +1,6 @@
 """Known answers to `attend`: wrong ones, explained, and right ones in other styles."""
 
-from storyteller.course import Right, Wrong
+from storyteller_course import Right, Wrong
 
 answers = [
     Wrong(

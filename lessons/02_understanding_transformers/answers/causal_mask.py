@@ -1,6 +1,6 @@
 """Known answers to `causal_mask`: the given code, wrong ones, explained, and right ones in other styles."""
 
-from storyteller.course import Given, Right, Wrong
+from storyteller_course import Given, Right, Wrong
 
 answers = [
     Given(

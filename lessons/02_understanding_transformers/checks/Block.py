@@ -3,10 +3,10 @@
 import torch
 import torch.nn.functional as F
 
-from storyteller.course import Exercise, close, equal
-from storyteller.course.parts.understanding_transformers import to_library
-from storyteller.model import Block as LibraryBlock
-from storyteller.model import SwiGLU as LibrarySwiGLU
+from storyteller.transformer.decoder import Block as LibraryBlock
+from storyteller.transformer.decoder import SwiGLU as LibrarySwiGLU
+from storyteller_course import Exercise, close, equal
+from storyteller_course.parts.understanding_transformers import to_library
 
 from .oracles import WIDE, block_state, config_of, future_gradients, loaded, rotation
 
@@ -22,7 +22,7 @@ Block = Exercise(
         "First `self.attention` on `self.attention_norm` of x, with the rotation handed on; then `self.feed_forward` "
         "on `self.feed_forward_norm` of the new x. Each time x + ...",
     ),
-    forbidden=("storyteller.model.Block",),
+    forbidden=("storyteller.transformer.decoder.Block",),
 )
 
 

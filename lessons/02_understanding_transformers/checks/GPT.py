@@ -1,8 +1,8 @@
 """What `GPT` must do, case by case."""
 
-from storyteller.course import Exercise, close, true
-from storyteller.course.parts.understanding_transformers import to_library
-from storyteller.model import Decoder
+from storyteller.transformer.decoder import Decoder
+from storyteller_course import Exercise, close, true
+from storyteller_course.parts.understanding_transformers import to_library
 
 from .oracles import WIDE, block_state, config_of
 
@@ -19,7 +19,7 @@ GPT = Exercise(
         "`F.cross_entropy` wants (N, V) logits and (N,) targets: flatten batch and tokens together. Its ignore_index "
         "is -100 already, and its mean leaves those out.",
     ),
-    forbidden=("storyteller.model.Decoder", "storyteller.losses.cross_entropy"),
+    forbidden=("storyteller.transformer.decoder.Decoder", "storyteller.training.losses.cross_entropy"),
 )
 SHAPE = {"vocab_size": 11, "d_model": 8, "n_layers": 2, "n_heads": 2, "d_ff": 12}
 

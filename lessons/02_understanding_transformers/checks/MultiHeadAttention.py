@@ -3,9 +3,9 @@
 import torch
 from torch import nn
 
-from storyteller.attention import Attention
-from storyteller.course import Exercise, close, equal, true
-from storyteller.course.parts.understanding_transformers import to_library
+from storyteller.transformer.attention import Attention
+from storyteller_course import Exercise, close, equal, true
+from storyteller_course.parts.understanding_transformers import to_library
 
 from .oracles import WIDE, config_of, future_gradients, gradients_of, head_by_head, loaded, projections, rotation
 
@@ -25,7 +25,7 @@ MultiHeadAttention = Exercise(
     forbidden=(
         "torch.nn.functional.scaled_dot_product_attention",
         "torch.nn.functional.multi_head_attention_forward",
-        "storyteller.attention.Attention",
+        "storyteller.transformer.attention.Attention",
     ),
 )
 

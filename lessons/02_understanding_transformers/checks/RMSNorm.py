@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from storyteller.course import Exercise, close
+from storyteller_course import Exercise, close
 
 from .oracles import WIDE, gradients_of
 
@@ -17,7 +17,11 @@ RMSNorm = Exercise(
         "`x.pow(2).mean(dim=-1, keepdim=True)`, then x divided by `torch.sqrt` of that plus `self.eps`, times "
         "`self.weight`. Nothing is subtracted.",
     ),
-    forbidden=("torch.nn.functional.rms_norm", "torch.nn.functional.layer_norm", "storyteller.model.RMSNorm"),
+    forbidden=(
+        "torch.nn.functional.rms_norm",
+        "torch.nn.functional.layer_norm",
+        "storyteller.transformer.decoder.RMSNorm",
+    ),
 )
 
 

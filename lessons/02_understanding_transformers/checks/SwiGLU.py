@@ -2,8 +2,8 @@
 
 import torch
 
-from storyteller.course import Exercise, close
-from storyteller.model import swiglu
+from storyteller.transformer.decoder import swiglu
+from storyteller_course import Exercise, close
 
 from .oracles import WIDE, gated, gradients_of, loaded
 
@@ -17,7 +17,7 @@ SwiGLU = Exercise(
         "silu goes over the gate's projection alone; the up-projection is multiplied as it is.",
         "`F.silu(self.gate(x))` times `self.up(x)`, feature by feature with `*`, and `self.down` of the product.",
     ),
-    forbidden=("storyteller.model.swiglu",),
+    forbidden=("storyteller.transformer.decoder.swiglu",),
 )
 
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from storyteller.course import Exercise, close, true
+from storyteller_course import Exercise, close, true
 
 from .oracles import WIDE, gradients_of, rotation
 
@@ -25,7 +25,7 @@ apply_rope = Exercise(
         "With a and b for the halves: the new first half is a cos - b sin, the new second half a sin + b cos; put them "
         "together with `torch.cat` in the last dimension, and give back the dtype that came in with `.to`.",
     ),
-    forbidden=("storyteller.attention.apply_rope",),
+    forbidden=("storyteller.transformer.attention.apply_rope",),
 )
 
 

@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from storyteller.course import Exercise, close, equal
+from storyteller_course import Exercise, close, equal
 
 from .oracles import WIDE, gradients_of
 
@@ -20,7 +20,10 @@ attend = Exercise(
         "A mask has to act before the softmax: `scores.masked_fill(~mask, -math.inf)`. For `causal`, `tril()` keeps "
         "what is on and below the diagonal. Then `softmax` along the last dimension, and a product with v.",
     ),
-    forbidden=("torch.nn.functional.scaled_dot_product_attention", "storyteller.attention.attend"),
+    forbidden=(
+        "torch.nn.functional.scaled_dot_product_attention",
+        "storyteller.transformer.attention.attend",
+    ),
 )
 
 

@@ -14,9 +14,9 @@ def gradients_of(function, *inputs, cotangent):
     return torch.autograd.grad((function(*inputs) * cotangent).sum(), inputs)
 
 
-def rotation(n_tokens, head_width):
+def rotation(n_tokens, head_dim):
     """cos and sin of RoPE for the positions 0 to T - 1, with a base so small that all pairs turn visibly."""
-    speeds = torch.tensor([50.0 ** (-2 * i / head_width) for i in range(head_width // 2)], dtype=torch.float64)
+    speeds = torch.tensor([50.0 ** (-2 * i / head_dim) for i in range(head_dim // 2)], dtype=torch.float64)
     angle = torch.arange(n_tokens)[:, None] * speeds  # (T, K/2)
     return angle.cos(), angle.sin()
 

@@ -3,8 +3,8 @@
 import torch
 
 from storyteller.config import ModelConfig
-from storyteller.course import Exercise, equal
-from storyteller.model import Decoder
+from storyteller.transformer.decoder import Decoder
+from storyteller_course import Exercise, equal
 
 parameters_and_flops = Exercise(
     "parameters_and_flops",

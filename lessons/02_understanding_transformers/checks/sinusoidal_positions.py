@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from storyteller.course import Exercise, close
+from storyteller_course import Exercise, close
 
 sinusoidal_positions = Exercise(
     "sinusoidal_positions",

@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from storyteller.course import Exercise, close
+from storyteller_course import Exercise, close
 
 from .oracles import WIDE, gradients_of
 

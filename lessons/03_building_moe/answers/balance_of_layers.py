@@ -1,6 +1,6 @@
 """Known answers to `balance_of_layers`: the given code, wrong ones, explained, and right ones in other styles."""
 
-from storyteller.course import Given, Right, Wrong
+from storyteller_course import Given, Right, Wrong
 
 ONE_POT = (
     ("    for layer in logits:  # (N, E)\n", "    for layer in [logits.flatten(0, 1)]:  # (L*N, E)\n"),
@@ -13,7 +13,7 @@ LAYERS_AS_GIVEN = (
         probs = layer.softmax(dim=-1)  # (N, E)
         experts = layer.topk(k, dim=-1).indices  # (N, k)
         # Every layer is to be balanced on its own.
-        total = total + balance_loss(probs, experts, padding_mask=padding_mask)
+        total = total + load_balancing_loss(probs, experts, attention_mask=attention_mask)
     return total""",
     """    # All tokens of all layers in a row.
     row = logits.flatten(0, 1)  # (L*N, E)
@@ -21,17 +21,17 @@ LAYERS_AS_GIVEN = (
     probs = row.softmax(dim=-1)  # (L*N, E)
     experts = probs.topk(k, dim=-1).indices  # (L*N, k)
     # The loss of the row, once for each layer.
-    return len(logits) * balance_loss(probs.softmax(dim=-1), experts)""",
+    return len(logits) * load_balancing_loss(probs.softmax(dim=-1), experts)""",
 )
 ONE_POT_MASK = (
-    "padding_mask=padding_mask)",
-    "padding_mask=None if padding_mask is None else padding_mask.repeat(len(logits), 1))",
+    "attention_mask=attention_mask)",
+    "attention_mask=None if attention_mask is None else attention_mask.repeat(len(logits), 1))",
 )
-SOFTMAX_TWICE = ("balance_loss(probs, experts", "balance_loss(probs.softmax(dim=-1), experts")
-NO_MASK = ("balance_loss(probs, experts, padding_mask=padding_mask)", "balance_loss(probs, experts)")
+SOFTMAX_TWICE = ("load_balancing_loss(probs, experts", "load_balancing_loss(probs.softmax(dim=-1), experts")
+NO_MASK = ("load_balancing_loss(probs, experts, attention_mask=attention_mask)", "load_balancing_loss(probs, experts)")
 TWICE_NO_MASK = (
-    "balance_loss(probs, experts, padding_mask=padding_mask)",
-    "balance_loss(probs.softmax(dim=-1), experts)",
+    "load_balancing_loss(probs, experts, attention_mask=attention_mask)",
+    "load_balancing_loss(probs.softmax(dim=-1), experts)",
 )
 
 answers = [
@@ -59,7 +59,7 @@ answers = [
     Wrong(
         "balance_of_layers",
         "no_mask",
-        "Padding still counts: the mask is not handed on to `balance_loss`.",
+        "Padding still counts: the mask is not handed on to `load_balancing_loss`.",
         change=NO_MASK,
     ),
     Wrong(
@@ -102,12 +102,12 @@ answers = [
         "balance_of_layers",
         "sum_of_a_list",
         code="""
-        def balance_of_layers(logits, k, *, padding_mask=None):
+        def balance_of_layers(logits, k, *, attention_mask=None):
             losses = []
             for layer in logits:
                 probs = torch.softmax(layer, 1)
                 best = probs.argsort(dim=1, descending=True)[:, :k]
-                losses.append(balance_loss(probs, best, padding_mask=padding_mask))
+                losses.append(load_balancing_loss(probs, best, attention_mask=attention_mask))
             return torch.stack(losses).sum()
         """,
     ),
@@ -115,9 +115,9 @@ answers = [
         "balance_of_layers",
         "all_at_once",
         code="""
-        def balance_of_layers(logits, k, *, padding_mask=None):
-            if padding_mask is not None:
-                logits = logits[:, padding_mask.flatten()]
+        def balance_of_layers(logits, k, *, attention_mask=None):
+            if attention_mask is not None:
+                logits = logits[:, attention_mask.flatten()]
             probs = logits.softmax(dim=-1)
             visits = torch.nn.functional.one_hot(logits.topk(k, dim=-1).indices, logits.size(-1)).sum(dim=2)
             return logits.size(-1) * (visits.to(probs.dtype).mean(dim=1) * probs.mean(dim=1)).sum()

@@ -1,6 +1,6 @@
 """Known answers to `combine`: the given code, wrong ones, explained, and right ones in other styles."""
 
-from storyteller.course import Given, Right, Wrong
+from storyteller_course import Given, Right, Wrong
 
 # The three bugs of `combine`, and the three of `balance_of_layers`, each as a change of the reference.
 WRONG_TOKEN = ("token = order // k  # (R,)", "token = order % n_tokens  # (R,)")

@@ -1,6 +1,6 @@
 """Known answers to `router_statistics`: wrong ones, explained, and right ones in other styles."""
 
-from storyteller.course import Right, Wrong
+from storyteller_course import Right, Wrong
 
 answers = [
     Wrong(
@@ -71,7 +71,7 @@ answers = [
             entropy = sum(-sum(p * math.log(p) for p in row if p > 0) for row in probs.tolist()) / len(probs)
             used = sum(share > 0 for share in load)
             return {
-                "load": torch.tensor(load), "entropy": entropy, "utilisation": used / E, "max_load": max(load) / (1 / E)
+                "load": torch.tensor(load), "entropy": entropy, "utilization": used / E, "max_load": max(load) / (1 / E)
             }
         """,
     ),
@@ -88,7 +88,7 @@ answers = [
             return {
                 "load": load,
                 "entropy": float((probs * surprise).sum() / len(probs)),
-                "utilisation": int((visits > 0).sum()) / probs.size(1),
+                "utilization": int((visits > 0).sum()) / probs.size(1),
                 "max_load": float(load.max() / load.mean()),
             }
         """,

@@ -4,8 +4,8 @@ import torch
 import torch.nn.functional as F
 
 from storyteller.config import ModelConfig
-from storyteller.course import Exercise, close, given, true
-from storyteller.moe import MoE
+from storyteller.moe import layer as library
+from storyteller_course import Exercise, close, given, true
 
 from .oracles import WIDE
 
@@ -22,7 +22,7 @@ MoELayer = Exercise(
         "The probabilities in the Routing are `softmax` of the logits over all E experts; the weights, which sum to 1 "
         "over the k chosen ones, are another thing and have a place of their own.",
     ),
-    forbidden=("storyteller.moe.MoE", "storyteller.course.parts.building_moe.MoELayer"),
+    forbidden=("storyteller.moe.layer.MoELayer", "storyteller_course.parts.building_moe.MoELayer"),
 )
 
 
@@ -32,7 +32,7 @@ def layer_pair(student, draw, *, top_k=2, n_experts=4):
         "vocab_size": 8, "max_seq_len": 8, "d_model": 6, "n_layers": 1, "n_heads": 1, "n_kv_heads": 1, "d_ff": 4,
         "n_experts": n_experts, "top_k": top_k,
     }  # fmt: skip
-    theirs = MoE(ModelConfig(**shape)).double()
+    theirs = library.MoELayer(ModelConfig(**shape)).double()
     state = {name: draw.tensor(*value.shape, dtype=WIDE) for name, value in theirs.state_dict().items()}
     theirs.load_state_dict(state)
     mine = student.new("MoELayer", given("model_config", **shape))

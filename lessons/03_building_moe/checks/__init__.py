@@ -7,10 +7,10 @@ EXERCISES = (  # in the lesson's order; each has a file of its name here
     "dispatch_sorted",
     "MoELayer",
     "moe_costs",
-    "balance_loss",
+    "load_balancing_loss",
     "balance_of_layers",
     "router_statistics",
     "within_capacity",
     "route_noisy",
-    "z_loss",
+    "router_z_loss",
 )

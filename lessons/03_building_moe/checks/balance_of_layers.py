@@ -2,7 +2,7 @@
 
 import torch
 
-from storyteller.course import Exercise, close
+from storyteller_course import Exercise, close
 
 from .oracles import COUNTED, WIDE, best_of, gradients_of, padding, slow_balance
 
@@ -10,7 +10,7 @@ balance_of_layers = Exercise(
     "balance_of_layers",
     points=10,
     stars=3,
-    builds_on=("balance_loss",),
+    builds_on=("load_balancing_loss",),
     bug_hunt=True,
     hints=(
         "Give it two layers of which the first sends every token to expert 0 and the second every token to expert 1. "
@@ -18,9 +18,9 @@ balance_of_layers = Exercise(
         "Three things. Layers are thrown into one pot, where one layer's favourites make up for another's. Somebody "
         "takes the softmax of something that is a probability already. And who looks at the mask?",
         "Go through the layers in a loop, with their own probabilities and their own experts, and add up "
-        "`balance_loss(...)`, which you have written and which takes the mask.",
+        "`load_balancing_loss(...)`, which you have written and which takes the mask.",
     ),
-    forbidden=("storyteller.course.parts.building_moe.balance_of_layers",),
+    forbidden=("storyteller_course.parts.building_moe.balance_of_layers",),
 )
 
 
@@ -58,7 +58,7 @@ def own_probabilities(student, draw):
 def layers_padding(student, draw):
     mask = padding(draw)
     logits = draw.tensor(2, mask.numel(), 4, dtype=WIDE)
-    got = student.balance_of_layers(logits, 2, padding_mask=mask)
+    got = student.balance_of_layers(logits, 2, attention_mask=mask)
     real = student.balance_of_layers(logits[:, mask.flatten()], 2)
     close(got, float(real), "the loss with padding, which should be that of the real tokens alone", **COUNTED)
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from storyteller.course import Exercise, close
+from storyteller_course import Exercise, close
 
 from .oracles import WIDE, gradients_of
 
@@ -19,7 +19,7 @@ combine = Exercise(
         "The token is the choice number divided by k. The weights have to be taken in the same order as the answers. "
         "And `index_add` adds where an assignment with repeated indices keeps only the last.",
     ),
-    forbidden=("storyteller.course.parts.building_moe.combine",),
+    forbidden=("storyteller_course.parts.building_moe.combine",),
 )
 
 

@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from storyteller.course import close, given, true
+from storyteller_course import close, given, true
 
 from .oracles import WIDE, gradients_of, softmax_cut
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from storyteller.course import Exercise, close, true
+from storyteller_course import Exercise, close, true
 
 from .dispatch_oracles import Callers, check_gradients, choices
 from .oracles import WIDE
@@ -20,7 +20,7 @@ dispatch_sorted = Exercise(
         "Loop over `zip(run, parts)` and call an expert only if its part has rows; `torch.cat` the answers. They are "
         "in the order of the sorted choices, which is what `combine(answers, order, weights)` wants to know.",
     ),
-    forbidden=("storyteller.dispatch.dispatch_sorted",),
+    forbidden=("storyteller.moe.dispatch.dispatch_sorted",),
 )
 
 

@@ -1,9 +1,9 @@
 """What `moe_costs` must do, case by case."""
 
 from storyteller.config import ModelConfig
-from storyteller.course import Exercise, equal
-from storyteller.moe import build_model
-from storyteller.planner import count_parameters, forward_flops
+from storyteller.moe.cost_model import count_parameters, forward_flops
+from storyteller.moe.layer import build_model
+from storyteller_course import Exercise, equal
 
 moe_costs = Exercise(
     "moe_costs",
@@ -17,7 +17,7 @@ moe_costs = Exercise(
         "Active: everything but the E - k experts that a token does not visit. FLOPs: 2 for each weight of each matrix "
         "that the token meets, and 4 * D * S in each block between queries, keys and values.",
     ),
-    forbidden=("storyteller.planner.count_parameters", "storyteller.planner.forward_flops"),
+    forbidden=("storyteller.moe.cost_model.count_parameters", "storyteller.moe.cost_model.forward_flops"),
 )
 
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from storyteller.course import Exercise, close
+from storyteller_course import Exercise, close
 
 from .oracles import WIDE, gradients_of, softmax_cut
 
@@ -18,7 +18,7 @@ route_noisy = Exercise(
         "expert is multiplied with the width of the same expert.",
         "`route_top_k` of logits + noise times width gives both, experts and weights.",
     ),
-    forbidden=("storyteller.course.parts.building_moe.route_noisy",),
+    forbidden=("storyteller_course.parts.building_moe.route_noisy",),
 )
 
 

@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from storyteller.course import Exercise, close
+from storyteller_course import Exercise, close
 
 from .oracles import WIDE, best_of
 
@@ -13,13 +13,13 @@ router_statistics = Exercise(
     points=8,
     stars=1,
     hints=(
-        "Load and utilisation come from what was chosen (`experts`), entropy from how sure the router was (`probs`).",
+        "Load and utilization come from what was chosen (`experts`), entropy from how sure the router was (`probs`).",
         "`torch.bincount(experts.flatten(), minlength=E)` counts visits; there are N*k of them. The entropy of a token "
         "is minus the sum of p * log(p), and log(0) is -inf: which function of torch knows that 0 * log(0) is 0?",
         "`torch.xlogy(p, p)` is p * log(p) with 0 where p is 0. Sum over the experts, then the mean over the tokens. "
         "The largest load divided by 1/E is the largest load times E.",
     ),
-    forbidden=("storyteller.moe.router_statistics", "storyteller.course.parts.building_moe.router_statistics"),
+    forbidden=("storyteller.moe.layer.router_statistics", "storyteller_course.parts.building_moe.router_statistics"),
 )
 
 
@@ -48,5 +48,5 @@ def use_and_peak(student, draw):
     n_experts, busy = 8, draw.randint(2, 5)
     experts = torch.tensor([[0, 1 + n % (busy - 1)] for n in range(12)])
     got = student.router_statistics(torch.full((12, n_experts), 1 / n_experts), experts)
-    close(got["utilisation"], busy / n_experts, "the utilisation", rtol=1e-5)
+    close(got["utilization"], busy / n_experts, "the utilization", rtol=1e-5)
     close(got["max_load"], 0.5 * n_experts, "the largest load over the even share", rtol=1e-5)

@@ -2,7 +2,7 @@
 
 import torch
 
-from storyteller.course import Exercise, equal
+from storyteller_course import Exercise, equal
 
 within_capacity = Exercise(
     "within_capacity",
@@ -16,7 +16,7 @@ within_capacity = Exercise(
         "shared. Take from each row of the running sums the number of its own expert, and compare with the capacity: "
         "the first to come has the number 1.",
     ),
-    forbidden=("storyteller.dispatch.within_capacity",),
+    forbidden=("storyteller.moe.dispatch.within_capacity",),
 )
 
 

@@ -1,6 +1,6 @@
 """Known answers to `accumulate`: wrong ones, explained, and right ones in other styles."""
 
-from storyteller.course import Right, Wrong
+from storyteller_course import Right, Wrong
 
 answers = [
     Wrong(
@@ -8,21 +8,21 @@ answers = [
         "mean_of_means",
         "Each micro-batch counts the same, however many targets it has. With much padding in one of them "
         "its few targets pull too hard. Weight by the targets that count.",
-        change=("* int((targets != IGNORE).sum()) / n_targets", "/ len(batches)"),
+        change=("* int((targets != IGNORE_INDEX).sum()) / n_targets", "/ len(batches)"),
     ),
     Wrong(
         "accumulate",
         "not_divided",
         "The losses are added, not averaged: with four micro-batches the gradient is four times too "
         "long. AdamW hides it, clipping and the learning rate of others do not.",
-        change=(" * int((targets != IGNORE).sum()) / n_targets", ""),
+        change=(" * int((targets != IGNORE_INDEX).sum()) / n_targets", ""),
     ),
     Wrong(
         "accumulate",
         "counts_ignored",
         "The weights count the targets of -100 too. They have no part in the mean of a micro-batch, and "
         "must have none in its weight.",
-        change=("* int((targets != IGNORE).sum()) / n_targets", "* targets.numel() / n_tokens"),
+        change=("* int((targets != IGNORE_INDEX).sum()) / n_targets", "* targets.numel() / n_tokens"),
     ),
     Wrong(
         "accumulate",
@@ -66,7 +66,10 @@ answers = [
         "auxiliary_by_targets",
         "The auxiliary loss is weighted by the targets that count. The router works on every token, "
         "those without a target included: weight it by the tokens.",
-        change=("auxiliary * inputs.numel() / n_tokens", "auxiliary * int((targets != IGNORE).sum()) / n_targets"),
+        change=(
+            "auxiliary * inputs.numel() / n_tokens",
+            "auxiliary * int((targets != IGNORE_INDEX).sum()) / n_targets",
+        ),
     ),
     Wrong(
         "accumulate",
@@ -106,12 +109,12 @@ def accumulate(model, batches):
         code="""
 def accumulate(model, batches):
     model.zero_grad()
-    everything = sum(int((targets != IGNORE).sum()) for _, targets in batches)
+    everything = sum(int((targets != IGNORE_INDEX).sum()) for _, targets in batches)
     tokens = sum(targets.numel() for _, targets in batches)
     loss, balance = 0.0, 0.0
     for inputs, targets in batches:
         logits, auxiliary = model(inputs)
-        loss = loss + cross_entropy(logits, targets) * int((targets != IGNORE).sum()) / everything
+        loss = loss + cross_entropy(logits, targets) * int((targets != IGNORE_INDEX).sum()) / everything
         balance = balance + auxiliary * targets.numel() / tokens
     (loss + balance).backward()
     return loss.item()

@@ -1,6 +1,6 @@
 """Known answers to `cross_entropy`: wrong ones, explained, and right ones in other styles."""
 
-from storyteller.course import Right, Wrong
+from storyteller_course import Right, Wrong
 
 answers = [
     Wrong(
@@ -102,7 +102,7 @@ def cross_entropy(logits, targets):
         logits = logits.float()
     logits = logits - logits.max(dim=-1, keepdim=True).values.detach()
     log_sum = logits.exp().sum(dim=-1).log()
-    counted = (targets != IGNORE)
+    counted = (targets != IGNORE_INDEX)
     own = torch.take_along_dim(logits, targets.clamp(min=0).unsqueeze(-1), dim=-1).squeeze(-1)
     surprise = torch.where(counted, log_sum - own, torch.zeros_like(own))
     return surprise.sum() / counted.sum().clamp(min=1)

@@ -1,6 +1,6 @@
 """Known answers to `evaluate`: wrong ones, explained, and right ones in other styles."""
 
-from storyteller.course import Right, Wrong
+from storyteller_course import Right, Wrong
 
 answers = [
     Wrong(
@@ -52,8 +52,8 @@ answers = [
         "evaluate",
         "counts_ignored",
         "The targets of -100 are counted too, although they have no part in the batch's mean. Count those that are not "
-        "IGNORE.",
-        change=("int((targets != IGNORE).sum())", "targets.numel()"),
+        "IGNORE_INDEX.",
+        change=("int((targets != IGNORE_INDEX).sum())", "targets.numel()"),
     ),
     Wrong(
         "evaluate",
@@ -68,7 +68,7 @@ def evaluate(model, batches, text):
     with torch.no_grad():
         for inputs, targets in batches:
             loss = cross_entropy(model(inputs)[0], targets).item()
-            counted = int((targets != IGNORE).sum())
+            counted = int((targets != IGNORE_INDEX).sum())
             nats += loss * counted
             perplexities += math.exp(loss) * counted
             n_targets += counted
@@ -138,7 +138,7 @@ def evaluate(model, batches, text):
         with torch.inference_mode():
             for inputs, targets in batches:
                 logits = model(inputs)[0]
-                here = (targets != IGNORE).sum().item()
+                here = (targets != IGNORE_INDEX).sum().item()
                 total += cross_entropy(logits, targets) * here
                 n += here
     finally:

@@ -1,8 +1,8 @@
 """What `Checkpoint` must do, case by case."""
 
-from storyteller.course import Exercise, close, true
-from storyteller.course.practice import PracticeRun
-from storyteller.course.request import StudentError
+from storyteller_course import Exercise, close, true
+from storyteller_course.exercises.toy_training import PracticeRun
+from storyteller_course.runner.protocol import StudentError
 
 checkpoint = Exercise(
     "Checkpoint",
@@ -16,7 +16,7 @@ checkpoint = Exercise(
         "Do not write over the file that is there: write to `self.path.with_suffix(...)` and rename with os.replace, "
         "which puts a file in the place of another in one move.",
     ),
-    forbidden=("storyteller.checkpoint.save_checkpoint",),
+    forbidden=("storyteller.training.checkpoint.save_checkpoint",),
     limit=10.0,
 )
 

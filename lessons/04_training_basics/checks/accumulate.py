@@ -1,7 +1,7 @@
 """What `accumulate` must do, case by case."""
 
-from storyteller.course import Exercise, close
-from storyteller.course.practice import PracticeModel
+from storyteller_course import Exercise, close
+from storyteller_course.exercises.toy_training import PracticeModel
 
 from .oracles import batch, weighed
 
@@ -15,8 +15,8 @@ accumulate = Exercise(
         "each of them be multiplied with?",
         "A mean over all targets is the sum of each micro-batch's mean, times its number of targets, over all targets. "
         "Count first, then run the model.",
-        "Weights: the targets of this micro-batch that are not IGNORE over those of all, and for the auxiliary loss "
-        "inputs.numel() over that of all. Clear the gradients once, before the loop.",
+        "Weights: the targets of this micro-batch that are not IGNORE_INDEX over those of all, and for the auxiliary "
+        "loss inputs.numel() over that of all. Clear the gradients once, before the loop.",
     ),
 )
 

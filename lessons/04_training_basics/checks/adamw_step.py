@@ -2,7 +2,7 @@
 
 import torch
 
-from storyteller.course import Exercise, close, true, unchanged
+from storyteller_course import Exercise, close, true, unchanged
 
 adamw_step = Exercise(
     "adamw_step",

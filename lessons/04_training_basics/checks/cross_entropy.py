@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from storyteller.course import Exercise, close
+from storyteller_course import Exercise, close
 
 
 def torchs_loss(logits, targets):
@@ -20,14 +20,14 @@ cross_entropy = Exercise(
         "come to when you write it out?",
         "log p = logit - logsumexp(logits). Choose the places that count with a mask before you look up their targets: "
         "-100 is no index.",
-        "`targets != IGNORE` is a mask of (B, T); indexing both `log_p` and `targets` with it leaves one row for each "
-        "target. `gather(-1, ...)` takes one number from each row.",
+        "`targets != IGNORE_INDEX` is a mask of (B, T); indexing both `log_p` and `targets` with it leaves one row for "
+        "each target. `gather(-1, ...)` takes one number from each row.",
     ),
     forbidden=(
         "torch.nn.functional.cross_entropy",
         "torch.nn.functional.nll_loss",
         "torch.nn.functional.log_softmax",
-        "storyteller.losses.cross_entropy",
+        "storyteller.training.losses.cross_entropy",
     ),
 )
 

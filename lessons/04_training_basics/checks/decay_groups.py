@@ -1,7 +1,7 @@
 """What `decay_groups` must do, case by case."""
 
-from storyteller.course import Exercise, close, equal
-from storyteller.course.practice import PracticeModel
+from storyteller_course import Exercise, close, equal
+from storyteller_course.exercises.toy_training import PracticeModel
 
 decay_groups = Exercise(
     "decay_groups",
@@ -16,7 +16,7 @@ decay_groups = Exercise(
         "Ask for the number of dimensions. `model.parameters()` gives each parameter once, in the order in which the "
         "model was built: with lists in the place of the sets nothing else is needed against repeats.",
     ),
-    forbidden=("storyteller.optim.parameter_groups",),
+    forbidden=("storyteller.training.optim.parameter_groups",),
 )
 
 
@@ -50,7 +50,7 @@ def fixed_order(student, draw):
     seed = draw.randrange(1000)
     config = {"vocab_size": 9, "n_layers": 4, "n_experts": 0}
     got = student.decay_groups(student.make("tiny_model", seed, **config), 0.1)
-    from storyteller.course.recipes import tiny_model
+    from storyteller_course.exercises.fixtures import tiny_model
 
     parameters = [one.detach() for one in tiny_model(seed, **config).parameters()]
     close(got[0]["params"], [one for one in parameters if one.dim() > 1], "the matrices, in their order")

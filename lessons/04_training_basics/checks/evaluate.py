@@ -4,8 +4,8 @@ import math
 
 import torch
 
-from storyteller.course import Exercise, close, true
-from storyteller.course.practice import PracticeModel
+from storyteller_course import Exercise, close, true
+from storyteller_course.exercises.toy_training import PracticeModel
 
 from .oracles import batch, weighed
 
@@ -19,10 +19,10 @@ evaluate = Exercise(
         "one, and the auxiliary loss slips in.",
         "`model.training` tells the mode, `model.eval()` and `model.train(mode)` change it. Keep two "
         "sums: of all nats, and of all targets that count.",
-        "Nats of a batch: its mean times the number of its targets that are not IGNORE. Bits are nats over log 2. "
-        "Bytes are counted in `text.encode()`.",
+        "Nats of a batch: its mean times the number of its targets that are not IGNORE_INDEX. Bits are nats over log "
+        "2. Bytes are counted in `text.encode()`.",
     ),
-    forbidden=("storyteller.losses.evaluate",),
+    forbidden=("storyteller.training.losses.evaluate",),
 )
 TEXTS = ("Zoë saw a 🦊 and a 🐉.", "José and Begoña ran.", "東京, said Renée.")
 

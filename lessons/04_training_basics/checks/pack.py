@@ -2,7 +2,7 @@
 
 import torch
 
-from storyteller.course import Exercise, equal
+from storyteller_course import Exercise, equal
 
 
 def stories(draw, count=4):
@@ -30,7 +30,7 @@ pack = Exercise(
         "Inputs and targets are two slices of the same list, of the same length: one from its first token on, the "
         "other from its second. `.view(rows, seq_len)` cuts both.",
     ),
-    forbidden=("storyteller.data.TokenArray.pack",),
+    forbidden=("storyteller.training.batches.InMemoryTokens.pack",),
 )
 
 

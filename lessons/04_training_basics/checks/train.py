@@ -2,8 +2,8 @@
 
 import torch
 
-from storyteller.course import Exercise, close, equal
-from storyteller.course.practice import PracticeModel
+from storyteller_course import Exercise, close, equal
+from storyteller_course.exercises.toy_training import PracticeModel
 
 from .oracles import batch, torchs_rates, weighed
 

@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from storyteller.course import Exercise, close, equal, unchanged
+from storyteller_course import Exercise, close, equal, unchanged
 
 update_scale = Exercise(
     "update_scale",

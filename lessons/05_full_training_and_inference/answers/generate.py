@@ -1,6 +1,6 @@
 """Known answers to `generate`: wrong ones, explained, and right ones in other styles."""
 
-from storyteller.course import Right, Wrong
+from storyteller_course import Right, Wrong
 
 answers = [
     Wrong(
@@ -80,7 +80,7 @@ answers = [
         "generate",
         "same_luck",
         "Every step uses the same number. Take a new one for each step.",
-        change=("uniforms[:, step]", "uniforms[:, 0]"),
+        change=("uniform_draws[:, step]", "uniform_draws[:, 0]"),
     ),
     Wrong(
         "generate",
@@ -98,11 +98,11 @@ answers = [
         "generate",
         "row_by_row",
         code="""
-def generate(model, prompts, filters, uniforms, *, stop, context):
+def generate(model, prompts, filters, uniform_draws, *, stop, context):
     rows = []
     for number, prompt in enumerate(prompts.tolist()):
         new = []
-        for point in uniforms[number]:
+        for point in uniform_draws[number]:
             window = torch.tensor([(prompt + new)[-context:]])
             logits = model(window)[:, -1, :]
             seen = torch.zeros(logits.shape, dtype=torch.bool)
@@ -119,10 +119,10 @@ def generate(model, prompts, filters, uniforms, *, stop, context):
         "generate",
         "cut_afterwards",
         code="""
-def generate(model, prompts, filters, uniforms, *, stop, context):
+def generate(model, prompts, filters, uniform_draws, *, stop, context):
     text = prompts.clone()
     ended = torch.zeros(len(prompts), dtype=torch.bool)
-    for column in uniforms.T:
+    for column in uniform_draws.T:
         logits = model(text[:, max(0, text.shape[1] - context):])[:, -1, :]
         seen = torch.nn.functional.one_hot(text, logits.shape[1]).any(dim=1)
         tokens = choose(logits, seen, filters, column)

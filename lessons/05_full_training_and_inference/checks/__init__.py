@@ -4,7 +4,7 @@ EXERCISES = (  # in the lesson's order; each has a file of its name here
     "apply_temperature",
     "keep_top_k",
     "keep_top_p",
-    "penalise_repetition",
+    "penalize_repetition",
     "choose",
     "generate",
     "attend_cached",

@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from storyteller.course import Exercise, close, equal, unchanged
+from storyteller_course import Exercise, close, equal, unchanged
 
 from .oracles import chances, likeliest_first, scores
 
@@ -19,7 +19,7 @@ apply_temperature = Exercise(
         "argmax gives the first of several equal highest ones. Start from a tensor full of minus infinity, and put "
         "back one logit in each row with scatter.",
     ),
-    forbidden=("storyteller.filters.apply_temperature",),
+    forbidden=("storyteller.inference.sampling.apply_temperature",),
 )
 
 

@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from storyteller.course import Exercise, close, unchanged
+from storyteller_course import Exercise, close, unchanged
 
 attend_cached = Exercise(
     "attend_cached",
@@ -17,7 +17,7 @@ attend_cached = Exercise(
         "With S remembered and T new ones the mask has the shape (T, S + T): new token i may look at the columns up to "
         "S + i. Compare an arange over the columns with one over the new positions.",
     ),
-    forbidden=("storyteller.attention.KVCache",),
+    forbidden=("storyteller.transformer.attention.KVCache",),
 )
 HEADS, WIDTH, LONGEST = 2, 6, 12
 

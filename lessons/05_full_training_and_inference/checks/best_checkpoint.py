@@ -2,7 +2,7 @@
 
 import math
 
-from storyteller.course import Exercise, close, equal
+from storyteller_course import Exercise, close, equal
 
 best_checkpoint = Exercise(
     "best_checkpoint",

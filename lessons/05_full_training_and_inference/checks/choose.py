@@ -2,7 +2,7 @@
 
 import torch
 
-from storyteller.course import Exercise, equal
+from storyteller_course import Exercise, equal
 
 from .oracles import INFINITE, hit, scores
 
@@ -18,7 +18,11 @@ choose = Exercise(
         "`uniform[:, None]` has the shape (B, 1) and can be compared with (B, V). Rounding may leave the last end a "
         "little below 1: multiply the point with it.",
     ),
-    forbidden=("storyteller.filters.pick", "storyteller.filters.probabilities", "torch.multinomial"),
+    forbidden=(
+        "storyteller.inference.sampling.sample_inverse_cdf",
+        "storyteller.inference.sampling.probabilities",
+        "torch.multinomial",
+    ),
 )
 
 

@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from storyteller.course import Exercise, equal, true
+from storyteller_course import Exercise, equal, true
 
 from .oracles import hit
 
@@ -20,7 +20,7 @@ generate = Exercise(
         "`ids[:, -context:]` are the newest tokens. For each row a flag says whether it still goes on: it falls when "
         "the row gets `stop`, and the loop ends when no flag is up.",
     ),
-    forbidden=("storyteller.sampler.generate",),
+    forbidden=("storyteller.inference.generate.generate",),
 )
 TOKENS = 9  # of the check's own model
 
@@ -44,10 +44,10 @@ class Looker:
         return torch.stack([torch.stack(row) for row in rows])
 
 
-def alone(model, prompt, uniforms, *, stop, context, penalty=0.0):
+def alone(model, prompt, uniform_draws, *, stop, context, penalty=0.0):
     """One row, told by itself; `penalty` is taken from the logits of tokens that it holds."""
     ids, new = list(prompt), []
-    for point in uniforms:
+    for point in uniform_draws:
         logits = model.logits(ids[-context:])
         for token in set(ids):
             logits = logits - penalty * F.one_hot(torch.tensor(token), TOKENS)
@@ -62,22 +62,23 @@ def told(draw, *, rows, steps, context, penalty=0.0, wanted=lambda lengths: True
     """A model, prompts and numbers, a stop token, and the rows that come out; `wanted` holds of their lengths."""
     while True:
         model, prompts = Looker(draw), draw.integers(0, TOKENS, rows, 3)
-        uniforms = draw.tensor(rows, steps, dtype="float64").abs() % 1
+        uniform_draws = draw.tensor(rows, steps, dtype="float64").abs() % 1
         stop = draw.randrange(TOKENS)
         found = [
             alone(model, prompt, points, stop=stop, context=context, penalty=penalty)
-            for prompt, points in zip(prompts.tolist(), uniforms.tolist(), strict=True)
+            for prompt, points in zip(prompts.tolist(), uniform_draws.tolist(), strict=True)
         ]
         if wanted([len(row) for row in found]):
-            return model, prompts, uniforms, stop, found
+            return model, prompts, uniform_draws, stop, found
 
 
 @generate.case("reads on with each token that it has chosen", points=4)
 def reads_on(student, draw):
-    model, prompts, uniforms, _, _ = told(draw, rows=2, steps=5, context=50)
-    got = student.generate(model, prompts, [], uniforms, stop=TOKENS, context=50)
+    model, prompts, uniform_draws, _, _ = told(draw, rows=2, steps=5, context=50)
+    got = student.generate(model, prompts, [], uniform_draws, stop=TOKENS, context=50)
     wanted = [
-        alone(model, p, u, stop=TOKENS, context=50) for p, u in zip(prompts.tolist(), uniforms.tolist(), strict=True)
+        alone(model, p, u, stop=TOKENS, context=50)
+        for p, u in zip(prompts.tolist(), uniform_draws.tolist(), strict=True)
     ]
     equal(got, wanted, "the new tokens of 2 rows")
 
@@ -85,33 +86,33 @@ def reads_on(student, draw):
 @generate.case("shows the model its newest tokens, and no more than it can read", points=4)
 def cropped(student, draw):
     context = draw.choice([2, 4])
-    model, prompts, uniforms, _, _ = told(draw, rows=1, steps=7, context=context)
-    got = student.generate(model, prompts, [], uniforms, stop=TOKENS, context=context)
+    model, prompts, uniform_draws, _, _ = told(draw, rows=1, steps=7, context=context)
+    got = student.generate(model, prompts, [], uniform_draws, stop=TOKENS, context=context)
     true(max(model.lengths) <= context,
          f"The model can read {context} tokens and was shown {max(model.lengths)}.")  # fmt: skip
-    wanted = [alone(model, prompts[0].tolist(), uniforms[0].tolist(), stop=TOKENS, context=context)]
+    wanted = [alone(model, prompts[0].tolist(), uniform_draws[0].tolist(), stop=TOKENS, context=context)]
     equal(got, wanted, f"the new tokens of a row, with a context of {context}")
 
 
 @generate.case("ends each row at its own stop token", points=4)
 def each_ends(student, draw):
-    model, prompts, uniforms, stop, found = told(
+    model, prompts, uniform_draws, stop, found = told(
         draw,
         rows=3,
         steps=8,
         context=50,
         wanted=lambda lengths: len(set(lengths)) == 3 and max(lengths) < 8 and min(lengths) < max(lengths) - 1,
     )
-    got = student.generate(model, prompts, [], uniforms, stop=stop, context=50)
+    got = student.generate(model, prompts, [], uniform_draws, stop=stop, context=50)
     equal(got, found, f"the new tokens of 3 rows, where {stop} ends a row")
 
 
 @generate.case("asks the model no more once every row has ended", points=2)
 def stops_asking(student, draw):
-    model, prompts, uniforms, stop, found = told(
+    model, prompts, uniform_draws, stop, found = told(
         draw, rows=2, steps=9, context=50, wanted=lambda lengths: lengths[0] != lengths[1] and max(lengths) < 7
     )
-    student.generate(model, prompts, [], uniforms, stop=stop, context=50)
+    student.generate(model, prompts, [], uniform_draws, stop=stop, context=50)
     most = 2 * max(map(len, found))
     true(
         model.rows_read <= most,
@@ -121,6 +122,8 @@ def stops_asking(student, draw):
 
 @generate.case("tells the filters which tokens each row holds, its prompt included", points=2)
 def what_was_seen(student, draw):
-    model, prompts, uniforms, stop, found = told(draw, rows=2, steps=6, context=3, penalty=4.0)
-    got = student.generate(model, prompts, [lambda logits, seen: logits - 4.0 * seen], uniforms, stop=stop, context=3)
+    model, prompts, uniform_draws, stop, found = told(draw, rows=2, steps=6, context=3, penalty=4.0)
+    got = student.generate(
+        model, prompts, [lambda logits, seen: logits - 4.0 * seen], uniform_draws, stop=stop, context=3
+    )
     equal(got, found, "the new tokens of 2 rows, with a filter that lowers what was seen")

@@ -1,6 +1,6 @@
 """What `keep_min_p` must do, case by case."""
 
-from storyteller.course import Exercise, equal, unchanged
+from storyteller_course import Exercise, equal, unchanged
 
 from .oracles import chances, kept_only, scores
 
@@ -15,7 +15,7 @@ keep_min_p = Exercise(
         "The threshold is another one in each row: keep its dimension, (B, 1).",
         "Softmax, amax with keepdim=True, compare, masked_fill. What is given back are logits, not probabilities.",
     ),
-    forbidden=("storyteller.filters.keep_min_p",),
+    forbidden=("storyteller.inference.sampling.keep_min_p",),
 )
 
 

@@ -1,6 +1,6 @@
 """What `keep_top_k` must do, case by case."""
 
-from storyteller.course import Exercise, equal, unchanged
+from storyteller_course import Exercise, equal, unchanged
 
 from .oracles import kept_only, likeliest_first, scores
 
@@ -15,7 +15,7 @@ keep_top_k = Exercise(
         "With k no larger than V: the threshold is column k - 1 of the sorted rows. torch.where takes the "
         "logits where they reach it and -math.inf elsewhere.",
     ),
-    forbidden=("storyteller.filters.keep_top_k",),
+    forbidden=("storyteller.inference.sampling.keep_top_k",),
 )
 
 

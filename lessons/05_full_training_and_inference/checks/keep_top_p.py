@@ -2,7 +2,7 @@
 
 import torch
 
-from storyteller.course import Exercise, equal, unchanged
+from storyteller_course import Exercise, equal, unchanged
 
 from .oracles import INFINITE, chances, kept_only, likeliest_first, scores
 
@@ -19,7 +19,7 @@ keep_top_p = Exercise(
         "The sum before a token is cumsum minus its own probability. `scatter(-1, order, mask)` carries a mask from "
         "the sorted order back to the vocabulary, each row by itself.",
     ),
-    forbidden=("storyteller.filters.keep_top_p",),
+    forbidden=("storyteller.inference.sampling.keep_top_p",),
 )
 
 

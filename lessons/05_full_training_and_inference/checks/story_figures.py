@@ -3,7 +3,7 @@
 import math
 import re
 
-from storyteller.course import Exercise, close
+from storyteller_course import Exercise, close
 
 story_figures = Exercise(
     "story_figures",
@@ -17,7 +17,10 @@ story_figures = Exercise(
         "A set of tuples counts different ones. A text of w words has w - n + 1 n-grams, or none: there its "
         "repetition is 0, and without any n-gram at all distinct is math.nan.",
     ),
-    forbidden=("storyteller.diversity.distinct_n", "storyteller.diversity.repetition"),
+    forbidden=(
+        "storyteller.evaluation.text_metrics.distinct_n",
+        "storyteller.evaluation.text_metrics.repetition",
+    ),
 )
 
 

@@ -1,6 +1,6 @@
 """What `wrong_marks` must do, case by case."""
 
-from storyteller.course import Exercise, equal
+from storyteller_course import Exercise, equal
 
 wrong_marks = Exercise(
     "wrong_marks",

@@ -14,10 +14,10 @@ from typing import Annotated
 
 import typer
 
-from storyteller.disk import replacing, write_json
+from storyteller.corpus.huggingface import HUB_CORPORA, HubStream
+from storyteller.corpus.story import Story
 from storyteller.errors import StorytellerError
-from storyteller.stories.hub import HUB_CORPORA, HubStream
-from storyteller.stories.story import Story
+from storyteller.utils.atomic_io import replacing, write_json
 
 ROWS_PER_PART = 10_000  # rows in one file: what a killed download has to fetch again at most
 

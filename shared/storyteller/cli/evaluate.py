@@ -13,9 +13,9 @@ import typer
 from storyteller.errors import StorytellerError
 
 if TYPE_CHECKING:
-    from storyteller.comparison import Row
-    from storyteller.diversity import CopyFinder
-    from storyteller.sampler import Sampling
+    from storyteller.evaluation.compare import Row
+    from storyteller.evaluation.text_metrics import CopyFinder
+    from storyteller.inference.generate import Sampling
 
 HELD_OUT = 200  # stories of each corpus
 REMEMBERED = 20_000  # training stories in which copies are looked for
@@ -45,10 +45,10 @@ def evaluate(
     """Measure how well models predict held-out stories, and what the stories that they tell are like."""
     from rich.console import Console
 
-    from storyteller.checkpoint import load_model
-    from storyteller.comparison import compare, of_corpus
-    from storyteller.pipeline import TEMPERATURE
-    from storyteller.stories import load_stories
+    from storyteller.corpus import load_stories
+    from storyteller.evaluation.compare import compare, of_corpus
+    from storyteller.runs.pipeline import TEMPERATURE
+    from storyteller.training.checkpoint import load_model
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
     runs = run or [Path("runs/tiny")]
@@ -78,7 +78,7 @@ def _samplings(
     temperatures: Sequence[float], top_ps: Sequence[float | None], common: dict[str, Any]
 ) -> "dict[str, Sampling]":
     """Every temperature with every top_p, by name."""
-    from storyteller.sampler import Sampling
+    from storyteller.inference.generate import Sampling
 
     return {
         f"temperature {temperature:g}" + ("" if top_p is None else f", top_p {top_p:g}"): Sampling(
@@ -91,8 +91,8 @@ def _samplings(
 
 def _corpus_of(run: Path) -> str:
     """What a run was trained on."""
-    from storyteller.checkpoint import run_of
-    from storyteller.plan import Plan
+    from storyteller.runs.run_config import Plan
+    from storyteller.training.checkpoint import run_of
 
     folder = run_of(run)
     if not (folder / "run.json").is_file():
@@ -102,10 +102,10 @@ def _corpus_of(run: Path) -> str:
 
 def _training_stories(runs: Sequence[Path]) -> "dict[str, CopyFinder]":
     """For each run that still has its shards, where copies are looked for; checkpoints of one run share it."""
-    from storyteller.bpe import Tokenizer
-    from storyteller.checkpoint import run_of
-    from storyteller.diversity import CopyFinder
-    from storyteller.shards import INDEX, open_shards
+    from storyteller.evaluation.text_metrics import CopyFinder
+    from storyteller.tokenizer import Tokenizer
+    from storyteller.training.checkpoint import run_of
+    from storyteller.training.token_shards import INDEX, open_shards
 
     finders: dict[Path, CopyFinder] = {}
     for folder in {run_of(path): None for path in runs}:
@@ -148,8 +148,8 @@ def _save(rows: "Sequence[Row]", out: Path) -> None:
     """The figures as JSON, a picture, and each row's stories with what was found in them."""
     import matplotlib
 
-    from storyteller.disk import write_json, writing
-    from storyteller.plots.charts import panels_figure
+    from storyteller.figures.charts import panels_figure
+    from storyteller.utils.atomic_io import write_json, writing
 
     figures = {f"{row.checkpoint}, {row.sampling}": row.figures() for row in rows}
     matplotlib.use("Agg")  # a picture in a file needs no screen

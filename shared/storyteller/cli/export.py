@@ -22,7 +22,7 @@ def export(
 ) -> None:
     """Write a trained model in another program's format, with a model card that says who wrote its parts."""
     from storyteller.export import export_run
-    from storyteller.export.trained import read_parts
+    from storyteller.export.trained_run import read_parts
 
     by_student = None if parts is None else read_parts(parts)
     export_run(run, out, format=format, by_student=by_student, notice=lambda text: print(text, file=sys.stderr))

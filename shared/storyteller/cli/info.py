@@ -6,7 +6,7 @@ import typer
 
 from storyteller.config import Preset
 from storyteller.config import preset as find
-from storyteller.planner import (
+from storyteller.moe.cost_model import (
     MACHINES,
     cache_bytes,
     count,

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from storyteller.cli.listening import refuse_taken_port
+from storyteller.cli.shared.ports import refuse_taken_port
 
 PORT = 8080
 
@@ -18,7 +18,7 @@ def mlflow(
     host: Annotated[str, typer.Option(help="who may look: 127.0.0.1 is this machine only")] = "127.0.0.1",
 ) -> None:
     """Show the tracked runs in MLflow's pages, until Ctrl-C."""
-    from storyteller.runstore import is_server, load_mlflow, settle, store_uri
+    from storyteller.tracking.store import is_server, load_mlflow, settle, store_uri
 
     uri = store_uri()
     if is_server(uri):

@@ -2,7 +2,7 @@
 
     storyteller preprocess --corpus data/tinystories --tokenizer data/tokenizer.json --out data/shards
 
-leaves `data/shards/train` and `data/shards/validation`, which `storyteller.shards.open_shards` reads.
+leaves `data/shards/train` and `data/shards/validation`, which `storyteller.training.token_shards.open_shards` reads.
 """
 
 from dataclasses import asdict
@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from storyteller.cli.corpus import DATA, TOKENIZER
+from storyteller.cli.shared.default_corpora import DATA, TOKENIZER
 from storyteller.errors import StorytellerError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from storyteller.bpe import Tokenizer
+    from storyteller.tokenizer import Tokenizer
 
 
 def preprocess(
@@ -42,7 +42,7 @@ def preprocess(
     """Clean a corpus and write it as token shards; the same command goes on where it was stopped."""
     from rich.console import Console
 
-    from storyteller.cli.corpus import default_corpora
+    from storyteller.cli.shared.default_corpora import default_corpora
 
     console = Console()
     corpora = corpus or default_corpora()
@@ -69,8 +69,8 @@ def preprocess(
 
 def _tokenizer(file: Path, corpora: list[str], *, seed: int, clean: bool) -> "Tokenizer":
     """The tokenizer in the file; where the default file is not there yet, it is made first."""
-    from storyteller.bpe import Tokenizer
     from storyteller.cli.tokenizer import tokenizer as learn
+    from storyteller.tokenizer import Tokenizer
 
     if not file.exists():
         if file != TOKENIZER:
@@ -94,9 +94,9 @@ def _write_split(
     from rich.progress import Progress as Bar
     from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    from storyteller.cli.corpus import read_corpora
-    from storyteller.shards import Progress, write_shards
-    from storyteller.stories.clean import Cleaning, CleaningReport
+    from storyteller.cli.shared.default_corpora import read_corpora
+    from storyteller.corpus.clean import Cleaning, CleaningReport
+    from storyteller.training.token_shards import Progress, write_shards
 
     report = CleaningReport()
     source = {

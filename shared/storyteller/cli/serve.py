@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from storyteller.cli.listening import refuse_taken_port
-from storyteller.cli.trained import trained_model
+from storyteller.cli.shared.load_run import trained_model
+from storyteller.cli.shared.ports import refuse_taken_port
 from storyteller.errors import optional_import
 
 PORT = 8765

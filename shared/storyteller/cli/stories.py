@@ -23,7 +23,8 @@ def stories(
     ] = None,
 ) -> None:
     """Tell stories of StoryWorld, the corpus that comes with the package."""
-    from storyteller.stories import Story, generate
+    from storyteller.corpus import Story
+    from storyteller.storyworld import generate
 
     told: Iterable[Story] = generate(count, seed=seed, split=split)
     if out is None:

@@ -22,11 +22,11 @@ def story(
     """Train the tiny model on the embedded corpus, once, and tell three stories."""
     from rich.console import Console
 
-    from storyteller.checkpoint import load_model
     from storyteller.cli.tell import say
     from storyteller.cli.train import plan_from, train_and_show
-    from storyteller.pipeline import TEMPERATURE, consistency, is_finished, pick_device
-    from storyteller.sampler import Sampling, stream_text
+    from storyteller.inference.generate import Sampling, stream_text
+    from storyteller.runs.pipeline import TEMPERATURE, consistency, is_finished, pick_device
+    from storyteller.training.checkpoint import load_model
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
     if not is_finished(out):

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from storyteller.cli.trained import trained_model
+from storyteller.cli.shared.load_run import trained_model
 from storyteller.errors import StorytellerError
 
 # A byte-level model can write any byte, and a terminal obeys some: all control characters but tab and line break.
@@ -33,7 +33,7 @@ def tell(
     """Tell a story that begins with the opening, token by token."""
     from dataclasses import replace
 
-    from storyteller.sampler import Sampling, stream_text
+    from storyteller.inference.generate import Sampling, stream_text
 
     if count < 1:
         raise StorytellerError(f"count is {count}; it must be 1 or more.")

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from storyteller.cli.corpus import TOKENIZER
+from storyteller.cli.shared.default_corpora import TOKENIZER
 from storyteller.errors import StorytellerError
 
 
@@ -28,10 +28,10 @@ def tokenizer(
     """Learn a vocabulary from the stories of a corpus."""
     from rich.console import Console
 
-    from storyteller.bpe import Tokenizer
-    from storyteller.cli.corpus import default_corpora, read_corpora
-    from storyteller.disk import writing
-    from storyteller.stories.clean import CleaningReport
+    from storyteller.cli.shared.default_corpora import default_corpora, read_corpora
+    from storyteller.corpus.clean import CleaningReport
+    from storyteller.tokenizer import Tokenizer
+    from storyteller.utils.atomic_io import writing
 
     console = Console()
     corpora = corpus or default_corpora()

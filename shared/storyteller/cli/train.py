@@ -13,10 +13,10 @@ from storyteller.config import preset
 from storyteller.errors import StorytellerError
 
 if TYPE_CHECKING:
-    from storyteller.bpe import Tokenizer
-    from storyteller.pipeline import Around
-    from storyteller.plan import Plan
-    from storyteller.trainer import Trainer
+    from storyteller.runs.pipeline import Around
+    from storyteller.runs.run_config import Plan
+    from storyteller.tokenizer import Tokenizer
+    from storyteller.training.trainer import Trainer
 
 RUNS = Path("runs")
 
@@ -62,7 +62,7 @@ def plan_from(
     name: str, *, corpus: str | None, stories: int | None, seconds: float | None, options: dict[str, Any]
 ) -> "Plan":
     """A preset's plan, changed by the options that were given; None keeps the preset's value."""
-    from storyteller.plan import Plan
+    from storyteller.runs.run_config import Plan
 
     base = preset(name)
     given = {option: value for option, value in options.items() if value is not None}
@@ -84,8 +84,8 @@ def train_and_show(plan: "Plan", folder: Path, *, device: str, track: bool = Fal
     """
     from rich.console import Console
 
-    from storyteller.cli.progress import TrainingProgress
-    from storyteller.pipeline import pick_device, train
+    from storyteller.cli.shared.progress_bar import TrainingProgress
+    from storyteller.runs.pipeline import pick_device, train
 
     with TrainingProgress(Console()) as progress:
         around = tracking(progress.say) if track else None
@@ -102,8 +102,8 @@ def tracking(notice: Callable[[str], None]) -> "Around":
     Raises:
         StorytellerError: mlflow is not installed, or MLFLOW_TRACKING_URI cannot be used.
     """
-    from storyteller.runstore import load_mlflow
     from storyteller.tracking import Tracker, store_uri
+    from storyteller.tracking.store import load_mlflow
 
     load_mlflow()  # where it is missing, that is said before the corpus is read
     uri = store_uri()

@@ -8,10 +8,10 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from storyteller.export.trained import Trained
-from storyteller.planner import count_parameters
-from storyteller.stories.corpora import EMBEDDED, SMALL
-from storyteller.stories.hub import HUB_CORPORA
+from storyteller.corpus.huggingface import HUB_CORPORA
+from storyteller.corpus.load import EMBEDDED, SMALL
+from storyteller.export.trained_run import Trained
+from storyteller.moe.cost_model import count_parameters
 
 # What the corpora's own pages say.
 LICENCES = {"tinystories": "CDLA-Sharing-1.0", "writingprompts": "MIT"}

@@ -10,8 +10,8 @@ from typing import Any
 
 from safetensors import SafetensorError
 
-from storyteller.disk import force_to_disk, writing
 from storyteller.errors import StorytellerError
+from storyteller.utils.atomic_io import force_to_disk, writing
 
 RECORD = "export.json"  # what the folder was made from and which files are part of it
 

@@ -8,7 +8,7 @@ from storyteller.errors import StorytellerError
 from storyteller.export import gguf, hf, onnx
 from storyteller.export.card import model_card
 from storyteller.export.folder import new_folder, write_record
-from storyteller.export.trained import Notice, Trained, read_trained
+from storyteller.export.trained_run import Notice, Trained, read_trained
 
 
 class Format(NamedTuple):

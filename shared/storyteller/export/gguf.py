@@ -19,13 +19,13 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from storyteller.bpe import Vocabulary
-from storyteller.bpe.vocabulary import spell
 from storyteller.config import ModelConfig
 from storyteller.errors import optional_import
-from storyteller.export.trained import Trained
-from storyteller.mixtral import config_fields, transformers_names
-from storyteller.pipeline import TEMPERATURE
+from storyteller.export.mixtral_weights import config_fields, transformers_names
+from storyteller.export.trained_run import Trained
+from storyteller.runs.pipeline import TEMPERATURE
+from storyteller.tokenizer import Vocabulary
+from storyteller.tokenizer.vocabulary import spell
 
 # What stands in a layer, by the name that Mixtral gives it in memory (dense: Mistral).
 LAYER = {
@@ -85,7 +85,7 @@ def add_shape(writer: Any, config: ModelConfig) -> None:
     writer.add_feed_forward_length(config.d_ff)
     writer.add_head_count(config.n_heads)
     writer.add_head_count_kv(config.n_kv_heads)
-    writer.add_rope_dimension_count(config.head_width)
+    writer.add_rope_dimension_count(config.head_dim)
     writer.add_rope_freq_base(config.rope_base)
     writer.add_layer_norm_rms_eps(config.norm_eps)
     writer.add_vocab_size(config.vocab_size)
@@ -127,12 +127,12 @@ def llama_names(state: dict[str, Tensor], config: ModelConfig) -> dict[str, Tens
             theirs[f"blk.{layer}.ffn_gate_exps.weight"], theirs[f"blk.{layer}.ffn_up_exps.weight"] = gate, up
             continue
         if part in ("self_attn.q_proj.weight", "self_attn.k_proj.weight"):
-            weight = pair_neighbours(weight, config.head_width)
+            weight = pair_neighbours(weight, config.head_dim)
         theirs[f"blk.{layer}.{LAYER[part]}"] = weight
     return theirs
 
 
-def pair_neighbours(weight: Tensor, head_width: int) -> Tensor:
+def pair_neighbours(weight: Tensor, head_dim: int) -> Tensor:
     """Bring the two rows that RoPE turns together side by side: row i of each half of a head, then row i + 1.
 
     Args:
@@ -142,10 +142,10 @@ def pair_neighbours(weight: Tensor, head_width: int) -> Tensor:
         (H*K, D)
 
     >>> import torch
-    >>> pair_neighbours(torch.arange(8.0)[:, None], head_width=4).flatten().tolist()
+    >>> pair_neighbours(torch.arange(8.0)[:, None], head_dim=4).flatten().tolist()
     [0.0, 2.0, 1.0, 3.0, 4.0, 6.0, 5.0, 7.0]
     """
-    halves = weight.view(-1, 2, head_width // 2, weight.size(1))  # (H, 2, K/2, D)
+    halves = weight.view(-1, 2, head_dim // 2, weight.size(1))  # (H, 2, K/2, D)
     return halves.transpose(1, 2).reshape(weight.shape)  # (H*K, D)
 
 

@@ -11,12 +11,12 @@ from typing import Any
 
 from safetensors.torch import save_file
 
-from storyteller.bpe import END_OF_TEXT
-from storyteller.disk import write_json
 from storyteller.errors import StorytellerError
-from storyteller.export.trained import Trained
-from storyteller.mixtral import config_fields, names_on_disk
-from storyteller.pipeline import TEMPERATURE
+from storyteller.export.mixtral_weights import config_fields, names_on_disk
+from storyteller.export.trained_run import Trained
+from storyteller.runs.pipeline import TEMPERATURE
+from storyteller.tokenizer import END_OF_TEXT
+from storyteller.utils.atomic_io import write_json
 
 WEIGHTS = "model.safetensors"
 

@@ -1,8 +1,9 @@
 """A graph that onnxruntime runs, in any language that it speaks: token ids in, scores of the next token out.
 
 A graph knows no "as many rows as this expert happens to have". Every expert therefore reads every token, and a token's
-router weights, 0 for the experts that it does not visit, decide what counts (`storyteller.dispatch.dispatch_dense`):
-the same scores for E/k times the arithmetic. There is no cache, so each new token reads the whole text again.
+router weights, 0 for the experts that it does not visit, decide what counts
+(`storyteller.moe.dispatch.dispatch_dense`): the same scores for E/k times the arithmetic. There is no cache, so each
+new token reads the whole text again.
 """
 
 import logging
@@ -15,12 +16,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from storyteller.bpe import END_OF_TEXT
-from storyteller.dispatch import dispatch_dense
 from storyteller.errors import optional_import
-from storyteller.export.trained import Trained
-from storyteller.model import Decoder
-from storyteller.moe import MoE
+from storyteller.export.trained_run import Trained
+from storyteller.moe.dispatch import dispatch_dense
+from storyteller.moe.layer import MoELayer
+from storyteller.tokenizer import END_OF_TEXT
+from storyteller.transformer.decoder import Decoder
 
 WEIGHTS = "model.onnx"
 LARGEST = 2**30  # bytes of weights inside the file; protobuf ends at 2 GiB, and more lies in a file beside it
@@ -48,7 +49,7 @@ def check(trained: Trained) -> None:
 def write(trained: Trained, folder: Path) -> None:
     """Write the graph and the tokenizer."""
     for part in trained.model.modules():
-        if isinstance(part, MoE):
+        if isinstance(part, MoELayer):
             part.dispatch = dispatch_dense
     program = to_graph(Scores(trained.model).eval(), max_seq_len=trained.config.max_seq_len)
     facts = {"max_seq_len": trained.config.max_seq_len, "end_of_text_id": trained.tokenizer.end_id}

@@ -1,6 +1,6 @@
 """The web application: the page, and the address that streams a story.
 
-POST /tell takes the JSON of `storyteller.serve.asking` and answers with one JSON object a line, as they come:
+POST /tell takes the JSON of `storyteller.serve.request` and answers with one JSON object a line, as they come:
 
     {"waiting": 1}                                  stories that are told before this one; only if there are any
     {"text": " fox", "html": "<span ..."}           a token
@@ -21,14 +21,14 @@ from functools import partial
 from importlib import resources
 from typing import Any
 
-from storyteller.bpe import Tokenizer
 from storyteller.errors import StorytellerError, optional_import
-from storyteller.model import Decoder
-from storyteller.plots.display import safe
-from storyteller.plots.told import STYLE, token_html
-from storyteller.serve.asking import MOST_BYTES, Asked, read_asked
-from storyteller.serve.turns import Turns
-from storyteller.told import Told, stream_told
+from storyteller.figures.display import safe
+from storyteller.figures.traced_story import STYLE, token_html
+from storyteller.inference.trace import TokenTrace, stream_traced
+from storyteller.serve.queue import Turns
+from storyteller.serve.request import MOST_BYTES, Asked, read_asked
+from storyteller.tokenizer import Tokenizer
+from storyteller.transformer.decoder import Decoder
 
 MOST_WAITING = 3
 HEADERS = {
@@ -124,15 +124,15 @@ class Teller:
         self.turns = Turns(most_waiting=most_waiting)
         self.thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="storyteller-tell")
 
-    def begin(self, asked: Asked) -> Iterator[Told]:
+    def begin(self, asked: Asked) -> Iterator[TokenTrace]:
         """The story's tokens; nothing is computed before the first is asked for.
 
         Raises:
             StorytellerError: the opening holds a special token or half a character.
         """
-        return stream_told(self.model, self.tokenizer, asked.opening, sampling=asked.sampling)
+        return stream_traced(self.model, self.tokenizer, asked.opening, sampling=asked.sampling)
 
-    async def tell(self, tokens: Iterator[Told]) -> AsyncGenerator[Mapping[str, Any], None]:
+    async def tell(self, tokens: Iterator[TokenTrace]) -> AsyncGenerator[Mapping[str, Any], None]:
         """The lines of one answer."""
         if self.turns.here:
             yield {"waiting": self.turns.here}

@@ -10,9 +10,9 @@ Runs are kept in `mlflow.db` in the folder one works in, or on the server that M
 listens to its events, and MLflow itself is loaded when the first tracker begins.
 """
 
-from storyteller.runstore import EXPERIMENT, store_uri
-from storyteller.tracking.comparing import Comparison, compare_runs, list_runs
+from storyteller.tracking.compare_runs import Comparison, compare_runs, list_runs
 from storyteller.tracking.registry import load_tracked
+from storyteller.tracking.store import EXPERIMENT, store_uri
 from storyteller.tracking.tracker import Tracker
 
 __all__ = ["EXPERIMENT", "Comparison", "Tracker", "compare_runs", "list_runs", "load_tracked", "store_uri"]

@@ -6,9 +6,9 @@ They are drawn in a thread, so nothing here touches pyplot, whose state belongs 
 from collections.abc import Sequence
 from typing import Any
 
-from storyteller.plots.charts import dress
-from storyteller.plots.display import COLOURS
-from storyteller.tracking.writer import OpenRun
+from storyteller.figures.charts import dress
+from storyteller.figures.display import COLOURS
+from storyteller.tracking.background_writer import OpenRun
 
 LOSSES = {"training": "loss", "validation": "validation/loss"}
 

@@ -1,7 +1,7 @@
 """A trained model in MLflow's registry: kept as data, found by name, loaded back.
 
-In the run's artifacts it looks like this. The folder `data` is a run's folder as `storyteller.checkpoint` knows it,
-with the optimizer's state, so that training can go on from it; nothing in it is code.
+In the run's artifacts it looks like this. The folder `data` is a run's folder as `storyteller.training.checkpoint`
+knows it, with the optimizer's state, so that training can go on from it; nothing in it is code.
 
     model/
         MLmodel               what MLflow reads: load it with the module `storyteller.tracking.registry`
@@ -18,15 +18,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from storyteller.bpe import Tokenizer
-from storyteller.checkpoint import load_model
-from storyteller.disk import write_json
 from storyteller.errors import StorytellerError
-from storyteller.model import Decoder
-from storyteller.pipeline import TEMPERATURE
-from storyteller.runstore import connect, load_mlflow, store_errors, store_uri
-from storyteller.sampler import Sampling, tell
-from storyteller.tracking.writer import OpenRun
+from storyteller.inference.generate import Sampling, tell
+from storyteller.runs.pipeline import TEMPERATURE
+from storyteller.tokenizer import Tokenizer
+from storyteller.tracking.background_writer import OpenRun
+from storyteller.tracking.store import connect, load_mlflow, store_errors, store_uri
+from storyteller.training.checkpoint import load_model
+from storyteller.transformer.decoder import Decoder
+from storyteller.utils.atomic_io import write_json
 
 BEST = "best"  # the alias; MLflow itself knows the newest as models:/NAME/latest
 MODEL = "model"  # the folder in the run's artifacts

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from storyteller.disk import write_json
-from storyteller.runstore import connect, experiment_id, is_server, load_mlflow
-from storyteller.tracking.writer import OpenRun
+from storyteller.tracking.background_writer import OpenRun
+from storyteller.tracking.store import connect, experiment_id, is_server, load_mlflow
+from storyteller.utils.atomic_io import write_json
 
 NAMES = "mlflow.json"
 MOST_POINTS = 1_000  # metrics that MLflow takes at a time; of parameters it takes 100

@@ -18,20 +18,20 @@ from typing import Any, Self
 
 import torch
 
-from storyteller.bpe import Tokenizer
 from storyteller.config import to_dict
-from storyteller.events import Evaluated, Event, Noticed, StepDone
-from storyteller.moe import router_statistics
-from storyteller.pipeline import TEMPERATURE
-from storyteller.planner import count_parameters
-from storyteller.runstore import EXPERIMENT, store_uri
-from storyteller.sampler import Sampling, tell
+from storyteller.inference.generate import Sampling, tell
+from storyteller.moe.cost_model import count_parameters
+from storyteller.moe.layer import router_statistics
+from storyteller.runs.pipeline import TEMPERATURE
+from storyteller.tokenizer import Tokenizer
+from storyteller.tracking.background_writer import OpenRun, Writer
 from storyteller.tracking.figures import draw_curves, load_figure
-from storyteller.tracking.machine import machine_metrics
 from storyteller.tracking.registry import register, upload_model
 from storyteller.tracking.runs import Point, find_or_start, log_points, now
-from storyteller.tracking.writer import OpenRun, Writer
-from storyteller.trainer import Trainer
+from storyteller.tracking.store import EXPERIMENT, store_uri
+from storyteller.tracking.system_metrics import machine_metrics
+from storyteller.training.events import Evaluated, Event, Message, StepDone
+from storyteller.training.trainer import Trainer
 
 FLUSH_SECONDS = 2.0  # steps are collected for so long before they are written
 MACHINE_SECONDS = 5.0  # between two looks at the machine
@@ -121,7 +121,7 @@ class Tracker:
                 self._add(step_metrics(event), event.step)
             case Evaluated():
                 self._evaluated(event)
-            case Noticed(text=text):
+            case Message(text=text):
                 step = self.trainer.step
                 self._writer.put(lambda run: run.client.set_tag(run.run_id, f"notice.step-{step:06d}", text[:5000]))
         if time.monotonic() - self._flushed > FLUSH_SECONDS:
@@ -176,10 +176,10 @@ class Tracker:
         if not self.trainer.validation or not self.trainer.model.config.n_experts:
             return []
         batch = self.trainer.validation[0].to(self.trainer.device)
-        mask = batch.padding_mask
+        mask = batch.attention_mask
         return [
-            router_statistics(layer, padding_mask=mask)
-            for layer in self.trainer.model(batch.inputs, padding_mask=mask).routing
+            router_statistics(layer, attention_mask=mask)
+            for layer in self.trainer.model(batch.inputs, attention_mask=mask).routing
         ]
 
     def _keep_model(self) -> None:
@@ -226,7 +226,7 @@ def step_metrics(done: StepDone) -> dict[str, float]:
         "gradient_norm": done.gradient_norm,
         "tokens_per_second": done.tokens_per_second,
         "tokens": done.tokens,
-        "z_loss": done.z_loss,
+        "router_z_loss": done.router_z_loss,
         **({"skipped": 1.0} if done.skipped else {}),
-        **{f"router/layer_{layer}/balance_loss": loss for layer, loss in enumerate(done.balance_losses)},
+        **{f"router/layer_{layer}/load_balancing_loss": loss for layer, loss in enumerate(done.balance_losses)},
     }

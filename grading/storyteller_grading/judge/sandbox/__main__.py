@@ -3,7 +3,7 @@
 import json
 import sys
 
-from storyteller_grading.judge.sandbox.layers import NAMES, examine
+from storyteller_grading.judge.sandbox.probe import NAMES, examine
 
 if __name__ == "__main__":
     found = examine(sys.argv[1:] or NAMES)

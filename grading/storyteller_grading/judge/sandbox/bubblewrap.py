@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from storyteller_grading.judge.sandbox.view import for_server
+from storyteller_grading.judge.sandbox.filesystem_view import for_server
 
 PROGRAM = "bwrap"
 NOBODY = "65534"  # a root inside could not give its workers a namespace of their own

@@ -3,9 +3,9 @@
 import os
 from pathlib import Path
 
-from storyteller_grading.judge.sandbox import landlock, limits, namespaces, seccomp, view
-from storyteller_grading.judge.sandbox.layers import Layers
+from storyteller_grading.judge.sandbox import filesystem_view, landlock, limits, namespaces, seccomp
 from storyteller_grading.judge.sandbox.limits import Budget
+from storyteller_grading.judge.sandbox.probe import Layers
 
 IN_NAMESPACES = Path("/tmp")  # the scratch folder, where the worker has a file system of its own
 
@@ -14,8 +14,8 @@ def enter_namespaces(layers: Layers, budget: Budget, folder: Path) -> Path:
     """In the keeper: new namespaces for it and its child, where they hold. Returns the worker's scratch folder."""
     if not layers.namespaces:
         return folder
-    seen = view.View(
-        readable=view.readable(),
+    seen = filesystem_view.View(
+        readable=filesystem_view.readable(),
         scratch=IN_NAMESPACES,
         scratch_bytes=budget.scratch_bytes,
         scratch_files=budget.scratch_files,
@@ -50,6 +50,6 @@ def confine(layers: Layers, budget: Budget, scratch: Path, *, address_space: int
         drop_capabilities()
         forbid_new_privileges()
     if layers.landlock:
-        landlock.restrict((*view.readable(), *view.DEVICES), [scratch, Path("/dev/null")])
+        landlock.restrict((*filesystem_view.readable(), *filesystem_view.DEVICES), [scratch, Path("/dev/null")])
     if layers.seccomp:
         seccomp.restrict()

@@ -9,8 +9,8 @@ import os
 import struct
 from pathlib import Path
 
+from storyteller_grading.judge.sandbox.filesystem_view import DEVICES, View
 from storyteller_grading.judge.sandbox.syscalls import call, libc
-from storyteller_grading.judge.sandbox.view import DEVICES, View
 
 NEW_USERS, NEW_PROCESSES, NEW_NETWORK = 0x10000000, 0x20000000, 0x40000000
 NEW_MOUNTS, NEW_SHARED_MEMORY, NEW_NAMES = 0x00020000, 0x08000000, 0x04000000

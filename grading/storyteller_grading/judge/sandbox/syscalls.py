@@ -7,7 +7,7 @@ import sys
 from functools import cache
 from typing import Any
 
-from storyteller_grading.judge.sandbox.numbers import NUMBERS
+from storyteller_grading.judge.sandbox.syscall_numbers import NUMBERS
 
 PR_SET_PDEATHSIG = 1
 PR_CAPBSET_DROP = 24

@@ -1,6 +1,6 @@
 """Known answers to `apply_twice`: wrong ones, explained, and right ones in other styles."""
 
-from storyteller.course import Wrong
+from storyteller_course import Wrong
 
 answers = [
     Wrong(

@@ -1,6 +1,6 @@
 """Known answers to `clean`: the given code, wrong ones, explained, and right ones in other styles."""
 
-from storyteller.course import Given, Wrong
+from storyteller_course import Given, Wrong
 
 answers = [
     Given("clean", change=('" ".join(text.split())', "text.strip()")),

@@ -1,6 +1,6 @@
 """Known answers to `double`: wrong ones, explained, and right ones in other styles."""
 
-from storyteller.course import Right, Wrong
+from storyteller_course import Right, Wrong
 
 answers = [
     Wrong("double", "adds_two", "You add two; twice a number is the number `plus itself`.", change=("2 * x", "2 + x")),

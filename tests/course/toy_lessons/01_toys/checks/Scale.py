@@ -2,7 +2,7 @@
 
 import torch
 
-from storyteller.course import Exercise, close, equal
+from storyteller_course import Exercise, close, equal
 
 scale = Exercise("Scale", points=4)
 

@@ -1,6 +1,6 @@
 """What `apply_twice` must do, case by case."""
 
-from storyteller.course import Exercise, equal
+from storyteller_course import Exercise, equal
 
 apply_twice = Exercise("apply_twice", points=3)
 

@@ -1,6 +1,6 @@
 """What `clean` must do, case by case."""
 
-from storyteller.course import Exercise, Mismatch, equal, true
+from storyteller_course import Exercise, Mismatch, equal, true
 
 clean = Exercise("clean", points=2, bug_hunt=True)
 

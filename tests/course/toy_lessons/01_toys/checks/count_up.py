@@ -1,6 +1,6 @@
 """What `count_up` must do, case by case."""
 
-from storyteller.course import Exercise, equal
+from storyteller_course import Exercise, equal
 
 count_up = Exercise("count_up", points=2)
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from storyteller.course import Exercise, equal, raises, unchanged
+from storyteller_course import Exercise, equal, raises, unchanged
 
 from .hints import HINTS
 

@@ -1,6 +1,6 @@
 """What `double` must do, case by case."""
 
-from storyteller.course import Exercise, equal
+from storyteller_course import Exercise, equal
 
 from .hints import HINTS
 

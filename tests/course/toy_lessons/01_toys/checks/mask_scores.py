@@ -2,7 +2,7 @@
 
 import torch
 
-from storyteller.course import Exercise, close
+from storyteller_course import Exercise, close
 
 mask_scores = Exercise("mask_scores", points=6, stars=3, forbidden=("torch.softmax",), limit=3.0)
 

@@ -1,6 +1,6 @@
 """What `quadruple` must do, case by case."""
 
-from storyteller.course import Exercise, equal
+from storyteller_course import Exercise, equal
 
 quadruple = Exercise("quadruple", points=2, builds_on=("double",))
 

@@ -1,6 +1,6 @@
 """What `shout` must do, case by case."""
 
-from storyteller.course import Exercise, equal
+from storyteller_course import Exercise, equal
 
 shout = Exercise("shout", points=3, bonus=True)
 

@@ -1,6 +1,6 @@
 """What `triple` must do, case by case."""
 
-from storyteller.course import Exercise, equal
+from storyteller_course import Exercise, equal
 
 triple = Exercise("triple", points=2)
 

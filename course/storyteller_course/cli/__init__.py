@@ -1,0 +1,90 @@
+"""The command `storyteller`: the library's commands, from `storyteller.cli`, and the course's, from this folder.
+
+    storyteller story                  # train the tiny model on the embedded corpus, hear three stories
+    storyteller tell "Once upon a time, a fox"
+
+A command imports torch and the like inside its body, so that `storyteller --help` answers at once.
+"""
+
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from storyteller.cli.shared.interrupt import Interruptible
+from storyteller.errors import StorytellerError
+from storyteller.utils.openmp import sleep_while_waiting
+
+app = typer.Typer(
+    name="storyteller",
+    cls=Interruptible,
+    help="Build, train and talk to a small Mixture-of-Experts model that tells stories.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def _register() -> None:
+    """Hand every command to the app. In a function, so that each file is found in one list."""
+    from storyteller.cli import (
+        download,
+        evaluate,
+        export,
+        info,
+        mlflow,
+        preprocess,
+        serve,
+        stories,
+        story,
+        tell,
+        tokenizer,
+        train,
+    )
+    from storyteller.cli.shared.multi_value import ManyValues
+    from storyteller_course.cli import doctor, lab, progress, reset
+
+    app.command("lab")(lab.lab)
+    app.command("progress")(progress.progress)
+    app.command("reset")(reset.reset)
+    app.command("story")(story.story)
+    app.command("tell")(tell.tell)
+    app.command("train")(train.train)
+    app.command("evaluate")(evaluate.evaluate)
+    app.command("export")(export.export)
+    app.command("mlflow")(mlflow.mlflow)
+    app.command("serve")(serve.serve)
+    app.command("stories")(stories.stories)
+    app.command("download", cls=ManyValues)(download.download)
+    app.command("tokenizer", cls=ManyValues)(tokenizer.tokenizer)
+    app.command("preprocess", cls=ManyValues)(preprocess.preprocess)
+    app.command("info")(info.info)
+    app.command("doctor")(doctor.doctor)
+
+
+_register()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command; what the user can mend, and Ctrl-C, is said in one sentence, with exit code 2."""
+    sleep_while_waiting()
+    try:
+        app(args=None if arguments is None else list(arguments))
+    except StorytellerError as error:
+        print(f"storyteller: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+def download_main() -> None:
+    """`storyteller-download`, the same as `storyteller download`."""
+    main(["download", *sys.argv[1:]])
+
+
+def tokenizer_main() -> None:
+    """`storyteller-tokenizer`, the same as `storyteller tokenizer`."""
+    main(["tokenizer", *sys.argv[1:]])
+
+
+def preprocess_main() -> None:
+    """`storyteller-preprocess`, the same as `storyteller preprocess`."""
+    main(["preprocess", *sys.argv[1:]])

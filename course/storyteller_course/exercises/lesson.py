@@ -1,0 +1,232 @@
+"""A lesson as the checks see it: its folder, its exercises, and its answers where they are there.
+
+checks/__init__.py   EXERCISES, the names of the exercises in the lesson's order
+checks/NAME.py       one exercise; what several of them share stands in files beside it
+answers/NAME.py      its known answers, `answers`; not in a class release
+reference.py         the reference's answers; not in a class release
+mistakes.zip         in a class release alone
+"""
+
+import hashlib
+import importlib
+import importlib.util
+import sys
+import types
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from storyteller.errors import StorytellerError
+from storyteller_course.exercises.exercise import Exercise
+from storyteller_course.exercises.known_answers import Answer, Given, Right, Wrong, namespace_of
+
+if TYPE_CHECKING:
+    from storyteller_course.grading.recorded_mistakes import RecordedMistake
+
+CHECKS, ANSWERS, REFERENCE = "checks", "answers", "reference.py"  # of a lesson's folder
+MISTAKES = "mistakes.zip"  # in a class release: what the known wrong answers give, see `recorded.py`
+PARTS = "storyteller_course.parts"
+
+
+def parts_module(lesson: str) -> str:
+    """The name of the module with the course's own functions for a lesson; it need not exist.
+
+    >>> parts_module("01_data_preparation")
+    'storyteller_course.parts.data_preparation'
+    """
+    return f"{PARTS}.{lesson.partition('_')[2]}"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Lesson:
+    """What `checks`, and where present `reference.py` and `answers` or `mistakes.zip`, of a folder say."""
+
+    name: str  # "01_data_preparation"
+    folder: Path
+    digest: str  # of its files, so that a check's result can be kept until they change
+    exercises: dict[str, Exercise]  # in the lesson's order
+    answers: list[Answer] = field(default_factory=list)  # empty in a class release
+    reference: types.ModuleType | None = None  # None in a class release
+
+    @property
+    def notebook(self) -> Path:
+        """The student's notebook."""
+        return self.folder / f"{self.name}.ipynb"
+
+    def mistakes(self, exercise: str) -> list[Wrong]:
+        """The known wrong answers of an exercise; in a class release without their code."""
+        if self.reference is None:
+            return [recorded.wrong for recorded in self.recorded_mistakes(exercise)]
+        return [answer for answer in self.answers if isinstance(answer, Wrong) and answer.exercise == exercise]
+
+    def recorded_mistakes(self, exercise: str) -> "list[RecordedMistake]":
+        """What a class release knows of the wrong answers; none where it has no `mistakes.zip`."""
+        from storyteller_course.grading.recorded_mistakes import (
+            unpack,  # loads torch, which a list of exercises does not need
+        )
+
+        path = self.folder / MISTAKES
+        return unpack(path, exercise) if path.is_file() else []
+
+    def alternatives(self, exercise: str) -> list[Right]:
+        """Right answers of an exercise in other styles than the reference's."""
+        return [answer for answer in self.answers if isinstance(answer, Right) and answer.exercise == exercise]
+
+    def given_code(self, exercise: str) -> Given | None:
+        """What the student of a bug hunt starts from."""
+        found = [answer for answer in self.answers if isinstance(answer, Given) and answer.exercise == exercise]
+        return found[0] if found else None
+
+    def namespace(self, answer: Answer) -> dict[str, Any]:
+        """A namespace with this answer in the place of the reference's."""
+        if self.reference is None:
+            raise StorytellerError(f"{self.folder} has no reference.py, which its answers build on.")
+        return namespace_of(answer, self.reference)
+
+    def part(self, exercise: str) -> Callable[..., Any] | None:
+        """The course's own form of an exercise's function, None where there is none."""
+        name = parts_module(self.name)
+        try:
+            module = importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name not in (name, PARTS):
+                raise
+            return None
+        found: Callable[..., Any] | None = getattr(module, exercise, None)
+        return found
+
+    def foundations(self, exercise: str) -> list[str]:
+        """The exercises that this one builds on, directly or not, first things first."""
+        order: list[str] = []
+
+        def visit(name: str) -> None:
+            for earlier in self.exercises[name].builds_on:
+                visit(earlier)
+                if earlier not in order:
+                    order.append(earlier)
+
+        visit(exercise)
+        return order
+
+
+_loaded: dict[Path, tuple[str, Lesson]] = {}
+
+
+def is_lesson(folder: Path) -> bool:
+    """Is this a lesson's folder?"""
+    return (folder / CHECKS / "__init__.py").is_file()
+
+
+def load_lesson(folder: Path | str) -> Lesson:
+    """Read a lesson's folder. Read again only after one of its files has changed.
+
+    Raises:
+        StorytellerError: there are no checks, or what they describe does not fit together.
+    """
+    folder = Path(folder).resolve()
+    if not is_lesson(folder):
+        raise StorytellerError(f"{folder} is no lesson's folder: it has no checks/__init__.py.")
+    contents = [part for path in _files(folder) for part in (path.name.encode(), path.read_bytes())]
+    digest = hashlib.sha256(b"\0".join(contents)).hexdigest()
+    known = _loaded.get(folder)
+    if known and known[0] == digest:
+        return known[1]
+    private = f"_storyteller_lesson_{digest[:12]}"
+    exercises = _exercises(folder, private)
+    reference = folder / REFERENCE
+    lesson = Lesson(
+        name=folder.name,
+        folder=folder,
+        digest=digest,
+        exercises=exercises,
+        answers=_answers(folder, private, exercises),
+        reference=_load(reference, f"{private}_reference") if reference.is_file() else None,
+    )
+    _verify(lesson)
+    _loaded[folder] = digest, lesson
+    return lesson
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    yield from sorted((folder / CHECKS).glob("*.py"))
+    yield from sorted((folder / ANSWERS).glob("*.py"))
+    yield from (path for name in (REFERENCE, MISTAKES) if (path := folder / name).is_file())
+
+
+def _load(path: Path, private: str) -> types.ModuleType:
+    """Import a file of the lesson under a private name, so that it shadows nothing and nothing shadows it."""
+    spec = importlib.util.spec_from_file_location(private, path)
+    if spec is None or spec.loader is None:
+        raise StorytellerError(f"{path} cannot be imported.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[private] = module  # dataclasses and inspect.getsource look there
+    spec.loader.exec_module(module)
+    return module
+
+
+def _load_folder(folder: Path, private: str) -> dict[str, types.ModuleType]:
+    """Import all files of a folder, by name, as the modules of a private package; they import each other relatively."""
+    start = folder / "__init__.py"
+    package = _load(start, private) if start.is_file() else types.ModuleType(private)
+    package.__path__ = [str(folder)]
+    sys.modules[private] = package
+    importlib.invalidate_caches()  # a file may have been written a moment ago
+    names = [path.stem for path in sorted(folder.glob("*.py")) if path != start]
+    return {name: importlib.import_module(f"{private}.{name}") for name in names} | {"__init__": package}
+
+
+def _exercises(folder: Path, private: str) -> dict[str, Exercise]:
+    """The exercises of a lesson, in the order in which `checks/__init__.py` lists them."""
+    modules = _load_folder(folder / CHECKS, f"{private}_checks")
+    start = folder / CHECKS / "__init__.py"
+    listed = list(getattr(modules.pop("__init__"), "EXERCISES", ()))
+    described: dict[str, Exercise] = {}
+    for file, module in modules.items():
+        for exercise in {id(value): value for value in vars(module).values() if isinstance(value, Exercise)}.values():
+            if exercise.name != file:
+                raise StorytellerError(
+                    f"{folder / CHECKS / file}.py describes the exercise {exercise.name!r}; an exercise has a file of "
+                    "its own name."
+                )
+            described[file] = exercise
+    for name in listed:
+        if name not in described:
+            raise StorytellerError(f"{start} lists {name!r}, and {name}.py beside it describes no such exercise.")
+        if listed.count(name) > 1:
+            raise StorytellerError(f"{start} lists {name!r} twice.")
+    for name in described:
+        if name not in listed:
+            raise StorytellerError(f"{folder / CHECKS / name}.py is not listed in the EXERCISES of {start}.")
+    for name, exercise in described.items():  # the course's own form of it is no answer
+        exercise.forbidden = tuple(dict.fromkeys([*exercise.forbidden, f"{parts_module(folder.name)}.{name}"]))
+    return {name: described[name] for name in listed}
+
+
+def _answers(folder: Path, private: str, exercises: dict[str, Exercise]) -> list[Answer]:
+    """The known answers of all exercises, in the exercises' order; none in a class release."""
+    if not (folder / ANSWERS).is_dir():
+        return []
+    modules = _load_folder(folder / ANSWERS, f"{private}_answers")
+    known: dict[str, list[Answer]] = {name: getattr(module, "answers", []) for name, module in modules.items()}
+    for name, answers in known.items():
+        for answer in answers:
+            path = folder / ANSWERS / f"{name}.py"
+            if name not in exercises:
+                raise StorytellerError(f"{path} answers {name!r}, which {folder / CHECKS} does not have.")
+            if answer.exercise != name:
+                raise StorytellerError(f"{path} answers {answer.exercise!r}; an exercise's answers have its own file.")
+    return [answer for name in exercises for answer in known.get(name, [])]
+
+
+def _verify(lesson: Lesson) -> None:
+    earlier: set[str] = set()
+    for exercise in lesson.exercises.values():
+        exercise.verify()
+        for name in exercise.builds_on:
+            if name not in earlier:  # so that there is no circle
+                raise StorytellerError(
+                    f"Exercise {exercise.name} builds on {name!r}, which does not come before it in "
+                    f"{lesson.folder / CHECKS / '__init__.py'}."
+                )
+        earlier.add(exercise.name)

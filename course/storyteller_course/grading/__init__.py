@@ -1,0 +1,1 @@
+"""Runs an exercise's cases and says which known mistake an answer makes."""

@@ -1,0 +1,138 @@
+"""What each known wrong answer gives on the public inputs, recorded.
+
+A class's copy of a lesson has this in the place of the answers, so that a mistake is recognised and explained there as
+in the repository.
+
+`mistakes.zip` has a member for each exercise, which is read when a check fails: plain data and tensors on the wire of
+`storyteller_course.runner.serialization`. An outcome that several wrong answers share stands there once.
+"""
+
+import zipfile
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from storyteller.errors import StorytellerError
+from storyteller.utils.atomic_io import zipped
+from storyteller_course.exercises.assertions import Mismatch
+from storyteller_course.exercises.inputs import PUBLIC
+from storyteller_course.exercises.known_answers import Wrong
+from storyteller_course.grading.run import Run
+from storyteller_course.runner.protocol import Outcome, StudentError
+from storyteller_course.runner.serialization import Malformed, Reference, decode, encode
+
+# What reading a damaged file raises: zipfile, the wire, and taking apart what is of another form.
+_BROKEN = (OSError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError)
+_STRANGE = (Malformed, ValueError, TypeError, LookupError)
+
+_VALUE, _OBJECT, _ERROR = "value", "object", "error"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Behaviour:
+    """What came of a wrong answer in a case."""
+
+    outcomes: Sequence[Outcome]  # of the calls; of an error only its kind and its class are kept
+    fails: bool
+
+
+@dataclass(frozen=True, eq=False)
+class RecordedMistake:
+    """A known wrong answer that was run when the class's copy was made."""
+
+    wrong: Wrong  # without its code
+    cases: Mapping[str, Behaviour]  # by the case's id
+
+    def run(self, like: Run, *, limit: float) -> Run | None:
+        """What came of it in the case of another run; None where that run's inputs are not the public ones."""
+        known = self.cases.get(like.case.id) if like.seed == PUBLIC else None
+        if known is None:
+            return None
+        return Run(
+            exercise=like.exercise,
+            case=like.case,
+            seed=like.seed,
+            seed_index=like.seed_index,
+            outcomes=list(known.outcomes),
+            failure=Mismatch(self.wrong.explanation) if known.fails else None,
+            seconds=0.0,
+        )
+
+
+def pack(recorded: Mapping[str, Sequence[RecordedMistake]]) -> bytes:
+    """The content of `mistakes.zip`; the same for the same records.
+
+    Args:
+        recorded: the wrong answers, by exercise.
+    """
+    return zipped({exercise: _encoded(mistakes) for exercise, mistakes in recorded.items()})
+
+
+def unpack(path: Path, exercise: str) -> list[RecordedMistake]:
+    """The wrong answers of an exercise, out of `mistakes.zip`; none where it has none.
+
+    Raises:
+        StorytellerError: the file is damaged.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if exercise not in archive.namelist():
+                return []
+            return _decoded(exercise, archive.read(exercise))
+    except (*_BROKEN, *_STRANGE) as error:
+        raise StorytellerError(
+            f"{path} is damaged ({error}): take it once more out of the lesson that was handed out to you."
+        ) from error
+
+
+def _encoded(mistakes: Iterable[RecordedMistake]) -> bytes:
+    pool: dict[bytes, tuple[int, Any]] = {}  # an outcome, as bytes and as it goes on the wire; by number
+
+    def number(outcome: Outcome) -> int:
+        plain = _plain(outcome)
+        return pool.setdefault(encode(plain), (len(pool), plain))[0]
+
+    rows = [
+        (
+            (one.wrong.name, one.wrong.explanation, one.wrong.synonym_of),
+            {case: (known.fails, [number(outcome) for outcome in known.outcomes]) for case, known in one.cases.items()},
+        )
+        for one in mistakes
+    ]
+    return encode((rows, [plain for _, plain in pool.values()]))
+
+
+def _decoded(exercise: str, content: bytes) -> list[RecordedMistake]:
+    rows, pool = decode(content)
+    outcomes = [_outcome(*plain) for plain in pool]
+    return [
+        RecordedMistake(
+            Wrong(exercise, name, explanation, synonym_of=synonym),
+            {case: Behaviour(outcomes=[outcomes[at] for at in calls], fails=fails) for case, (fails, calls) in cases},
+        )
+        for (name, explanation, synonym), found in rows
+        for cases in [found.items()]
+    ]
+
+
+def _plain(outcome: Outcome) -> tuple[Any, ...]:
+    """What a diagnosis compares of an outcome, as plain data."""
+    if outcome.error is not None:
+        return _ERROR, outcome.error.kind, outcome.error.names[:1]
+    if isinstance(outcome.value, Reference):  # an object that was made beside the student's code
+        return _OBJECT, outcome.value.number, outcome.value.kind
+    return _VALUE, outcome.value
+
+
+def _outcome(what: str, *parts: Any) -> Outcome:
+    if what == _ERROR:
+        kind, names = parts
+        return Outcome(error=StudentError(kind, "", names=names))
+    if what == _OBJECT:
+        return Outcome(value=Reference(*parts))
+    if what == _VALUE:
+        [value] = parts
+        return Outcome(value=value)
+    raise ValueError(f"an outcome of the unknown kind {what!r}")

@@ -1,0 +1,1 @@
+"""What a student calls in a notebook, where it finds the lesson, and what it remembers on disk."""

@@ -1,0 +1,214 @@
+"""What a student types in a notebook: `check`, `hint` and `progress`.
+
+check("count_pairs")   # runs the cases of the exercise and shows a card; raises CheckFailed when one fails
+hint("count_pairs")    # the next of three hints
+progress()             # what is solved in this lesson, and what comes next; kept up to date by `check`
+"""
+
+import inspect
+import sys
+from pathlib import Path
+from typing import Any, Literal
+
+from storyteller.errors import StorytellerError
+from storyteller_course.exercises.lesson import Lesson
+from storyteller_course.grading.result import ExerciseResult
+from storyteller_course.notebook.locate import current_lesson, is_own, lesson_of
+from storyteller_course.notebook.progress_store import Standing, State
+from storyteller_course.report import card
+from storyteller_course.report.safe_repr import clean
+
+
+class CheckFailed(Exception):
+    """A case failed. The card above says why, so a notebook shows this as one line."""
+
+    def __init__(self, result: ExerciseResult) -> None:
+        self.result = result
+        super().__init__(f"{result.name}: {result.earned} of {result.points} points; its card says more.")
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows in the place of a traceback."""
+        return [f"CheckFailed: {self}"]
+
+
+def check(name: str, *, show: Literal["", "reference"] = "") -> None:
+    """Check the exercise `name` and show what is right, what is wrong and why.
+
+    Args:
+        name: of the exercise.
+        show: "reference" shows the course's answer beside yours, once yours has full marks.
+
+    Raises:
+        CheckFailed: a case fails.
+        StorytellerError: there is no such exercise.
+    """
+    from storyteller_course.notebook.use import check_quietly, note
+
+    if show not in ("", "reference"):
+        raise StorytellerError(f'show={show!r} means nothing here; show="reference" shows the reference beside yours.')
+    namespace = sys._getframe(1).f_globals
+    lesson = lesson_of(name)
+    result = check_quietly(lesson, name, namespace, explain=True)
+    note(lesson, name, namespace, result)
+    if is_own(lesson):
+        State.find(lesson.folder).record(lesson, name, earned=result.earned, solved=result.solved)
+    foot = _foot(lesson, result, show)
+    _display(card.html(result, foot=foot), card.text(result, foot=foot))
+    _refresh(lesson)
+    if not result.solved:
+        raise CheckFailed(result)
+    if show:
+        _show_reference(lesson, name, namespace)
+
+
+def _foot(lesson: Lesson, result: ExerciseResult, show: str) -> str:
+    """What one may do next."""
+    if result.solved:
+        if lesson.reference is None or show:
+            return ""
+        return f'Curious? `check("{result.name}", show="reference")` shows the reference beside yours.'
+    if show:
+        return "The reference is shown once yours has full marks."
+    return f'Stuck? `hint("{result.name}")` helps in small steps.' if lesson.exercises[result.name].hints else ""
+
+
+def _show_reference(lesson: Lesson, name: str, namespace: dict[str, Any]) -> None:
+    from storyteller_course.exercises.known_answers import reference_source
+    from storyteller_course.notebook.source_digest import without_docstring
+
+    if lesson.reference is None:
+        _display(card.wrap("<div>This copy of the lesson has no reference.</div>"), "This copy has no reference.")
+        return
+    try:
+        own = without_docstring(inspect.getsource(namespace[name]))
+    except (OSError, TypeError):
+        own = "(the source of yours could not be read)"
+    theirs = without_docstring(reference_source(lesson.reference, name))
+    columns = "".join(
+        f'<div><div class="sty-note">{title}</div><pre>{card.escape(source, 20_000)}</pre></div>'
+        for title, source in (("yours", own), ("the reference", theirs))
+    )
+    _display(
+        card.wrap(f'<div class="sty-pair">{columns}</div>'),
+        f"# yours\n{clean(own, 20_000)}\n# the reference\n{theirs}",
+    )
+
+
+def hint(name: str) -> None:
+    """Show the next hint of an exercise, below those that were shown before. There are three; none costs points.
+
+    Raises:
+        StorytellerError: there is no such exercise.
+    """
+    lesson = lesson_of(name)
+    hints = lesson.exercises[name].hints
+    if not hints:
+        _display(card.wrap(f"There are no hints for {card.prose(f'`{name}`')}."), f"There are no hints for {name}.")
+        return
+    seen = State.find(lesson.folder).next_hint(lesson, name)
+    title = f"Hint {seen} of {len(hints)}"
+    shown = hints[:seen]
+    body = "".join(f'<div class="sty-say">{number}. {card.prose(text)}</div>' for number, text in enumerate(shown, 1))
+    head = f'<div class="sty-head"><span class="sty-name">{name}</span><span class="sty-quiet">{title}</span></div>'
+    lines = [f"{name}: {title}", *(f"  {number}. {text}" for number, text in enumerate(shown, 1))]
+    _display(card.wrap(head + body), "\n".join(lines))
+
+
+def progress() -> None:
+    """Show what is solved in this lesson, the points, and what comes next. `check` keeps it up to date.
+
+    Raises:
+        StorytellerError: this notebook lies in no lesson's folder.
+    """
+    lesson = current_lesson()
+    if lesson is None:
+        raise StorytellerError(
+            f"No lesson was found in {Path.cwd()}: a notebook must lie in its lesson's folder, beside its checks."
+        )
+    standings = State.find(lesson.folder).summary(lesson)
+    handle = _display(progress_html(lesson, standings), progress_text(lesson, standings), updatable=True)
+    if handle is not None:
+        _progress_displays[lesson.folder] = handle
+
+
+_progress_displays: dict[Path, Any] = {}  # what IPython gave for each lesson's last progress display
+
+
+def _refresh(lesson: Lesson) -> None:
+    handle = _progress_displays.get(lesson.folder)
+    if handle is not None:
+        standings = State.find(lesson.folder).summary(lesson)
+        handle.update(_bundle(progress_html(lesson, standings), progress_text(lesson, standings)), raw=True)
+
+
+def progress_html(lesson: Lesson, standings: list[Standing]) -> str:
+    """The lesson's exercises, one a row, with stars, points and state."""
+    earned, points, bonus = _totals(standings)
+    rows = []
+    for standing in standings:
+        state, mark = _state(standing)
+        stars = "★" * standing.stars
+        score = f"{standing.earned} / {standing.points}" + (" bonus" if standing.bonus else "")
+        rows.append(
+            f'<span class="sty-mark {state}">{mark}</span><span class="{state}"><code>{standing.name}</code></span>'
+            f'<span class="sty-quiet">{stars}</span><span class="sty-points">{score}</span>'
+        )
+    share = 100 * earned // points if points else 0
+    head = (
+        f'<div class="sty-head"><span class="sty-name">{lesson.name}</span>'
+        f'<span class="sty-bar"><i class="sty-full" style="width:{share}%"></i></span>'
+        f'<span class="sty-points">{earned} of {points} points{bonus}</span></div>'
+    )
+    foot = f'<div class="sty-foot">{card.prose(_next(standings))}</div>'
+    return card.wrap(f'{head}<div class="sty-grid">{"".join(rows)}</div>{foot}')
+
+
+def progress_text(lesson: Lesson, standings: list[Standing]) -> str:
+    """The same as plain text."""
+    earned, points, bonus = _totals(standings)
+    lines = [f"{lesson.name}: {earned} of {points} points{bonus}"]
+    for standing in standings:
+        word = "solved" if standing.solved else "begun" if standing.checked else "open"
+        stars = "*" * standing.stars
+        score = f"{standing.earned} of {standing.points}" + (" (bonus)" if standing.bonus else "")
+        lines.append(f"  {word:<7} {standing.name:<22} {stars:<4} {score}")
+    return "\n".join([*lines, _next(standings)])
+
+
+def _totals(standings: list[Standing]) -> tuple[int, int, str]:
+    """Points so far and points to be had, both without bonus exercises, and what those have brought, in words."""
+    graded = [standing for standing in standings if not standing.bonus]
+    bonus = sum(standing.earned for standing in standings if standing.bonus)
+    note = f", and {bonus} bonus" if bonus else ""
+    return sum(one.earned for one in graded), sum(one.points for one in graded), note
+
+
+def _state(standing: Standing) -> tuple[str, str]:
+    if standing.solved:
+        return "sty-ok", "✓"
+    return ("sty-no", "✗") if standing.checked and standing.earned else ("sty-quiet", "·")
+
+
+def _next(standings: list[Standing]) -> str:
+    left = [standing for standing in standings if not standing.solved]
+    if not left:
+        return "Everything is solved."
+    plain = [standing for standing in left if not standing.bonus]
+    if not plain:
+        return f"All that counts is solved; `{left[0].name}` is there for those who want more."
+    return f"Next: `{plain[0].name}`."
+
+
+def _bundle(html: str, text: str) -> dict[str, str]:
+    return {"text/html": html, "text/plain": text}
+
+
+def _display(html: str, text: str, *, updatable: bool = False) -> Any:
+    """Show a card; without IPython its text is printed. Returns a handle where it can be updated later."""
+    ipython = sys.modules.get("IPython")
+    if ipython is None or ipython.get_ipython() is None:
+        print(text)
+        return None
+    from IPython.display import display
+
+    return display(_bundle(html, text), raw=True, display_id=True if updatable else None)

@@ -1,0 +1,72 @@
+"""Which lesson does an exercise belong to, seen from where a notebook runs?"""
+
+import difflib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from storyteller.errors import StorytellerError
+from storyteller_course.exercises.lesson import Lesson, is_lesson, load_lesson
+
+
+def current_lesson() -> Lesson | None:
+    """The lesson of the notebook's folder, or the one that STORYTELLER_LESSON names."""
+    for folder in _here():
+        if is_lesson(folder):
+            return load_lesson(folder)
+    return None
+
+
+def lesson_of(exercise: str) -> Lesson:
+    """The lesson that has this exercise: the notebook's own, or one in a folder beside it.
+
+    Raises:
+        StorytellerError: there is none; names that are nearly the same are suggested.
+    """
+    known: list[str] = []
+    folders = list(dict.fromkeys(_folders()))
+    for folder in folders:
+        lesson = load_lesson(folder)
+        if exercise in lesson.exercises:
+            return lesson
+        known += lesson.exercises
+    if not folders:
+        raise StorytellerError(
+            f"No lesson was found in {Path.cwd()}: a notebook must lie in its lesson's folder, beside its checks "
+            "(or set STORYTELLER_LESSON to that folder)."
+        )
+    near = difflib.get_close_matches(exercise, known, n=1)
+    way_out = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}."
+    raise StorytellerError(f"There is no exercise {exercise!r}; {way_out}")
+
+
+def _here() -> list[Path]:
+    """Where the notebook lies, or the lesson's folder that a notebook of `solutions/` belongs to."""
+    named = os.environ.get("STORYTELLER_LESSON", "")
+    if named:
+        return [Path(named).resolve()]
+    notebook = Path(os.environ.get("JPY_SESSION_NAME", ""))  # set by the Jupyter server
+    above = Path.cwd().parent
+    return [Path.cwd(), above / "lessons" / notebook.stem, above / notebook.stem]
+
+
+def is_own(lesson: Lesson) -> bool:
+    """Does this notebook lie in the lesson's folder? A solution that runs elsewhere is not the student's progress."""
+    return bool(os.environ.get("STORYTELLER_LESSON")) or lesson.folder == Path.cwd().resolve()
+
+
+def _folders() -> Iterator[Path]:
+    """The notebook's own lesson first, then its neighbours, and those of `lessons/` beside or below."""
+    for here in _here():
+        for folder in (
+            here,
+            *_lessons_in(here.parent),
+            *_lessons_in(here.parent / "lessons"),
+            *_lessons_in(here / "lessons"),
+        ):
+            if is_lesson(folder):
+                yield folder
+
+
+def _lessons_in(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("[0-9][0-9]_*") if is_lesson(path))

@@ -1,0 +1,133 @@
+"""What a student has solved so far, in a plain file of the student's own folder. Losing it loses only the display.
+
+.storyteller/progress.json
+    {"lessons": {"01_data_preparation": {"count_pairs": {"earned": 8, "points": 8, "solved": true, "hints": 1}}}}
+.storyteller/checked.json
+    which functions passed their checks, by a digest of their code, so that `use` need not check them again
+"""
+
+import contextlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from storyteller.errors import StorytellerError
+from storyteller.utils.atomic_io import write_json
+from storyteller_course.exercises.lesson import Lesson
+
+FOLDER = ".storyteller"
+MOST_CHECKED = 500  # remembered results of checks
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """How far a student is with one exercise."""
+
+    name: str
+    stars: int
+    points: int
+    earned: int = 0  # in the last check
+    solved: bool = False
+    checked: bool = False  # was it ever checked?
+    bonus: bool = False
+    hints: int = 0  # hints seen
+
+
+@dataclass(frozen=True)
+class State:
+    """The files in one folder; None keeps nothing."""
+
+    folder: Path | None
+
+    @classmethod
+    def find(cls, lesson_folder: Path) -> "State":
+        """The state that belongs to a lesson's folder.
+
+        It lies in the nearest folder above that has a `.storyteller`, otherwise right above the lesson's. The variable
+        STORYTELLER_STATE names another folder; "off" keeps nothing.
+        """
+        named = os.environ.get("STORYTELLER_STATE", "")
+        if named:
+            return cls(None if named == "off" else Path(named))
+        lesson_folder = lesson_folder.resolve()
+        for above in (lesson_folder, *lesson_folder.parents):
+            if (above / FOLDER).is_dir():
+                return cls(above / FOLDER)
+        return cls(lesson_folder.parent / FOLDER)
+
+    def record(self, lesson: Lesson, exercise: str, *, earned: int, solved: bool) -> None:
+        """Note what came of a check."""
+        points = lesson.exercises[exercise].points
+        self._note(lesson, exercise, {"earned": earned, "points": points, "solved": solved})
+
+    def forget(self, lesson_name: str, exercise: str) -> None:
+        """Take an exercise out, as if it had never been checked."""
+        data = self._read("progress.json")
+        entries = data["lessons"].get(lesson_name) if isinstance(data.get("lessons"), dict) else None
+        if isinstance(entries, dict) and entries.pop(exercise, None) is not None:
+            self._write("progress.json", data)
+
+    def next_hint(self, lesson: Lesson, exercise: str) -> int:
+        """Count one more hint of an exercise as seen; returns how many that makes, at most all."""
+        seen = self._entry(self._read("progress.json"), lesson, exercise).get("hints", 0)
+        number = min(seen + 1, len(lesson.exercises[exercise].hints)) if isinstance(seen, int) else 1
+        self._note(lesson, exercise, {"hints": number})
+        return number
+
+    def solved(self, lesson: Lesson, exercise: str) -> bool:
+        """Did the last check of this exercise give full marks?"""
+        return self._entry(self._read("progress.json"), lesson, exercise).get("solved") is True
+
+    def summary(self, lesson: Lesson) -> list[Standing]:
+        """How far the student is with each exercise of a lesson, in the lesson's order."""
+        data = self._read("progress.json")
+        found = []
+        for exercise in lesson.exercises.values():
+            entry = self._entry(data, lesson, exercise.name)
+            numbers = {key: entry[key] for key in ("earned", "hints") if type(entry.get(key)) is int}
+            about = {key: getattr(exercise, key) for key in ("name", "stars", "points", "bonus")}
+            found.append(Standing(**about, **numbers, solved=entry.get("solved") is True, checked="solved" in entry))
+        return found
+
+    def passed(self, key: str) -> bool:
+        """Is it known that the code with this digest passed its check?"""
+        return key in self._checked()
+
+    def note_passed(self, key: str) -> None:
+        """Remember that the code with this digest passed its check."""
+        known = [other for other in self._checked() if other != key]
+        self._write("checked.json", {"passed": [*known[-MOST_CHECKED + 1 :], key]})
+
+    def _checked(self) -> list[str]:
+        known = self._read("checked.json").get("passed")
+        return [key for key in known if isinstance(key, str)] if isinstance(known, list) else []
+
+    def _entry(self, data: dict[str, Any], lesson: Lesson, exercise: str) -> dict[str, Any]:
+        entry: Any = data
+        for key in ("lessons", lesson.name, exercise):
+            entry = entry.get(key) if isinstance(entry, dict) else None
+        return entry if isinstance(entry, dict) else {}
+
+    def _note(self, lesson: Lesson, exercise: str, news: dict[str, Any]) -> None:
+        data = self._read("progress.json")
+        lessons = data["lessons"] = data["lessons"] if isinstance(data.get("lessons"), dict) else {}
+        entries = lessons[lesson.name] = lessons[lesson.name] if isinstance(lessons.get(lesson.name), dict) else {}
+        entries[exercise] = {**self._entry(data, lesson, exercise), **news}
+        self._write("progress.json", data)
+
+    def _read(self, name: str) -> dict[str, Any]:
+        """A file's contents; a missing or damaged file is as good as an empty one."""
+        if self.folder is None:
+            return {}
+        try:
+            data = json.loads((self.folder / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return data if isinstance(data, dict) else {}
+
+    def _write(self, name: str, data: dict[str, Any]) -> None:
+        if self.folder is not None:
+            with contextlib.suppress(OSError, StorytellerError):  # a read-only folder has no display of progress
+                write_json(self.folder / name, data)

@@ -1,0 +1,141 @@
+"""Which functions are the student's own, and which the course's: what is solved carries on.
+
+encode = use("encode")  # the student's, from this notebook or an earlier one, if it passes its check
+"""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from storyteller.errors import StorytellerError
+from storyteller_course.exercises.lesson import Lesson
+from storyteller_course.grading.result import ExerciseResult
+from storyteller_course.notebook.locate import current_lesson, lesson_of
+from storyteller_course.notebook.progress_store import State
+
+Namespace = dict[str, Any]
+
+_passed: dict[str, bool] = {}  # by the digest of the code, within this process
+
+
+def use(name: str) -> Callable[..., Any]:
+    """The student's own function or class `name` if it passes its check, and the course's otherwise.
+
+    It is looked for in this notebook, or in the saved notebook of the lesson that it belongs to. One printed line says
+    which it is. (For a long run, `storyteller_course.capstone.gather` also asks how fast it is.)
+
+    Raises:
+        StorytellerError: there is no such exercise, or neither a solved one nor a part of the course.
+    """
+    found = look_for(name, sys._getframe(1).f_globals)
+    lesson, place = found.lesson, "" if found.is_here else f" in {found.lesson.name}"
+    if found.own is not None:
+        print(f"{name}: yours{place and ', solved'}{place}.")
+        return found.own
+    part = lesson.part(name)
+    if part is None:
+        raise StorytellerError(f"{name} is not solved, and the course has no part of its own for it: solve it first.")
+    print(f'{name}: the course\'s; yours takes its place once check("{name}") passes{place}.')
+    return part
+
+
+@dataclass(frozen=True)
+class Found:
+    """Where an exercise was looked for, and what is there."""
+
+    lesson: Lesson
+    own: Callable[..., Any] | None  # the student's function; None where it does not pass its check
+    is_here: bool  # it was looked for in the running notebook, not in a saved one
+
+
+def look_for(name: str, live: Namespace) -> Found:
+    """The student's function or class, in the running notebook's names (`live`) or in the saved one of its lesson.
+
+    Raises:
+        StorytellerError: there is no such exercise.
+    """
+    lesson = lesson_of(name)
+    here = current_lesson()
+    is_here = (here is not None and here.folder == lesson.folder) or _defined_in(live, name)
+    return Found(lesson, own_answer(lesson, name, live) if is_here else saved_answer(lesson, name), is_here)
+
+
+def _defined_in(namespace: Namespace, name: str) -> bool:
+    """Was this function or class written in this very notebook, not fetched by an earlier `use`?"""
+    value = namespace.get(name)
+    home = getattr(value, "__globals__", None)
+    return home is namespace or (isinstance(value, type) and value.__module__ == namespace.get("__name__"))
+
+
+def own_answer(lesson: Lesson, name: str, namespace: Namespace) -> Callable[..., Any] | None:
+    """The student's function in this namespace, None unless it and what it builds on pass their checks."""
+    if namespace.get(name) is not None and namespace[name] is lesson.part(name):
+        return None  # put there by an earlier `use`
+    if all(passes(lesson, needed, namespace) for needed in (*lesson.foundations(name), name)):
+        found: Callable[..., Any] = namespace[name]
+        return found
+    return None
+
+
+def saved_answer(lesson: Lesson, name: str) -> Callable[..., Any] | None:
+    """The student's function out of the saved notebook of its lesson, None unless it passes its check.
+
+    Only the definitions that it needs are run: functions, classes, imports and assignments, no other cells.
+    """
+    from storyteller_course.exercises.known_answers import run_source
+    from storyteller_course.notebook.source_digest import needed, statements
+
+    found = needed(statements(lesson.notebook), name)
+    if not any(name in statement.defines for statement in found):
+        return None
+    namespace: Namespace = {"__name__": f"_storyteller_saved_{lesson.name}"}
+    try:
+        for statement in found:
+            run_source(statement.source, namespace, f"<{lesson.notebook.name}>")
+    except Exception:  # noqa: BLE001  whatever a student's notebook does; the check in that notebook tells them
+        return None
+    for earlier in lesson.foundations(name):
+        part = lesson.part(earlier)
+        if part is not None and not passes(lesson, earlier, namespace):
+            namespace[earlier] = part
+    return namespace[name] if passes(lesson, name, namespace) else None
+
+
+def passes(lesson: Lesson, name: str, namespace: Namespace) -> bool:
+    """Does the function in this namespace pass its check? Checked once, as long as its code stays the same."""
+    if name not in namespace:
+        return False
+    if namespace[name] is lesson.part(name):
+        return True
+    key, state = _key(lesson, name, namespace), State.find(lesson.folder)
+    if key not in _passed:
+        _passed[key] = state.passed(key) or check_quietly(lesson, name, namespace).solved
+        if _passed[key]:
+            state.note_passed(key)
+    return _passed[key]
+
+
+def note(lesson: Lesson, name: str, namespace: Namespace, result: ExerciseResult) -> None:
+    """Remember what a check has just said, so that `use` need not ask again."""
+    if name in namespace:
+        _passed[_key(lesson, name, namespace)] = result.solved
+
+
+def _key(lesson: Lesson, name: str, namespace: Namespace) -> str:
+    from storyteller_course.notebook.source_digest import digest
+
+    return f"{lesson.digest[:16]}-{digest(namespace, name)[:32]}"
+
+
+def check_quietly(lesson: Lesson, name: str, namespace: Namespace, *, explain: bool = False) -> ExerciseResult:
+    """Grade a function in this namespace; the course's parts stand in for what it builds on and is not solved."""
+    from storyteller_course.grading.diagnose import known_mistakes
+    from storyteller_course.grading.grade import grade
+    from storyteller_course.runner.in_process import LocalStudent, parts_in_place
+
+    unsolved = [earlier for earlier in lesson.foundations(name) if not passes(lesson, earlier, namespace)]
+    mistakes = known_mistakes(lesson, name) if explain else ()
+    with parts_in_place(namespace, lesson, unsolved) as replaced:
+        student = LocalStudent(namespace)
+        return grade(lesson.exercises[name], student, mistakes=mistakes, replaced=tuple(replaced))

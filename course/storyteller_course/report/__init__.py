@@ -1,0 +1,1 @@
+"""What a check shows: a card in the notebook, text in a terminal, pictures of differences."""

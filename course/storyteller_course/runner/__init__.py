@@ -1,0 +1,1 @@
+"""Calls a student's code through values alone, in this process or in a worker's."""

@@ -1,0 +1,157 @@
+"""The cells that the builder makes: each a plain nbformat cell with the metadata that nbgrader wants.
+
+A cell that belongs to an exercise has the exercise's name as its id, any other a hash of its text: an edit elsewhere
+changes neither.
+"""
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nbformat.notebooknode import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from storyteller_course import Exercise
+
+WRITTEN_POINTS = 10
+METADATA = {
+    "kernelspec": {"display_name": "Storyteller", "language": "python", "name": "storyteller"},
+    "language_info": {
+        "codemirror_mode": {"name": "ipython", "version": 3},
+        "file_extension": ".py",
+        "mimetype": "text/x-python",
+        "name": "python",
+        "nbconvert_exporter": "python",
+        "pygments_lexer": "ipython3",
+    },
+}
+
+
+@dataclass
+class Draft:
+    """A notebook in the making, and where each of its cells comes from."""
+
+    lesson: str
+    cells: list[NotebookNode] = field(default_factory=list)
+    places: dict[str, tuple[Path, int]] = field(default_factory=dict)  # cell id -> file and line
+
+    def add(self, cell: NotebookNode, path: Path, line: int) -> None:
+        """Append a cell that was made from this line."""
+        self.cells.append(cell)
+        self.places[cell.id] = (path, line)
+
+    def unused(self, wanted: str) -> str:
+        """This id, or with a number behind it when a cell has it."""
+        number, found = 1, wanted
+        while found in self.places:
+            number += 1
+            found = f"{wanted}-{number}"
+        return found
+
+    def notebook(self) -> NotebookNode:
+        """The notebook as it is so far."""
+        notebook: NotebookNode = new_notebook(
+            cells=self.cells, metadata={**METADATA, "storyteller": {"lesson": self.lesson}}
+        )
+        notebook.nbformat_minor = 5
+        return notebook
+
+
+def text_cell(source: str, draft: Draft) -> NotebookNode:
+    """Prose of the lesson."""
+    return _text(source, id=draft.unused("text-" + _hash(source)), metadata={})
+
+
+def demo_cell(source: str, tags: tuple[str, ...], draft: Draft) -> NotebookNode:
+    """Code of the lesson; set-up cells are locked, because every answer is run after them."""
+    metadata: dict[str, Any] = {"tags": list(tags)} if tags else {}
+    name = draft.unused("code-" + _hash(source))
+    if "setup" in tags:
+        name = draft.unused("setup")
+        metadata |= _role("setup") | _nbgrader(name, locked=True)
+    return _code(source, id=name, metadata=metadata)
+
+
+def try_cell(source: str, tags: tuple[str, ...], exercise: str, draft: Draft) -> NotebookNode:
+    """Code that tries the student's answer out, between the answer and its check; it raises while there is none."""
+    metadata = _role("try", exercise) | {"tags": [*(tag for tag in tags if tag != "try"), "raises-exception"]}
+    return _code(source, id=draft.unused(exercise + "-try"), metadata=metadata)
+
+
+def head_cell(exercise: Exercise) -> NotebookNode:
+    """What the student reads above an exercise: its name, stars, points and what it builds on."""
+    worth = "bonus, extra credit" if exercise.bonus else f"{exercise.points} points"
+    stars = "★" * exercise.stars + "☆" * (3 - exercise.stars)
+    kind = "Find the bug" if exercise.bug_hunt else "Exercise"
+    lines = [f"#### {kind}: `{exercise.name}` · {stars} · {worth}", ""]
+    if exercise.bug_hunt:
+        lines += ["The code below runs and mostly works. Find what is wrong with it, and mend that.", ""]
+    if exercise.builds_on:
+        names = ", ".join(f"`{name}`" for name in exercise.builds_on)
+        lines += [f"It builds on {names}; where yours is not solved yet, the course's stands in.", ""]
+    if exercise.hints:
+        lines += [f'Stuck? `hint("{exercise.name}")` gives the next of {len(exercise.hints)} hints.', ""]
+    name = exercise.name + "-head"
+    return _text("\n".join(lines[:-1]), id=name, metadata=_role("head", exercise.name) | _nbgrader(name, locked=True))
+
+
+def answer_cell(exercise: Exercise, marked: str, given: list[str] | None) -> NotebookNode:
+    """The answer, marked as a solution; `given` is what a bug hunt's student gets in the place of each region."""
+    metadata = _role("answer", exercise.name) | _nbgrader(exercise.name, solution=True)
+    if given is not None:
+        metadata["storyteller"]["given"] = given
+    return _code(marked, id=exercise.name, metadata=metadata)
+
+
+def check_cell(exercise: Exercise) -> NotebookNode:
+    """The locked cell that checks the answer above; 'Run all' goes on when it raises."""
+    name = exercise.name + "-check"
+    points = 0 if exercise.bonus else exercise.points
+    metadata = _role("check", exercise.name) | _nbgrader(name, grade=True, locked=True, points=points)
+    metadata["tags"] = ["raises-exception"]
+    return _code(f'check("{exercise.name}")', id=name, metadata=metadata)
+
+
+def written_cells(name: str, answer: str) -> list[NotebookNode]:
+    """The head of a written answer, and its cell with the model answer and the rubric, which release takes away."""
+    head = f"#### Written answer: `{name}` · {WRITTEN_POINTS} points, graded by hand"
+    metadata = _role("written", name) | _nbgrader(name, grade=True, solution=True, points=WRITTEN_POINTS)
+    return [
+        _text(head, id=name + "-head", metadata=_role("head", name) | _nbgrader(name + "-head", locked=True)),
+        _text(answer, id=name, metadata=metadata),
+    ]
+
+
+def _text(source: str, *, id: str, metadata: dict[str, Any]) -> NotebookNode:
+    cell: NotebookNode = new_markdown_cell(source, id=id, metadata=metadata)
+    return cell
+
+
+def _code(source: str, *, id: str, metadata: dict[str, Any]) -> NotebookNode:
+    cell: NotebookNode = new_code_cell(source, id=id, metadata=metadata)
+    return cell
+
+
+def _hash(source: str) -> str:
+    return hashlib.sha256(source.encode()).hexdigest()[:8]
+
+
+def _role(role: str, exercise: str = "") -> dict[str, Any]:
+    return {"storyteller": {"role": role, **({"exercise": exercise} if exercise else {})}}
+
+
+def _nbgrader(
+    name: str, *, grade: bool = False, solution: bool = False, locked: bool = False, points: float | None = None
+) -> dict[str, Any]:
+    about: dict[str, Any] = {
+        "schema_version": 3,
+        "grade": grade,
+        "grade_id": name,
+        "locked": locked,
+        "solution": solution,
+        "task": False,
+    }
+    if points is not None:
+        about["points"] = points
+    return {"nbgrader": about}

@@ -1,0 +1,177 @@
+"""Executes a solved notebook, and measures what it costs.
+
+It runs in a copy of the lesson's folder, as a student would have it, so that nothing is left in the repository.
+"""
+
+import os
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+from nbformat.notebooknode import NotebookNode
+
+from storyteller.utils.openmp import SETTINGS
+from storyteller_grading.builder.cells import METADATA, Draft
+from storyteller_grading.builder.nbgrader_release import CELL_LIMIT
+from storyteller_grading.errors import BuildError
+from storyteller_grading.process_memory import memory_below
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+# The budget of a lesson, on 2 cores: seconds from the first cell to the last, and memory.
+SECONDS = 240
+SECONDS_OF = {"05": 480}
+GIGABYTES = 6.0
+PATIENCE = 4  # a lesson fails only above this many times its budget
+LOOK = 0.2  # seconds between two looks at the memory, at least
+SPARING = 50  # times as long as a look takes we wait for the next one: it holds a large process up
+
+
+@dataclass
+class Run:
+    """What one execution cost."""
+
+    lesson: str
+    seconds: float = 0.0
+    gigabytes: float = 0.0  # the peak of all its processes together
+    faults: list[str] = field(default_factory=list)
+
+    @property
+    def budget(self) -> int:
+        """Seconds that this lesson should take at most."""
+        return SECONDS_OF.get(self.lesson[:2], SECONDS)
+
+    @property
+    def too_much(self) -> bool:
+        """Above four times the budget, which is no longer a matter of a slow machine."""
+        return self.seconds > PATIENCE * self.budget or self.gigabytes > PATIENCE * GIGABYTES
+
+    def __str__(self) -> str:
+        return (
+            f"{self.lesson}: {self.seconds:.0f} s of {self.budget} s, "
+            f"{self.gigabytes:.1f} GB of {GIGABYTES:.0f} GB at its peak"
+        )
+
+
+def environment_of(copy: Path) -> dict[str, str]:
+    """The environment in which a copy of a lesson runs: this one, without a GPU, a hub or what was solved before."""
+    return {
+        **os.environ,
+        "STORYTELLER_LESSON": str(copy),
+        "STORYTELLER_STATE": str(copy.parent / "state"),
+        **SETTINGS,
+        "CUDA_VISIBLE_DEVICES": "",  # the outputs that are committed come from a CPU
+        "HF_HUB_OFFLINE": "1",
+        "HF_DATASETS_OFFLINE": "1",
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # a warning of the debugger that no reader needs
+    }
+
+
+@contextmanager
+def measured(run: Run, pid: int | None = None) -> Iterator[None]:
+    """Note the time, and the peak of the memory that a process (this one when left out) and its children take more."""
+    done = threading.Event()
+    start = time.perf_counter()
+
+    def watch() -> None:
+        at_start = 0 if pid else memory_below(psutil.Process())
+        pause = LOOK
+        while not done.wait(pause):
+            began = time.perf_counter()
+            run.gigabytes = max(run.gigabytes, (memory_below(psutil.Process(pid)) - at_start) / 1e9)
+            pause = max(LOOK, SPARING * (time.perf_counter() - began))
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        run.seconds = time.perf_counter() - start
+        done.set()
+        watcher.join()
+
+
+@contextmanager
+def student_copy(folder: Path) -> Iterator[Path]:
+    """A copy of a lesson's folder to run in, named alike; `check` finds its lesson there.
+
+    The lessons before it stand beside it, solved: so whoever has come so far has them, and `use` looks into them.
+    """
+    with tempfile.TemporaryDirectory(prefix="storyteller-") as temporary:
+        copy = Path(temporary).resolve() / folder.name
+        unwanted = shutil.ignore_patterns("*.ipynb", "__pycache__", ".*")
+        shutil.copytree(folder, copy, ignore=unwanted)
+        for earlier in sorted(folder.parent.glob("[0-9][0-9]_*")):
+            solved = folder.parent.parent / "solutions" / f"{earlier.name}.ipynb"
+            if earlier.name < folder.name and solved.is_file():
+                shutil.copytree(earlier, copy.parent / earlier.name, ignore=unwanted)
+                shutil.copy(solved, copy.parent / earlier.name)
+        yield copy
+
+
+def execute(draft: Draft, folder: Path) -> tuple[NotebookNode, Run]:
+    """The solved notebook with its outputs, and what it cost.
+
+    Raises:
+        BuildError: a cell fails, writes to stderr or shows a widget without a still picture.
+    """
+    notebook = draft.notebook()
+    run = run_cells(notebook, folder)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            _refuse_bad_outputs(cell, draft)
+            tidy(cell)
+    notebook.metadata.clear()
+    notebook.metadata.update({**METADATA, "storyteller": {"lesson": draft.lesson}})
+    return notebook, run
+
+
+def run_cells(notebook: NotebookNode, folder: Path, **variables: str) -> Run:
+    """Run a notebook of a lesson from top to bottom, whatever its cells raise; it gets its outputs.
+
+    Args:
+        notebook: solved or not.
+        folder: the lesson's.
+        variables: of the environment, beside the usual.
+    """
+    from nbclient import NotebookClient
+
+    run = Run(folder.name)
+    with student_copy(folder) as copy, measured(run):
+        client = NotebookClient(
+            notebook,
+            kernel_name="python3",
+            timeout=CELL_LIMIT,
+            allow_errors=True,
+            record_timing=False,
+            store_widget_state=False,
+            extra_arguments=["--IPKernelApp.log_level=ERROR"],
+            resources={"metadata": {"path": str(copy)}},
+        )
+        client.execute(env=environment_of(copy) | variables)
+    return run
+
+
+def tidy(cell: NotebookNode) -> None:
+    """Drop from a cell what only a running kernel can show, and what differs from run to run for no reason."""
+    cell.metadata.pop("execution", None)
+    for output in cell.outputs:
+        output.get("data", {}).pop(WIDGET, None)
+
+
+def _refuse_bad_outputs(cell: NotebookNode, draft: Draft) -> None:
+    path, line = draft.places[cell.id]
+    for output in cell.outputs:
+        if output.output_type == "error":
+            raise BuildError(path, line, f"the cell {cell.id!r} raises {output.ename}: {output.evalue}")
+        if output.output_type == "stream" and output.name == "stderr":
+            raise BuildError(path, line, f"the cell {cell.id!r} writes to stderr: {output.text.strip()[:500]}")
+        data: Mapping[str, object] = output.get("data", {})
+        if WIDGET in data and "nbval-ignore-output" not in cell.metadata.get("tags", []):
+            raise BuildError(path, line, f"the cell {cell.id!r} shows a widget: tag it nbval-ignore-output.")

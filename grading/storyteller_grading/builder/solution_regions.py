@@ -1,0 +1,175 @@
+"""Takes an exercise's answer from `reference.py` and marks what the student writes.
+
+Of a function that is all below the docstring; of a class it is the same in each method that has steps, and the rest of
+the class is given.
+"""
+
+import ast
+import inspect
+import io
+import linecache
+import re
+import textwrap
+import tokenize
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from storyteller_grading.builder.lesson_markdown import MARKERS
+from storyteller_grading.errors import BuildError
+
+BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
+STEP = re.compile(r"#\s*Step (\d+):\s*(.*)")
+LONGEST = 30  # lines of an answer
+
+_Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An exercise's answer, as source and as the part of it that is hidden from students."""
+
+    name: str
+    source: str  # without markers
+    path: Path
+    line: int  # of the source's first line
+    regions: tuple[tuple[int, int], ...]  # first line and the line after the last of what the student writes, from 0
+
+    def marked(self) -> str:
+        """The source with nbgrader's marks around what the student writes."""
+        lines = self.source.split("\n")
+        for start, stop in reversed(self.regions):
+            indent = _indent(lines[start:stop])
+            lines[start:stop] = [indent + BEGIN, *lines[start:stop], indent + END]
+        return "\n".join(lines)
+
+    def hidden(self) -> list[str]:
+        """The regions' texts."""
+        lines = self.source.split("\n")
+        return ["\n".join(lines[start:stop]) for start, stop in self.regions]
+
+
+def answer_of(name: str, reference: Any, path: Path, *, given: str = "") -> Answer:
+    """The answer to `name` in the reference module, which may have it from elsewhere.
+
+    Args:
+        name: the exercise's.
+        reference: the module `reference.py`.
+        path: its file, for the errors.
+        given: of a bug hunt, the source that the student starts from; of a class, its methods that differ are hidden.
+
+    Raises:
+        BuildError: there is no such function or class, or its source lacks a docstring or steps, has its steps out of
+            order, is too long, or has nbgrader's markers.
+    """
+    function = getattr(reference, name, None)
+    if not (inspect.isfunction(function) or inspect.isclass(function)):
+        raise BuildError(path, 1, f"no function or class {name!r}, which checks has as an exercise.")
+    linecache.checkcache()
+    lines, line = inspect.getsourcelines(function)
+    source = textwrap.dedent("".join(lines)).rstrip("\n")
+    path = Path(inspect.getsourcefile(function) or path)
+    for number, text in enumerate(source.split("\n")):
+        if any(marker in text for marker in MARKERS):
+            raise BuildError(path, line + number, "a solution marker in the reference; the builder places them all.")
+    return Answer(name, source, path, line, regions_of(name, source, path, line, given=given))
+
+
+def steps_of(region: str) -> list[tuple[str, int]]:
+    """The lines of a region's TODOs, and the number of the step that each belongs to.
+
+    A comment that follows a step's comment at once belongs to it.
+    """
+    found: list[tuple[str, int]] = []
+    comments = _comments(textwrap.dedent(region))
+    before = -1
+    for number, text in sorted(comments.items()):
+        step = STEP.match(text)
+        if step:
+            found.append((f"# TODO {step[1]}: {step[2]}", int(step[1])))
+        elif number == before + 1:
+            found.append((text, found[-1][1]))
+        else:
+            continue
+        before = number
+    return found
+
+
+def regions_of(name: str, source: str, path: Path, line: int, *, given: str = "") -> tuple[tuple[int, int], ...]:
+    """What the student writes of this source: for each part its first line and the line after its last, from 0."""
+    [node] = ast.parse(source).body
+    if isinstance(node, _Function):
+        functions: list[_Function] = [node]
+    elif isinstance(node, ast.ClassDef):
+        methods = [one for one in node.body if isinstance(one, _Function)]
+        if given:
+            functions = [one for one in methods if (ast.get_source_segment(source, one) or "") not in given]
+        else:
+            functions = [one for one in methods if _has_steps(source, one)]
+    else:
+        raise BuildError(path, line, f"{name!r} is neither a function nor a class.")
+    regions, lines = [], source.split("\n")
+    for function in functions:
+        first = function.body[0]
+        if ast.get_docstring(function) is None or len(function.body) == 1:
+            raise BuildError(path, line + function.lineno - 1, f"{function.name!r} needs a docstring and a body.")
+        assert first.end_lineno is not None
+        stop = len(lines) if function is node else _end(lines, function)
+        regions.append((first.end_lineno, stop))
+    return tuple(regions)
+
+
+def check_steps(answer: Answer) -> None:
+    """Raise a BuildError unless the steps are there, are numbered 1, 2, 3 and the answer is short."""
+    numbers: list[int] = []
+    for region, (start, stop) in zip(answer.hidden(), answer.regions, strict=True):
+        line = answer.line + start
+        for _, number in steps_of(region):
+            if not numbers or numbers[-1] != number:
+                numbers.append(number)
+        code = [text for text in region.split("\n") if text.strip() and not text.strip().startswith("#")]
+        if len(code) > LONGEST:
+            raise BuildError(answer.path, line, f"{answer.name!r} has {stop - start} lines of code, at most {LONGEST}.")
+    if not numbers:
+        raise BuildError(answer.path, answer.line, f"{answer.name!r} has no comment `# Step 1: ...` in its body.")
+    if numbers != list(range(1, len(numbers) + 1)):
+        raise BuildError(answer.path, answer.line, f"the steps of {answer.name!r} are numbered {numbers}, not 1, 2, 3.")
+
+
+def _comments(source: str) -> dict[int, str]:
+    """Line number and text of each comment that has its line for itself."""
+    lines = source.split("\n")
+    found = {}
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(source + "\n").readline):
+            if token.type == tokenize.COMMENT and lines[token.start[0] - 1].strip() == token.string:
+                found[token.start[0]] = token.string
+    except (tokenize.TokenError, IndentationError):
+        # A region alone may not be a whole program; then lines that begin with # are its comments.
+        found = {number: text.strip() for number, text in enumerate(lines, 1) if text.strip().startswith("#")}
+    return found
+
+
+def _has_steps(source: str, function: _Function) -> bool:
+    assert function.end_lineno is not None
+    lines = range(function.lineno, function.end_lineno + 1)
+    return any(number in lines and STEP.match(text) for number, text in _comments(source).items())
+
+
+def _end(lines: list[str], function: _Function) -> int:
+    """The line after a method's last, with the comments at its end that the syntax tree does not know."""
+    assert function.end_lineno is not None
+    stop = function.end_lineno
+    for number in range(stop, len(lines)):
+        text = lines[number]
+        if text.strip() and not (text.strip().startswith("#") and len(_indent([text])) > function.col_offset):
+            break
+        if text.strip():
+            stop = number + 1
+    return stop
+
+
+def _indent(lines: list[str]) -> str:
+    """The white space that all non-empty lines begin with."""
+    filled = [line for line in lines if line.strip()]
+    return min((line[: len(line) - len(line.lstrip())] for line in filled), key=len, default="")

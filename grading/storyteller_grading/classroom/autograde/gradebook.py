@@ -1,0 +1,249 @@
+"""nbgrader's gradebook, written through nbgrader's own API, so that formgrader, late penalties and export work.
+
+A check's cell gets what the judge gave as its automatic score, a written answer waits for a person, and what a person
+entered is never touched. nbgrader's `autograde`, which would run the students' code, is never needed.
+"""
+
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import nbformat
+from traitlets.config import Config
+
+from storyteller.errors import StorytellerError
+from storyteller_grading.classroom.autograde.grade_task import Outcome
+from storyteller_grading.classroom.autograde.records import Record
+from storyteller_grading.classroom.course import CONFIG, Course, Student
+
+NO_ANSWER = "No response."  # nbgrader's own words
+_log = logging.getLogger("storyteller.gradebook")
+_log.setLevel(logging.ERROR)  # nbgrader warns of each late submission
+
+
+class LessonBook:
+    """One lesson of a course's gradebook; its assignment is made known to nbgrader where it was not.
+
+    Args:
+        course: whose gradebook.
+        lesson: the lesson's name, which is the assignment's and the notebook's.
+        notebook: the release, as it was handed out.
+
+    Raises:
+        StorytellerError: the gradebook is locked or damaged, the disk is full, or the release has other cells than
+            the one under which submissions were graded before; in every method.
+    """
+
+    def __init__(self, course: Course, lesson: str, notebook: Path) -> None:
+        self.course, self.lesson = course, lesson
+        self.config = nbgrader_config(course)
+        self.release = nbformat.reads(notebook.read_text(encoding="utf-8"), as_version=4)
+        self.exercises = _cells(self.release, "check")
+        self.written = _cells(self.release, "written")
+        self.roster = {student.id: _known(student) for student in course.students()}
+        with self._plainly():
+            self.gradebook = open_gradebook(course)
+            self.gradebook.update_or_create_assignment(lesson)
+            self._register()
+
+    def __enter__(self) -> "LessonBook":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.gradebook.close()
+
+    def has(self, record: Record) -> bool:
+        """Does the gradebook have this record, with this time of handing in?"""
+        from nbgrader.api import MissingEntry
+
+        with self._plainly():
+            try:
+                submission = self.gradebook.find_submission(self.lesson, record.student)
+            except MissingEntry:
+                return False
+            return record.booked and submission.timestamp == _naive(record.submitted_at)
+
+    def book(self, record: Record, before: Outcome | None) -> None:
+        """Enter a record.
+
+        Args:
+            record: what the judge found.
+            before: the record that was entered before it, if any. A written answer that is the same keeps its grade;
+                another one waits for a person again.
+        """
+        kept = {name for name in self.written.values() if before and same_answer(before, record, name)}
+        with self._plainly():
+            self.gradebook.update_or_create_student(record.student, **self.roster.get(record.student, {}))
+            submission = self.gradebook.update_or_create_submission(
+                self.lesson, record.student, timestamp=_naive(record.submitted_at)
+            )
+            notebook = self.gradebook.find_submission_notebook(self.lesson, self.lesson, record.student)
+            earned = {exercise["name"]: exercise["earned"] for exercise in record.data["exercises"]}
+            for grade in notebook.grades:
+                if grade.name in self.exercises:
+                    _enter(grade, float(earned.get(self.exercises[grade.name], 0)))
+                elif grade.name in self.written:
+                    name = self.written[grade.name]
+                    _await_person(grade, answered=bool(record.written.get(name)), kept=name in kept)
+            comments = _comments(record)
+            for comment in notebook.comments:
+                comment.auto_comment = comments.get(comment.name)
+            self.gradebook.db.commit()
+            if submission.total_seconds_late > 0 or notebook.late_submission_penalty:
+                self._penalise(record.student)
+
+    def _register(self) -> None:
+        """Tell nbgrader the release's cells, as its generate_assignment does."""
+        from nbgrader.preprocessors import SaveCells
+
+        try:
+            SaveCells(log=_log).preprocess(self.release, self._resources())
+        except RuntimeError as error:
+            raise StorytellerError(
+                f"The cells of {self.lesson} have changed since submissions were graded ({error}): grade with the "
+                "lesson as it was handed out, or begin a new course."
+            ) from None
+
+    def _penalise(self, student: str) -> None:
+        """Late penalties, by the plugin that the course's configuration names."""
+        from nbgrader.preprocessors import AssignLatePenalties
+
+        empty = nbformat.v4.new_notebook()
+        AssignLatePenalties(config=self.config, log=_log).preprocess(empty, self._resources(student))
+        self.gradebook.db.expire_all()
+
+    def _resources(self, student: str = "") -> dict[str, Any]:
+        about = {"notebook": self.lesson, "assignment": self.lesson, "student": student}
+        return {"nbgrader": about | {"db_url": self.course.gradebook_url}}
+
+    @contextmanager
+    def _plainly(self) -> Iterator[None]:
+        """What goes wrong with the file, in a sentence."""
+        from nbgrader.api import InvalidEntry
+        from sqlalchemy.exc import SAWarning, SQLAlchemyError
+
+        tornado = logging.getLogger("tornado.application")  # to which nbgrader writes whole tracebacks
+        tornado.disabled = True
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", SAWarning)  # of the order in which nbgrader adds a submission
+                yield
+        except (SQLAlchemyError, InvalidEntry) as error:  # nbgrader makes the second out of the first
+            if hasattr(self, "gradebook"):
+                self.gradebook.close()
+            said = str(getattr(error, "orig", None) or error).splitlines()[0]
+            raise StorytellerError(
+                f"The gradebook {self.course.folder / 'gradebook.db'} cannot be used ({said}). Close other programs "
+                "that have it open, and see that the disk has room; what was graded is kept in records.db, and the "
+                "same command goes on from there."
+            ) from error
+        finally:
+            tornado.disabled = False
+
+
+def open_gradebook(course: Course) -> Any:
+    """The course's gradebook, an `nbgrader.api.Gradebook`; made where there is none, whole or not at all.
+
+    nbgrader asks the command `alembic` for the version of its tables; it lies beside this Python.
+    """
+    from nbgrader.api import Gradebook
+
+    path = course.folder / "gradebook.db"
+    if not path.exists():
+        part = path.with_name(path.name + ".part")
+        part.unlink(missing_ok=True)
+        with _programs_beside_python():
+            Gradebook(f"sqlite:///{part}").close()
+        os.replace(part, path)
+    named = nbgrader_config(course).get("CourseDirectory", {}).get("course_id")
+    return Gradebook(course.gradebook_url, named or "default_course")
+
+
+@contextmanager
+def _programs_beside_python() -> Iterator[None]:
+    """PATH begins with this Python's folder. (nbgrader's own `setenv` does not bring the old value back.)"""
+    before = os.environ.get("PATH")
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), before or os.defpath])
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PATH"]
+        else:
+            os.environ["PATH"] = before
+
+
+def nbgrader_config(course: Course) -> Config:
+    """The course's nbgrader_config.py, as nbgrader reads it."""
+    from traitlets.config.loader import PyFileConfigLoader
+
+    return PyFileConfigLoader(CONFIG, path=str(course.folder)).load_config()
+
+
+def same_answer(before: Outcome, now: Outcome, name: str) -> bool:
+    """Is a written answer the one of before?"""
+    return before.written.get(name, "") == now.written.get(name, "")
+
+
+def _known(student: Student) -> dict[str, str]:
+    """What the roster says of a student, as the gradebook names it."""
+    return {name: text for name, text in asdict(student).items() if text and name != "id"}
+
+
+def _cells(release: dict[str, Any], role: str) -> dict[str, str]:
+    """The names of a role's exercises by the names that nbgrader has for their cells."""
+    found = {}
+    for cell in release["cells"]:
+        ours, theirs = cell["metadata"].get("storyteller", {}), cell["metadata"].get("nbgrader")
+        if theirs and ours.get("role") == role:
+            found[theirs["grade_id"]] = ours["exercise"]
+    return found
+
+
+def _enter(grade: Any, score: float) -> None:
+    """The judge's score. Where a person had overruled another one, a person has to look again."""
+    if grade.manual_score is None:
+        grade.needs_manual_grade = False
+    elif grade.auto_score != score:
+        grade.needs_manual_grade = True
+    grade.auto_score = score
+
+
+def _await_person(grade: Any, *, answered: bool, kept: bool) -> None:
+    """A written answer: nothing written is worth nothing, as in nbgrader; an answer waits for a person."""
+    if answered:
+        grade.auto_score = None
+        if not kept or grade.manual_score is None:
+            grade.needs_manual_grade = True
+    else:
+        grade.auto_score = 0.0
+        grade.needs_manual_grade = grade.manual_score is not None and not kept
+
+
+def _comments(record: Record) -> dict[str, str]:
+    """For formgrader, by the answer's cell: what is wrong, in the course's own words only, for it is shown as HTML."""
+    comments = {name: NO_ANSWER for name, text in record.written.items() if not text}
+    for exercise in record.data["exercises"]:
+        failed = [case for case in exercise["cases"] if not case["passed"]]
+        if record.status == "unreadable":
+            comments[exercise["name"]] = "The notebook could not be read."
+        elif failed:
+            titles = "; ".join(case["title"] for case in failed)
+            explained = next((f" {case['explanation']}" for case in failed if case["explanation"]), "")
+            comments[exercise["name"]] = f"Not yet: {titles}.{explained}"
+    return comments
+
+
+def _naive(when: datetime | None) -> datetime | None:
+    """As nbgrader keeps it: UTC, without saying so."""
+    return when.astimezone(UTC).replace(tzinfo=None) if when else None

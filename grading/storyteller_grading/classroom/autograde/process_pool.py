@@ -1,0 +1,168 @@
+"""Judges in processes of their own, so that nothing that happens to one submission touches another.
+
+    for outcome in judged(tasks, jobs=2):
+        ...
+
+Each judge has a grader server of its own, gets one task at a time over a pipe, and ends when this process does. A
+judge that dies or takes too long is replaced; its task is tried once more, and then told as failed.
+"""
+
+import contextlib
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
+from multiprocessing import connection, get_context, parent_process
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+
+from storyteller_grading.classroom.autograde.grade_task import Outcome, Task, failed, grade_one
+
+PATIENCE = 1800.0  # seconds for a submission; the judge itself bounds what a student's code may take
+TRIES = 2
+LOOK = 1.0  # seconds between looks at the clock
+
+_context = get_context("spawn")  # a fork would copy the threads and the open files of this process
+
+
+def judged(
+    tasks: Iterable[Task],
+    *,
+    jobs: int,
+    patience: float = PATIENCE,
+    grade: Callable[[Task], Outcome] = grade_one,
+) -> Generator[Outcome]:
+    """The outcomes of tasks, in the order in which they are done.
+
+    Args:
+        tasks: taken one at a time, as judges are free.
+        jobs: how many judges work side by side.
+        patience: seconds until a judge is taken for stuck.
+        grade: what a judge does; a function of a module, so that another process finds it.
+    """
+    waiting, judges = iter(tasks), [_Judge(grade) for _ in range(jobs)]
+    try:
+        for judge in judges:
+            judge.next(waiting)
+        while busy := [judge for judge in judges if judge.task]:
+            ready = connection.wait([judge.pipe for judge in busy], LOOK)
+            for judge in busy:
+                if judge.pipe in ready:
+                    outcome = judge.outcome()
+                elif time.monotonic() - judge.since > patience:
+                    outcome = judge.lost(f"the judge was still busy after {patience:.0f} seconds")
+                else:
+                    continue
+                if outcome:
+                    judge.next(waiting)  # before the outcome is written down, so that the judge need not wait
+                    yield outcome
+    finally:
+        for judge in judges:
+            judge.end()
+
+
+class _Judge:
+    """One judge, as this process has it; it is started with its first task."""
+
+    pipe: Connection
+
+    def __init__(self, grade: Callable[[Task], Outcome]) -> None:
+        self.grade = grade
+        self.process: SpawnProcess | None = None
+        self.task: Task | None = None
+        self.tries = 0
+        self.since = 0.0
+
+    def next(self, waiting: Iterator[Task]) -> None:
+        """Give it the next task, if there is one."""
+        self.task, self.tries = next(waiting, None), 0
+        if self.task:
+            self._give(self.task)
+
+    def _give(self, task: Task) -> None:
+        if self.process is None:
+            self._start()
+        self.tries, self.since = self.tries + 1, time.monotonic()
+        with contextlib.suppress(OSError):  # it may have died meanwhile, which its pipe tells
+            self.pipe.send(task)
+
+    def outcome(self) -> Outcome | None:
+        """What its pipe has: an outcome, or the news that it has died; None when the task is tried again."""
+        assert self.task is not None
+        try:
+            outcome: Outcome = self.pipe.recv()
+        except (EOFError, OSError):
+            return self.lost(f"the judge died ({self._how()})")
+        if outcome.status == "failed":  # a fresh judge may have more luck
+            return self.lost(outcome.failure)
+        return outcome
+
+    def lost(self, why: str) -> Outcome | None:
+        """End it; its task is tried once more, or has failed."""
+        assert self.task is not None
+        self.end()
+        if self.tries < TRIES:
+            self._give(self.task)
+            return None
+        return failed(self.task, f"{why}, twice")
+
+    def _start(self) -> None:
+        self.pipe, theirs = _context.Pipe()
+        self.process = _context.Process(target=_judge, args=(theirs, self.grade), daemon=True)
+        with _deaf():
+            self.process.start()
+        theirs.close()
+
+    def _how(self) -> str:
+        """How the process ended, in words."""
+        if self.process is None:
+            return "it did not start"
+        self.process.join(LOOK)
+        code = self.process.exitcode
+        return f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
+
+    def end(self) -> None:
+        """End the process and what it had started."""
+        if self.process is not None:
+            self.pipe.close()
+            self.process.terminate()
+            self.process.join(10 * LOOK)
+            if self.process.is_alive():
+                self.process.kill()
+                self.process.join()
+            self.process = None
+
+
+def _judge(pipe: Connection, grade: Callable[[Task], Outcome]) -> None:
+    """The life of a judge: grade what comes in, until nobody is there any more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is for the class, which then ends us
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported: judges run side by side
+    try:
+        while True:
+            pipe.send(grade(pipe.recv()))
+    except (EOFError, OSError):
+        pass
+
+
+def _end_with_parent() -> None:
+    """When the class was killed, end at once; the server and its workers see our sockets close, and end too."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """What is started inside ignores Ctrl-C from its first moment."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,177 @@
+"""What came of every grading: one SQLite file beside nbgrader's gradebook, for all that nbgrader has no place for.
+
+A record is written in one transaction, so that whoever is killed leaves it there whole or not at all. Nothing is ever
+overwritten: grading again adds a record, and the latest counts.
+"""
+
+import contextlib
+import json
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from storyteller.errors import StorytellerError
+from storyteller_grading.classroom.autograde.grade_task import Outcome
+from storyteller_grading.classroom.course import check_private
+
+PATIENCE = 10.0  # seconds for another program to let go of the file
+TABLE = """
+create table if not exists grading (
+    id integer primary key,
+    lesson text not null,
+    student text not null,
+    sha256 text not null,
+    key text not null,
+    status text not null,
+    data text not null,
+    page text not null,
+    answers text not null,
+    written text not null,
+    seconds real not null,
+    failure text not null,
+    submitted_at text,
+    graded_at text not null,
+    booked integer not null default 0
+)"""
+INDEX = "create index if not exists by_student on grading (lesson, student, id)"
+COLUMNS = "id, lesson, student, sha256, key, status, data, page, answers, written, seconds, failure"
+ALL = f"select {COLUMNS}, submitted_at, graded_at, booked from grading"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record(Outcome):
+    """An outcome with its times."""
+
+    id: int  # later records have higher ones
+    submitted_at: datetime | None  # UTC
+    graded_at: datetime  # UTC
+    booked: bool  # is it in nbgrader's gradebook
+
+
+class Records:
+    """The records of a course.
+
+    Args:
+        path: the file; made with mode 0600 where it is missing.
+
+    Raises:
+        StorytellerError: others can read it, it is locked or damaged, or the disk is full; in every method.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        check_private(path)
+        with self._plainly():
+            with contextlib.suppress(FileExistsError):
+                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))  # SQLite would let others read it
+            self.connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
+            self.connection.execute("pragma journal_mode = wal")
+            self.connection.execute("pragma synchronous = full")
+            self.connection.execute(TABLE)
+            self.connection.execute(INDEX)
+
+    def __enter__(self) -> "Records":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self.connection.close()
+
+    def put(self, outcome: Outcome, submitted_at: datetime | None, graded_at: datetime | None = None) -> int:
+        """Add a record; when this returns it is on the disk. Returns its number."""
+        values = [
+            *(outcome.lesson, outcome.student, outcome.sha256, outcome.key, outcome.status, _text(outcome.data)),
+            *(outcome.page, _text(outcome.answers), _text(outcome.written), outcome.seconds, outcome.failure),
+            *(_moment(submitted_at), _moment(graded_at or datetime.now(UTC))),
+        ]
+        marks = ", ".join("?" * len(values))
+        names = f"{COLUMNS.removeprefix('id, ')}, submitted_at, graded_at"
+        with self._plainly():
+            done = self.connection.execute(f"insert into grading ({names}) values ({marks})", values)
+        return done.lastrowid or 0
+
+    def latest(self, lesson: str, student: str) -> Record | None:
+        """The last record of a student's, failures of the grader passed over where there is another."""
+        found = self.history(lesson, student)
+        counting = [record for record in found if record.status != "failed"] or found
+        return counting[-1] if counting else None
+
+    def all_latest(self, lesson: str) -> list[Record]:
+        """The last record of each student, by student."""
+        with self._plainly():
+            names = self.connection.execute(
+                "select distinct student from grading where lesson = ? order by student", [lesson]
+            ).fetchall()
+        found = (self.latest(lesson, name) for (name,) in names)
+        return [record for record in found if record is not None]
+
+    def lessons(self) -> list[str]:
+        """The lessons of which anything was graded, in order."""
+        with self._plainly():
+            rows = self.connection.execute("select distinct lesson from grading order by lesson").fetchall()
+        return [name for (name,) in rows]
+
+    def history(self, lesson: str, student: str) -> list[Record]:
+        """All records of a student's, the oldest first."""
+        return self._select("where lesson = ? and student = ? order by id", lesson, student)
+
+    def done(self, lesson: str, student: str, sha256: str, key: str = "") -> bool:
+        """Has the grader done its work on this notebook? With a `key`, also: for this lesson, secret and draws."""
+        last = self.latest(lesson, student)
+        return bool(last and last.status != "failed" and last.sha256 == sha256 and (not key or last.key == key))
+
+    def book(self, record: Record) -> None:
+        """Note that nbgrader's gradebook has this record."""
+        with self._plainly():
+            self.connection.execute("update grading set booked = 1 where id = ?", [record.id])
+
+    def hand_in(self, record: Record, submitted_at: datetime | None) -> None:
+        """Note that the very notebook of a record was handed in at another time."""
+        with self._plainly():
+            self.connection.execute(
+                "update grading set submitted_at = ? where id = ?", [_moment(submitted_at), record.id]
+            )
+
+    def _select(self, condition: str, *values: str) -> list[Record]:
+        with self._plainly():
+            return [_record(row) for row in self.connection.execute(f"{ALL} {condition}", values).fetchall()]
+
+    @contextmanager
+    def _plainly(self) -> Iterator[None]:
+        """What goes wrong with the file, in a sentence."""
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise StorytellerError(
+                f"{self.path} cannot be used ({error}). Close other programs that have it open, and see that the disk "
+                "has room; everything graded so far is kept, and the same command goes on from there."
+            ) from error
+
+
+def _text(value: dict[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=True)  # lone surrogates of a student's text too
+
+
+def _moment(when: datetime | None) -> str | None:
+    return when.astimezone(UTC).isoformat() if when else None
+
+
+def _record(row: tuple[Any, ...]) -> Record:
+    names = [*COLUMNS.split(", "), "submitted_at", "graded_at", "booked"]
+    values = dict(zip(names, row, strict=True))
+    for name in ("data", "answers", "written"):
+        values[name] = json.loads(values[name])
+    for name in ("submitted_at", "graded_at"):
+        values[name] = datetime.fromisoformat(values[name]) if values[name] else None
+    return Record(**values | {"booked": bool(values["booked"])})

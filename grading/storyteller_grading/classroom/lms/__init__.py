@@ -1,0 +1,1 @@
+"""Grades in the form that a learning management system imports."""

@@ -1,0 +1,1 @@
+"""What a student reads of a submission, and an instructor of a class."""

@@ -1,0 +1,170 @@
+"""Which cells of a submission answer what.
+
+Editors lose ids (Colab, VS Code), students copy, split, merge, move and delete cells. So a cell is known by its id
+where it still has one, by its text where it is a copy of one of ours, and by the names that it defines. Cells of ours
+that students may not change, set-up and checks, are never taken from a submission.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from storyteller_grading.judge.cell_names import DEFINES
+from storyteller_grading.judge.released_notebook import Release, plain
+from storyteller_grading.judge.submission import Cell, Notebook
+
+ALIKE = 0.7  # share of lines that an edited cell of ours still has
+
+
+@dataclass(frozen=True)
+class Names:
+    """What `analysis` found in a cell."""
+
+    binds: frozenset[str]
+    uses: frozenset[str]
+    error: str
+    line: int
+
+    @classmethod
+    def none(cls) -> "Names":
+        """Of a cell in which nothing is looked for."""
+        return cls(frozenset(), frozenset(), "", 0)
+
+    @classmethod
+    def read(cls, found: Any) -> "Names":
+        """From what a worker sent; of a form that it should not have, nothing is taken."""
+        if type(found) is not dict:
+            return cls.none()
+        error, line = found.get("error"), found.get("line")
+        return cls(
+            binds=_texts(found.get("binds")),
+            uses=_texts(found.get("uses")),
+            error=error if type(error) is str else "",
+            line=line if type(line) is int else 0,
+        )
+
+
+def _texts(names: Any) -> frozenset[str]:
+    return frozenset(name for name in names if type(name) is str) if type(names) is list else frozenset()
+
+
+@dataclass
+class Matched:
+    """The cells of a submission, sorted."""
+
+    answers: dict[str, Cell] = field(default_factory=dict)  # by exercise
+    added: list[Cell] = field(default_factory=list)  # cells of the student's own
+    optional: list[Cell] = field(default_factory=list)  # changed demos, run only for names that nothing else defines
+    names: dict[int, Names] = field(default_factory=dict)  # by the cell's number
+    notes: list[str] = field(default_factory=list)
+
+
+def unchanged(cell: Cell, release: Release) -> bool:
+    """Is this cell empty, or one of ours that nobody is asked to fill? Then it says nothing of its student."""
+    return not cell.source.strip() or plain(cell.source) in release.texts
+
+
+def with_retyped(notebook: Notebook, release: Release, exercises: Sequence[str]) -> list[Cell]:
+    """The code cells, and those answers among them that a slip of a key has marked as text; these are noted."""
+    defined = {name for cell in notebook.cells for name in DEFINES.findall(cell.source)}
+    wanted = set(exercises) - defined
+    cells = list(notebook.cells)
+    for cell in notebook.prose:
+        if "```" in cell.source or unchanged(cell, release):
+            continue
+        if _answers(cell, release) or wanted & set(DEFINES.findall(cell.source)):
+            notebook.repairs.append(f"Cell {cell.number} is marked as text and was read as code, for it is an answer.")
+            cells.append(cell)
+    return sorted(cells, key=lambda cell: cell.number)
+
+
+def match(cells: Sequence[Cell], names: Sequence[Names], release: Release, exercises: Sequence[str]) -> Matched:
+    """Sort the cells of a submission.
+
+    Args:
+        cells: its code cells.
+        names: what each binds and uses; nothing need be known of those that are `unchanged`.
+        release: the notebook as it was handed out.
+        exercises: the names that students define.
+    """
+    matched = Matched(names={cell.number: found for cell, found in zip(cells, names, strict=True)})
+    candidates: dict[str, list[Cell]] = {name: [] for name in exercises}
+    checks: dict[str, int] = {}
+    for cell in cells:
+        known = release.by_id.get(cell.id)
+        for name in exercises:
+            if (known and known.role == "check" and known.exercise == name) or f'check("{name}")' in cell.source:
+                checks.setdefault(name, cell.number)
+        if known and known.role in ("setup", "check"):
+            if plain(known.source) != plain(cell.source):
+                matched.notes.append(
+                    f"Cell {cell.number} is one of the course's; the course's own form of it was used."
+                )
+        elif not unchanged(cell, release):
+            _sort(cell, matched, candidates, release)
+    for name in exercises:
+        _choose(name, candidates[name], checks.get(name), matched, release)
+    _note_errors(cells, matched)
+    return matched
+
+
+def _sort(cell: Cell, matched: Matched, candidates: dict[str, list[Cell]], release: Release) -> None:
+    """One cell that is not simply ours: an answer, a changed demo, or the student's own."""
+    by_id = _answers(cell, release)
+    binds = matched.names[cell.number].binds
+    defined = [name for name in candidates if name in binds]
+    for name in defined:
+        candidates[name].append(cell)
+    if by_id and by_id not in defined:
+        matched.optional.append(cell)  # a helper, while the answer moved elsewhere; or an answer that failed early
+    elif not defined:
+        (matched.optional if _is_demo(cell, release) else matched.added).append(cell)
+
+
+def _choose(name: str, candidates: list[Cell], check: int | None, matched: Matched, release: Release) -> None:
+    """Of several cells that define an exercise, the one that its check would have seen in a run from top to bottom.
+
+    Where none defines it, it is the cell that has its id: what happens there is what its student has to hear of.
+    """
+    candidates = candidates or [cell for cell in matched.optional if _answers(cell, release) == name]
+    stubs = {plain(cell.source) for cell in release.cells if cell.role == "answer"}
+    written = [cell for cell in candidates if plain(cell.source) not in stubs] or candidates
+    if not written:
+        matched.notes.append(f"No cell defines {name}.")
+        return
+    before = [cell for cell in written if check is None or cell.number < check] or written
+    chosen = matched.answers[name] = before[-1]
+    if len(written) > 1:
+        numbers = ", ".join(str(cell.number) for cell in written)
+        matched.notes.append(f"Cells {numbers} define {name}; cell {chosen.number} was graded.")
+    if name not in matched.names[chosen.number].binds:
+        matched.notes.append(f"Cell {chosen.number} does not define {name}.")
+    elif _answers(chosen, release) != name:
+        matched.notes.append(f"Cell {chosen.number} has lost its id; it was taken for {name}, which it defines.")
+
+
+def _answers(cell: Cell, release: Release) -> str:
+    """The exercise that a cell answers by its id; empty where it has none."""
+    known = release.by_id.get(cell.id)
+    return known.exercise if known and known.role == "answer" else ""
+
+
+def _is_demo(cell: Cell, release: Release) -> bool:
+    """Is this one of our demos, changed?"""
+    known = release.by_id.get(cell.id)
+    if known is not None:
+        return known.role == "demo"
+    lines = set(plain(cell.source).split("\n"))
+    for other in release.cells:
+        theirs = set(plain(other.source).split("\n"))
+        if other.role == "demo" and len(theirs) > 2 and len(lines & theirs) >= ALIKE * max(len(lines), len(theirs)):
+            return True
+    return False
+
+
+def _note_errors(cells: Sequence[Cell], matched: Matched) -> None:
+    for cell in cells:
+        names = matched.names[cell.number]
+        if names.error and cell in [*matched.answers.values(), *matched.added]:
+            place = f", line {names.line}" if names.line else ""
+            matched.notes.append(f"Cell {cell.number}{place} is not Python ({names.error}); the others were run.")

@@ -1,0 +1,199 @@
+"""The student's functions as the checks call them, where they live in a worker.
+
+It is a `Channel` of `storyteller_course.runner.protocol`. The worker is started and loaded when it is first needed, and
+again when it died or had to be stopped, so that a case that takes too long costs that case only.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from storyteller.errors import StorytellerError
+from storyteller_course.runner import serialization
+from storyteller_course.runner.protocol import CallBack, StudentError
+from storyteller_grading.judge.cell_plan import Plan
+from storyteller_grading.judge.channel import BIND, CALLBACK, CELL, REPLY, REQUEST, Closed, Garbled, TimedOut
+from storyteller_grading.judge.sandbox.limits import Budget
+from storyteller_grading.judge.submission import Cell
+from storyteller_grading.judge.worker_client import Starter, Worker
+
+GRACE = 2.0  # seconds beyond a request's own limit, which the worker keeps where the student's code lets it
+CELL_SECONDS = 10.0
+LOAD_SECONDS = 60.0  # for all cells of an exercise
+START_SECONDS = 60.0  # for the set-up cells, which are ours, on a busy machine
+MOST_RESTARTS = 5  # of the worker of one exercise
+MOST_CALLBACKS = 100_000  # in one request
+
+# What the notebook's own tools mean while it is graded: nothing is checked twice, nothing is written.
+TOOLS = """
+def check(*names, **options): pass
+def hint(*names, **options): pass
+def progress(*names, **options): pass
+def use(name, *rest, **options): return globals()[name]
+"""
+
+
+@dataclass
+class Log:
+    """What happened to the cells of a submission; shared by all its exercises."""
+
+    dropped: dict[int, str] = field(default_factory=dict)  # by the cell's number, why it is not run any more
+    errors: dict[int, str] = field(default_factory=dict)  # by the cell's number, what it raised
+
+    def notes(self) -> list[str]:
+        """In sentences."""
+        lines = {
+            number: f"Cell {number} raised {error}; what it had defined so far was kept."
+            for number, error in self.errors.items()
+        }
+        lines |= {number: f"Cell {number} was left out: {why}." for number, why in self.dropped.items()}
+        return [lines[number] for number in sorted(lines)]
+
+
+class RemoteStudent:
+    """The way to the code of one student for one exercise.
+
+    Args:
+        starter: starts workers.
+        setup: the sources of the release's set-up cells.
+        imports: their imports.
+        parts: the module with the course's own functions, empty where there is none.
+        plan: the cells, and for which exercises the course's functions stand in.
+        log: notes what happens to cells.
+        budget: what the worker may use up.
+    """
+
+    def __init__(
+        self,
+        starter: Starter,
+        *,
+        setup: Sequence[str],
+        imports: Sequence[str],
+        parts: str,
+        plan: Plan,
+        log: Log,
+        budget: Budget | None = None,
+    ) -> None:
+        self.starter, self.setup, self.imports, self.parts = starter, setup, imports, parts
+        self.plan, self.log, self.budget = plan, log, budget or Budget()
+        self.worker: Worker | None = None
+        self.starts = 0
+
+    def exchange(self, frame: bytes, *, seconds: float, call_back: CallBack) -> bytes:
+        """Send a request; returns the reply, which may be anything.
+
+        Raises:
+            StudentError: the worker did not answer in time, or ended.
+        """
+        worker = self.worker or self._load()
+        deadline = time.monotonic() + seconds + GRACE
+        try:
+            worker.channel.send(REQUEST, frame, deadline=deadline)
+            return self._reply(worker, deadline, call_back)
+        except TimedOut:
+            self._let_go()
+            raise StudentError(
+                "timeout", f"Your code did not end after {seconds:.0f} seconds. Look for a loop that never ends."
+            ) from None
+        except Garbled as error:
+            self._let_go()
+            raise StudentError("died", f"Your code wrote into the judge's connection ({error}).") from None
+        except Closed:
+            how = self._let_go(died=True)
+            raise StudentError("died", f"Your code ended the whole process: {how}.") from None
+
+    def renew(self) -> None:
+        """End the worker and load another, which has a scratch folder of its own."""
+        self._let_go()
+        self.starts = max(0, self.starts - 1)  # a worker that we ended has not died
+        self._load()
+
+    def close(self) -> None:
+        """End the worker."""
+        self._let_go()
+
+    def _reply(self, worker: Worker, deadline: float, call_back: CallBack) -> bytes:
+        for _ in range(MOST_CALLBACKS):
+            tag, body = worker.channel.receive(deadline=deadline)
+            if tag == REPLY:
+                return body
+            if tag != CALLBACK:
+                raise Garbled(f"a frame {tag!r}")
+            worker.channel.send(CALLBACK, call_back(body), deadline=deadline)
+        raise Garbled(f"more than {MOST_CALLBACKS:,} callbacks")
+
+    def _let_go(self, *, died: bool = False) -> str:
+        worker, self.worker = self.worker, None
+        return worker.close(died=died) if worker else ""
+
+    def _load(self) -> Worker:
+        """A worker in which all cells have run that can be run."""
+        while self.starts < MOST_RESTARTS + len(self.log.dropped):
+            self.starts += 1
+            worker = self.starter.start(imports=self.imports, budget=self.budget)
+            self.worker = worker
+            self._prepare(worker)
+            cells = [cell for cell in self.plan.cells if cell.number not in self.log.dropped]
+            if self._run_all(worker, cells):
+                self._bind(worker)
+                return worker
+        raise StudentError("died", "Your code ended its process again and again, so it was not started once more.")
+
+    def _prepare(self, worker: Worker) -> None:
+        """The set-up cells and the course's functions, in a worker that has not seen the student's code."""
+        deadline = time.monotonic() + START_SECONDS
+        try:
+            for source in (*self.setup, TOOLS):
+                ask(worker, CELL, source, deadline)
+            self._bind(worker)
+        except (Closed, TimedOut, Garbled) as error:
+            how = self._let_go(died=True)
+            raise StorytellerError(f"A worker did not start: {type(error).__name__} {error} ({how}).") from error
+
+    def _bind(self, worker: Worker) -> None:
+        if self.parts and self.plan.parts:
+            ask(worker, BIND, (self.parts, list(self.plan.parts)), time.monotonic() + START_SECONDS)
+
+    def _run_all(self, worker: Worker, cells: Sequence[Cell]) -> bool:
+        """Run the cells; a cell that ends the process or takes too long is noted, and False says to begin again."""
+        end = time.monotonic() + LOAD_SECONDS
+        for cell in cells:
+            deadline = min(end, time.monotonic() + CELL_SECONDS)
+            try:
+                said = ask(worker, CELL, cell.source, deadline)
+            except TimedOut:
+                self.log.dropped[cell.number] = f"it took more than {CELL_SECONDS:.0f} seconds"
+            except Closed:
+                self.log.dropped[cell.number] = f"it ended the whole process ({self._let_go(died=True)})"
+            except Garbled:
+                self.log.dropped[cell.number] = "it wrote into the judge's connection"
+            else:
+                _note(self.log, cell, said)
+                continue
+            self._let_go()
+            return False
+        return True
+
+
+def ask(worker: Worker, tag: bytes, value: object, deadline: float) -> Any:
+    """Send an order to a worker; returns the value of its reply.
+
+    Raises:
+        TimedOut, Closed, Garbled: there was no such reply.
+    """
+    worker.channel.send(tag, serialization.encode(value), deadline=deadline)
+    answer, body = worker.channel.receive(deadline=deadline)
+    if answer != REPLY:
+        raise Garbled(f"a frame {answer!r}")
+    try:
+        return serialization.decode(body)
+    except serialization.Malformed as error:
+        raise Garbled(str(error)) from None
+
+
+def _note(log: Log, cell: Cell, said: Any) -> None:
+    """Remember what a cell raised; the worker may say anything."""
+    if type(said) is dict and type(said.get("error")) is str and said["error"]:
+        message = said.get("message")
+        log.errors[cell.number] = f"{said['error'][:100]}: {str(message)[:200] if type(message) is str else ''}"

@@ -1,0 +1,263 @@
+"""The judge's side of workers: starts the server in its sandbox, asks it for workers, and lets go of them."""
+
+import contextlib
+import json
+import os
+import select
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Protocol
+
+from storyteller.errors import StorytellerError
+from storyteller.utils.openmp import SETTINGS
+from storyteller_grading.judge.channel import Channel
+from storyteller_grading.judge.sandbox import bubblewrap, filesystem_view
+from storyteller_grading.judge.sandbox.limits import Budget
+from storyteller_grading.judge.sandbox.probe import NAMES, Layers, examine
+
+START = 120.0  # seconds for a server to import torch on a busy machine
+ENDING = 20.0  # seconds for a killed worker to be gone
+MOMENT = 1.0  # seconds for a keeper to see that its worker has ended
+
+
+class Worker:
+    """A worker process, as the judge has it."""
+
+    def __init__(self, connection: socket.socket, lifeline: socket.socket) -> None:
+        self.channel = Channel(connection)
+        self.lifeline = lifeline
+        self.ended = ""  # how it ended, in words, once it was let go
+
+    def close(self, *, died: bool = False) -> str:
+        """Let go of it; when this returns, nothing of it is left. Says how it ended.
+
+        Args:
+            died: it seems to have ended by itself; its keeper gets a moment to see how.
+        """
+        if self.lifeline.fileno() >= 0:
+            try:
+                self.channel.close()
+                if died:
+                    select.select([self.lifeline], [], [], MOMENT)
+                self.lifeline.shutdown(socket.SHUT_WR)
+                self.lifeline.settimeout(ENDING)
+                self.ended = json.loads(self.lifeline.recv(4096) or b'"its keeper was gone"')
+            except (OSError, ValueError):
+                self.ended = "it could not be ended in time"
+            finally:
+                self.lifeline.close()
+        return self.ended
+
+
+class Starter(Protocol):
+    """A way to start workers."""
+
+    layers: Layers
+
+    def begin(self) -> None:
+        """Before each submission: nothing of an earlier one may be left."""
+
+    def start(self, *, imports: Sequence[str] = (), budget: Budget | None = None) -> Worker:
+        """A new worker, in which no student's code has run."""
+
+    def close(self) -> None:
+        """Let go of everything."""
+
+
+class ForkServer:
+    """Workers that are forks of one server, where there is fork.
+
+    One more than is asked for is kept ready, so that it starts while the judge is busy with the one before.
+
+    Args:
+        use: the layers to use where they hold; all unless a test leaves some out.
+    """
+
+    def __init__(self, use: Sequence[str] = NAMES) -> None:
+        outside = examine([name for name in use if name == "bubblewrap"]).layers
+        self.in_bubblewrap = outside.bubblewrap
+        self.asked = [name for name in use if name != "bubblewrap" or outside.bubblewrap]
+        self.spare: tuple[bytes, Worker] | None = None
+        self._launch()
+
+    def _launch(self) -> None:
+        self.orders, theirs = socket.socketpair()
+        self.log = tempfile.TemporaryFile()  # noqa: SIM115  closed with the server
+        place = str(theirs.fileno())
+        command = [sys.executable, "-P", "-m", "storyteller_grading.judge.server", place, *self.asked]
+        environment = server_environment()
+        if self.in_bubblewrap:
+            command = [*bubblewrap.command(environment=environment), *command]
+        self.process = subprocess.Popen(
+            command,
+            env=environment,
+            cwd="/",
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=self.log,
+            start_new_session=True,
+        )
+        theirs.close()
+        self.layers = self._layers()
+
+    def begin(self) -> None:
+        """Where only bubblewrap hides files, its folder for temporary ones is common to all workers: begin anew."""
+        if self.layers.hold and not (self.layers.namespaces or self.layers.landlock):
+            self.close()
+            self._launch()
+
+    def start(self, *, imports: Sequence[str] = (), budget: Budget | None = None) -> Worker:
+        """A new worker; where the server has ended, of a new one."""
+        order = json.dumps({"imports": list(imports), "budget": asdict(budget or Budget())}).encode()
+        if self.spare and self.spare[0] != order:
+            self.drop_spare()
+        worker = self.spare[1] if self.spare else self._order_anyhow(order)
+        self.spare = None
+        with contextlib.suppress(OSError):  # a server that has ended is missed when a worker is asked for
+            self.spare = order, self._order(order)
+        return worker
+
+    def _order_anyhow(self, order: bytes) -> Worker:
+        try:
+            return self._order(order)
+        except OSError:
+            self.close()
+            self._launch()
+            return self._order(order)
+
+    def drop_spare(self) -> None:
+        """Let go of the worker that is kept ready."""
+        if self.spare:
+            self.spare[1].close()
+            self.spare = None
+
+    def _order(self, order: bytes) -> Worker:
+        connection, theirs = socket.socketpair()
+        lifeline, keepers = socket.socketpair()
+        with theirs, keepers:
+            try:
+                socket.send_fds(self.orders, [order], [theirs.fileno(), keepers.fileno()])
+            except OSError:
+                connection.close()
+                lifeline.close()
+                raise
+        return Worker(connection, lifeline)
+
+    def close(self) -> None:
+        """End the server; workers that are left end with their lifelines."""
+        self.drop_spare()
+        self.orders.close()
+        try:
+            self.process.wait(ENDING)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.log.close()
+
+    def _layers(self) -> Layers:
+        self.orders.settimeout(START)
+        try:
+            said = self.orders.recv(4096)
+        except TimeoutError:
+            said = b""
+        self.orders.settimeout(None)
+        if not said:
+            self.process.kill()
+            self.process.wait()
+            raise StorytellerError(f"The server of the sandbox did not start ({self._last_words()}).")
+        return Layers(**json.loads(said))
+
+    def _last_words(self) -> str:
+        self.log.seek(0)
+        lines = self.log.read()[-4000:].decode("utf-8", "replace").strip().splitlines()
+        return lines[-1][:300] if lines else "it said nothing"
+
+
+class FreshProcess:
+    """Workers that are processes of their own, where there is no fork; they have no layers but the process itself."""
+
+    layers = Layers()
+
+    def begin(self) -> None:
+        """Nothing to do."""
+
+    def start(self, *, imports: Sequence[str] = (), budget: Budget | None = None) -> Worker:
+        """A new worker; it imports torch anew, which takes seconds."""
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            listening.settimeout(START)
+            port = listening.getsockname()[1]
+            password = os.urandom(16).hex()
+            process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "storyteller_grading.judge.standalone_worker", str(port)],
+                env=os.environ | server_environment(),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            assert process.stdin is not None
+            with process.stdin as pipe:
+                pipe.write(password.encode() + json.dumps(asdict(budget or Budget())).encode())
+            connection = _accept(listening, password)
+        return _Alone(connection, process)
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+class _Alone(Worker):
+    """A worker without a keeper."""
+
+    def __init__(self, connection: socket.socket, process: subprocess.Popen[bytes]) -> None:
+        super().__init__(connection, connection)
+        self.process = process
+
+    def close(self, *, died: bool = False) -> str:
+        """Kill it."""
+        if died:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(MOMENT)
+        code = self.process.poll()
+        self.process.kill()
+        self.process.wait()
+        self.channel.close()
+        return "stopped" if code is None else f"it ended with exit code {code}"
+
+
+def _accept(listening: socket.socket, password: str) -> socket.socket:
+    """The connection of whoever knows the password; others on this machine may knock too."""
+    deadline = time.monotonic() + START
+    while time.monotonic() < deadline:
+        connection, _ = listening.accept()
+        connection.settimeout(5)
+        try:
+            if connection.recv(len(password), socket.MSG_WAITALL) == password.encode():
+                return connection
+        except OSError:
+            pass
+        connection.close()
+    raise StorytellerError("A worker did not start in time.")
+
+
+def server_environment() -> dict[str, str]:
+    """All that a server knows of this process's environment: where our packages are, and settings of torch."""
+    homes = [
+        str(path.parent) for path in filesystem_view.for_server() if path.name in ("storyteller", "storyteller_grading")
+    ]
+    return {
+        "PATH": os.defpath,
+        "LANG": "C.UTF-8",
+        "PYTHONPATH": os.pathsep.join(homes),
+        "PYTHONSAFEPATH": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "OMP_NUM_THREADS": "1",
+        "MPLBACKEND": "agg",
+        "HF_HUB_OFFLINE": "1",
+        "OBJC_DISABLE_INITIALIZE_FORK_SAFETY": "YES",  # macOS would end a fork that has not started a program
+        **SETTINGS,
+    }

@@ -1,0 +1,133 @@
+"""What a student of a class gets of a lesson, beside the notebook, and whether it tells too much.
+
+The checks, with public seeds; what the known wrong answers give on them; a page that says how to begin; the library.
+Neither `reference.py` nor the folder `answers`: the course's own parts for earlier exercises are in the library.
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from storyteller.errors import StorytellerError
+from storyteller_course.exercises.lesson import ANSWERS, CHECKS, MISTAKES, REFERENCE, Lesson
+from storyteller_grading.builder.leaks import Sealed, files_within, leaks_in_file
+from storyteller_grading.release.record_mistakes import record_mistakes
+
+PRIVATE = {REFERENCE, ANSWERS, "lesson.md"}  # of a lesson's folder; no student gets them
+MOST_RECORDED = 4 << 20  # bytes of mistakes.zip; lesson 02, the largest, has a twelfth of it
+
+README = """\
+# {name}
+
+| | |
+| --- | --- |
+| `{name}.ipynb` | the lesson: read, fill in the TODOs, hand it in |
+| `checks` | what `check` tries your functions with |
+| `mistakes.zip` | how `check` knows a mistake that others have made before you |
+| `{wheel}` | the library `storyteller`, with which your work is graded |
+| `requirements.txt`, `constraints.txt` | what to install, in the versions that the course is tested with |
+
+Put the folders of all lessons side by side: what you have solved in one carries on in the next.
+The solution is not in here; the link to it works once your course hands it out.
+
+## Install, once
+You need Python 3.11, 3.12 or 3.13. In this folder:
+```
+python -m venv ../venv
+source ../venv/bin/activate           # on Windows: ..\\venv\\Scripts\\activate
+pip install -r requirements.txt
+storyteller doctor
+```
+
+## Work
+```
+storyteller lab {number}
+```
+opens the lesson in your browser. Run the cells from the top. Below each exercise stands its check: it says what is
+right, what is wrong and why. `hint("NAME")` helps in three steps, and `progress()` shows how far you are;
+in a terminal `storyteller progress` does.
+
+## Hand in
+Save the notebook and hand in `{name}.ipynb` under this very name. Points are given for what your functions do
+with other inputs than those of the checks. Leave the cells of the checks as they are.
+"""
+REQUIREMENTS = """\
+# Run `pip install -r requirements.txt` in this folder.
+-c constraints.txt
+./{wheel}[lessons]
+"""
+
+
+def class_files(lesson: Lesson) -> dict[str, bytes]:
+    """What a class gets beside the notebook, by name: the checks, and what `check` knows of mistakes.
+
+    Raises:
+        StorytellerError: the records of the mistakes are too large to hand out.
+    """
+    recorded = record_mistakes(lesson)
+    if len(recorded) > MOST_RECORDED:
+        raise StorytellerError(
+            f"What is recorded of {lesson.name}'s mistakes takes {len(recorded):,} bytes, and {MOST_RECORDED:,} may be "
+            "handed out: let the cases of its exercises use smaller inputs."
+        )
+    checks = {f"{CHECKS}/{path.name}": path.read_bytes() for path in sorted((lesson.folder / CHECKS).glob("*.py"))}
+    return {**checks, MISTAKES: recorded}
+
+
+def starting_files(name: str, wheel: Path, constraints: Path) -> dict[str, bytes]:
+    """What a student begins with, by name: the library, what else to install, and a page that says how.
+
+    Args:
+        name: the lesson's.
+        wheel: of the library.
+        constraints: the versions of all else.
+    """
+    return {
+        wheel.name: wheel.read_bytes(),
+        "constraints.txt": constraints.read_bytes(),
+        "requirements.txt": REQUIREMENTS.format(wheel=wheel.name).encode(),
+        "README.md": README.format(name=name, number=name[:2], wheel=wheel.name).encode(),
+    }
+
+
+def refuse_leaks(
+    name: str, content: bytes, answers: Mapping[str, str], secrets: Iterable[bytes], *, library: str
+) -> None:
+    """Look into every file of a zip that is to be handed out.
+
+    Args:
+        name: the zip's.
+        content: the zip.
+        answers: the lines that no student may read, from `build.secrets_of`.
+        secrets: what may stand nowhere, not even in the library.
+        library: the name of the library's file, which is open book but for the secrets.
+
+    Raises:
+        StorytellerError: something would be told; the message names the file and the line.
+    """
+    secrets = list(secrets)
+    for file, inside in _looked_into(name, content):
+        if any(secret in inside for secret in secrets):
+            raise StorytellerError(
+                f"{file} holds the course's secret or a hidden seed, which no student may see: take it out of source/; "
+                "nothing was written."
+            )
+        if f"/{library}" in file:
+            continue
+        if not PRIVATE.isdisjoint(file.casefold().split("/")):
+            raise StorytellerError(f"{file} would be handed out: take it out of source/; nothing was written.")
+        for number, line, exercise in leaks_in_file(file, inside, answers):
+            raise StorytellerError(
+                f"{file}, line {number + 1} of its text, is a line of the answer to {exercise!r}: {line[:200]}. "
+                "Take it out of the lesson's sources and build it again; nothing was written."
+            )
+
+
+def _looked_into(name: str, content: bytes) -> list[tuple[str, bytes]]:
+    """All files in a zip, those packed in it too."""
+    try:
+        return list(files_within(name, content))
+    except Sealed as error:
+        raise StorytellerError(
+            f"A file in source/ cannot be looked into for answers ({error}): take it out, or unpack it there; nothing "
+            "was written."
+        ) from error

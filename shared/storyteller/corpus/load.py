@@ -1,0 +1,140 @@
+"""Corpora of stories under one roof.
+
+    for story in load_stories("storyworld", limit=3):
+        print(story.text)
+
+`storyworld` is made here and needs nothing. `storyworld:everyday+fable` takes some of its genres only, and
+`storyworld-small` tells of a small world, in which few characters come again and again. `tinystories` and
+`writingprompts` come from the Hugging Face hub; anything else is the path of a file or folder.
+"""
+
+import hashlib
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from storyteller.corpus import clean as cleaning
+from storyteller.corpus.clean import Cleaning, CleaningReport
+from storyteller.corpus.huggingface import HUB_CORPORA, HubStream
+from storyteller.corpus.local_files import SPLIT_NAMES, read_path
+from storyteller.corpus.story import Story
+from storyteller.errors import StorytellerError
+
+Split = Literal["train", "validation", "test", "all"]
+
+EMBEDDED, SMALL = "storyworld", "storyworld-small"
+# storyworld has no end of its own; this is where it stops when no limit is given.
+STORYWORLD_COUNT = {"train": 60_000, "validation": 2_000, "test": 2_000, "all": 60_000}
+HELD_OUT = 0.05  # share of an undivided corpus that goes to validation, and again to test
+
+
+def load_stories(
+    corpus: str | Path,
+    *,
+    split: str = "train",
+    limit: int | None = None,
+    seed: int = 1,
+    clean: bool = True,
+    settings: Cleaning | None = None,
+    report: CleaningReport | None = None,
+) -> Iterator[Story]:
+    """The stories of a corpus, one at a time, in an order that is always the same.
+
+    A local corpus whose files' names do not say their split (`train-00000.jsonl`, `valid.wp_source`) is divided here by
+    a hash of the story's text: 90 % train, 5 % validation, 5 % test. `"all"` gives everything. Duplicates are removed
+    before that, so that no copy of a training story is held out.
+
+    Nothing is read before the first story is asked for, except that a missing file, an unknown corpus or a hub that
+    cannot be reached is reported at once.
+
+    Args:
+        corpus: `"storyworld"` or `"storyworld-small"` (with `":GENRE+GENRE"` behind it for some genres),
+            `"tinystories"`, `"writingprompts"`, or the path of a file (txt with `<|endoftext|>` lines, jsonl, csv,
+            parquet, a `.wp_source`/`.wp_target` pair) or of a folder of such files.
+        split: `"train"`, `"validation"`, `"test"` or, for local files, `"all"`.
+        limit: most stories to give; None gives all (of storyworld, which has no end, 60,000 or 2,000).
+        seed: of storyworld.
+        clean: mend the texts and drop what is no story, see `storyteller.corpus.clean`. StoryWorld is clean as made.
+        settings: of cleaning.
+        report: is filled in while the stories are read.
+
+    Raises:
+        StorytellerError: the corpus or split does not exist, cannot be reached, or cannot be read as stories; the
+            latter while iterating.
+    """
+    if split not in (*SPLIT_NAMES, "all"):
+        raise StorytellerError(f"There is no split {split!r}; choose one of {', '.join(SPLIT_NAMES)} or all.")
+    if limit is not None and limit < 1:
+        raise StorytellerError(f"limit is {limit}; it must be 1 or more, or be left out to read all.")
+    report = report if report is not None else CleaningReport()
+    if isinstance(corpus, str) and corpus.partition(":")[0] in (EMBEDDED, SMALL):
+        return _storyworld(corpus, split, limit, seed, report)
+    divided = True
+    if isinstance(corpus, str) and corpus in HUB_CORPORA:
+        stories: Iterator[Story] = iter(_hub_stream(corpus, split))
+    else:
+        stories, divided = read_path(_as_path(corpus), split=split, report=report)
+    stories = cleaning.clean(stories, settings=settings, report=report) if clean else _counted(stories, report)
+    if not divided and split != "all":
+        stories = (story for story in stories if split_of(story.text) == split)
+    return _some(itertools.islice(stories, limit), corpus, split, report)
+
+
+def split_of(text: str) -> Split:
+    """The split that a story of an undivided corpus belongs to; equal texts belong to the same.
+
+    >>> split_of("Once upon a time there was a fox.")
+    'train'
+    """
+    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    place = int.from_bytes(digest, "little") / 2**64
+    if place < HELD_OUT:
+        return "validation"
+    return "test" if place < 2 * HELD_OUT else "train"
+
+
+def _hub_stream(corpus: str, split: str) -> HubStream:
+    known = HUB_CORPORA[corpus]
+    if split not in known.rows:
+        raise StorytellerError(f"{corpus} has no split {split!r}; it has {', '.join(known.rows)}.")
+    return HubStream(known.repository, split=split)
+
+
+def _as_path(corpus: str | Path) -> Path:
+    path = Path(corpus)
+    # A bare word that is no file is more likely a corpus misspelt than a path.
+    if not path.exists() and isinstance(corpus, str) and path.name == corpus and not path.suffix:
+        known = ", ".join([EMBEDDED, *HUB_CORPORA])
+        raise StorytellerError(f"There is no corpus {corpus!r}; choose {known}, or give the path of a file or folder.")
+    return path
+
+
+def _storyworld(corpus: str, split: str, limit: int | None, seed: int, report: CleaningReport) -> Iterator[Story]:
+    from storyteller.storyworld.generate import generate
+
+    world, _, names = corpus.partition(":")
+    genres = [genre for genre in names.split("+") if genre]
+    wanted = "train" if split == "all" else split
+    count = limit or STORYWORLD_COUNT[split]
+    return _counted(generate(count, seed=seed, split=wanted, only=genres, small=world == SMALL), report)
+
+
+def _counted(stories: Iterator[Story], report: CleaningReport) -> Iterator[Story]:
+    for story in stories:
+        report.read += 1
+        report.kept += 1
+        yield story
+
+
+def _some(stories: Iterator[Story], corpus: str | Path, split: str, report: CleaningReport) -> Iterator[Story]:
+    """The stories; an error where there is none, for nothing can be learnt from an empty corpus."""
+    first = next(stories, None)
+    if first is None:
+        why = ", ".join(f"{n:,} {reason}" for reason, n in report.dropped.items()) or "nothing was dropped"
+        raise StorytellerError(
+            f"{corpus} gives no story for the split {split!r}: {report.read:,} read, {why}; "
+            "try another split or cleaning off."
+        )
+    yield first
+    yield from stories

@@ -1,0 +1,94 @@
+"""What is exported: a model, its tokenizer, and what is known of its training."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from storyteller.config import ModelConfig
+from storyteller.errors import StorytellerError
+from storyteller.runs.run_config import Plan
+from storyteller.tokenizer import Tokenizer
+from storyteller.training.checkpoint import load_trained, run_of
+from storyteller.transformer.decoder import Decoder
+
+Notice = Callable[[str], None]
+
+PARTS_FILE = "parts.json"  # in a run's folder: which of its parts the student wrote; the capstone makes it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """A trained model and its story."""
+
+    name: str  # of the run
+    model: Decoder  # on the CPU, in evaluation mode
+    tokenizer: Tokenizer
+    step: int  # updates of the weights
+    values: Mapping[str, Any]  # what the checkpoint says of the training; see `Trainer.capture`
+    plan: Plan | None  # what the run was; None where no command made it
+    sampled: Mapping[str, Any] | None  # how many of its stories hold together; None where that was not measured
+    by_student: Mapping[str, bool]  # part -> whether the student wrote it; empty where all are the course's
+
+    @property
+    def config(self) -> ModelConfig:
+        """The model's shape."""
+        return self.model.config
+
+
+def read_trained(run: Path, *, by_student: Mapping[str, bool] | None = None, notice: Notice | None = None) -> Trained:
+    """Read a run, or one checkpoint of it.
+
+    Args:
+        run: the run's folder, or a checkpoint's own.
+        by_student: who wrote what; None takes what the run says of itself.
+        notice: is told when a damaged checkpoint was passed over; None gives a Python warning.
+
+    Raises:
+        StorytellerError: there is no sound checkpoint, no tokenizer, or the two do not belong together; or what the run
+            says of its parts is damaged.
+    """
+    model, tokenizer, checkpoint = load_trained(run, notice=notice)
+    if tokenizer.vocab_size != model.config.vocab_size:
+        raise StorytellerError(
+            f"The tokenizer in {run} has {tokenizer.vocab_size} tokens and the model {model.config.vocab_size}: "
+            "put the tokenizer.json there that the model was trained with."
+        )
+    folder = run_of(run)
+    sampled = folder / "sampled.json"
+    return Trained(
+        name=folder.resolve().name,
+        model=model,
+        tokenizer=tokenizer,
+        step=checkpoint.step,
+        values=checkpoint.values,
+        plan=Plan.load(folder) if (folder / "run.json").is_file() else None,
+        sampled=json.loads(sampled.read_text(encoding="utf-8")) if sampled.is_file() else None,
+        by_student=parts_of(folder) if by_student is None else by_student,
+    )
+
+
+def parts_of(folder: Path) -> dict[str, bool]:
+    """Which of its parts the run in the folder owes to the student; empty where it says nothing of them.
+
+    Raises:
+        StorytellerError: its file is damaged.
+    """
+    file = folder / PARTS_FILE
+    return read_parts(file) if file.exists() else {}
+
+
+def read_parts(file: Path) -> dict[str, bool]:
+    """Read which parts the student wrote.
+
+    Raises:
+        StorytellerError: the file cannot be read, or it is not a JSON object of true and false.
+    """
+    try:
+        parts = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise StorytellerError(f"{file} cannot be read as JSON ({error}); mend it or leave it out.") from None
+    if not isinstance(parts, dict) or not all(isinstance(own, bool) for own in parts.values()):
+        raise StorytellerError(f'{file} must map each part to true or false, as in {{"route_top_k": true}}.')
+    return parts

@@ -1,0 +1,108 @@
+"""Attention as pictures: who looks at whom, and RoPE's turning pairs."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from storyteller.figures.charts import show
+from storyteller.figures.display import COLOURS, safe
+from storyteller.figures.texts import visible
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def heat_maps(
+    maps: Mapping[str, "Tensor"],
+    *,
+    title: str,
+    tokens: Sequence[bytes] = (),
+    ylabel: str = "the token that looks",
+    xlabel: str = "the token that is looked at",
+) -> None:
+    """Square tables of numbers as pictures side by side, the larger the darker.
+
+    Args:
+        maps: name -> (T, S), numbers from 0 on; each picture has a scale of its own, from 0 to its largest number.
+        title: what is to be seen.
+        tokens: the bytes of the tokens along both sides, where there is room for them.
+        ylabel: what the rows are.
+        xlabel: what the columns are.
+    """
+    import matplotlib.pyplot as plt
+
+    height = 2.7 + 0.13 * len(tokens)
+    figure, axes = plt.subplots(1, len(maps), figsize=(height * len(maps), height), dpi=90, layout="constrained")
+    flat = [axes] if len(maps) == 1 else list(axes)
+    for place, (part, (name, values)) in enumerate(zip(flat, maps.items(), strict=True)):
+        part.imshow(values.detach().float().numpy(), cmap="Blues", vmin=0, aspect="auto", interpolation="nearest")
+        part.set_title(name, fontsize=10)
+        part.set_xlabel(xlabel, fontsize=9)
+        if place == 0:
+            part.set_ylabel(ylabel, fontsize=9)
+        names = [visible(token) for token in tokens]
+        if names:
+            part.set_xticks(range(len(names)), names, rotation=90, fontsize=7)
+            part.set_yticks(range(len(names)), names if place == 0 else [""] * len(names), fontsize=7)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11)
+    show(figure)
+
+
+def looked_at(tokens: Sequence[bytes], weights: Sequence[float], *, query: int, label: str = "") -> str:
+    """A text in HTML, each token the darker the more the query looks at it; the query is framed, the future grey.
+
+    Args:
+        tokens: the bytes of each.
+        weights: how much the query looks at each of them.
+        query: the place of the token that looks.
+        label: what stands before the text.
+    """
+    top = max(*(float(weight) for weight in weights), 1e-9)
+    spans = [f'<b style="display:inline-block;min-width:9em">{safe(label)}</b>'] if label else []
+    for place, (token, weight) in enumerate(zip(tokens, weights, strict=True)):
+        shade = float(weight) / top if place <= query else 0.0
+        ground = f"rgba(47,109,176,{0.85 * shade:.2f})"
+        ink = "#aaa" if place > query else ("#fff" if shade > 0.6 else "#111")
+        frame = f"outline:2px solid {COLOURS[1]};" if place == query else ""
+        text = safe(visible(token)).replace("␣", "&nbsp;")
+        spans.append(
+            f'<span title="{float(weight):.3f}" style="background:{ground};color:{ink};{frame}border-radius:3px;'
+            f'padding:0 1px;white-space:nowrap">{text}</span>&#8203;'
+        )
+    return (
+        '<div style="font-family:monospace;line-height:1.7;max-width:60em;background:#fff;padding:2px">'
+        + "".join(spans)
+        + "</div>"
+    )
+
+
+def clocks(pairs: Sequence[tuple[float, float]], *, names: Sequence[str], captions: Sequence[str] = ()) -> str:
+    """Clock faces as SVG, each with two hands.
+
+    Args:
+        pairs: for each face the angles of its two hands, in radians, counter-clockwise from three o'clock.
+        names: of the two hands.
+        captions: what stands below each face.
+    """
+    faces = []
+    for number, hands in enumerate(pairs):
+        centre = 70 + 140 * number
+        lines = [f'<circle cx="{centre}" cy="62" r="50" fill="#f4f6f9" stroke="#9aa4b0"/>']
+        for angle, colour in zip(hands, COLOURS, strict=False):
+            x, y = centre + 46 * math.cos(angle), 62 - 46 * math.sin(angle)
+            lines.append(f'<line x1="{centre}" y1="62" x2="{x:.1f}" y2="{y:.1f}" stroke="{colour}" stroke-width="4"/>')
+        if captions:
+            lines.append(_words(captions[number], centre, 130, "#222"))
+        faces += lines
+    legend = "".join(
+        f'<span style="color:{colour}"><b>{safe(name)}</b></span>&nbsp;&nbsp; '
+        for name, colour in zip(names, COLOURS, strict=False)
+    )
+    width = 140 * len(pairs)
+    picture = f'<svg width="{width}" height="140" xmlns="http://www.w3.org/2000/svg">{"".join(faces)}</svg>'
+    return f'<div style="background:#fff;color:#111;padding:4px">{picture}<br>{legend}</div>'
+
+
+def _words(text: str, x: float, y: float, colour: str) -> str:
+    style: dict[str, Any] = {"x": x, "y": y, "font-size": 12, "text-anchor": "middle", "fill": colour}
+    return f"<text {' '.join(f'{name}={chr(34)}{value}{chr(34)}' for name, value in style.items())}>{safe(text)}</text>"

@@ -1,0 +1,148 @@
+"""Charts: distributions, lines and bars. The title says what is to be seen."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from storyteller.figures.display import COLOURS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Series = Sequence[float]
+Curve = tuple[Series, Series]  # x and y
+
+
+def histogram(
+    series: Mapping[str, Series], *, title: str, xlabel: str, marks: Mapping[str, float] | None = None, bins: int = 40
+) -> None:
+    """Distributions over one another, with upright lines at the marks."""
+    figure, axes = new_axes(title, xlabel, "share of the texts (%)")
+    low = min(min(values) for values in series.values())
+    high = max(max(values) for values in series.values())
+    edges = [low + (high - low) * i / bins for i in range(bins + 1)]
+    for (name, values), colour in zip(series.items(), COLOURS, strict=False):
+        weights = [100 / len(values)] * len(values)
+        axes.hist(values, bins=edges, weights=weights, color=colour, alpha=0.55, label=name)
+    top = axes.get_ylim()[1]
+    for i, (name, value) in enumerate((marks or {}).items()):
+        axes.axvline(value, color="#444444", linewidth=1, linestyle="--")
+        axes.text(value, top * (0.97 - 0.08 * (i % 2)), f" {name}", fontsize=9, color="#444444", va="top")
+    axes.legend(frameon=False)
+    show(figure)
+
+
+def curves(
+    lines: Mapping[str, Curve],
+    *,
+    title: str,
+    xlabel: str,
+    ylabel: str,
+    log: str = "",
+    marks: Mapping[str, tuple[float, float]] | None = None,
+    dashed: Iterable[str] = (),
+    dots: bool = False,
+) -> None:
+    """Lines, some of them dashed, with a ring and a name at the marks.
+
+    Args:
+        lines: name -> (xs, ys).
+        title: what is to be seen.
+        xlabel: of the axis.
+        ylabel: of the axis.
+        log: "x", "y" or "xy" for logarithmic axes.
+        marks: text -> (x, y).
+        dashed: names of the lines that are drawn dashed: fits and guesses, not measurements.
+        dots: also draw each point.
+    """
+    figure, axes = new_axes(title, xlabel, ylabel)
+    for (name, (xs, ys)), colour in zip(lines.items(), COLOURS, strict=False):
+        style = {"linestyle": "--", "linewidth": 1.2} if name in dashed else {"linewidth": 1.8}
+        axes.plot(
+            xs, ys, color=colour, label=name, marker="o" if dots and name not in dashed else "", markersize=4, **style
+        )
+    if "x" in log:
+        axes.set_xscale("log")
+    if "y" in log:
+        axes.set_yscale("log")
+    for text, (x, y) in (marks or {}).items():
+        axes.plot([x], [y], marker="o", markersize=11, markerfacecolor="none", markeredgecolor="#222222")
+        axes.annotate(text, (x, y), xytext=(-8, 10), textcoords="offset points", ha="right", fontsize=9)
+    axes.legend(frameon=False)
+    show(figure)
+
+
+def bars(values: Mapping[str, float], *, title: str, xlabel: str, form: str = "{:g}") -> None:
+    """Lying bars with their values behind them, the first on top."""
+    figure, axes = new_axes(title, xlabel, "", height=0.9 + 0.33 * len(values))
+    names = list(values)
+    axes.barh(names, [values[name] for name in names], color=COLOURS[0], height=0.65)
+    for i, name in enumerate(names):
+        axes.text(values[name], i, " " + form.format(values[name]), va="center", fontsize=9)
+    axes.invert_yaxis()
+    axes.margins(x=0.12)
+    axes.grid(axis="y", visible=False)
+    show(figure)
+
+
+def panels(values: Mapping[str, Mapping[str, float]]) -> None:
+    """Several figures of several things side by side: a panel a figure, a bar a thing.
+
+    Args:
+        values: thing -> figure -> value. A thing may lack a figure.
+    """
+    show(panels_figure(values))
+
+
+def panels_figure(values: Mapping[str, Mapping[str, float]]) -> "Figure":
+    """The chart of `panels`, to be shown or saved."""
+    import matplotlib.pyplot as plt
+
+    names = list(dict.fromkeys(name for figures in values.values() for name in figures))
+    columns = min(3, len(names))
+    rows = -(-len(names) // columns)  # rounded up
+    size = (3.0 * columns + 2.2, rows * (0.8 + 0.25 * len(values)))
+    figure, grid = plt.subplots(rows, columns, figsize=size, dpi=90, layout="constrained", squeeze=False, sharey=True)
+    for name, axes in zip(names, grid.flat, strict=False):
+        for place, (thing, figures) in enumerate(values.items()):
+            height = figures.get(name, 0.0)
+            axes.barh(thing, height, color=COLOURS[place % len(COLOURS)], height=0.65)
+            axes.text(height, place, f" {height:.3g}" if name in figures else " not measured", va="center", fontsize=8)
+        axes.set_title(name, loc="left", fontsize=9)
+        axes.margins(x=0.3)
+        axes.set_xticks([])
+        axes.tick_params(labelsize=8, length=0)
+        axes.spines[["top", "right", "bottom"]].set_visible(False)
+    for axes in list(grid.flat)[len(names) :]:
+        axes.set_visible(False)
+    grid[0, 0].invert_yaxis()  # the first on top; all panels share the axis
+    return figure
+
+
+def new_axes(
+    title: str, xlabel: str, ylabel: str, *, width: float = 7.6, height: float = 3.6
+) -> tuple["Figure", "Axes"]:
+    """An empty chart in the style of the course; its size is in inches."""
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(width, height), dpi=90, layout="constrained")
+    dress(axes, title, xlabel, ylabel)
+    return figure, axes
+
+
+def dress(axes: "Axes", title: str, xlabel: str, ylabel: str) -> None:
+    """Give empty axes the style of the course."""
+    axes.set_title(title, loc="left", fontsize=11)
+    axes.set_xlabel(xlabel)
+    axes.set_ylabel(ylabel)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(alpha=0.25)
+
+
+def show(figure: "Figure") -> None:
+    """Show a finished chart, once."""
+    import matplotlib.pyplot as plt
+    from IPython.display import display
+
+    display(figure)
+    plt.close(figure)  # or the inline backend would show it once more

@@ -1,0 +1,121 @@
+"""Figures of training: the curves of a run, the first steps of AdamW, and the numbers that float16 can hold."""
+
+import base64
+import io
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from storyteller.figures.charts import new_axes, show
+from storyteller.figures.display import COLOURS
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SMALLEST, LARGEST = 2.0**-24, 65504.0  # what float16 can hold, apart from 0
+LOWEST, HIGHEST = -50, 20  # powers of 2 that are drawn
+
+
+def run_curves(
+    series: Mapping[str, Sequence[float]],
+    *,
+    title: str,
+    xlabel: str = "update",
+    marks: Sequence[int] = (),
+    marked: str = "",
+) -> None:
+    """A panel for each measurement of a run, one below the other over the same updates.
+
+    Args:
+        series: name, with its unit -> one number an update.
+        title: what is to be seen.
+        xlabel: of the lowest panel.
+        marks: updates at which an upright line goes through all panels.
+        marked: what happened there, written in the highest panel at the first of them.
+    """
+    import matplotlib.pyplot as plt
+
+    figure, panels = plt.subplots(
+        len(series),
+        1,
+        figsize=(7.6, 1.45 * len(series) + 0.6),
+        dpi=90,
+        sharex=True,
+        layout="constrained",
+        squeeze=False,
+    )
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11)
+    for panel, (name, values), colour in zip(panels[:, 0], series.items(), COLOURS, strict=False):
+        panel.plot(range(1, len(values) + 1), values, color=colour, linewidth=1.4)
+        panel.set_ylabel(name, fontsize=9)
+        panel.grid(alpha=0.25)
+        panel.spines[["top", "right"]].set_visible(False)
+        for update in marks:
+            panel.axvline(update, color="#444444", linewidth=1, linestyle="--")
+    if marks:
+        panels[0, 0].annotate(f" {marked}", (marks[0], 0.95), xycoords=("data", "axes fraction"), va="top", fontsize=9)
+    figure.align_ylabels()
+    panels[-1, 0].set_xlabel(xlabel)
+    show(figure)
+
+
+def adam_steps(betas: tuple[float, float], *, steps: int = 60) -> str:
+    """How far AdamW moves in each step under a gradient that stays the same, with and without bias correction: HTML."""
+    corrected, raw, mean, square = [], [], 0.0, 0.0
+    for step in range(1, steps + 1):
+        mean = betas[0] * mean + (1 - betas[0])
+        square = betas[1] * square + (1 - betas[1])
+        raw.append(mean / math.sqrt(square))
+        corrected.append(mean / (1 - betas[0] ** step) / math.sqrt(square / (1 - betas[1] ** step)))
+    worst = max(raw)
+    figure, axes = new_axes(
+        f"Without the correction the longest step is {worst:.1f} learning rates long, the first {raw[0]:.1f}",
+        "step",
+        "learning rates moved",
+        height=3.0,
+    )
+    axes.plot(range(1, steps + 1), raw, color=COLOURS[1], label="averages as they are")
+    axes.plot(range(1, steps + 1), corrected, color=COLOURS[0], label="bias taken out")
+    axes.set_ylim(0, 6.6)
+    axes.legend(frameon=False)
+    return as_html(figure, f"step length of AdamW with betas {betas}")
+
+
+def float16_range(exponents: Sequence[float], scale: float) -> str:
+    """Which gradients float16 can hold when the loss is multiplied with `scale`: HTML.
+
+    Args:
+        exponents: log2 of the absolute values of gradients that are not 0, at scale 1.
+        scale: of the loss.
+    """
+    moved = [exponent + math.log2(scale) for exponent in exponents]
+    low, high = math.log2(SMALLEST) - 1, math.log2(LARGEST)  # half of the smallest number still rounds up to it
+    lost = sum(exponent < low for exponent in moved) / len(moved)
+    times = f"{scale:,g}" if scale >= 1 else f"1/{1 / scale:,g}"
+    over = sum(exponent > high for exponent in moved) / len(moved)
+    figure, axes = new_axes(
+        f"Loss times {times}: {lost:.1%} of the gradients become 0, {over:.1%} infinite",
+        "log2 of the gradient's absolute value",
+        "gradients (%)",
+        height=3.0,
+    )
+    edges = list(range(LOWEST, HIGHEST + 1))
+    axes.hist(moved, bins=edges, weights=[100 / len(moved)] * len(moved), color=COLOURS[0], alpha=0.75)
+    axes.axvspan(LOWEST, low, color=COLOURS[5], alpha=0.18, linewidth=0)
+    axes.axvspan(high, HIGHEST, color=COLOURS[4], alpha=0.25, linewidth=0)
+    axes.set_xlim(LOWEST, HIGHEST)
+    axes.set_ylim(0, 20)
+    axes.text(LOWEST + 1, 18, "0 in float16", fontsize=9)
+    axes.text(HIGHEST - 0.3, 18, "infinite", fontsize=9, ha="right")
+    return as_html(figure, f"gradients in float16 at a loss scale of {times}")
+
+
+def as_html(figure: "Figure", alt: str) -> str:
+    """A finished chart as an image inside HTML, for a picture with a slider."""
+    import matplotlib.pyplot as plt
+
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    plt.close(figure)
+    data = base64.b64encode(buffer.getvalue()).decode("ascii")
+    return f'<img alt="{alt}" src="data:image/png;base64,{data}"/>'

@@ -1,0 +1,97 @@
+"""What a run is, and how a folder keeps to it: `run.json`."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from storyteller.config import ModelConfig, TrainConfig, from_dict, to_dict
+from storyteller.errors import StorytellerError
+from storyteller.training.checkpoint import list_checkpoints
+from storyteller.utils.atomic_io import write_json
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a run is. Kept in `run.json`, so that the same command goes on with it."""
+
+    preset: str  # the preset it began from
+    corpus: str  # a corpus's name or a path, as `load_stories` takes it
+    stories: int  # training stories at most
+    model: ModelConfig
+    train: TrainConfig
+    seconds: float | None = None  # train for so long: turned into steps by a trial before the first one, then None
+    threads: int | None = None  # of each pass on the CPU, chosen by the same trial; None takes PyTorch's own number
+
+    def save(self, folder: Path) -> None:
+        """Write `run.json`, whole or not at all."""
+        values = {
+            "preset": self.preset,
+            "corpus": self.corpus,
+            "stories": self.stories,
+            "model": to_dict(self.model),
+            "train": to_dict(self.train),
+            "seconds": self.seconds,
+            "threads": self.threads,
+        }
+        write_json(folder / "run.json", values)
+
+    @classmethod
+    def load(cls, folder: Path) -> "Plan":
+        """Read `run.json`.
+
+        Raises:
+            StorytellerError: the file is not one of ours.
+        """
+        file = folder / "run.json"
+        try:
+            values = json.loads(file.read_text(encoding="utf-8"))
+            return cls(
+                preset=values["preset"],
+                corpus=values["corpus"],
+                stories=values["stories"],
+                model=from_dict(ModelConfig, values["model"]),
+                train=from_dict(TrainConfig, values["train"]),
+                seconds=values["seconds"],
+                threads=values["threads"],
+            )
+        except (ValueError, KeyError, TypeError) as error:
+            raise StorytellerError(
+                f"{file} is damaged ({error}); choose another folder with --out, or delete {folder}."
+            ) from None
+
+
+def settle(wanted: Plan, folder: Path) -> Plan:
+    """The plan to follow in `folder`, saved there: `wanted`, or where a run has begun, that run's.
+
+    A run that has begun keeps its corpus, model, seed, number of steps and dtype. Other settings may change: after
+    running out of memory, the same command with a smaller batch goes on where it stopped. Nothing has begun while there
+    is no tokenizer: whoever could not reach one corpus may name another.
+
+    Raises:
+        StorytellerError: the folder holds a run of another corpus or model.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if (folder / "run.json").is_file():
+        saved = Plan.load(folder)
+        # The tokenizer and the shards, which are made first, are kept to their corpus.
+        made_of = ("corpus", "stories", "vocab_size") if (folder / "tokenizer.json").is_file() else ()
+        fixed = (*made_of, "seed", *to_dict(wanted.model)) if list_checkpoints(folder) else made_of
+        _refuse_difference(saved, wanted, fixed, folder)
+        if list_checkpoints(folder):
+            train = replace(wanted.train, steps=saved.train.steps, dtype=saved.train.dtype)
+            wanted = replace(saved, train=train)
+    wanted.save(folder)
+    return wanted
+
+
+def _refuse_difference(saved: Plan, wanted: Plan, names: Iterable[str], folder: Path) -> None:
+    """Raise StorytellerError where the command asks for another run than the folder holds."""
+    was, asked = (
+        {"corpus": plan.corpus, "stories": plan.stories, **to_dict(plan.train), **to_dict(plan.model)}
+        for plan in (saved, wanted)
+    )
+    if different := [f"{name} {was[name]}, not {asked[name]}" for name in names if was[name] != asked[name]]:
+        raise StorytellerError(
+            f"{folder} holds a run with {'; '.join(different)}: go on with those settings, or choose another --out."
+        )

@@ -1,0 +1,80 @@
+"""Finds contradictions in a story, the corpus's own or a model's.
+
+    >>> text = "A girl named Mia had a red kite. He flew the blue kite on the hill."
+    >>> [found.kind for found in contradictions(text)]
+    ['pronoun', 'mark']
+
+The facts are read from the text itself with the lexicon, and compared with `facts` too when they are given. A rule
+speaks only where the text cannot be meant otherwise: zero contradictions in the corpus come before finding each one.
+Kinds: pronoun, kind, unknown name, same name, mark, owner, lost object, asleep, gone away, place, ending, facts,
+and nothing recognised.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from storyteller.storyworld.consistency import people, things
+from storyteller.storyworld.consistency.parser import Cast, Sentence, known, sentences, words
+
+
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """A place where a text contradicts itself, or the facts."""
+
+    kind: str  # such as "pronoun"
+    sentence: str  # where it shows
+    explanation: str  # one sentence
+
+
+def contradictions(text: str, facts: dict[str, Any] | None = None) -> list[Contradiction]:
+    """What in a text cannot be true together, in the order of the text.
+
+    A text in which no character is recognised gives one contradiction of kind "nothing recognised", so that gibberish
+    does not count as consistent. Breaking off is none: see `ends_mid_sentence`.
+
+    Args:
+        text: a story in the manner of the corpus.
+        facts: what must be true in it, as `Story.facts`; without them the text is only compared with itself.
+    """
+    story = sentences(text)
+    cast = Cast()
+    found: list[tuple[int, Contradiction]] = []
+    rules = (*people.rules(cast), *things.rules())
+    for sentence in story:
+        cast.find(sentence)
+        for rule in rules:
+            for kind, explanation in rule(sentence):
+                found.append((sentence.begins, Contradiction(kind, sentence.text, explanation)))
+    for kind, sentence, explanation in things.ending(story):
+        found.append((sentence.begins, Contradiction(kind, sentence.text, explanation)))
+    if facts:
+        for kind, sentence, explanation in _against(facts, story, cast):
+            found.append((sentence.begins, Contradiction(kind, sentence.text, explanation)))
+    if not cast.pronoun_of:
+        return [Contradiction("nothing recognised", text.strip()[:80], "No character of the lexicon is in the text.")]
+    return [contradiction for _, contradiction in sorted(found, key=lambda pair: pair[0])]
+
+
+def ends_mid_sentence(text: str) -> bool:
+    """Whether the text breaks off: its last sign is no end of a sentence, or a speech is left open."""
+    return not text.rstrip().rstrip("\"”'").endswith((".", "!", "?")) or text.count('"') % 2 == 1
+
+
+def _against(facts: dict[str, Any], story: list[Sentence], cast: Cast) -> Iterator[tuple[str, Sentence, str]]:
+    """Compare with what must be true: names, kinds and marks."""
+    names = {person["name"] for person in facts["people"]}
+    kinds = {person["name"]: person["kind"] for person in facts["people"] if person["kind"] != "relative"}
+    marks = {thing["noun"]: thing["mark"] for thing in facts["things"]}
+    for sentence in story:
+        for mention in sentence.people:
+            if mention.who in known().names and mention.who not in names:
+                yield "facts", sentence, f"{mention.who} is nobody of this story."
+        for noun, mark, before in things.marked(sentence.lower):
+            definite = before in words("definite") or before.endswith("'s")
+            if mark and definite and marks.get(noun, mark) != mark:
+                yield "facts", sentence, f"The {noun} is {marks[noun]}, not {mark}."
+    for name, kind in cast.kind_of.items():
+        if name in kinds and kinds[name] != kind:
+            at = next(s for s in story if any(mention.who == name for mention in s.people))
+            yield "facts", at, f"{name} is a {kinds[name]}, not a {kind}."

@@ -1,0 +1,37 @@
+"""Byte-level byte-pair encoding: text to token ids and back.
+
+    >>> from storyteller.tokenizer import Tokenizer
+    >>> tokenizer = Tokenizer.train(["the cat sat. the cat ran. the cat hid."], vocab_size=262)
+    >>> [tokenizer.token_bytes(i) for i in range(256, 261)]
+    [b'at', b'cat', b'he', b'the', b' cat']
+    >>> tokenizer.encode("the cat")
+    [259, 260]
+    >>> tokenizer.decode([259, 260, 0])
+    'the cat!'
+
+The algorithm (Sennrich et al. 2016, section 3.2; on bytes: Radford et al. 2019, section 2.2) starts from the 256 bytes
+and again and again joins the pair of neighbouring tokens that is seen most often into a new token. You know the plain
+form, which counts every pair anew after each merge. This package computes the same merges and the same ids quickly,
+by four ideas:
+
+1. **Count words, not places.** Merges never cross the cuts of the pre-tokenizer, so training needs each different word
+   once, with its count. (`pretokenize.py`)
+2. **A word is a string with one code point a token.** The 256 bytes are the code points 0 to 255, the first merge
+   makes code point 256, and so on. "Join every `a` `b` in this word" is then `word.replace(a + b, new)`: one call
+   that runs in C. `split` and `join` do the same and show what stood to the left and right. (`training.py`,
+   `encoding.py`)
+3. **Only neighbours change.** Joining `a b` in `x a b y` takes one from the counts of `xa` and `by` and gives one to
+   `x(ab)` and `(ab)y`. All other counts stay. A heap finds the next best pair; its entries may be out of date and are
+   checked when they come up. (`training.py`)
+4. **Remember what was encoded.** Text repeats itself, so a dictionary from piece of text to ids answers nearly always.
+   (`encoding.py`)
+
+`vocabulary.py` holds what a tokenizer knows (tokens, merges, special tokens), `files.py` reads and writes it as
+`tokenizer.json`, and `tokenizer.py` is the class that you use.
+"""
+
+from storyteller.tokenizer.pretokenize import split_words
+from storyteller.tokenizer.tokenizer import Tokenizer
+from storyteller.tokenizer.vocabulary import BYTE_TOKENS, END_OF_TEXT, FIRST_MERGE, Vocabulary, byte_ids
+
+__all__ = ["BYTE_TOKENS", "END_OF_TEXT", "FIRST_MERGE", "Tokenizer", "Vocabulary", "byte_ids", "split_words"]

@@ -1,0 +1,229 @@
+"""The tokenizer: train, encode, decode, save and load."""
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Literal
+
+from storyteller.errors import StorytellerError
+from storyteller.tokenizer.encoding import Encoder
+from storyteller.tokenizer.pretokenize import SpecialTokens, count_words
+from storyteller.tokenizer.tokenizer_json import FILE_NAME, read_vocabulary, write_vocabulary
+from storyteller.tokenizer.training import Progress, learn_merges
+from storyteller.tokenizer.vocabulary import END_OF_TEXT, FIRST_MERGE, LARGEST_VOCABULARY, Vocabulary
+
+Special = Literal["refuse", "escape", "allow"]
+
+
+class Tokenizer:
+    """Byte-level BPE with GPT-2's pre-tokenizer. Any text has ids, and `decode` gives the text back.
+
+    Make one with `Tokenizer.train` or `Tokenizer.load`. It gives the same ids as `tokenizers` and `tiktoken` with the
+    same merges. (Characters that Unicode added lately may be cut differently: each package has its own Unicode tables.)
+    """
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self.vocabulary = vocabulary
+        self._encoder = Encoder(vocabulary)
+        self._specials = SpecialTokens(vocabulary.special_tokens)
+        self._special_ids = frozenset(vocabulary.special_tokens.values())
+        self._bytes = {i: token for token, i in vocabulary.tokens.items()}
+        self._bytes |= {i: token.encode("utf-8") for token, i in vocabulary.special_tokens.items()}
+
+    @classmethod
+    def train(
+        cls,
+        texts: Iterable[str],
+        *,
+        vocab_size: int,
+        special_tokens: Sequence[str] = (END_OF_TEXT,),
+        progress: Progress | None = None,
+    ) -> "Tokenizer":
+        """Learn a vocabulary from texts, with the same merges as `tokenizers`' BpeTrainer.
+
+        Args:
+            texts: read once; only the counts of words are kept. Merges never cross from one text to the next.
+            vocab_size: V, ids wanted: 256 bytes, the merges and the special tokens. The result has fewer when the
+                texts have no pair left to merge (compare with `Tokenizer.vocab_size`).
+            special_tokens: get the last ids, in this order. In the texts they are boundaries and nothing is learned
+                from them.
+            progress: called after each merge with the merges made and the merges wanted.
+
+        Raises:
+            StorytellerError: vocab_size is too small or too large, a special token is unusable, there is no text, or
+                a text holds a lone surrogate.
+        """
+        n_merges = _merges_wanted(vocab_size, special_tokens)
+        if isinstance(texts, str):
+            raise StorytellerError("The texts to learn from are one string; pass a list of texts, such as [text].")
+        word_counts = count_words(texts, special_tokens=special_tokens)
+        if not word_counts and n_merges:
+            raise StorytellerError("There is no text to learn from: pass at least one text that is not empty.")
+        try:
+            merges = learn_merges(word_counts, n_merges, progress=progress)
+        except UnicodeEncodeError as error:
+            raise _lone_surrogate(error.object) from None
+        return cls(Vocabulary.learned(merges, special_tokens))
+
+    def encode(self, text: str, *, special: Special = "refuse") -> list[int]:
+        """The ids of a text.
+
+        Args:
+            text: any Unicode text; the empty text has no ids.
+            special: what to do where a special token stands in the text: "refuse" the text (the safe way with text
+                from outside), "allow" it its id, or "escape" it, that is read it as ordinary text.
+
+        Raises:
+            StorytellerError: a special token stands in the text and is not wanted, or the text holds a lone surrogate.
+        """
+        if special not in ("refuse", "escape", "allow"):
+            raise ValueError(f"special is {special!r}; it must be 'refuse', 'escape' or 'allow'.")
+        found = None if special == "escape" else self._specials.first(text)
+        try:
+            if not found:
+                return self._encoder.encode(text)
+            if special == "allow":
+                return self._encode_with_specials(text)
+        except UnicodeEncodeError:
+            raise _lone_surrogate(text) from None
+        raise StorytellerError(
+            f"The text holds the special token {found[0]!r} at position {found.start()}; take it out, or pass "
+            "special='allow' to encode it as one token or special='escape' to read it as ordinary text."
+        )
+
+    def _encode_with_specials(self, text: str) -> list[int]:
+        ids: list[int] = []
+        for place, part in enumerate(self._specials.split(text)):
+            ids += [self.special_id(part)] if place % 2 else self._encoder.encode(part)
+        return ids
+
+    def encode_batch(self, texts: Iterable[str], *, special: Special = "refuse") -> list[list[int]]:
+        """The ids of each text; see `encode`."""
+        return [self.encode(text, special=special) for text in texts]
+
+    def decode(self, ids: Iterable[int], *, skip_special: bool = False) -> str:
+        """The text of some ids. Bytes that are not UTF-8 (a character cut in two, say) become U+FFFD.
+
+        Args:
+            ids: token ids: a list, or a tensor or array of one dimension.
+            skip_special: leave special tokens out.
+
+        Raises:
+            StorytellerError: an id is not in the vocabulary.
+        """
+        if skip_special:
+            ids = [i for i in _plain(ids) if i not in self._special_ids]
+        return self.decode_bytes(ids).decode("utf-8", "replace")
+
+    def decode_bytes(self, ids: Iterable[int]) -> bytes:
+        """The bytes of some ids, which need not be whole characters.
+
+        Raises:
+            StorytellerError: an id is not in the vocabulary.
+        """
+        try:
+            return b"".join(map(self._bytes.__getitem__, _plain(ids)))
+        except KeyError as error:
+            raise self._unknown(error.args[0]) from None
+
+    def token_bytes(self, token_id: int) -> bytes:
+        """The bytes that a token stands for; a special token stands for its name.
+
+        Raises:
+            StorytellerError: the id is not in the vocabulary.
+        """
+        try:
+            return self._bytes[token_id]
+        except KeyError:
+            raise self._unknown(token_id) from None
+
+    def _unknown(self, token_id: object) -> StorytellerError:
+        return StorytellerError(
+            f"The id {token_id} is not in the vocabulary, whose ids are 0 to {self.vocab_size - 1}; "
+            "were these ids made with another tokenizer?"
+        )
+
+    @property
+    def vocab_size(self) -> int:
+        """V, the number of ids, special tokens included."""
+        return self.vocabulary.size
+
+    @property
+    def end_id(self) -> int:
+        """The id of `<|endoftext|>`."""
+        return self.special_id(END_OF_TEXT)
+
+    def special_id(self, name: str) -> int:
+        """The id of a special token.
+
+        Raises:
+            StorytellerError: there is no special token of that name.
+        """
+        if name not in self.vocabulary.special_tokens:
+            known = ", ".join(map(repr, self.vocabulary.special_tokens)) or "none"
+            raise StorytellerError(f"The tokenizer has no special token {name!r}; it has {known}.")
+        return self.vocabulary.special_tokens[name]
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash (SHA-256, hexadecimal) that two tokenizers share only if they give the same ids."""
+        return self.vocabulary.fingerprint
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a `tokenizer.json` that `tokenizers` and `transformers` read too, whole or not at all.
+
+        Args:
+            path: the file, or an existing folder for a `tokenizer.json` in it.
+
+        Raises:
+            StorytellerError: the file cannot be written.
+        """
+        path = Path(path)
+        write_vocabulary(self.vocabulary, path / FILE_NAME if path.is_dir() else path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> "Tokenizer":
+        """Read a byte-level BPE `tokenizer.json` with GPT-2's pre-tokenizer, ours or another's.
+
+        Args:
+            path: the file, or a folder with a `tokenizer.json` or with GPT-2's `vocab.json` and `merges.txt`.
+
+        Raises:
+            StorytellerError: there is no such file, it is damaged, or it is a tokenizer of another kind.
+        """
+        return cls(read_vocabulary(Path(path)))
+
+    def __repr__(self) -> str:
+        return f"Tokenizer(vocab_size={self.vocab_size}, special_tokens={list(self.vocabulary.special_tokens)})"
+
+    def __reduce__(self) -> tuple[type["Tokenizer"], tuple[Vocabulary]]:
+        return Tokenizer, (self.vocabulary,)  # pickle leaves the caches behind
+
+
+def _merges_wanted(vocab_size: int, special_tokens: Sequence[str]) -> int:
+    """The merges that fill a vocabulary of this size."""
+    if isinstance(special_tokens, str) or len(set(special_tokens)) < len(special_tokens):
+        raise StorytellerError(f"The special tokens are {special_tokens!r}; pass a list of different names.")
+    Vocabulary.learned((), special_tokens)  # complain of an unusable name now, not after the training
+    least = FIRST_MERGE + len(special_tokens)
+    if not least <= vocab_size <= LARGEST_VOCABULARY:
+        raise StorytellerError(
+            f"vocab_size is {vocab_size}; it must be at least {least} (256 bytes and {len(special_tokens)} special "
+            f"tokens) and at most {LARGEST_VOCABULARY:,}."
+        )
+    return vocab_size - least
+
+
+def _plain(ids: Iterable[int]) -> Iterable[int]:
+    """Tensors and arrays as lists of Python's numbers; anything else as it is."""
+    to_list = getattr(ids, "tolist", None)
+    return to_list() if to_list else ids
+
+
+def _lone_surrogate(text: str) -> StorytellerError:
+    place = next(i for i, char in enumerate(text) if "\ud800" <= char <= "\udfff")
+    around = text[max(0, place - 15) : place + 15]
+    return StorytellerError(
+        f"The text holds a lone surrogate, U+{ord(text[place]):04X} in {around!r}, which is half a character and fits "
+        "in no UTF-8 file; clean it with text.encode('utf-8', 'replace').decode('utf-8')."
+    )

@@ -1,0 +1,306 @@
+"""Checkpoints: everything a run needs to go on as if it had never stopped, in files that hold data and no code.
+
+A run's folder looks like this:
+
+    tokenizer.json            written by whoever starts the run; `load_model` reads it
+    step-000200/              one checkpoint
+        model.safetensors     the weights by parameter name
+        state.safetensors     the optimizer's and the random generators' tensors
+        checkpoint.json       step, place in the data, settings, and the checksums of all three files
+    step-000400/
+
+A checkpoint is written into `.step-000400.partial`, forced to the disk and then renamed, so `step-000400` is either
+whole or not there: a run may be killed at any moment. Reading checks the sums; a checkpoint that has been damaged since
+is refused, and the one before it is used.
+"""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from storyteller.config import ModelConfig, from_dict
+from storyteller.errors import StorytellerError
+from storyteller.moe.layer import build_model
+from storyteller.tokenizer import Tokenizer
+from storyteller.transformer.decoder import Decoder
+from storyteller.utils.atomic_io import force_to_disk
+
+FORMAT = 1  # raised when the files change in a way that older programs cannot read
+WEIGHTS, STATE, SETTINGS = "model.safetensors", "state.safetensors", "checkpoint.json"
+
+_NAME = re.compile(r"step-\d+")  # of a checkpoint's folder
+
+Notice = Callable[[str], None]  # is told one sentence
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """A moment of a run, as plain data."""
+
+    step: int  # updates made
+    weights: dict[str, Tensor]  # the model's, by parameter name
+    state: dict[str, Tensor]  # tensors of the optimizer and the random generators
+    values: dict[str, Any]  # the rest: what JSON can hold
+
+
+class DamagedCheckpoint(StorytellerError):
+    """A checkpoint whose files are not the ones that were written."""
+
+
+def save_checkpoint(folder: Path, checkpoint: Checkpoint, *, keep: int = 2) -> Path:
+    """Write a checkpoint into the run's folder, then delete all but the newest `keep`.
+
+    Returns:
+        the checkpoint's own folder, such as `step-000200`.
+
+    Raises:
+        StorytellerError: it could not be written (a full disk, say). The earlier checkpoints are untouched.
+    """
+    target = path_of(folder, checkpoint.step)
+    partial = folder / f".{target.name}.partial"
+    try:
+        for leftover in folder.glob(".step-*.partial"):  # of a run that was killed while it saved
+            shutil.rmtree(leftover)
+        partial.mkdir(parents=True)
+        _write(partial, checkpoint)
+        if target.exists():  # os.replace does not replace a folder on Windows
+            shutil.rmtree(target)
+        os.replace(partial, target)
+        force_to_disk(folder)
+    except (OSError, SafetensorError) as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise StorytellerError(
+            f"The checkpoint of step {checkpoint.step} could not be written to {folder} ({error}): make room or choose "
+            f"another folder; the checkpoints already there are untouched, and the run can go on from the newest."
+        ) from error
+    for old in list_checkpoints(folder)[:-keep]:
+        shutil.rmtree(old, ignore_errors=True)  # what cannot be deleted now is tried again after the next
+    return target
+
+
+def _write(folder: Path, checkpoint: Checkpoint) -> None:
+    for name, tensors in ((WEIGHTS, checkpoint.weights), (STATE, checkpoint.state)):
+        save_file({key: tensor.detach().contiguous() for key, tensor in tensors.items()}, folder / name)
+    content = {
+        "format": FORMAT,
+        "step": checkpoint.step,
+        "sha256": {name: _file_checksum(folder / name) for name in (WEIGHTS, STATE)},
+        "values": checkpoint.values,
+    }
+    with (folder / SETTINGS).open("w", encoding="utf-8", newline="\n") as file:
+        json.dump({"sha256": _checksum(content), "content": content}, file, indent=1)
+    for name in (WEIGHTS, STATE):  # safetensors lets only the owner read; these may be read like any other file
+        shutil.copymode(folder / SETTINGS, folder / name)
+    for path in (*folder.iterdir(), folder):
+        force_to_disk(path)
+
+
+def list_checkpoints(folder: Path) -> list[Path]:
+    """The checkpoints of a run, oldest first, sound or not."""
+    found = [path for path in folder.glob("step-*") if _NAME.fullmatch(path.name)]
+    return sorted(found, key=_step_of)
+
+
+def path_of(folder: Path, step: int) -> Path:
+    """Where the checkpoint of a step lies."""
+    return folder / f"step-{step:06d}"
+
+
+def read_checkpoint(path: Path, *, with_state: bool = True) -> Checkpoint:
+    """Read one checkpoint and check every byte of it.
+
+    Args:
+        path: the checkpoint's own folder, such as `step-000200`.
+        with_state: False leaves out the optimizer and the random generators, which only training needs.
+
+    Raises:
+        DamagedCheckpoint: a file is missing, cut short or changed.
+        StorytellerError: a newer version of this package wrote it.
+    """
+    try:
+        saved = json.loads((path / SETTINGS).read_text(encoding="utf-8"))
+        content = saved["content"]
+        if saved["sha256"] != _checksum(content):
+            raise DamagedCheckpoint(f"{SETTINGS} has changed since it was written")
+        if content["format"] != FORMAT:
+            raise StorytellerError(
+                f"{path} has format {content['format']} and this version reads format {FORMAT}: update storyteller."
+            )
+        names = (WEIGHTS, STATE) if with_state else (WEIGHTS,)
+        for name in names:
+            if content["sha256"][name] != _file_checksum(path / name):
+                raise DamagedCheckpoint(f"{name} has changed since it was written")
+        tensors = {name: load_file(path / name) for name in names}
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise DamagedCheckpoint(f"{type(error).__name__}: {error}") from error
+    return Checkpoint(
+        step=content["step"], weights=tensors[WEIGHTS], state=tensors.get(STATE, {}), values=content["values"]
+    )
+
+
+def load_checkpoint(
+    folder: Path, *, fingerprint: str | None = None, with_state: bool = True, notice: Notice | None = None
+) -> Checkpoint:
+    """The newest sound checkpoint of a run.
+
+    Args:
+        folder: the run's folder.
+        fingerprint: of the tokenizer that will be used; None does not compare.
+        with_state: as in `read_checkpoint`.
+        notice: is told when a damaged checkpoint was passed over; None gives a Python warning.
+
+    Raises:
+        StorytellerError: there is no checkpoint, none is sound, or another tokenizer belongs to it.
+    """
+    faults: list[str] = []
+    for path in reversed(list_checkpoints(folder)):
+        try:
+            checkpoint = read_checkpoint(path, with_state=with_state)
+        except DamagedCheckpoint as error:
+            faults.append(f"{path.name} is damaged ({error})")
+            continue
+        written_with = checkpoint.values.get("tokenizer")
+        if fingerprint and written_with and fingerprint != written_with:
+            raise StorytellerError(
+                f"The model in {folder} was trained with another tokenizer (fingerprint {written_with[:12]}, not "
+                f"{fingerprint[:12]}): use the tokenizer.json that belongs to it, or train anew in another folder."
+            )
+        if faults:
+            (notice or warnings.warn)(f"{'; '.join(faults)}: using {path.name}, the one before.")
+        return checkpoint
+    if faults:
+        raise StorytellerError(f"No checkpoint in {folder} can be used: {'; '.join(faults)}. Start a new run.")
+    raise StorytellerError(f"There is no checkpoint in {folder}: train a model there first, or name another folder.")
+
+
+def set_aside_after(folder: Path, step: int) -> None:
+    """Rename the checkpoints after `step` (damaged ones that were passed over), so that they no longer count."""
+    for path in list_checkpoints(folder):
+        if _step_of(path) > step:
+            aside = path.with_name(f"{path.name}.damaged")
+            shutil.rmtree(aside, ignore_errors=True)
+            os.replace(path, aside)
+
+
+def load_model(
+    folder: Path, *, device: torch.device | str = "cpu", notice: Notice | None = None
+) -> tuple[Decoder, Tokenizer]:
+    """The trained model of a run, ready to generate, and its tokenizer.
+
+    Args:
+        folder: the run's folder, for its newest sound checkpoint, or a checkpoint's own, such as `run/step-000200`.
+        device: where the model shall live.
+        notice: as in `load_checkpoint`.
+
+    Raises:
+        StorytellerError: the folder holds no sound checkpoint or no tokenizer, or the two do not belong together.
+    """
+    model, tokenizer, _ = load_trained(folder, device=device, notice=notice)
+    return model, tokenizer
+
+
+def load_trained(
+    folder: Path, *, device: torch.device | str = "cpu", notice: Notice | None = None
+) -> tuple[Decoder, Tokenizer, Checkpoint]:
+    """As `load_model`, and the checkpoint itself, which says how the model was trained."""
+    # First the checkpoint: where there is none, that is what the user should hear.
+    run = run_of(folder)
+    whole_run = run == folder
+    checkpoint = load_checkpoint(run, with_state=False, notice=notice) if whole_run else _read_sound(folder)
+    tokenizer = Tokenizer.load(run / "tokenizer.json")
+    if checkpoint.values["tokenizer"] not in (None, tokenizer.fingerprint):
+        raise StorytellerError(f"{run / 'tokenizer.json'} is not the tokenizer that the model was trained with.")
+    model = build_model(from_dict(ModelConfig, checkpoint.values["model_config"]), seed=0)
+    restore_weights(model, checkpoint.weights)
+    return model.to(device).eval(), tokenizer, checkpoint
+
+
+def run_of(folder: Path) -> Path:
+    """The run that a folder belongs to: itself, or where it is a checkpoint, the folder above."""
+    return folder.parent if _NAME.fullmatch(folder.name) else folder
+
+
+def _read_sound(path: Path) -> Checkpoint:
+    """One checkpoint's weights, where that very one was asked for."""
+    try:
+        return read_checkpoint(path, with_state=False)
+    except DamagedCheckpoint as error:
+        raise StorytellerError(f"{path} cannot be used ({error}); name another checkpoint of the run.") from error
+
+
+def model_weights(model: nn.Module) -> dict[str, Tensor]:
+    """Parameters and saved buffers by name. A weight that two layers share is there once."""
+    saved = model.state_dict().keys()
+    buffers = {name: buffer for name, buffer in model.named_buffers() if name in saved}
+    return {name: parameter.detach() for name, parameter in model.named_parameters()} | buffers
+
+
+def restore_weights(model: nn.Module, weights: dict[str, Tensor]) -> None:
+    """Copy saved weights into a model.
+
+    Raises:
+        StorytellerError: the names or shapes are not those of the model.
+    """
+    own = model_weights(model)
+    wrong = sorted(
+        name for name in own.keys() | weights.keys()
+        if name not in own or name not in weights or own[name].shape != weights[name].shape
+    )  # fmt: skip
+    if wrong:
+        raise StorytellerError(f"The checkpoint does not fit the model: {', '.join(wrong[:3])} differ; use its config.")
+    with torch.no_grad():
+        for name, tensor in own.items():
+            tensor.copy_(weights[name])
+
+
+def optimizer_state(optimizer: torch.optim.Optimizer, model: nn.Module) -> dict[str, Tensor]:
+    """What the optimizer remembers of each parameter, as `optimizer/PARAMETER/KEY`, such as `exp_avg` in AdamW."""
+    state = optimizer.state_dict()["state"]
+    return {
+        f"optimizer/{name}/{key}": torch.as_tensor(value)
+        for index, name in enumerate(_names_in_order(optimizer, model))
+        for key, value in state.get(index, {}).items()
+    }
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, model: nn.Module, tensors: dict[str, Tensor]) -> None:
+    """Give an optimizer its memory back. Its settings stay as they are."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for index, name in enumerate(_names_in_order(optimizer, model)):
+        prefix = f"optimizer/{name}/"
+        # A copy: what was read from a checkpoint may still lie in its file, which will be deleted one day.
+        found = {key[len(prefix) :]: tensor.clone() for key, tensor in tensors.items() if key.startswith(prefix)}
+        if found:
+            state[index] = found
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def _names_in_order(optimizer: torch.optim.Optimizer, model: nn.Module) -> list[str]:
+    """The parameters' names in the order in which the optimizer numbers them."""
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    return [names[id(parameter)] for group in optimizer.param_groups for parameter in group["params"]]
+
+
+def _step_of(path: Path) -> int:
+    return int(path.name.removeprefix("step-"))
+
+
+def _file_checksum(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _checksum(content: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode("utf-8")).hexdigest()

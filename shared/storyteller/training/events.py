@@ -1,0 +1,69 @@
+"""What a training run tells while it goes: to a progress bar, to MLflow, to a plot."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from storyteller.training.losses import Metrics
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepLosses:
+    """The losses of one step, averaged over its targets."""
+
+    loss: float
+    balance_losses: tuple[float, ...]
+    router_z_loss: float
+    n_targets: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepDone:
+    """The weights were updated once."""
+
+    step: int  # updates made so far
+    steps: int  # updates in the whole run
+    loss: float  # cross-entropy in nats a token, without the auxiliary losses
+    balance_losses: tuple[float, ...]  # load-balance loss of each MoE layer; top_k is perfectly balanced
+    router_z_loss: float  # router z-loss, summed over the layers
+    learning_rate: float
+    gradient_norm: float  # before clipping
+    skipped: bool  # float16 only: the gradient overflowed, so the weights stayed and the loss's scale was lowered
+    tokens: int  # targets seen so far
+    tokens_per_second: float  # over the last steps
+    seconds_left: float  # at this pace, evaluations and checkpoints not counted
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluated:
+    """The validation split was measured."""
+
+    step: int
+    metrics: Metrics
+
+
+@dataclass(frozen=True, kw_only=True)
+class Saved:
+    """A checkpoint was written."""
+
+    step: int
+    path: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """Something happened that the user should know."""
+
+    text: str
+
+
+Event = StepDone | Evaluated | Saved | Message
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingResult:
+    """How a run ended."""
+
+    step: int  # updates made
+    interrupted: bool  # stopped by Ctrl-C before the last step; a checkpoint was kept
+    metrics: Metrics | None  # the last evaluation
+    checkpoint: Path | None  # the last checkpoint

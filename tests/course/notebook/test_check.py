@@ -1,0 +1,185 @@
+"""What a student types: check, hint and progress, in a terminal and in a notebook."""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from storyteller.errors import StorytellerError
+from storyteller_course.notebook import check
+from storyteller_course.notebook.check import CheckFailed
+from storyteller_course.notebook.progress_store import State
+
+Answers = Callable[..., dict[str, Any]]
+
+
+def run(namespace: dict[str, Any], call: str) -> None:
+    """Run a line as a cell of a notebook whose names are in the namespace."""
+    exec(f"from storyteller_course import check, hint, progress, use\n{call}", namespace)
+
+
+def test_full_marks_print_a_card_and_are_noted(
+    work: Path, answers: Answers, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(answers("double"), 'check("double")')
+    out = capsys.readouterr().out
+    assert out.startswith("double: 2 of 2 points\n  ok  doubles a number (1/1)\n")
+    assert 'check("double", show="reference")' in out
+    noted = json.loads((work / ".storyteller" / "progress.json").read_text(encoding="utf-8"))
+    assert noted == {"lessons": {"01_toys": {"double": {"earned": 2, "points": 2, "solved": True}}}}
+
+
+def test_a_failed_case_raises_one_short_line(work: Path, answers: Answers, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(CheckFailed, match=r"double: 0 of 2 points") as caught:
+        run(answers("def double(x): return x + 2"), 'check("double")')
+    assert caught.value._render_traceback_() == ["CheckFailed: double: 0 of 2 points; its card says more."]
+    out = capsys.readouterr().out
+    assert "You add two" in out
+    assert 'Stuck? `hint("double")`' in out
+
+
+def test_the_reference_is_shown_beside_ones_own_after_full_marks(
+    work: Path, answers: Answers, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(CheckFailed):
+        run(answers("def double(x): return 0"), 'check("double", show="reference")')
+    out = capsys.readouterr().out
+    assert "once yours has full marks" in out
+    assert "# Step 1" not in out
+    run(answers("def double(x): return x + x"), 'check("double", show="reference")')
+    out = capsys.readouterr().out
+    assert "# yours\ndef double(x): return x + x" in out
+    assert "# the reference\ndef double(x: int) -> int:" in out
+
+
+def test_a_class_release_checks_without_reference_and_answers(
+    work: Path, answers: Answers, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (work / "01_toys" / "reference.py").unlink()
+    shutil.rmtree(work / "01_toys" / "answers")
+    run(answers("double"), 'check("double", show="reference")')
+    assert "no reference" in capsys.readouterr().out
+    with pytest.raises(CheckFailed):
+        run(answers("def double(x): return x + 2"), 'check("double")')
+    out = capsys.readouterr().out
+    assert "You add two" not in out
+    assert "The double: you have" in out
+
+
+def test_an_unknown_exercise_is_named_with_its_neighbour(work: Path) -> None:
+    with pytest.raises(StorytellerError, match="did you mean 'double'"):
+        run({}, 'check("dubble")')
+    with pytest.raises(StorytellerError, match="there are double, counts"):
+        run({}, 'hint("xyz")')
+    with pytest.raises(StorytellerError, match="means nothing here"):
+        run({}, 'check("double", show="answer")')
+
+
+def test_a_notebook_outside_of_a_lesson_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a").mkdir()
+    monkeypatch.chdir(tmp_path / "a")
+    for call in ('check("double")', "progress()"):
+        with pytest.raises(StorytellerError, match=r"beside its checks"):
+            run({}, call)
+
+
+def test_a_solution_finds_its_lesson_and_is_not_the_students_progress(
+    work: Path, answers: Answers, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (work / "solutions").mkdir()
+    monkeypatch.chdir(work / "solutions")
+    run(answers("double"), 'check("double")')
+    assert "2 of 2" in capsys.readouterr().out
+    assert not (work / ".storyteller").exists()
+    monkeypatch.setenv("STORYTELLER_LESSON", str(work / "01_toys"))
+    run(answers("double"), 'check("double")')
+    assert (work / ".storyteller").exists()
+
+
+def test_hints_come_one_by_one(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in (1, 2, 3, 3):
+        run({}, 'hint("double")')
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[0] == f"double: Hint {number} of 3"
+        assert len(lines) == 1 + number
+    run({}, 'hint("shout")')
+    assert "no hints" in capsys.readouterr().out
+
+
+def test_progress_says_what_is_solved_and_what_comes_next(
+    work: Path, answers: Answers, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run({}, "progress()")
+    assert "Next: `double`." in capsys.readouterr().out
+    namespace = answers("double", "shout", "counts")
+    for name in ("double", "shout", "counts"):
+        run(namespace, f'check("{name}")')
+    capsys.readouterr()
+    run({}, "progress()")
+    out = capsys.readouterr().out.splitlines()
+    assert out[0] == "01_toys: 6 of 25 points, and 3 bonus"
+    assert out[1].split() == ["solved", "double", "*", "2", "of", "2"]
+    assert out[-1] == "Next: `quadruple`."
+
+
+def test_a_bonus_stands_apart_from_the_points(toys: Any) -> None:
+    full = [replace(one, earned=one.points, solved=True, checked=True) for one in State(None).summary(toys)]
+    for page in (check.progress_html(toys, full), check.progress_text(toys, full)):
+        assert "25 of 25 points, and 3 bonus" in page
+    assert 'style="width:100%"' in check.progress_html(toys, full)
+
+
+def test_what_comes_next_after_all_that_counts(toys: Any) -> None:
+    standings = State(None).summary(toys)
+    done = [type(s)(**{**vars(s), "solved": True}) for s in standings]
+    assert check._next(done) == "Everything is solved."
+    left = [s if s.bonus else type(s)(**{**vars(s), "solved": True}) for s in standings]
+    assert "`shout` is there for those who want more" in check._next(left)
+
+
+def test_the_checks_own_names_do_not_leak_into_a_students_namespace(work: Path, answers: Answers) -> None:
+    namespace = answers("double")
+    before = set(namespace) | {"check", "hint", "progress", "use", "__builtins__"}
+    run(namespace, 'check("double")')
+    assert set(namespace) == before
+
+
+def cell(source: str, *tags: str) -> Any:
+    import nbformat
+
+    return nbformat.v4.new_code_cell(source, metadata={"tags": list(tags)})
+
+
+@pytest.mark.slow
+def test_in_a_kernel_cards_are_html_and_run_all_goes_on(work: Path) -> None:
+    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
+    cells = [
+        cell("from storyteller_course import check, hint, progress, use"),
+        cell("progress()"),
+        cell("def double(x):\n    table = {}\n    return table[x]"),
+        cell('check("double")', "raises-exception"),
+        cell("def double(x):\n    return x * 2"),
+        cell('check("double")', "raises-exception"),
+        cell("def mask_scores(scores):\n    while True:\n        pass"),
+        cell('check("mask_scores")', "raises-exception"),
+        cell("print(use('double')(4))"),
+    ]
+    book = nbformat.v4.new_notebook(cells=cells)
+    client = nbclient.NotebookClient(
+        book, kernel_name="python3", resources={"metadata": {"path": str(work / "01_toys")}}
+    )
+    client.execute()
+    outputs = [each.outputs for each in book.cells]
+    assert "2 of 25 points" in outputs[1][0].data["text/html"]  # brought up to date by the check further down
+    shown, error = outputs[3]
+    assert "return table[x]" in shown.data["text/html"]
+    assert "line 3" in shown.data["text/plain"]
+    assert (error.output_type, error.ename) == ("error", "CheckFailed")
+    assert error.traceback == ["CheckFailed: double: 0 of 2 points; its card says more."]
+    assert [output.output_type for output in outputs[5]] == ["display_data"]
+    assert "stopped after" in outputs[7][0].data["text/plain"]
+    assert outputs[8][0].text == "double: yours.\n8\n"

@@ -1,0 +1,85 @@
+"""The lessons' figures: what they say where no widget runs, and that they draw at all."""
+
+import matplotlib
+import pytest
+
+from storyteller import figures
+
+matplotlib.use("Agg")
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """What was displayed, as mime bundles or figures."""
+    found = []
+    monkeypatch.setattr("IPython.display.display", lambda value, raw=False: found.append(value))
+    return found
+
+
+def test_a_token_row_marks_places_and_escapes_html():
+    row = figures.token_row([b"<b>", b" fox", bytes([0xF0, 0x9F])], marked=[1])
+    assert "&lt;b&gt;" in row
+    assert row.count("2px solid") == 1
+    assert "␣fox" in row
+    assert "‹F0 9F›" in row
+
+
+def test_coloured_text_breaks_lines_only_before_spaces(shown):
+    figures.colored([b"Once", b" up", b"on", b"\n"])
+    bundle = shown[0]
+    assert bundle["text/html"].count("&#8203;") == 1
+    assert bundle["text/plain"] == "Once|␣up|on|⏎"
+
+
+def test_a_slider_is_a_still_picture_where_no_kernel_runs(shown):
+    figures.slider(lambda n: f"<p>{n} merges</p>", [0, 5, 10], label="merges")
+    assert set(shown[0]) == {"text/html", "text/plain"}
+    assert "5 merges" in shown[0]["text/html"]
+
+
+def test_a_table_aligns_columns_of_numbers_to_the_right(shown):
+    figures.table([["a", 1, "2"], ["bb", 1000, "x<y"]], header=["name", "count", "text"])
+    assert shown[0]["text/plain"].splitlines() == ["name  count  text", "a         1  2   ", "bb    1,000  x<y "]
+    assert '<td style="text-align:right">1,000</td>' in shown[0]["text/html"]
+    assert "x&lt;y" in shown[0]["text/html"]
+
+
+def test_a_page_has_its_title_and_paragraphs(shown):
+    figures.page("One.\n\nTwo & three.", title="A tale")
+    assert shown[0]["text/html"].count("<p ") == 2
+    assert shown[0]["text/plain"] == "A tale\n\nOne.\n\nTwo & three."
+
+
+def test_every_chart_draws_one_figure_with_its_title(shown):
+    figures.histogram({"a": [1, 2, 3], "b": [2, 2, 4]}, title="T1", xlabel="x", marks={"median": 2})
+    lines = {"a": ([1, 2], [3, 4]), "fit": ([1, 2], [3, 3])}
+    figures.curves(
+        lines, title="T2", xlabel="x", ylabel="y", log="xy", dashed=["fit"], marks={"here": (1, 3)}, dots=True
+    )
+    figures.bars({"slow": 2.0, "fast": 0.5}, title="T3", xlabel="s")
+    assert [figure.axes[0].get_title(loc="left") for figure in shown] == ["T1", "T2", "T3"]
+
+
+def test_heat_maps_stand_side_by_side_with_their_tokens(shown):
+    import torch
+
+    figures.heat_maps({"one": torch.eye(3), "two": torch.ones(3, 3)}, title="T", tokens=[b"a", b" b", b"\n"])
+    [figure] = shown
+    assert [axes.get_title() for axes in figure.axes] == ["one", "two"]
+    assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["a", "␣b", "⏎"]
+
+
+def test_a_looked_at_text_frames_the_query_and_darkens_what_it_sees():
+    text = figures.looked_at([b"<a", b" b", b" c"], [0.2, 0.8, 0.0], query=1, label="head 1")
+    assert "&lt;a" in text
+    assert text.count("outline:2px") == 1
+    assert text.index("0.21)") < text.index("0.85)") < text.index("0.00)")  # the largest weight is the darkest
+    assert "#aaa" in text.partition("c</span>")[0].rpartition("<span")[2]  # the future is grey
+
+
+def test_clocks_have_two_hands_each():
+    picture = figures.clocks([(0.0, 1.5707963), (3.1415926, 0.0)], names=["query", "key"], captions=["90°", "180°"])
+    assert picture.count("<line") == 4
+    assert 'x2="116.0" y2="62.0"' in picture  # three o'clock
+    assert 'x2="70.0" y2="16.0"' in picture  # a quarter further, counter-clockwise
+    assert "180°" in picture

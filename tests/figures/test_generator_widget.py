@@ -1,0 +1,102 @@
+"""The story generator of the notebook, without a browser: what its form asks for, and what it shows."""
+
+import threading
+
+import pytest
+
+from storyteller.figures import generator_widget as public
+from storyteller.figures.generator_widget import Generator
+from storyteller.figures.traced_story import still_html, told_html
+from storyteller.inference.sampling import Sampling
+from storyteller.inference.trace import stream_traced
+from storyteller.training.checkpoint import load_model
+from tellers import make_run
+
+pytest.importorskip("ipywidgets", reason="the extra `lessons` is not installed")
+
+SAMPLING = Sampling(temperature=2, max_new_tokens=20, seed=3)
+
+
+@pytest.fixture(scope="module")
+def teller(tmp_path_factory):
+    return load_model(make_run(tmp_path_factory.mktemp("run")))
+
+
+@pytest.fixture
+def form(teller):
+    return Generator(*teller, "the fox", SAMPLING, "still")
+
+
+def test_without_a_kernel_the_first_story_is_a_still_picture(teller, monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda bundle, raw: shown.append(bundle))
+    public(*teller, opening="the fox", sampling=SAMPLING)
+    (bundle,) = shown
+    assert set(bundle) == {"text/html", "text/plain"}
+    told = list(stream_traced(*teller, "the fox", sampling=SAMPLING))
+    assert bundle["text/html"] == still_html(told, opening="the fox")
+    assert bundle["text/plain"] == "the fox" + "".join(one.text for one in told)
+
+
+def test_the_form_starts_with_the_settings_it_is_given(form):
+    assert form.sampling() == Sampling(temperature=2, top_p=1.0, max_new_tokens=20, seed=3)
+
+
+def test_the_button_tells_what_the_form_asks_for(form, teller):
+    form.opening.value, form.top_k.value, form.seed.value, form.length.value = "an owl", 9, 5, 8
+    form.tell.click()
+    form.thread.join(60)
+    asked = Sampling(temperature=2, top_k=9, top_p=1.0, seed=5, max_new_tokens=8)
+    assert form.story.value == told_html(stream_traced(*teller, "an owl", sampling=asked), opening="an owl")
+    assert not form.tell.disabled
+    assert form.stop.disabled
+
+
+def test_greedy_greys_out_what_says_how_to_draw(form, teller):
+    drawing = (form.temperature, form.top_k, form.top_p, form.seed)
+    form.greedy.value, form.length.value = True, 8
+    assert all(field.disabled for field in drawing)
+    form.tell.click()
+    form.thread.join(60)
+    asked = Sampling(greedy=True, max_new_tokens=8)
+    assert form.story.value == told_html(stream_traced(*teller, "the fox", sampling=asked), opening="the fox")
+    form.greedy.value = False
+    assert not any(field.disabled for field in drawing)
+
+
+def test_settings_without_a_field_stay_as_they_were_given(teller):
+    given = Sampling(greedy=True, min_p=0.1, repetition_penalty=1.2, top_p=0.5, max_new_tokens=20)
+    form = Generator(*teller, "the fox", given, "still")
+    assert form.sampling() == given
+    assert form.temperature.disabled
+
+
+def test_stop_ends_the_story_where_it_is(form, teller):
+    model, _ = teller
+    form.length.value, reached, go_on = 600, threading.Event(), threading.Event()
+    passes = []
+
+    def wait(*_) -> None:
+        passes.append(1)
+        reached.set()
+        go_on.wait(60)
+
+    hook = model.register_forward_pre_hook(wait)
+    try:
+        form.tell.click()
+        assert reached.wait(60)
+        form.tell.click()  # nothing: one is being told
+        form.stop.click()
+        go_on.set()
+        form.thread.join(60)
+    finally:
+        hook.remove()
+    assert len(passes) == 1
+    assert form.story.value.count("class='token") + form.story.value.count('class="token') <= 1
+
+
+def test_a_bad_opening_is_answered_in_the_form(form):
+    form.opening.value = "<|endoftext|>"
+    form.tell.click()
+    assert "special token" in form.story.value
+    assert "&lt;|endoftext|&gt;" in form.story.value

@@ -1,0 +1,196 @@
+"""The whole run, from the corpus to stories, with a model that learns for seconds."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+
+from storyteller.errors import StorytellerError
+from storyteller.runs import pipeline
+from storyteller.runs.pipeline import LIBRARY, Parts, consistency, is_finished, pick_device, prepare, train
+from storyteller.runs.run_config import Plan
+from storyteller.training.checkpoint import list_checkpoints, load_model
+from storyteller.training.events import Evaluated, StepDone
+from tiny_training import PLAN
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch):
+    monkeypatch.setattr(pipeline, "VALIDATION_STORIES", 10)
+    monkeypatch.setattr(pipeline, "VALIDATION_TOKENS", 500)
+    monkeypatch.setattr(pipeline, "SAMPLED_STORIES", 4)
+
+
+def run(plan, folder, events=None, parts=LIBRARY):
+    notices = []
+    on_event = (lambda event: None) if events is None else events.append
+    return train(plan, folder, notice=notices.append, on_event=on_event, device=CPU, parts=parts), notices
+
+
+def test_a_run_goes_from_nothing_to_a_model_that_can_tell(tmp_path):
+    events = []
+    result, notices = run(PLAN, tmp_path, events)
+    assert (result.step, result.interrupted) == (6, False)
+    assert [event.step for event in events if isinstance(event, StepDone)] == [1, 2, 3, 4, 5, 6]
+    assert [event.step for event in events if isinstance(event, Evaluated)] == [3, 6]
+    assert len(notices) == 3  # vocabulary, train, validation
+    assert is_finished(tmp_path)
+    model, tokenizer = load_model(tmp_path)
+    found = consistency(tmp_path, model, tokenizer, notice=notices.append)
+    assert found["stories"] == 4
+    assert 0 <= found["consistent"] <= 1
+    assert (tmp_path / "sampled.txt").read_text(encoding="utf-8").count("--- ") == 4
+
+
+def test_consistency_is_measured_once(tmp_path):
+    run(PLAN, tmp_path)
+    model, tokenizer = load_model(tmp_path)
+    said = []
+    first = consistency(tmp_path, model, tokenizer, notice=said.append)
+    assert consistency(tmp_path, model, tokenizer, notice=said.append) == first
+    assert len(said) == 1
+
+
+def test_seconds_become_steps_once_and_the_run_keeps_them(tmp_path):
+    wanted = replace(PLAN, seconds=1.0, train=replace(PLAN.train, steps=10**9))
+    result, _ = run(wanted, tmp_path)
+    saved = Plan.load(tmp_path)
+    assert saved.seconds is None
+    assert saved.train.steps == result.step < 10**9
+    assert run(wanted, tmp_path)[0].step == result.step  # nothing left to do
+
+
+@pytest.mark.parametrize("steps", [7, 16], ids=["shorter", "longer"])
+def test_a_run_whose_pace_is_not_that_of_its_trial_gets_another_length_and_still_resumes_to_the_same_weights(
+    tmp_path, monkeypatch, steps
+):
+    class Elsewhere:  # than at the 12 steps of the trial, the run ends
+        def __init__(self, seconds):
+            assert seconds == 5.0
+
+        def steps(self, step, planned):
+            return steps
+
+    class StoppedError(Exception):
+        pass
+
+    def stop_at_five(event):
+        if isinstance(event, StepDone) and event.step == 5:
+            raise StoppedError
+
+    monkeypatch.setattr(pipeline, "Deadline", Elsewhere)
+    monkeypatch.setattr(pipeline, "steps_within", lambda *arguments, **options: 12)
+    wanted = replace(PLAN, seconds=5.0)
+    events = []
+    assert run(wanted, tmp_path / "whole", events)[0].step == steps
+    rates = [event.learning_rate for event in events if isinstance(event, StepDone)]
+    assert rates[-1] == pytest.approx(PLAN.train.learning_rate * PLAN.train.final_rate)  # down to the end, not cut off
+    assert is_finished(tmp_path / "whole")
+    with pytest.raises(StoppedError):
+        train(wanted, tmp_path / "broken", notice=lambda text: None, on_event=stop_at_five, device=CPU)
+    assert run(wanted, tmp_path / "broken")[0].step == steps
+    whole, broken = (load_model(tmp_path / name)[0].state_dict() for name in ("whole", "broken"))
+    assert all(torch.equal(whole[name], broken[name]) for name in whole)
+
+
+@pytest.fixture
+def two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_passes_run_side_by_side_where_each_has_one_thread(tmp_path, monkeypatch, two_threads):
+    asked_for = []
+
+    class Spied(pipeline.Trainer):
+        def __init__(self, *arguments, parallel_microbatches, **options):
+            asked_for.append(parallel_microbatches)
+            super().__init__(*arguments, parallel_microbatches=parallel_microbatches, **options)
+
+    plan = replace(PLAN, train=replace(PLAN.train, batch_size=1, accumulate=2))
+    for threads in (1, 2):
+        torch.set_num_threads(2)
+        run(replace(plan, threads=threads), tmp_path / str(threads), parts=Parts(trainer=Spied))
+    assert asked_for == [2, 1]
+    monkeypatch.setattr(pipeline, "_side_by_side", lambda *arguments, **options: 1)
+    torch.set_num_threads(2)
+    run(replace(plan, threads=1), tmp_path / "in turn")
+    beside, in_turn = (load_model(tmp_path / name)[0].state_dict() for name in ("1", "in turn"))
+    assert all(torch.equal(beside[name], in_turn[name]) for name in beside)
+
+
+def test_a_run_stopped_between_two_steps_goes_on_and_ends_with_the_same_weights(tmp_path):
+    class StoppedError(Exception):
+        pass
+
+    def stop_at_four(event):
+        if isinstance(event, StepDone) and event.step == 4:
+            raise StoppedError
+
+    run(PLAN, tmp_path / "whole")
+    with pytest.raises(StoppedError):
+        train(PLAN, tmp_path / "broken", notice=lambda text: None, on_event=stop_at_four, device=CPU)
+    assert not is_finished(tmp_path / "broken")
+    run(PLAN, tmp_path / "broken")
+    whole, broken = (load_model(tmp_path / name)[0].state_dict() for name in ("whole", "broken"))
+    assert all(torch.equal(whole[name], broken[name]) for name in whole)
+
+
+def test_another_run_in_the_same_folder_is_refused_and_nothing_is_lost(tmp_path):
+    run(PLAN, tmp_path)
+    before = list_checkpoints(tmp_path)
+    with pytest.raises(StorytellerError, match=r"d_ff 8, not 16.*--out"):
+        run(replace(PLAN, model=replace(PLAN.model, d_ff=16)), tmp_path)
+    with pytest.raises(StorytellerError, match="corpus storyworld, not tinystories"):
+        run(replace(PLAN, corpus="tinystories"), tmp_path)
+    assert list_checkpoints(tmp_path) == before
+    assert is_finished(tmp_path)
+
+
+def test_whoever_could_not_read_one_corpus_may_name_another(tmp_path):
+    with pytest.raises(StorytellerError, match="nowhere"):
+        run(replace(PLAN, corpus=str(tmp_path / "nowhere.txt")), tmp_path / "run")
+    assert run(PLAN, tmp_path / "run")[0].step == 6
+
+
+def test_a_smaller_batch_may_go_on_with_a_run_that_ran_out_of_memory(tmp_path):
+    run(replace(PLAN, train=replace(PLAN.train, steps=3)), tmp_path)
+    values = json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))
+    values["train"]["steps"] = 6  # as if it had stopped half-way
+    (tmp_path / "run.json").write_text(json.dumps(values), encoding="utf-8")
+    result, _ = run(replace(PLAN, train=replace(PLAN.train, batch_size=1, accumulate=2)), tmp_path)
+    assert result.step == 6
+    assert Plan.load(tmp_path).train.accumulate == 2
+
+
+def test_a_damaged_run_file_is_one_sentence(tmp_path):
+    (tmp_path / "run.json").write_text("{", encoding="utf-8")
+    with pytest.raises(StorytellerError, match=r"run\.json is damaged"):
+        run(PLAN, tmp_path)
+
+
+def test_the_vocabulary_may_turn_out_smaller_than_asked_for(tmp_path):
+    plan = replace(PLAN, corpus=str(tmp_path / "one.txt"), model=replace(PLAN.model, vocab_size=5000))
+    stories = [f"Fox {n} saw a plum and {'ran ' * 30}home to the den number {n * n}." for n in range(60)]
+    (tmp_path / "one.txt").write_text("\n<|endoftext|>\n".join([*stories, ""]), encoding="utf-8")
+    run(plan, tmp_path / "run")
+    model, tokenizer = load_model(tmp_path / "run")
+    assert model.config.vocab_size == tokenizer.vocab_size < 5000
+
+
+def test_a_stage_that_is_done_is_not_done_again(tmp_path):
+    first, second = [], []
+    prepare(PLAN, tmp_path, notice=first.append)
+    prepare(PLAN, tmp_path, notice=second.append)
+    assert (len(first), second) == (3, [])
+
+
+def test_a_device_that_is_not_there_is_one_sentence():
+    assert pick_device("cpu") == CPU
+    with pytest.raises(StorytellerError, match="--device cpu"):
+        pick_device("warp")

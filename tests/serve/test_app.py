@@ -1,0 +1,257 @@
+"""The page's server, as a real one on this machine, asked with httpx."""
+
+import asyncio
+import json
+import threading
+import time
+from contextlib import contextmanager
+from importlib.util import find_spec
+
+import pytest
+
+from ports import free_port
+from storyteller.errors import StorytellerError
+from storyteller.inference.generate import Sampling, encode_prompt, stream, stream_text
+from storyteller.serve.app import FILES, make_app
+from storyteller.serve.queue import Turns
+from storyteller.serve.request import MOST_CHARACTERS, MOST_TOKENS, read_asked
+from storyteller.training.checkpoint import load_model
+from tellers import make_run
+
+pytestmark = pytest.mark.skipif(
+    not all(map(find_spec, ("fastapi", "uvicorn", "httpx"))), reason="the extra `serve` is not installed"
+)
+
+
+@pytest.fixture(scope="module")
+def teller(tmp_path_factory):
+    return load_model(make_run(tmp_path_factory.mktemp("run")))
+
+
+@pytest.fixture(scope="module")
+def long(teller) -> dict:
+    """A wish for a story that does not end before 300 tokens."""
+    model, tokenizer = teller
+    prompt = encode_prompt(model, tokenizer, "")
+    for seed in range(100):
+        sampling = Sampling(temperature=2, seed=seed, max_new_tokens=300)
+        if tokenizer.end_id not in stream(model, prompt, sampling=sampling, stop={tokenizer.end_id}):
+            return {"temperature": 2, "seed": seed, "length": 1000}
+    raise AssertionError("every story ends early")
+
+
+@contextmanager
+def slowly(model):
+    """Every pass of the model takes 20 ms more; gives a list that grows with each."""
+    passes = []
+
+    def wait(*_) -> None:
+        passes.append(1)
+        time.sleep(0.02)
+
+    hook = model.register_forward_pre_hook(wait)
+    try:
+        yield passes
+    finally:
+        hook.remove()
+
+
+@contextmanager
+def serving(teller, **options):
+    """The application behind uvicorn, in a thread; gives a client."""
+    import httpx
+    import uvicorn
+
+    port = free_port()
+    app = make_app(*teller, title="A <small> model", **options)
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", timeout_graceful_shutdown=2))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        deadline = time.monotonic() + 60
+        while not server.started and time.monotonic() < deadline:
+            time.sleep(0.02)
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False) as client:
+            yield client
+    finally:
+        server.should_exit = True
+        thread.join(60)
+
+
+@pytest.fixture(scope="module")
+def client(teller):
+    with serving(teller) as client:
+        yield client
+
+
+def lines_of(answer) -> list[dict]:
+    return [json.loads(line) for line in answer.iter_lines()]
+
+
+def test_the_streamed_story_is_that_of_the_library(client, teller):
+    asked = {"opening": "the fox", "temperature": 0.7, "top_k": 50, "top_p": 0.9, "seed": 3, "length": 40}
+    with client.stream("POST", "/tell", json=asked) as answer:
+        assert answer.status_code == 200
+        *tokens, done = lines_of(answer)
+    sampling = Sampling(temperature=0.7, top_k=50, top_p=0.9, seed=3, max_new_tokens=40)
+    assert "".join(line["text"] for line in tokens) == "".join(stream_text(*teller, "the fox", sampling=sampling))
+    assert done["done"]
+    assert done["tokens"] == len(tokens)
+    assert all("experts at work" in line["html"] for line in tokens if line["html"])
+
+
+def test_greedy_is_that_of_the_library_whatever_the_seed(client, teller):
+    sampling = Sampling(greedy=True, max_new_tokens=12)
+    wanted = "".join(stream_text(*teller, "the fox", sampling=sampling))
+    for seed in (1, 2):
+        asked = {"opening": "the fox", "greedy": True, "seed": seed, "length": 12}
+        with client.stream("POST", "/tell", json=asked) as answer:
+            *tokens, _ = lines_of(answer)
+        assert "".join(line["text"] for line in tokens) == wanted
+        assert all("the only choice" in line["html"] for line in tokens if line["html"])
+
+
+def test_tokens_come_before_the_story_is_complete(teller, long):
+    with slowly(teller[0]) as passes, serving(teller) as client, client.stream("POST", "/tell", json=long) as answer:
+        assert json.loads(next(answer.iter_lines()))["html"] is not None
+        assert len(passes) < 100
+
+
+def test_a_browser_that_goes_away_ends_its_story(teller, long):
+    with slowly(teller[0]) as passes, serving(teller) as client:
+        with client.stream("POST", "/tell", json=long) as answer:
+            next(answer.iter_lines())
+        before, deadline = -1, time.monotonic() + 30
+        while before != len(passes) and time.monotonic() < deadline:
+            before = len(passes)
+            time.sleep(0.5)
+        assert before == len(passes) < 250
+        with client.stream("POST", "/tell", json={"length": 3}) as answer:  # and the model is free again
+            assert lines_of(answer)[-1]["done"]
+        assert len(teller[0]._forward_hooks) == 0
+
+
+def test_one_story_at_a_time_a_short_queue_and_then_come_again(teller, long):
+    with (
+        slowly(teller[0]),
+        serving(teller, most_waiting=1) as client,
+        client.stream("POST", "/tell", json=long) as first,
+    ):
+        telling = first.iter_lines()  # kept: a reader that is dropped hangs up
+        next(telling)
+        with client.stream("POST", "/tell", json={"length": 5}) as second:
+            waiting = second.iter_lines()
+            assert json.loads(next(waiting)) == {"waiting": 1}
+            third = client.post("/tell", json={"length": 5})
+            assert third.status_code == 503
+            assert "try again" in third.json()["error"]
+            first.close()  # the first is not wanted any more: now it is the second's turn
+            assert json.loads(list(waiting)[-1])["done"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"temperature": 0}, "temperature is 0; it must be above 0"),
+        ({"temperature": 0}, "For the likeliest token at every step use greedy."),
+        ({"greedy": 1}, "greedy must be true or false"),
+        ({"temperature": 99}, "temperature is 99; it must be above 0 and at most 5"),
+        ({"temperature": "hot"}, "temperature must be a number"),
+        ({"temperature": True}, "temperature must be a number"),
+        ({"top_k": 0}, "top_k is 0"),
+        ({"top_k": 2.5}, "top_k must be a whole number or null"),
+        ({"top_p": 1.5}, "top_p is 1.5"),
+        ({"seed": -1}, "seed is -1"),
+        ({"seed": 2**70}, "seed is too large"),
+        ({"length": 0}, "length is 0"),
+        ({"length": MOST_TOKENS + 1}, "length is 1001"),
+        ({"opening": "x" * (MOST_CHARACTERS + 1)}, "2,001 characters"),
+        ({"opening": 5}, "opening must be text"),
+        ({"opening": "<|endoftext|>"}, "special token"),
+        ({"opening": "half \ud83e"}, "lone surrogate"),
+        ({"wishes": 3}, "no setting 'wishes'"),
+    ],
+    ids=lambda value: str(value)[:30] if isinstance(value, dict) else "",
+)
+def test_what_is_out_of_bounds_is_refused_in_one_sentence(client, asked, words):
+    answer = client.post("/tell", content=json.dumps(asked), headers={"Content-Type": "application/json"})
+    assert answer.status_code == 422
+    assert words in answer.json()["error"]
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{", b"[" * 20_000, b"\xff", b'"text"'])
+def test_what_is_no_request_is_refused(client, body):
+    answer = client.post("/tell", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 422
+    assert "JSON" in answer.json()["error"]
+
+
+def test_a_number_that_json_does_not_have_is_refused():
+    with pytest.raises(StorytellerError, match="temperature"):
+        read_asked(b'{"temperature": NaN}')
+
+
+def test_a_request_without_end_is_cut_off(client):
+    def endless():
+        for _ in range(10_000):
+            yield b" " * 1_000
+
+    import httpx
+
+    try:
+        answer = client.post("/tell", content=endless(), headers={"Content-Type": "application/json"})
+        assert answer.status_code == 413
+    except httpx.WriteError:
+        pass  # the server hung up while we were still sending
+
+
+def test_pages_of_other_sites_get_nothing(client):
+    form = client.post("/tell", content='{"length": 1}', headers={"Content-Type": "text/plain"})
+    assert form.status_code == 415
+    rebound = client.get("/", headers={"Host": "evil.example"})
+    assert rebound.status_code == 400
+
+
+def test_the_page_brings_everything_itself(client):
+    texts = {path: client.get(path) for path in (*FILES, "/told.css")}
+    for answer in texts.values():
+        assert answer.status_code == 200
+        assert "http://" not in answer.text
+        assert "https://" not in answer.text
+        assert "default-src 'none'" in answer.headers["content-security-policy"]
+    page = texts["/"].text
+    assert "A &lt;small&gt; model" in page
+    assert "style=" not in page
+    for path in ("/told.css", "/page.css", "/page.js"):
+        assert f'"{path}"' in page
+    for path in ("/docs", "/openapi.json", "/redoc"):
+        assert client.get(path).status_code == 404
+
+
+def test_whoever_leaves_the_queue_makes_room():
+    async def go() -> None:
+        turns = Turns(most_waiting=1)
+        async with turns.take():
+            assert not turns.full
+
+            async def wait() -> None:
+                async with turns.take():
+                    pass
+
+            waiting = asyncio.create_task(wait())
+            await asyncio.sleep(0)
+            assert turns.full
+            waiting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+            assert not turns.full
+        assert turns.here == 0
+
+    asyncio.run(go())
+
+
+def test_without_a_trained_run_the_way_to_one_is_named(tmp_path):
+    from storyteller.cli.serve import serve
+
+    with pytest.raises(StorytellerError, match="storyteller story"):
+        serve(tmp_path / "nowhere", port=free_port())

@@ -1,0 +1,138 @@
+"""The checker: nothing to say about the corpus, planted errors found, any text survived."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from planted_contradictions import PLANTS, recall
+
+from storyteller.corpus import Story
+from storyteller.storyworld import contradictions, ends_mid_sentence, generate
+
+
+@pytest.fixture(scope="module")
+def corpus() -> list[Story]:
+    return list(generate(2000, seed=5))
+
+
+def test_the_corpus_has_no_contradiction(corpus: list[Story]) -> None:
+    faults = [(story.text, fault) for story in corpus for fault in contradictions(story.text, story.facts)]
+    assert faults == []
+    assert not any(ends_mid_sentence(story.text) for story in corpus)
+
+
+@pytest.mark.slow
+def test_20000_stories_have_no_contradiction() -> None:
+    faults = [
+        (story.text, fault) for story in generate(20_000, seed=7) for fault in contradictions(story.text, story.facts)
+    ]
+    assert faults == []
+
+
+@pytest.mark.parametrize("kind", sorted(PLANTS))
+def test_nine_of_ten_planted_errors_are_found(corpus: list[Story], kind: str) -> None:
+    found, planted, missed = recall(corpus[:600], kind, seed=1)
+    assert planted >= 30
+    assert found / planted >= 0.9, missed[:3]
+
+
+RABBIT = "There was once a little rabbit named Pip, who had a red kite."
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("pronoun", f"{RABBIT} She loved the kite."),
+        ("pronoun", f"{RABBIT} Pip shook her head."),
+        ("kind", f"{RABBIT} The fox flew the kite."),
+        ("kind", f"{RABBIT} Pip was a clever fox."),
+        ("unknown name", f"{RABBIT} One day Hazel laughed."),
+        ("same name", "A small rabbit called Pip had a friend: an old owl named Pip. They laughed."),
+        ("mark", f"{RABBIT} Pip flew the blue kite."),
+        ("mark", f'{RABBIT} "I love my blue kite," said Pip.'),
+        ("owner", f"{RABBIT} Pip's kite was pretty. He met a fox named Hazel. Hazel's kite was in the tree."),
+        ("lost object", f"{RABBIT} But Pip lost the kite. Pip played with the kite."),
+        ("lost object", f"{RABBIT} The kite broke. Pip flew the kite."),
+        ("asleep", f"{RABBIT} Pip fell asleep. Pip jumped over the wall."),
+        ("gone away", f'{RABBIT} He met a fox named Hazel. Hazel ran away. "Hello," said Hazel.'),
+        ("place", f"{RABBIT} Pip sat by the pond. Pip sat in the kitchen."),
+        ("ending", f"{RABBIT} It was gone. Pip found the kite under a bush.\n\nPip never found the kite."),
+        ("nothing recognised", "kite the of of blue and and."),
+    ],
+)
+def test_each_kind_of_contradiction_is_found(kind: str, text: str) -> None:
+    assert kind in [fault.kind for fault in contradictions(text)], text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{RABBIT} He loved the red kite.",
+        f"{RABBIT} Pip met a fox named Hazel. She laughed and he laughed too.",
+        f'{RABBIT} "She is late," said Pip.',
+        f"{RABBIT} Pip lost the kite. He found the kite. Pip flew the kite.",
+        f"{RABBIT} Pip never lost the kite. Pip flew the kite.",
+        f"{RABBIT} Pip fell asleep. In the morning Pip jumped up.",
+        f"{RABBIT} Pip sat by the pond. Then he went home. Pip sat in the kitchen.",
+        f"{RABBIT} He also had a blue ball. Pip threw the blue ball.",
+        f"{RABBIT} He gave it to a fox named Hazel. Hazel's kite flew high.",
+        f"{RABBIT} When she came home, Mum hugged Pip.",
+        "Once upon a time, in a small house, there lived a girl named Lily and her mom. She was happy.",
+    ],
+)
+def test_what_can_be_meant_is_no_contradiction(text: str) -> None:
+    assert contradictions(text) == []
+
+
+def test_facts_decide_what_the_text_alone_cannot(corpus: list[Story]) -> None:
+    story = corpus[0]
+    assert story.facts is not None
+    hero = story.facts["people"][0]
+    other = dict(story.facts, people=[dict(hero, kind="comet"), *story.facts["people"][1:]])
+    assert "facts" in [fault.kind for fault in contradictions(story.text, other)]
+
+
+def test_a_contradiction_shows_its_sentence() -> None:
+    fault = contradictions(f"{RABBIT} She loved the kite.")[0]
+    assert fault.sentence == "She loved the kite."
+    assert fault.explanation.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("text", "broken"),
+    [("Pip ran.", False), ('"Yes!"', False), ("Pip ran to the", True), ('"Pip ran.', True), ("", True)],
+)
+def test_a_text_that_breaks_off_is_told_apart(text: str, broken: bool) -> None:
+    assert ends_mid_sentence(text) is broken
+
+
+@given(st.text(max_size=300))
+def test_any_text_can_be_checked(text: str) -> None:
+    for fault in contradictions(text):
+        assert fault.kind
+        assert fault.explanation
+
+
+KNOWN_WORDS = [
+    "Pip",
+    "Mia",
+    "he",
+    "she",
+    "her",
+    "the",
+    "a",
+    "red",
+    "kite",
+    "rabbit",
+    "fox",
+    "lost",
+    ",",
+    ".",
+    "!",
+    '"',
+    "\n",
+]
+
+
+@given(st.lists(st.sampled_from(KNOWN_WORDS)))
+def test_any_jumble_of_known_words_can_be_checked(words: list[str]) -> None:
+    contradictions(" ".join(words))

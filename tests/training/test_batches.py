@@ -1,0 +1,239 @@
+"""Packing, batches, and the place in the data."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from storyteller.corpus import Story
+from storyteller.errors import StorytellerError
+from storyteller.tokenizer import Tokenizer
+from storyteller.training.batches import IGNORE_INDEX, PAD_DOCUMENT, InMemoryTokens, TrainingBatches, validation_batches
+from storyteller.training.token_shards import open_shards, write_shards
+from tiny_training import SEQ_LEN, tiny_source
+
+DOCUMENTS = [[11, 12, 13], [21], [31, 32, 33, 34, 35], [41, 42]]
+
+
+def numbered(n: int) -> InMemoryTokens:
+    """A stream in which each token is its own position."""
+    return InMemoryTokens(np.arange(n))
+
+
+def same(one, other) -> bool:
+    return all(torch.equal(getattr(one, name), getattr(other, name)) for name in ("inputs", "targets", "documents"))
+
+
+def test_every_document_ends_with_the_end_token_and_the_boundaries_mark_the_starts():
+    stream = InMemoryTokens.pack(DOCUMENTS, end_id=0)
+    assert len(stream) == 15
+    assert stream.n_documents == 4
+    for start, stop, document in zip(stream.boundaries, stream.boundaries[1:], DOCUMENTS, strict=False):
+        assert stream.tokens(start, stop).tolist() == [*document, 0]
+
+
+@settings(deadline=None)
+@given(n=st.integers(5, 80), seq_len=st.integers(1, 5), batch_size=st.integers(1, 4), seed=st.integers(0, 99))
+def test_targets_are_the_inputs_shifted_by_one(n, seq_len, batch_size, seed):
+    batches = TrainingBatches(numbered(n), batch_size=batch_size, seq_len=seq_len, seed=seed)
+    for _ in range(3):
+        batch = next(batches)
+        assert batch.inputs.shape == batch.targets.shape == (batch_size, seq_len)
+        assert torch.equal(batch.targets, (batch.inputs + 1) % n)
+        assert batch.attention_mask is None
+
+
+@settings(deadline=None)
+@given(n=st.integers(6, 80), seq_len=st.integers(1, 6), seed=st.integers(0, 99))
+def test_an_epoch_gives_every_sequence_once(n, seq_len, seed):
+    batches = TrainingBatches(numbered(n), batch_size=1, seq_len=seq_len, seed=seed)
+    for _ in range(2):
+        seen = torch.cat([next(batches).inputs.flatten() for _ in range(n // seq_len)])
+        assert len(seen.unique()) == len(seen) == n // seq_len * seq_len
+
+
+def test_epochs_differ_and_a_seed_repeats_them():
+    def two_epochs(seed: int) -> list[list[int]]:
+        batches = TrainingBatches(numbered(400), batch_size=40, seq_len=10, seed=seed)
+        return [next(batches).inputs[:, 0].tolist() for _ in range(2)]
+
+    first, second = two_epochs(1)
+    assert first != second
+    assert two_epochs(1) == [first, second]
+    assert two_epochs(2) != [first, second]
+
+
+def test_the_last_batch_of_an_epoch_is_filled_from_the_next():
+    small = TrainingBatches(numbered(70), batch_size=1, seq_len=10, seed=3)
+    large = TrainingBatches(numbered(70), batch_size=4, seq_len=10, seed=3)
+    for _ in range(5):
+        rows = torch.cat([next(small).inputs for _ in range(4)])
+        assert torch.equal(next(large).inputs, rows)
+
+
+@settings(deadline=None)
+@given(before=st.integers(0, 30), batch_size=st.integers(1, 7), other_size=st.integers(1, 7))
+def test_the_order_goes_on_from_a_saved_place_even_with_another_batch_size(before, batch_size, other_size):
+    source = InMemoryTokens.pack(DOCUMENTS * 3, end_id=0)
+    unbroken = TrainingBatches(source, batch_size=batch_size, seq_len=4, seed=5)
+    for _ in range(before):
+        next(unbroken)
+    state = json.loads(json.dumps(unbroken.state_dict()))
+    resumed = TrainingBatches(source, batch_size=other_size, seq_len=4, seed=5)
+    next(resumed)
+    resumed.load_state_dict(state)
+    one = torch.cat([next(unbroken).inputs for _ in range(other_size)])
+    other = torch.cat([next(resumed).inputs for _ in range(batch_size)])
+    assert torch.equal(one, other)
+
+
+def test_the_state_is_tiny():
+    batches = TrainingBatches(numbered(100_000), batch_size=4, seq_len=4, seed=1)
+    assert len(json.dumps(batches.state_dict())) < 100
+
+
+@pytest.mark.parametrize(
+    "other", [{"source": numbered(90)}, {"seq_len": 5}, {"seed": 2}], ids=["corpus", "length", "seed"]
+)
+def test_a_place_in_other_data_is_refused(other):
+    arguments = {"source": numbered(50), "batch_size": 2, "seq_len": 4, "seed": 1}
+    state = TrainingBatches(**arguments).state_dict()
+    with pytest.raises(StorytellerError, match="go on with the corpus and settings"):
+        TrainingBatches(**(arguments | other)).load_state_dict(state)
+
+
+def test_the_model_learns_how_a_story_begins_unless_told_not_to():
+    stream = InMemoryTokens.pack(DOCUMENTS, end_id=0)
+    settings = {"batch_size": 1, "seq_len": 15, "seed": 0}
+    with_starts = next(TrainingBatches(stream, **settings))
+    without = next(TrainingBatches(stream, predict_first_token=False, **settings))
+    assert torch.equal(with_starts.inputs, without.inputs)
+    after_end = with_starts.inputs == 0
+    assert set(with_starts.targets[after_end].tolist()) == {11, 21, 31, 41}
+    assert set(without.targets[after_end].tolist()) == {IGNORE_INDEX}
+    assert torch.equal(with_starts.targets[~after_end], without.targets[~after_end])
+    assert (with_starts.n_targets, without.n_targets) == (15, 11)
+
+
+def test_documents_say_which_document_each_token_belongs_to():
+    owner = {token: index for index, document in enumerate(DOCUMENTS) for token in document}
+    stream = InMemoryTokens.pack(DOCUMENTS, end_id=0)
+    batches = TrainingBatches(stream, batch_size=2, seq_len=6, seed=4)
+    for _ in range(5):
+        batch = next(batches)
+        for tokens, documents in zip(batch.inputs.tolist(), batch.documents.tolist(), strict=True):
+            for place, (token, document) in enumerate(zip(tokens, documents, strict=True)):
+                if token:
+                    assert document == owner[token]
+                elif place:  # an end token belongs to the document that it ends
+                    assert document == documents[place - 1]
+
+
+@settings(deadline=None)
+@given(n=st.integers(2, 90), seq_len=st.integers(1, 9), batch_size=st.integers(1, 5))
+def test_validation_predicts_every_token_but_the_first_exactly_once_and_in_order(n, seq_len, batch_size):
+    batches = validation_batches(numbered(n), batch_size=batch_size, seq_len=seq_len)
+    for _ in range(2):  # it can be walked through again
+        targets = torch.cat([batch.targets.flatten() for batch in batches])
+        assert targets[targets != IGNORE_INDEX].tolist() == list(range(1, n))
+    assert sum(batch.n_targets for batch in batches) == n - 1
+
+
+@settings(deadline=None)
+@given(n=st.integers(2, 40), seq_len=st.integers(1, 9))
+def test_validation_marks_its_padding(n, seq_len):
+    for batch in validation_batches(numbered(n), batch_size=2, seq_len=seq_len):
+        real = batch.targets != IGNORE_INDEX
+        assert torch.equal(batch.documents != PAD_DOCUMENT, real)
+        assert torch.equal(batch.inputs[real] + 1, batch.targets[real])
+        assert batch.inputs[~real].sum() == 0
+        assert (batch.attention_mask is None) == bool(real.all())
+
+
+def test_validation_can_be_limited():
+    whole = validation_batches(numbered(100), batch_size=2, seq_len=5)
+    part = validation_batches(numbered(100), batch_size=2, seq_len=5, limit=3)
+    assert (len(whole), len(part)) == (10, 3)
+    assert all(same(one, other) for one, other in zip(part, whole, strict=False))
+
+
+def test_a_corpus_shorter_than_one_sequence_is_refused():
+    with pytest.raises(StorytellerError, match="7 tokens and one sequence needs 8"):
+        TrainingBatches(numbered(7), batch_size=1, seq_len=8, seed=1)
+    with pytest.raises(StorytellerError, match="has 1 tokens"):
+        validation_batches(numbered(1), batch_size=1, seq_len=8)
+
+
+def test_shards_on_disk_give_the_batches_of_the_same_stories_in_memory(tmp_path):
+    texts = [f"Once there was a {animal} who liked to run. The end." for animal in ("fox", "hen", "bat", "dog", "owl")]
+    tokenizer = Tokenizer.train(texts, vocab_size=270)
+    stories = [Story(text=text, prompt="", genre="", facts=None) for text in texts]
+    write_shards(stories, tokenizer, tmp_path, shard_tokens=60)  # a sequence may reach from one shard into the next
+    memory = InMemoryTokens.pack(tokenizer.encode_batch(texts), end_id=tokenizer.end_id)
+    with open_shards(tmp_path, tokenizer) as shards:
+        settings = {"batch_size": 3, "seq_len": 16, "seed": 1}
+        on_disk, in_memory = TrainingBatches(shards, **settings), TrainingBatches(memory, **settings)
+        assert all(same(next(on_disk), next(in_memory)) for _ in range(20))
+        settings = {"batch_size": 3, "seq_len": 16}
+        on_disk, in_memory = validation_batches(shards, **settings), validation_batches(memory, **settings)
+        assert all(same(one, other) for one, other in zip(on_disk, in_memory, strict=True))
+
+
+def test_tokens_of_any_integer_type_become_int64():
+    batch = next(TrainingBatches(InMemoryTokens(np.arange(20, dtype=np.uint16)), batch_size=2, seq_len=3, seed=1))
+    assert batch.inputs.dtype == batch.targets.dtype == batch.documents.dtype == torch.int64
+
+
+def test_aligned_sequences_begin_with_a_document_each_once_in_an_epoch():
+    source = tiny_source(documents=15)
+    batches = TrainingBatches(source, batch_size=5, seq_len=SEQ_LEN, seed=3, align=True)
+    firsts = [next(batches) for _ in range(6)]  # two epochs
+    begun = [document for batch in firsts for document in batch.documents[:, 1].tolist()]
+    assert sorted(begun[:15]) == sorted(begun[15:]) == list(range(15))
+    assert begun[:15] != begun[15:]
+    for batch in firsts:
+        assert batch.inputs[:, 0].tolist() == [0] * 5  # the end token of the document before
+        for row, document in zip(batch.inputs, batch.documents[:, 1], strict=True):
+            start = int(source.boundaries[document]) - 1
+            wanted = [source.tokens(n % len(source), n % len(source) + 1)[0] for n in range(start, start + len(row))]
+            assert row.tolist() == wanted
+
+
+def test_aligned_batches_are_as_long_as_their_longest_document_up_to_the_limit():
+    source = tiny_source(documents=15)
+    lengths = np.diff(source.boundaries)
+    assert min(lengths) < SEQ_LEN < max(lengths)
+    batches = TrainingBatches(source, batch_size=1, seq_len=SEQ_LEN, seed=3, align=True)
+    for batch in (next(batches) for _ in range(15)):
+        document = int(batch.documents[0, 1])
+        assert batch.targets.size(1) == min(SEQ_LEN, lengths[document])
+        begin = source.boundaries[document]
+        assert batch.targets[0].tolist() == source.tokens(begin, begin + batch.targets.size(1)).tolist()
+    for batch in (next(TrainingBatches(source, batch_size=4, seq_len=100, seed=3, align=True)) for _ in range(3)):
+        assert batch.inputs.size(1) == max(lengths[batch.documents[:, 1]])
+
+
+def test_aligned_batches_can_be_put_back_to_any_place():
+    made = [TrainingBatches(tiny_source(), batch_size=3, seq_len=SEQ_LEN, seed=3, align=True) for _ in range(2)]
+    for _ in range(9):
+        next(made[0])
+    made[1].load_state_dict(made[0].state_dict())
+    assert torch.equal(next(made[0]).inputs, next(made[1]).inputs)
+
+
+@pytest.mark.parametrize("seq_len", [3, SEQ_LEN, 100])
+def test_aligned_validation_predicts_every_token_once_and_begins_each_document_anew(seq_len):
+    source = tiny_source(documents=15)
+    targets, rows = [], 0
+    for batch in validation_batches(source, batch_size=4, seq_len=seq_len, align=True):
+        real = batch.targets != IGNORE_INDEX
+        targets += batch.targets[real].tolist()
+        rows += len(batch.inputs)
+        for document, next_one in batch.documents[:, :2].tolist():
+            assert next_one in (document, document + 1, PAD_DOCUMENT)
+    assert targets == source.tokens(1, len(source)).tolist()
+    lengths = np.diff(source.boundaries)
+    assert rows == -(-(lengths[0] - 1) // seq_len) + sum(-(-lengths[1:] // seq_len))
