@@ -1,4 +1,4 @@
-"""The two notebooks that are made of a lesson's four files."""
+"""The two notebooks that are made of a lesson's sources."""
 
 import json
 import os

@@ -50,7 +50,7 @@ class Answer:
 
 
 def answer_of(name: str, reference: Any, path: Path, *, given: str = "") -> Answer:
-    """The answer to `name` in the reference module, which may have it from elsewhere.
+    """The answer to `name` in the reference module.
 
     Args:
         name: the exercise's.
