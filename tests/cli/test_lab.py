@@ -471,7 +471,7 @@ def halves(student, draw):
 def recorded(course, work):
     """A student's folder with checks that can be loaded; records what came of a check."""
     from storyteller_course import load_lesson
-    from storyteller_course.notebook.progress_store import State
+    from storyteller_course.notebook.progress_store import ProgressStore
 
     (course / NAME / "checks.py").write_text(CHECKS, encoding="utf-8")
     (course / NAME / "reference.py").unlink()
@@ -479,7 +479,7 @@ def recorded(course, work):
     folder = work / NAME
 
     def record(exercise: str, earned: int, *, solved: bool) -> None:
-        State.find(folder).record(load_lesson(folder), exercise, earned=earned, solved=solved)
+        ProgressStore.find(folder).record(load_lesson(folder), exercise, earned=earned, solved=solved)
 
     return record
 

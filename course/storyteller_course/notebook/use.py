@@ -4,15 +4,19 @@ encode = use("encode")  # the student's, from this notebook or an earlier one, i
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from storyteller.errors import StorytellerError
 from storyteller_course.exercises.lesson import Lesson
 from storyteller_course.grading.result import ExerciseResult
 from storyteller_course.notebook.locate import current_lesson, lesson_of
-from storyteller_course.notebook.progress_store import State
+from storyteller_course.notebook.progress_store import ProgressStore
+
+if TYPE_CHECKING:
+    from storyteller_course.runner.in_process import InProcessStudent
 
 Namespace = dict[str, Any]
 
@@ -108,11 +112,11 @@ def passes(lesson: Lesson, name: str, namespace: Namespace) -> bool:
         return False
     if namespace[name] is lesson.part(name):
         return True
-    key, state = _key(lesson, name, namespace), State.find(lesson.folder)
+    key, store = _key(lesson, name, namespace), ProgressStore.find(lesson.folder)
     if key not in _passed:
-        _passed[key] = state.passed(key) or check_quietly(lesson, name, namespace).solved
+        _passed[key] = store.passed(key) or check_quietly(lesson, name, namespace).solved
         if _passed[key]:
-            state.note_passed(key)
+            store.note_passed(key)
     return _passed[key]
 
 
@@ -128,14 +132,24 @@ def _key(lesson: Lesson, name: str, namespace: Namespace) -> str:
     return f"{lesson.digest[:16]}-{digest(namespace, name)[:32]}"
 
 
-def check_quietly(lesson: Lesson, name: str, namespace: Namespace, *, explain: bool = False) -> ExerciseResult:
-    """Grade a function in this namespace; the course's parts stand in for what it builds on and is not solved."""
-    from storyteller_course.grading.diagnose import known_mistakes
-    from storyteller_course.grading.grade import grade
-    from storyteller_course.runner.in_process import LocalStudent, parts_in_place
+@contextmanager
+def student_with_stand_ins(
+    lesson: Lesson, name: str, namespace: Namespace
+) -> Iterator[tuple["InProcessStudent", tuple[str, ...]]]:
+    """Context manager: the code in this namespace; the course's functions stand in for what `name` builds on unsolved.
+
+    Yields the transport to it, and the names of the exercises that were replaced.
+    """
+    from storyteller_course.runner.in_process import InProcessStudent, parts_in_place
 
     unsolved = [earlier for earlier in lesson.foundations(name) if not passes(lesson, earlier, namespace)]
-    mistakes = known_mistakes(lesson, name) if explain else ()
     with parts_in_place(namespace, lesson, unsolved) as replaced:
-        student = LocalStudent(namespace)
-        return grade(lesson.exercises[name], student, mistakes=mistakes, replaced=tuple(replaced))
+        yield InProcessStudent(namespace), tuple(replaced)
+
+
+def check_quietly(lesson: Lesson, name: str, namespace: Namespace) -> ExerciseResult:
+    """Grade a function in this namespace without a word; the course's functions stand in for what is not solved."""
+    from storyteller_course.grading.grade import grade
+
+    with student_with_stand_ins(lesson, name, namespace) as (student, replaced):
+        return grade(lesson.exercises[name], student, replaced=replaced)

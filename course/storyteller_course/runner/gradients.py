@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from storyteller_course.runner.protocol import StudentError
+from storyteller_course.runner.student_errors import StudentError
 
 
 def vector_jacobian(
@@ -32,12 +32,12 @@ def vector_jacobian(
     outputs = function(*args, **kwargs)
     total = _weighed_sum(outputs, cotangent)
     sources = [value for value in (*args, *kwargs.values(), *parameters.values()) if _has_gradient(value)]
-    found = iter(torch.autograd.grad(total, sources, allow_unused=True) if sources else ())
+    gradients = iter(torch.autograd.grad(total, sources, allow_unused=True) if sources else ())
     return {
         "outputs": outputs,
-        "inputs": [next(found) if _has_gradient(value) else None for value in args],
-        "keywords": {name: next(found) if _has_gradient(value) else None for name, value in kwargs.items()},
-        "parameters": {name: next(found) if _has_gradient(value) else None for name, value in parameters.items()},
+        "inputs": [next(gradients) if _has_gradient(value) else None for value in args],
+        "keywords": {name: next(gradients) if _has_gradient(value) else None for name, value in kwargs.items()},
+        "parameters": {name: next(gradients) if _has_gradient(value) else None for name, value in parameters.items()},
     }
 
 
