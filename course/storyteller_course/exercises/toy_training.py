@@ -141,13 +141,19 @@ class Folder:
 
     Args:
         files: its contents, path -> bytes.
+
+    Raises:
+        ValueError: a path leads out of the folder.
     """
 
     def __init__(self, files: Mapping[str, bytes] | None = None) -> None:
         self.path = Path(tempfile.mkdtemp(prefix="storyteller-"))
         weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
         for name, content in (files or {}).items():
-            target = self.path / _inside(name)
+            inside = PurePosixPath(name)  # the names come from a student's process; none may lead out of the folder
+            if inside.is_absolute() or ".." in inside.parts or not inside.parts or "\\" in name or ":" in name:
+                raise ValueError(f"{name!r} is no path inside a folder.")
+            target = self.path / inside
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
 
@@ -170,11 +176,3 @@ class Folder:
                 f"The files are larger than {MAX_FOLDER_BYTES:,} bytes together; a checkpoint here has a few thousand."
             )
         return {path.relative_to(self.path).as_posix(): path.read_bytes() for path in paths}
-
-
-def _inside(name: str) -> PurePosixPath:
-    """A path that cannot leave the folder it is put into: the names come from a student's process."""
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or not path.parts or "\\" in name or ":" in name:
-        raise ValueError(f"{name!r} is no path inside a folder.")
-    return path

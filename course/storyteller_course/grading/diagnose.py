@@ -43,7 +43,11 @@ class KnownMistake(Protocol):
 def diagnose(runs: Sequence[CaseRun], mistakes: Sequence[KnownMistake]) -> dict[str, Wrong]:
     """For each failed case, by id, the known wrong answer that explains it; cases that none explains are left out."""
     deadline = time.monotonic() + MAX_DIAGNOSIS_S
-    failed = [run for run in runs if run.failure is not None and _may_be_known(run)]
+    failed = []  # where the student's code ran at all: a missing answer and a forbidden call say enough themselves
+    for run in runs:
+        kinds = {outcome.error.kind for outcome in run.outcomes if outcome.error}
+        if run.failure is not None and not kinds & {"missing", "unfinished", "shortcut", "died"}:
+            failed.append(run)
     suspects = [(mistake, explained) for mistake in mistakes if (explained := _explained(failed, mistake, deadline))]
     scores = [len(explained) for _, explained in suspects]
     if len(suspects) > 1:
@@ -57,12 +61,6 @@ def diagnose(runs: Sequence[CaseRun], mistakes: Sequence[KnownMistake]) -> dict[
         for case in explained:
             explanations.setdefault(case, mistake.wrong)
     return explanations
-
-
-def _may_be_known(run: CaseRun) -> bool:
-    """Did the student's code run at all? A missing answer and a forbidden call say enough themselves."""
-    kinds = {outcome.error.kind for outcome in run.outcomes if outcome.error}
-    return not kinds & {"missing", "unfinished", "shortcut", "died"}
 
 
 def _explained(failed: Sequence[CaseRun], mistake: KnownMistake, deadline: float) -> set[str]:

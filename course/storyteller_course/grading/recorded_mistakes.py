@@ -81,7 +81,18 @@ def unpack(path: Path, exercise: str) -> list[RecordedMistake]:
         with zipfile.ZipFile(path) as archive:
             if exercise not in archive.namelist():
                 return []
-            return _decoded(exercise, archive.read(exercise))
+            rows, pool = decode(archive.read(exercise))
+        outcomes = [_outcome(*plain) for plain in pool]
+        return [
+            RecordedMistake(
+                Wrong(exercise, name, explanation, synonym_of=synonym),
+                {
+                    case: Behaviour(outcomes=[outcomes[number] for number in calls], fails=fails)
+                    for case, (fails, calls) in cases.items()
+                },
+            )
+            for (name, explanation, synonym), cases in rows
+        ]
     except (*_BROKEN, *_STRANGE) as error:
         raise StorytellerError(
             f"{path} is damaged ({error}): take it once more out of the lesson that was handed out to you."
@@ -89,18 +100,24 @@ def unpack(path: Path, exercise: str) -> list[RecordedMistake]:
 
 
 def _encoded(mistakes: Iterable[RecordedMistake]) -> bytes:
-    pool: dict[bytes, tuple[int, Any]] = {}  # an outcome, as bytes and as plain data; by number
+    pool: dict[bytes, tuple[int, Any]] = {}  # what a diagnosis compares of an outcome, as bytes: its number, plain data
 
     def number(outcome: Outcome) -> int:
-        plain = _plain(outcome)
+        plain: tuple[Any, ...]
+        if outcome.error is not None:
+            plain = _ERROR, outcome.error.kind, outcome.error.names[:1]
+        elif isinstance(outcome.value, Reference):  # an object that was made beside the student's code
+            plain = _OBJECT, outcome.value.number, outcome.value.kind
+        else:
+            plain = _VALUE, outcome.value
         return pool.setdefault(encode(plain), (len(pool), plain))[0]
 
     rows = [
         (
             (mistake.wrong.name, mistake.wrong.explanation, mistake.wrong.synonym_of),
             {
-                case: (known.fails, [number(outcome) for outcome in known.outcomes])
-                for case, known in mistake.cases.items()
+                case: (behaviour.fails, [number(outcome) for outcome in behaviour.outcomes])
+                for case, behaviour in mistake.cases.items()
             },
         )
         for mistake in mistakes
@@ -108,37 +125,13 @@ def _encoded(mistakes: Iterable[RecordedMistake]) -> bytes:
     return encode((rows, [plain for _, plain in pool.values()]))
 
 
-def _decoded(exercise: str, content: bytes) -> list[RecordedMistake]:
-    rows, pool = decode(content)
-    outcomes = [_outcome(*plain) for plain in pool]
-    return [
-        RecordedMistake(
-            Wrong(exercise, name, explanation, synonym_of=synonym),
-            {
-                case: Behaviour(outcomes=[outcomes[number] for number in calls], fails=fails)
-                for case, (fails, calls) in cases.items()
-            },
-        )
-        for (name, explanation, synonym), cases in rows
-    ]
-
-
-def _plain(outcome: Outcome) -> tuple[Any, ...]:
-    """What a diagnosis compares of an outcome, as plain data."""
-    if outcome.error is not None:
-        return _ERROR, outcome.error.kind, outcome.error.names[:1]
-    if isinstance(outcome.value, Reference):  # an object that was made beside the student's code
-        return _OBJECT, outcome.value.number, outcome.value.kind
-    return _VALUE, outcome.value
-
-
-def _outcome(what: str, *parts: Any) -> Outcome:
-    if what == _ERROR:
+def _outcome(kind_of_outcome: str, *parts: Any) -> Outcome:
+    if kind_of_outcome == _ERROR:
         kind, names = parts
         return Outcome(error=StudentError(kind, "", names=names))
-    if what == _OBJECT:
+    if kind_of_outcome == _OBJECT:
         return Outcome(value=Reference(*parts))
-    if what == _VALUE:
+    if kind_of_outcome == _VALUE:
         [value] = parts
         return Outcome(value=value)
-    raise ValueError(f"an outcome of the unknown kind {what!r}")
+    raise ValueError(f"an outcome of the unknown kind {kind_of_outcome!r}")

@@ -55,7 +55,13 @@ def check(name: str, *, show: Literal["", "reference"] = "") -> None:
     note(lesson, name, namespace, result)
     if is_own(lesson):
         ProgressStore.find(lesson.folder).record(lesson, name, earned=result.earned, solved=result.solved)
-    foot = _foot(lesson, result, show)
+    foot = ""  # what one may do next
+    if result.solved and not show and lesson.reference is not None:
+        foot = f'Curious? `check("{name}", show="reference")` shows the reference beside yours.'
+    elif not result.solved and show:
+        foot = "The reference is shown once yours has full marks."
+    elif not result.solved and lesson.exercises[name].hints:
+        foot = f'Stuck? `hint("{name}")` helps in small steps.'
     _display(card.html(result, foot=foot), card.text(result, foot=foot))
     shown_progress = _progress_displays.get(lesson.folder)
     if shown_progress is not None:
@@ -65,17 +71,6 @@ def check(name: str, *, show: Literal["", "reference"] = "") -> None:
         raise CheckFailed(result)
     if show:
         _show_reference(lesson, name, namespace)
-
-
-def _foot(lesson: Lesson, result: ExerciseResult, show: str) -> str:
-    """What one may do next."""
-    if result.solved:
-        if lesson.reference is None or show:
-            return ""
-        return f'Curious? `check("{result.name}", show="reference")` shows the reference beside yours.'
-    if show:
-        return "The reference is shown once yours has full marks."
-    return f'Stuck? `hint("{result.name}")` helps in small steps.' if lesson.exercises[result.name].hints else ""
 
 
 def _show_reference(lesson: Lesson, name: str, namespace: dict[str, Any]) -> None:

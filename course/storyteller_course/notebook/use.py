@@ -61,15 +61,13 @@ def look_for(name: str, live: Namespace) -> Found:
     """
     lesson = lesson_of(name)
     here = current_lesson()
-    is_here = (here is not None and here.folder == lesson.folder) or _defined_in(live, name)
+    value = live.get(name)
+    # Written in this very notebook, not fetched by an earlier `use`?
+    is_written_here = getattr(value, "__globals__", None) is live or (
+        isinstance(value, type) and value.__module__ == live.get("__name__")
+    )
+    is_here = is_written_here or (here is not None and here.folder == lesson.folder)
     return Found(lesson, own_answer(lesson, name, live) if is_here else saved_answer(lesson, name), is_here)
-
-
-def _defined_in(namespace: Namespace, name: str) -> bool:
-    """Was this function or class written in this very notebook, not fetched by an earlier `use`?"""
-    value = namespace.get(name)
-    home = getattr(value, "__globals__", None)
-    return home is namespace or (isinstance(value, type) and value.__module__ == namespace.get("__name__"))
 
 
 def own_answer(lesson: Lesson, name: str, namespace: Namespace) -> Callable[..., Any] | None:

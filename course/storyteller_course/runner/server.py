@@ -92,7 +92,14 @@ class Server:
         if request.op == "gradients":
             return vector_jacobian(function, request.args, request.kwargs, request.cotangent)
         value = function(*request.args, **request.kwargs)
-        return _first_items(value, request.count) if request.op == "take" else value
+        if request.op != "take":
+            return value
+        if not isinstance(value, Iterable):
+            raise student_errors.not_iterable(value)
+        items = list(itertools.islice(value, request.count))
+        with suppress(AttributeError):
+            value.close()  # type: ignore[attr-defined]
+        return items
 
     def _target(self, request: Request) -> Any:
         """The object with the request's number, or what the student's code has under the request's name."""
@@ -151,15 +158,6 @@ def _load(target: Any, state: dict[str, Any]) -> None:
     if len(dtypes) == 1 and hasattr(target, "named_parameters"):
         target.to(dtypes.pop())
     target.load_state_dict(state)
-
-
-def _first_items(value: Any, count: int) -> list[Any]:
-    if not isinstance(value, Iterable):
-        raise student_errors.not_iterable(value)
-    items = list(itertools.islice(value, count))
-    with suppress(AttributeError):
-        value.close()  # type: ignore[attr-defined]
-    return items
 
 
 def _fingerprint(value: Any) -> bytes:

@@ -140,23 +140,19 @@ class StudentProxy:
             outcome = Outcome(error=no_answer)
         seconds = time.perf_counter() - start
         self._seconds_left -= seconds
-        outcome = replace(outcome, error=self._judged_error(request, outcome), seconds=seconds)
+        error = outcome.error
+        if outcome.shortcut and (error is None or error.kind == "raised"):  # counts before what it led to
+            error = student_errors.shortcut(outcome.shortcut, is_stand_in=outcome.shortcut.startswith(f"{PARTS}."))
+        elif error is not None and error.kind == "timeout":  # names the limit of the case, not what was left of it
+            text = error.message.replace(f"{request.limit:.0f} sec", f"{self._limit:.0f} sec")
+            error = StudentError("timeout", text)
+        outcome = replace(outcome, error=error, seconds=seconds)
         self._outcomes.append(outcome)
         if self._failed_callback is not None:
             raise self._failed_callback
-        if outcome.error is not None:
-            raise outcome.error
+        if error is not None:
+            raise error
         return outcome.value
-
-    def _judged_error(self, request: Request, outcome: Outcome) -> StudentError | None:
-        """A forbidden call counts before what it led to; a timeout names the case's limit, not the rest left of it."""
-        error = outcome.error
-        if outcome.shortcut and (error is None or error.kind == "raised"):
-            return student_errors.shortcut(outcome.shortcut, is_stand_in=outcome.shortcut.startswith(f"{PARTS}."))
-        if error is not None and error.kind == "timeout":
-            text = error.message.replace(f"{request.limit:.0f} sec", f"{self._limit:.0f} sec")
-            return StudentError("timeout", text)
-        return error
 
     def _keep(self, value: object) -> Reference:
         if not callable(value):

@@ -155,7 +155,11 @@ class _Decoder:
         if tag == "tensor":
             dtype = _known(DTYPES, name)
             raw = self.take(math.prod(shape) * dtype.itemsize)
-            return _tensor(raw, dtype).reshape(shape)
+            if not raw:
+                return torch.empty(shape, dtype=dtype)
+            if dtype is torch.bool:  # a byte of 2 is neither true nor false to some kernels
+                return (torch.frombuffer(raw, dtype=torch.uint8) != 0).reshape(shape)
+            return torch.frombuffer(raw, dtype=dtype).reshape(shape)
         array_dtype = _known(ARRAY_DTYPES, name)
         raw = self.take(math.prod(shape) * array_dtype.itemsize)
         if array_dtype == np.bool_:
@@ -188,15 +192,6 @@ class _Decoder:
                 raise Malformed("a fixture with arguments that have no names")
             return self.adopt(Fixture(_exact(name, str)[:MAX_TYPE_NAME_CHARS], positional, named))
         raise Malformed(f"an unexpected {str(tag)[:MAX_TYPE_NAME_CHARS]!r}")
-
-
-def _tensor(raw: bytearray, dtype: torch.dtype) -> Tensor:
-    """Bytes as a tensor of one dimension."""
-    if not raw:
-        return torch.empty(0, dtype=dtype)
-    if dtype is torch.bool:  # a byte of 2 is neither true nor false to some kernels
-        return torch.frombuffer(raw, dtype=torch.uint8) != 0
-    return torch.frombuffer(raw, dtype=dtype)
 
 
 def _exact(form: object, kind: type[Any]) -> Any:
