@@ -179,6 +179,12 @@ def _number_kind(tensor: Any) -> str:
 
 
 def _tensors(got: Any, wanted: Any, rules: Rules, where: str) -> Difference | None:
+    if is_array(wanted):
+        if wanted.dtype.kind not in "biufc" or got.dtype.kind not in "biufc":  # texts, objects
+            return _rows(got.tolist(), wanted.tolist(), rules, where)
+        import torch
+
+        got, wanted = torch.from_numpy(got.copy()), torch.from_numpy(wanted.copy())
     got, wanted = got.detach().cpu(), wanted.detach().cpu()
     if got.shape != wanted.shape:
         return Difference(where, f"your shape is {tuple(got.shape)}, it should be {tuple(wanted.shape)}")
@@ -213,14 +219,6 @@ def agreement(got: Any, wanted: Any, rules: Rules) -> Any:
     return torch.isclose(got.to(wide), wanted.to(wide), rtol=rtol, atol=atol, equal_nan=True)
 
 
-def _arrays(got: Any, wanted: Any, rules: Rules, where: str) -> Difference | None:
-    if wanted.dtype.kind not in "biufc" or got.dtype.kind not in "biufc":  # texts, objects
-        return _rows(got.tolist(), wanted.tolist(), rules, where)
-    import torch
-
-    return _tensors(torch.from_numpy(got.copy()), torch.from_numpy(wanted.copy()), rules, where)
-
-
 def _is(*kinds: type) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, kinds)
 
@@ -229,7 +227,7 @@ Comparison = Callable[[Any, Any, Rules, str], Difference | None]
 
 COMPARISONS: list[tuple[Callable[[Any], bool], Comparison]] = [
     (is_tensor, _tensors),
-    (is_array, _arrays),
+    (is_array, _tensors),
     (_is(bool), _numbers),
     (lambda value: isinstance(value, int | float | complex) and not isinstance(value, bool), _numbers),
     (_is(str), _texts),

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 MAX_NOTEBOOK_BYTES = 50_000_000
+MAX_CONSTANT_ITEMS = 1000  # of a container that counts with its value
 CHECK_CELL_SUFFIX = "-check"  # of a check cell's id
 
 
@@ -33,7 +34,13 @@ def digest(namespace: Mapping[str, Any], name: str) -> str:
         sha.update(f"\0{current}\0".encode())
         value = namespace[current]
         codes = list(_codes(value))
-        sha.update(b"".join(map(_code_bytes, codes)) if codes else repr(_plain(value)).encode("utf-8", "replace"))
+        if codes:
+            sha.update(b"".join(map(_code_bytes, codes)))
+        else:  # constants count with their value; modules, models and the like with their type alone
+            is_short = isinstance(value, list | tuple | set | frozenset | dict) and len(value) < MAX_CONSTANT_ITEMS
+            is_constant = value is None or is_short or isinstance(value, bool | int | float | str | bytes)
+            text = repr(value if is_constant else getattr(value, "__name__", type(value).__name__))
+            sha.update(text.encode("utf-8", "replace"))
         names += sorted({used for code in codes for used in _names(code)} - seen)
     return sha.hexdigest()
 
@@ -58,15 +65,6 @@ def _code_bytes(code: types.CodeType) -> bytes:
 def _names(code: types.CodeType) -> set[str]:
     inner = (constant for constant in code.co_consts if isinstance(constant, types.CodeType))
     return set(code.co_names).union(*map(_names, inner))
-
-
-def _plain(value: Any) -> Any:
-    """Constants count with their value; modules, models and the like with their type alone."""
-    if value is None or isinstance(value, bool | int | float | str | bytes):
-        return value
-    if isinstance(value, list | tuple | set | frozenset | dict) and len(value) < 1000:
-        return value
-    return getattr(value, "__name__", type(value).__name__)
 
 
 def without_docstring(source: str) -> str:

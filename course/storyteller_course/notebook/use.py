@@ -75,8 +75,8 @@ def own_answer(lesson: Lesson, name: str, namespace: Namespace) -> Callable[...,
     if namespace.get(name) is not None and namespace[name] is lesson.part(name):
         return None  # put there by an earlier `use`
     if all(passes(lesson, needed, namespace) for needed in (*lesson.foundations(name), name)):
-        found: Callable[..., Any] = namespace[name]
-        return found
+        own: Callable[..., Any] = namespace[name]
+        return own
     return None
 
 
@@ -88,12 +88,12 @@ def saved_answer(lesson: Lesson, name: str) -> Callable[..., Any] | None:
     from storyteller_course.exercises.known_answers import run_source
     from storyteller_course.notebook.source_digest import needed, statements
 
-    found = needed(statements(lesson.notebook), name)
-    if not any(name in statement.defines for statement in found):
+    definitions = needed(statements(lesson.notebook), name)
+    if not any(name in statement.defines for statement in definitions):
         return None
     namespace: Namespace = {"__name__": f"_storyteller_saved_{lesson.name}"}
     try:
-        for statement in found:
+        for statement in definitions:
             run_source(statement.source, namespace, f"<{lesson.notebook.name}>")
     except Exception:  # noqa: BLE001  whatever a student's notebook does; the check in that notebook tells them
         return None
@@ -119,7 +119,7 @@ def passes(lesson: Lesson, name: str, namespace: Namespace) -> bool:
 
 
 def note(lesson: Lesson, name: str, namespace: Namespace, result: ExerciseResult) -> None:
-    """Remember what a check has just said, so that `use` need not ask again."""
+    """Remember the result of a check, so that `use` need not check again."""
     if name in namespace:
         _passed[_key(lesson, name, namespace)] = result.solved
 
@@ -134,7 +134,7 @@ def _key(lesson: Lesson, name: str, namespace: Namespace) -> str:
 def student_with_stand_ins(
     lesson: Lesson, name: str, namespace: Namespace
 ) -> Iterator[tuple["InProcessStudent", tuple[str, ...]]]:
-    """Context manager: the code in this namespace; the course's functions stand in for what `name` builds on unsolved.
+    """Context manager: the code in this namespace, with the course's functions for what `name` builds on unsolved.
 
     Yields the transport to it, and the names of the exercises that were replaced.
     """
@@ -146,7 +146,7 @@ def student_with_stand_ins(
 
 
 def check_quietly(lesson: Lesson, name: str, namespace: Namespace) -> ExerciseResult:
-    """Grade a function in this namespace without a word; the course's functions stand in for what is not solved."""
+    """Grade a function in this namespace, and show nothing; the course's functions stand in for what is not solved."""
     from storyteller_course.grading.grade import grade
 
     with student_with_stand_ins(lesson, name, namespace) as (student, replaced):

@@ -58,9 +58,24 @@ class ForbiddenCalls:
                 self.builtins[getattr(value, "__qualname__", name)] = name
 
     def __enter__(self) -> "ForbiddenCalls":
+        from torch.overrides import TorchFunctionMode
+
+        calls = self
+
+        class TorchCalls(TorchFunctionMode):
+            """Sees each torch function before it is called, under all its spellings."""
+
+            def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+                # softmax is torch.softmax, Tensor.softmax_, torch.special.softmax and F.softmax alike
+                name = getattr(function, "__name__", "").split(".")[0].removeprefix("special_").strip("_")
+                forbidden = calls.torch_names.get(name, "")
+                if forbidden and not calls.used and calls._by_student(sys._getframe(1)):
+                    calls.used = forbidden
+                return function(*args, **(kwargs or {}))
+
         self.stack = ExitStack()
         if self.torch_names:
-            self.stack.enter_context(self._torch_mode())
+            self.stack.enter_context(TorchCalls())
         if self.codes or self.builtins:
             self.stack.callback(sys.setprofile, sys.getprofile())
             sys.setprofile(self._profile)
@@ -70,23 +85,6 @@ class ForbiddenCalls:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.stack.close()
-
-    def _torch_mode(self) -> Any:
-        """A mode that sees each torch function before it is called, under all its spellings."""
-        from torch.overrides import TorchFunctionMode
-
-        calls = self
-
-        class Mode(TorchFunctionMode):
-            def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-                # softmax is torch.softmax, Tensor.softmax_, torch.special.softmax and F.softmax alike
-                name = getattr(function, "__name__", "").split(".")[0].removeprefix("special_").strip("_")
-                forbidden = calls.torch_names.get(name, "")
-                if forbidden and not calls.used and calls._by_student(sys._getframe(1)):
-                    calls.used = forbidden
-                return function(*args, **(kwargs or {}))
-
-        return Mode()
 
     def _profile(self, frame: FrameType, event: str, what: Any) -> None:
         if self.used:

@@ -85,7 +85,12 @@ class Server:
             case "make":
                 return build(str(request.target), request.args, request.kwargs)
             case "load":
-                return _load(self._target(request), *request.args)
+                target, [state] = self._target(request), request.args
+                dtypes = {value.dtype for value in state.values() if is_tensor(value) and value.dtype.is_floating_point}
+                if len(dtypes) == 1 and hasattr(target, "named_parameters"):
+                    target.to(dtypes.pop())  # a module takes on the state's precision: a check may compare in float64
+                target.load_state_dict(state)
+                return None
             case "get":
                 return self._attribute(request)
         function = self._function(request)
@@ -150,14 +155,6 @@ class Server:
             return value
 
         return ask
-
-
-def _load(target: Any, state: dict[str, Any]) -> None:
-    """Load a state; a module first takes on the state's precision, so that a check can compare in float64."""
-    dtypes = {value.dtype for value in state.values() if is_tensor(value) and value.dtype.is_floating_point}
-    if len(dtypes) == 1 and hasattr(target, "named_parameters"):
-        target.to(dtypes.pop())
-    target.load_state_dict(state)
 
 
 def _fingerprint(value: Any) -> bytes:

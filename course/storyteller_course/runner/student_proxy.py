@@ -29,7 +29,7 @@ MIN_CALL_S = 0.2  # that a call gets even where the case's time is nearly spent
 
 
 class Gradients(NamedTuple):
-    """What `gradients` returns; None stands where something has no gradient."""
+    """What `gradients` returns; None for what has no gradient."""
 
     outputs: Any
     inputs: list[Any]  # one for each positional argument

@@ -202,7 +202,7 @@ def _exact(form: object, kind: type[Any]) -> Any:
 
 
 def _known(names: dict[str, Any], name: object) -> Any:
-    """What a name stands for."""
+    """The object with this name."""
     if type(name) is not str or name not in names:
         raise Malformed(f"the unknown name {str(name)[:MAX_TYPE_NAME_CHARS]!r}")
     return names[name]
