@@ -130,6 +130,6 @@ def build(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """The fixture with this name.
 
     Raises:
-        KeyError: there is no such fixture; a mistake in checks.py.
+        KeyError: there is no such fixture; a mistake in the exercise's checks.
     """
     return FIXTURES[name](*args, **kwargs)
