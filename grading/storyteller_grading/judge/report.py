@@ -10,7 +10,7 @@ from typing import Any
 from storyteller.utils.atomic_io import write_whole
 from storyteller_course.grading.result import CaseResult
 from storyteller_course.report import card
-from storyteller_course.report.safe_repr import clean, show
+from storyteller_course.report.safe_repr import clean, safe_repr
 from storyteller_grading.judge.judge import SubmissionResult
 
 NOTE = 500  # characters
@@ -170,7 +170,7 @@ def _case(case: CaseResult) -> dict[str, Any]:
     if case.line:
         data |= {"line": case.line, "code": clean(case.code, NOTE)}
     if case.compared:
-        data |= {"got": show(case.got), "wanted": show(case.wanted), "where": clean(case.where, NOTE)}
+        data |= {"got": safe_repr(case.got), "wanted": safe_repr(case.wanted), "where": clean(case.where, NOTE)}
     if case.printed:
         data["printed"] = clean(case.printed, PRINTED)
     if case.warnings:

@@ -12,10 +12,10 @@ from storyteller.errors import StorytellerError
 from storyteller_course.exercises.inputs import PUBLIC
 from storyteller_course.exercises.known_answers import Right, Wrong, reference_source, run_source
 from storyteller_course.exercises.lesson import Lesson
-from storyteller_course.grading.diagnose import known_mistakes
 from storyteller_course.grading.grade import grade
+from storyteller_course.grading.known_mistakes import known_mistakes
 from storyteller_course.grading.result import CaseResult
-from storyteller_course.runner.in_process import LocalStudent
+from storyteller_course.runner.in_process import InProcessStudent
 from storyteller_course.runner.server import Namespace
 from storyteller_grading.classroom.rehearsal.mishaps import EVERYTHING, EVERYTHING_CODE, SLOWLY
 from storyteller_grading.judge.released_notebook import read_release
@@ -102,11 +102,11 @@ class Answers:
                 run_source(text, found, f"<planted {name}>")
             return found
 
-        public = grade(one, LocalStudent(namespace(), anew=namespace), seeds=(PUBLIC,), mistakes=known)
+        public = grade(one, InProcessStudent(namespace(), anew=namespace), seeds=(PUBLIC,), mistakes=known)
         passed = {case.id for case in public.cases if case.passed}
         mistake, cases = public.mistake, list(public.cases)
         if self.seeds and public.earned:
-            student = LocalStudent(namespace(), anew=namespace)
+            student = InProcessStudent(namespace(), anew=namespace)
             hidden = grade(one, student, seeds=self.seeds, mistakes=known, only=passed)
             passed = {case.id for case in hidden.cases if case.passed}
             mistake, cases = mistake or _first(hidden.cases), [*cases, *hidden.cases]
