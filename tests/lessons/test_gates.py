@@ -20,7 +20,7 @@ from storyteller_grading.builder.build import POINTS, answers_of
 from storyteller_grading.builder.drift import drift_of_sources
 from storyteller_grading.builder.execute import run_cells
 from storyteller_grading.builder.leaks import files_within, leaks_in, leaks_in_file, leaks_in_notebook
-from storyteller_grading.builder.solution_regions import LONGEST
+from storyteller_grading.builder.solution_regions import MAX_ANSWER_LINES
 from storyteller_grading.judge.judge import judge_notebook
 from storyteller_grading.release.bundle import class_files
 
@@ -90,7 +90,7 @@ def test_answers_are_short(course):
     for name, one in answers_of(course.lesson).items():
         lines = [line for region in one.answer.hidden() for line in region.split("\n")]
         code = [line for line in lines if line.strip() and not line.strip().startswith("#")]
-        assert len(code) <= LONGEST, name
+        assert len(code) <= MAX_ANSWER_LINES, name
 
 
 def test_no_line_of_an_answer_is_handed_out(course):
