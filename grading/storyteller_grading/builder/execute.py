@@ -168,7 +168,16 @@ def run_cells(notebook: NotebookNode, folder: Path, **variables: str) -> Executi
 
 
 def tidy(cell: NotebookNode) -> None:
-    """Drop from a cell what only a running kernel can show, and what differs from run to run for no reason."""
+    """Drop from a cell what only a running kernel can show, and what differs from run to run for no reason.
+
+    Into how many pieces a kernel cuts what it prints is a matter of time: neighbouring pieces become one.
+    """
     cell.metadata.pop("execution", None)
+    whole: list[NotebookNode] = []
     for output in cell.outputs:
         output.get("data", {}).pop(WIDGET, None)
+        if output.output_type == "stream" and whole and whole[-1].get("name") == output.name:
+            whole[-1].text += output.text
+        else:
+            whole.append(output)
+    cell.outputs = whole

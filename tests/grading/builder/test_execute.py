@@ -11,7 +11,7 @@ from toy_lesson import line_of, write_toy
 from storyteller_grading.builder.build import draft_lesson
 from storyteller_grading.builder.cells import Draft, demo_cell
 from storyteller_grading.builder.drift import drift_of_outputs, drift_of_sources
-from storyteller_grading.builder.execute import ExecutionCost, execute, student_copy
+from storyteller_grading.builder.execute import ExecutionCost, execute, student_copy, tidy
 from storyteller_grading.builder.nbgrader_release import student_notebook
 from storyteller_grading.commands.build import report_drift
 from storyteller_grading.errors import BuildError
@@ -82,6 +82,18 @@ def test_a_notebook_runs_in_a_copy_of_its_folder_and_keeps_nothing_of_the_run(tm
     assert "version" not in notebook.metadata.language_info
     assert 0 < run.seconds < 300
     assert 0.02 < run.gigabytes < 6
+
+
+def test_what_a_cell_prints_is_one_piece_however_it_came():
+    def printed(text, name="stdout"):
+        return nbformat.v4.new_output("stream", name=name, text=text)
+
+    table = nbformat.v4.new_output("display_data", {"text/plain": "a table"})
+    cell = nbformat.v4.new_code_cell(
+        outputs=[printed("a"), printed("b\n"), printed("!", "stderr"), table, printed("c")]
+    )
+    tidy(cell)
+    assert cell.outputs == [printed("ab\n"), printed("!", "stderr"), table, printed("c")]
 
 
 def test_a_lesson_fails_only_above_four_times_its_budget():
