@@ -12,10 +12,9 @@ slider is also a still picture, for where no widget runs (GitHub, a PDF, a noteb
 
 from storyteller.figures.attention import clocks, heat_maps, looked_at
 from storyteller.figures.charts import bars, curves, histogram, panels
-from storyteller.figures.display import slider
+from storyteller.figures.display import colored, colored_html, page, slider, table, token_row, visible
 from storyteller.figures.generator_widget import generator
 from storyteller.figures.routing import balance_picture, colored_by_expert, dispatch_step, expert_map, loads
-from storyteller.figures.texts import colored, colored_html, page, table, token_row, visible
 
 __all__ = [
     "balance_picture",

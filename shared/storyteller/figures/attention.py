@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from storyteller.figures.charts import show
-from storyteller.figures.display import COLORS, safe
-from storyteller.figures.texts import visible
+from storyteller.figures.display import COLORS, safe, visible
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from storyteller.figures.charts import dress, show
-from storyteller.figures.display import publish_html, safe
-from storyteller.figures.texts import visible
+from storyteller.figures.display import publish_html, safe, visible
 
 # One for each expert; the lighter form, behind text.
 EXPERT_COLORS = ("#2f6db0", "#d9772b", "#4a8f5c", "#8a5ea8", "#b0455a", "#8c6d31", "#3a9da0", "#6b6b6b")
