@@ -28,7 +28,7 @@ def kernel_runs() -> bool:
 
 
 def widget_view(widget: Any) -> dict[str, Any]:
-    """A widget as an entry of a mime bundle, so that it can stand beside its still picture."""
+    """A widget as an entry of a mime bundle, next to its still picture."""
     bundle = widget._repr_mimebundle_()
     view = bundle[0] if isinstance(bundle, tuple) else bundle
     return {kind: data for kind, data in (view or {}).items() if "widget-view" in kind}
@@ -80,7 +80,7 @@ def page(text: str, *, title: str = "") -> None:
 
 
 def table(rows: Sequence[Sequence[Any]], *, header: Sequence[str]) -> None:
-    """A small table; columns of numbers stand to the right."""
+    """A small table; columns of numbers are aligned to the right."""
     cells = [[_number(value) for value in row] for row in rows]
     widths = [max(len(line[i]) for line in [list(header), *cells]) for i in range(len(header))]
     right = [all(isinstance(row[i], int | float) for row in rows) for i in range(len(header))]

@@ -1,4 +1,4 @@
-"""Figures of routers: who visits whom, how loads move, and what a dispatch does step by step."""
+"""Figures of routers: which tokens go to which experts, how loads move, and what a dispatch does step by step."""
 
 from collections.abc import Mapping, Sequence
 
@@ -17,7 +17,7 @@ def loads(runs: Mapping[str, Load], *, title: str, columns: int = 3, steps: Sequ
     """How the load of each expert moves in training: a panel a run, the experts stacked on one another.
 
     Args:
-        runs: name -> for each step the share of the visits that each expert received.
+        runs: name -> for each step the share of the assignments that each expert received.
         title: what is to be seen.
         columns: panels side by side.
         steps: the numbers of these steps; None counts them from 0.
@@ -145,13 +145,13 @@ def dispatch_step(words: Sequence[str], experts: Sequence[Sequence[int]], step: 
 
 
 def balance_picture(f: Sequence[float], probs: Sequence[float], push: Sequence[float], loss: float) -> str:
-    """Visits, probabilities and the push of the balance loss on each expert's probability, as bars in HTML.
+    """Assignments, probabilities and the push of the load-balancing loss on each expert's probability, as bars in HTML.
 
     Args:
-        f: visits per token of each expert.
+        f: assignments per token of each expert.
         probs: mean probability of each expert.
         push: the gradient of the loss with respect to each mean probability; above 0 it is lowered.
-        loss: the balance loss.
+        loss: the load-balancing loss.
     """
     head = "<tr><th></th><th>visits f</th><th>probability P</th><th>gradient E·f (lowers P)</th></tr>"
     top = max(push)
