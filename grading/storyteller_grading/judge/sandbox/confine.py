@@ -1,4 +1,4 @@
-"""Puts a process into the sandbox: what `supervisor` does before it forks the worker, and what the worker does first."""
+"""Puts a process into the sandbox: what `supervisor` does before it forks, and what the worker does first."""
 
 import os
 from pathlib import Path
