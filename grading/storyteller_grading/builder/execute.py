@@ -135,7 +135,6 @@ def execute(draft: Draft, folder: Path) -> tuple[NotebookNode, ExecutionCost]:
             data: Mapping[str, object] = output.get("data", {})
             if WIDGET in data and "nbval-ignore-output" not in cell.metadata.get("tags", []):
                 raise BuildError(path, line, f"the cell {cell.id!r} shows a widget: tag it nbval-ignore-output.")
-        # What only a running kernel can show, and what differs from run to run for no reason.
         tidy(cell)
     notebook.metadata.clear()
     notebook.metadata.update({**METADATA, "storyteller": {"lesson": draft.lesson}})
