@@ -12,8 +12,8 @@ from storyteller.errors import StorytellerError
 from storyteller.export import export_run
 from storyteller.export.mixtral_weights import as_transformers
 from storyteller.inference.generate import Sampling, generate
+from storyteller.runs.load import load_model
 from storyteller.tokenizer import END_OF_TEXT
-from storyteller.training.checkpoint import load_model
 
 transformers = pytest.importorskip("transformers")
 

@@ -10,7 +10,7 @@ from storyteller.figures.traced_story import STYLE, still_html, token_html, told
 from storyteller.inference.generate import encode_prompt, stream, stream_text
 from storyteller.inference.sampling import Sampling, filters_for, probabilities
 from storyteller.inference.trace import TokenTrace, stream_traced
-from storyteller.training.checkpoint import load_model
+from storyteller.runs.load import load_model
 from tellers import make_run
 
 SAMPLING = Sampling(temperature=0.9, top_k=40, top_p=0.95, max_new_tokens=30, seed=4)

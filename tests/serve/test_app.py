@@ -12,10 +12,10 @@ import pytest
 from ports import free_port
 from storyteller.errors import StorytellerError
 from storyteller.inference.generate import Sampling, encode_prompt, stream, stream_text
+from storyteller.runs.load import load_model
 from storyteller.serve.app import FILES, make_app
 from storyteller.serve.queue import Turns
 from storyteller.serve.request import MOST_CHARACTERS, MOST_TOKENS, read_asked
-from storyteller.training.checkpoint import load_model
 from tellers import make_run
 
 pytestmark = pytest.mark.skipif(

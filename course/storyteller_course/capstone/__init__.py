@@ -14,9 +14,9 @@ that a run has learned, and whose code multiplies them is not written in them. `
 what.
 """
 
-from storyteller_course.capstone.adapters import as_parts
+from storyteller_course.capstone.adapters import as_run_components
 from storyteller_course.capstone.collect import Gathered, Source, gather
 from storyteller_course.capstone.finished_run import Run
 from storyteller_course.capstone.train import train
 
-__all__ = ["Gathered", "Run", "Source", "as_parts", "gather", "train"]
+__all__ = ["Gathered", "Run", "Source", "as_run_components", "gather", "train"]

@@ -47,13 +47,13 @@ def evaluate(
 
     from storyteller.corpus import load_stories
     from storyteller.evaluation.compare import compare, of_corpus
-    from storyteller.runs.pipeline import TEMPERATURE
-    from storyteller.training.checkpoint import load_model
+    from storyteller.runs.consistency import STORY_TEMPERATURE
+    from storyteller.runs.load import load_model
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
     runs = run or [Path("runs/tiny")]
     common = {"top_k": top_k, "seed": seed, "max_new_tokens": 400}
-    samplings = _samplings(temperature or [TEMPERATURE], top_p or [None], common)
+    samplings = _samplings(temperature or [STORY_TEMPERATURE], top_p or [None], common)
     tellers = {str(path): load_model(path, notice=console.print) for path in runs}
     names = corpus or [_corpus_of(runs[0])]
     corpora = {name: [story.text for story in load_stories(name, split="validation", limit=HELD_OUT)] for name in names}
@@ -91,20 +91,20 @@ def _samplings(
 
 def _corpus_of(run: Path) -> str:
     """What a run was trained on."""
-    from storyteller.runs.run_config import Plan
-    from storyteller.training.checkpoint import run_of
+    from storyteller.runs.load import run_of
+    from storyteller.runs.run_config import RunConfig
 
     folder = run_of(run)
     if not (folder / "run.json").is_file():
         raise StorytellerError(f"{folder} does not say what it was trained on: name a corpus with --corpus.")
-    return Plan.load(folder).corpus
+    return RunConfig.load(folder).corpus
 
 
 def _training_stories(runs: Sequence[Path]) -> "dict[str, CopyFinder]":
     """For each run that still has its shards, where copies are looked for; checkpoints of one run share it."""
     from storyteller.evaluation.text_metrics import CopyFinder
+    from storyteller.runs.load import run_of
     from storyteller.tokenizer import Tokenizer
-    from storyteller.training.checkpoint import run_of
     from storyteller.training.token_shards import INDEX, open_shards
 
     finders: dict[Path, CopyFinder] = {}

@@ -20,17 +20,19 @@ from typing import Any
 
 from storyteller.errors import StorytellerError
 from storyteller.inference.generate import Sampling, tell
-from storyteller.runs.pipeline import TEMPERATURE
+from storyteller.runs.consistency import STORY_TEMPERATURE
+from storyteller.runs.load import load_model
 from storyteller.tokenizer import Tokenizer
 from storyteller.tracking.background_writer import OpenRun
 from storyteller.tracking.store import connect, load_mlflow, store_errors, store_uri
-from storyteller.training.checkpoint import load_model
 from storyteller.transformer.decoder import Decoder
 from storyteller.utils.atomic_io import write_json
 
 BEST = "best"  # the alias; MLflow itself knows the newest as models:/NAME/latest
 MODEL = "model"  # the folder in the run's artifacts
-SAMPLING = Sampling(temperature=TEMPERATURE, max_new_tokens=300, seed=1)  # how a model tells that MLflow has loaded
+SAMPLING = Sampling(
+    temperature=STORY_TEMPERATURE, max_new_tokens=300, seed=1
+)  # how a model tells that MLflow has loaded
 MEASURE = "bits_per_byte"  # by it the best is chosen: it compares models whatever their tokenizers
 
 

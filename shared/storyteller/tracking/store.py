@@ -25,7 +25,7 @@ SETTINGS = {
 }
 
 
-def settle(environment: MutableMapping[str, str]) -> None:
+def quiet_mlflow(environment: MutableMapping[str, str]) -> None:
     """Make MLflow quiet, private and quick to give up, where the user has not decided otherwise."""
     for name, value in SETTINGS.items():
         environment.setdefault(name, value)
@@ -64,7 +64,7 @@ def load_mlflow(part: str = "mlflow") -> Any:
     Raises:
         StorytellerError: it is not installed.
     """
-    settle(os.environ)  # MLflow reads some of them when it is imported
+    quiet_mlflow(os.environ)  # MLflow reads some of them when it is imported
     optional_import("mlflow", extra="track")
     return importlib.import_module(part)
 

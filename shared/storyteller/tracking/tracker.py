@@ -22,7 +22,7 @@ from storyteller.config import to_dict
 from storyteller.inference.generate import Sampling, tell
 from storyteller.moe.cost_model import count_parameters
 from storyteller.moe.statistics import router_statistics
-from storyteller.runs.pipeline import TEMPERATURE
+from storyteller.runs.consistency import STORY_TEMPERATURE
 from storyteller.tokenizer import Tokenizer
 from storyteller.tracking.background_writer import OpenRun, Writer
 from storyteller.tracking.figures import draw_curves, load_figure
@@ -36,7 +36,7 @@ from storyteller.training.trainer import Trainer
 FLUSH_SECONDS = 2.0  # steps are collected for so long before they are written
 MACHINE_SECONDS = 5.0  # between two looks at the machine
 OPENINGS = ("Once upon a time", "One day, a little girl")
-SAMPLING = Sampling(temperature=TEMPERATURE, max_new_tokens=150, seed=1)
+SAMPLING = Sampling(temperature=STORY_TEMPERATURE, max_new_tokens=150, seed=1)
 
 
 class Tracker:
@@ -89,17 +89,16 @@ class Tracker:
         self._looked = 0.0  # when the machine was last looked at
 
     def __enter__(self) -> Self:
-        self._before = self.trainer.on_event
         self._goes_on = self.trainer.step > 0
         self._writer = Writer(self.uri, self._open_run, idle=self._look_at_machine, pause=MACHINE_SECONDS)
         self._writer.put(lambda run: None)  # opens the run now, not at the first flush
-        self.trainer.on_event = self
+        self.trainer.subscribe(self)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.trainer.on_event = self._before
+        self.trainer.unsubscribe(self)
         unfinished = self.trainer.step < self.trainer.config.steps
         status = "FAILED" if isinstance(error, Exception) else "KILLED" if error or unfinished else "FINISHED"
         self._flush()
@@ -113,9 +112,7 @@ class Tracker:
             self._pass_on_messages()
 
     def __call__(self, event: Event) -> None:
-        """Log one event; the trainer's earlier listener hears of it first."""
-        if self._before is not None:
-            self._before(event)
+        """Log one event of the trainer."""
         match event:
             case StepDone():
                 self._add(step_metrics(event), event.step)
