@@ -15,7 +15,8 @@ import torch
 from bench.common import RESULTS, SAMPLES, Row
 from storyteller.cli.story import MINUTES
 from storyteller.config import preset
-from storyteller.inference.generate import Sampling, tell
+from storyteller.inference.generate import tell
+from storyteller.inference.sampling_options import Sampling
 from storyteller.runs.consistency import STORY_TEMPERATURE, consistency
 from storyteller.runs.load import load_model
 from storyteller.runs.pipeline import train

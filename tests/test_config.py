@@ -40,6 +40,7 @@ def test_settings_cannot_be_changed_in_place():
         ({"top_k": 9}, "top_k is 9; it must be between 1 and n_experts"),
         ({"top_k": 0}, "top_k is 0"),
         ({"capacity_factor": 0.0}, "capacity_factor is 0.0"),
+        ({"router": "tanh"}, "router is 'tanh'; it must be 'softmax' or 'sigmoid'"),
         ({"positions": "sine"}, "positions is 'sine'; it must be 'rope' or 'learned'"),
     ],
 )
@@ -75,6 +76,12 @@ def test_training_that_cannot_work_is_refused(change, words):
 def test_a_file_of_another_version_is_refused():
     with pytest.raises(StorytellerError, match="ModelConfig has no field flavour"):
         from_dict(ModelConfig, to_dict(MODEL) | {"flavour": "mint"})
+
+
+def test_a_model_of_before_there_were_two_routers_has_a_softmax():
+    values = to_dict(MODEL)
+    del values["router"]
+    assert from_dict(ModelConfig, values).router == "softmax"
 
 
 def test_a_file_that_lacks_a_field_is_refused():

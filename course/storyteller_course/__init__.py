@@ -4,7 +4,7 @@ In a notebook:
 
     from storyteller_course import check, hint, progress, use
 
-In a lesson's `checks.py` and `answers.py`:
+In the files of a lesson's folders `checks` and `answers`:
 
     from storyteller_course import Exercise, close, equal, given, raises, true, unchanged
     from storyteller_course import Given, Right, Wrong

@@ -33,14 +33,15 @@ class ModelConfig:
     n_kv_heads: int  # key and value heads; fewer than n_heads is grouped-query attention
     d_ff: int  # F, hidden width of one expert (of the whole feed-forward part when dense)
     n_experts: int = 8  # E, experts per layer; 0 is dense
-    top_k: int = 2  # experts that each token visits
+    top_k: int = 2  # experts that each token is routed to
+    router: Literal["softmax", "sigmoid"] = "softmax"  # how its logits become scores: as Mixtral's, or DeepSeek-V3's
     capacity_factor: float | None = None  # expert capacity over the even share N*k/E; None drops no token
-    positions: Literal["rope", "learned"] = "rope"  # how the model knows where a token stands
+    positions: Literal["rope", "learned"] = "rope"  # how the model knows the order of the tokens
     rope_base: float = 10_000.0  # theta of RoPE (RoFormer, section 3.2.2)
     norm_eps: float = 1e-5  # epsilon in RMSNorm
     tie_embeddings: bool = True  # the output layer shares the embedding's weights
     init_std: float = 0.02  # standard deviation of the initial weights
-    init: Literal["normal", "mimetic"] = "normal"  # mimetic: attention begins as one that copies, see Decoder
+    init: Literal["normal", "mimetic"] = "normal"  # mimetic: attention begins as one that copies
 
     def __post_init__(self) -> None:
         for name in ("vocab_size", "max_seq_len", "d_model", "n_layers", "n_heads", "n_kv_heads", "d_ff"):
@@ -59,6 +60,9 @@ class ModelConfig:
             f"top_k is {self.top_k}; it must be between 1 and n_experts ({self.n_experts}).",
         )
         _require(
+            self.router in ("softmax", "sigmoid"), f"router is {self.router!r}; it must be 'softmax' or 'sigmoid'."
+        )
+        _require(
             self.capacity_factor is None or self.capacity_factor > 0,
             f"capacity_factor is {self.capacity_factor}; it must be above 0, or None to drop no token.",
         )
@@ -70,7 +74,7 @@ class ModelConfig:
 
     @property
     def head_dim(self) -> int:
-        """K, the width of one attention head."""
+        """Dh, the width of one attention head."""
         return self.d_model // self.n_heads
 
 

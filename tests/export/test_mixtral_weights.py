@@ -8,7 +8,7 @@ from torch import Tensor
 
 from storyteller.config import ModelConfig
 from storyteller.errors import StorytellerError
-from storyteller.export.mixtral_weights import as_transformers, transformers_names
+from storyteller.export.mixtral_weights import as_transformers, config_fields, transformers_names
 from storyteller.moe.layer import build_model
 from storyteller.moe.losses import load_balancing_loss
 from storyteller.transformer.decoder import Decoder
@@ -121,3 +121,9 @@ def test_the_gradients_are_the_same(model):
 def test_a_model_with_learned_positions_has_no_mixtral_form():
     with pytest.raises(StorytellerError, match="rotary"):
         as_transformers(build_model(replace(CONFIG, positions="learned"), seed=1))
+
+
+def test_a_model_with_a_sigmoid_router_has_no_mixtral_form():
+    with pytest.raises(StorytellerError, match=r"sigmoid router and Mixtral a softmax: .* format onnx"):
+        as_transformers(build_model(replace(CONFIG, router="sigmoid"), seed=1))
+    assert config_fields(replace(CONFIG, router="sigmoid", n_experts=0))  # a dense model has none

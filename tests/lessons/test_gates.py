@@ -103,8 +103,9 @@ def test_no_line_of_an_answer_is_handed_out(course):
         for wrong in lesson.mistakes(exercise.name):
             assert leaks_in(wrong.explanation, secret) == [], f"what {wrong.name} of {exercise.name} explains"
     # A class gets the checks, with public seeds.
-    leaks = leaks_in((course.folder / "checks.py").read_text(encoding="utf-8"), secret)
-    assert [f"checks.py:{1 + number}: {line} (an answer to {name})" for number, line, name in leaks] == []
+    for path in sorted((course.folder / "checks").glob("*.py")):
+        leaks = leaks_in(path.read_text(encoding="utf-8"), secret)
+        assert [f"{path.name}:{1 + number}: {line} (an answer to {name})" for number, line, name in leaks] == []
 
 
 @pytest.mark.slow
@@ -193,7 +194,7 @@ def test_the_solution_earns_all_points_in_stock_nbgrader(course, tmp_path):
         folder = tmp_path / stage / course.name
         folder.mkdir(parents=True)
         shutil.copy(course.solution, folder)
-        shutil.copy(course.folder / "checks.py", folder)
+        shutil.copytree(course.folder / "checks", folder / "checks")
     config = (ROOT / "grading" / "nbgrader_config.py").read_text(encoding="utf-8")
     (tmp_path / "nbgrader_config.py").write_text(config, encoding="utf-8")
     nbgrader("generate_assignment", course.name, cwd=tmp_path)
@@ -212,7 +213,7 @@ def test_nbgrader_validates_the_solution(course, tmp_path):
     notebook = nbformat.read(course.solution, as_version=4)
     notebook.cells = [cell for cell in notebook.cells if "nbgrader" in cell.metadata]
     nbformat.write(notebook, tmp_path / course.solution.name)
-    shutil.copy(course.folder / "checks.py", tmp_path)
+    shutil.copytree(course.folder / "checks", tmp_path / "checks")
     config = (ROOT / "grading" / "nbgrader_config.py").read_text(encoding="utf-8")
     (tmp_path / "nbgrader_config.py").write_text(config, encoding="utf-8")
     said = nbgrader("validate", course.solution.name, cwd=tmp_path, STORYTELLER_LESSON=str(course.folder))

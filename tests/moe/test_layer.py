@@ -1,4 +1,7 @@
+import math
+import sys
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
@@ -7,9 +10,12 @@ from torch import Tensor
 
 from slow_forms import dispatch_by_loop
 from storyteller.config import ModelConfig
+from storyteller.moe.dispatch import dispatch_dense, dispatch_sorted
 from storyteller.moe.layer import MoELayer, build_model
 from storyteller.moe.losses import load_balancing_loss, router_z_loss
 from storyteller.moe.router import route_top_k
+from storyteller.transformer.attention import attend
+from storyteller.transformer.decoder import swiglu
 
 CONFIG = ModelConfig(
     vocab_size=31,
@@ -106,3 +112,93 @@ def test_bfloat16_autocast_gives_what_float32_gives(n_tokens):
         y, routing = layer(x)
     assert routing.logits.dtype == torch.float32
     torch.testing.assert_close(y.float(), wanted, rtol=0.05, atol=0.05)
+
+
+@torch.no_grad()
+def sigmoid_layer_by_loops(layer: MoELayer, x: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The output, and the scores of all experts divided by their sum, of one token after the other."""
+    outputs, probs = [], []
+    for token in x.flatten(0, 1):
+        scores = [1 / (1 + math.exp(-float(weight @ token))) for weight in layer.router.weight]
+        chosen = sorted(range(len(scores)), key=lambda e: -scores[e])[:k]
+        output = torch.zeros_like(token)
+        for e in chosen:
+            gate, up = (layer.gate_up[e] @ token).chunk(2)
+            output += scores[e] / sum(scores[e] for e in chosen) * (layer.down[e] @ (F.silu(gate) * up))
+        outputs.append(output)
+        probs.append([score / sum(scores) for score in scores])
+    return torch.stack(outputs).view_as(x), torch.tensor(probs, dtype=x.dtype)
+
+
+@pytest.mark.parametrize("k", [1, 2, 4])
+def test_a_layer_with_a_sigmoid_router_equals_its_formula_written_as_loops(k):
+    layer = MoELayer(replace(CONFIG, router="sigmoid", top_k=k)).double()
+    x = normal(2, 5, 8)
+    y, routing = layer(x)
+    wanted, probs = sigmoid_layer_by_loops(layer, x, k)
+    torch.testing.assert_close(y, wanted)
+    torch.testing.assert_close(routing.probs, probs)
+    torch.testing.assert_close(routing.gate_weights.sum(-1), torch.ones(10).double())
+
+
+def test_the_gradients_of_a_layer_with_a_sigmoid_router_are_those_of_plain_operations():
+    layer = MoELayer(replace(CONFIG, router="sigmoid")).double()
+    x = normal(2, 5, 8).requires_grad_()
+    y, routing = layer(x)
+    inputs = [x, *layer.parameters()]
+    loss = (y * normal(2, 5, 8, seed=1)).sum() + load_balancing_loss(routing.probs, routing.expert_ids)
+    got = torch.autograd.grad(loss, inputs)
+
+    tokens = x.reshape(-1, 8)
+    scores = (tokens @ layer.router.weight.T).sigmoid()  # (N, E)
+    best = scores.topk(2).values
+    gates = torch.where(scores >= best[:, 1:], scores, 0) / best.sum(-1, keepdim=True)  # (N, E)
+    gate, up = torch.einsum("nd,efd->enf", tokens, layer.gate_up).chunk(2, dim=-1)
+    dense = torch.einsum("ne,enf,edf->nd", gates, F.silu(gate) * up, layer.down)
+    f = (gates > 0).double().mean(0)
+    loss = (dense * normal(2, 5, 8, seed=1).view_as(dense)).sum()
+    loss = loss + 4 * (f * (scores / scores.sum(-1, keepdim=True)).mean(0)).sum()
+    for name, ours, theirs in zip(
+        ["x", "router", "gate_up", "down"], got, torch.autograd.grad(loss, inputs), strict=True
+    ):
+        torch.testing.assert_close(ours, theirs, msg=lambda m, n=name: f"{n}: {m}")
+
+
+def test_a_sigmoid_router_whose_scores_are_all_tiny_gives_no_nan():
+    layer = MoELayer(replace(CONFIG, router="sigmoid"))
+    x = torch.full((1, 1, 8), -300.0)
+    torch.nn.init.constant_(layer.router.weight, 1.0)  # sigmoid(-2400) is 0 in float32
+    y, routing = layer(x)
+    assert y.isfinite().all()
+    torch.testing.assert_close(routing.gate_weights, torch.full((1, 2), 0.5))
+
+
+def test_a_model_remembers_which_of_its_parts_were_replaced():
+    own_route = lambda logits, k: route_top_k(-logits, k)  # noqa: E731
+    layer = partial(MoELayer, route=own_route)
+    assert build_model(CONFIG).replaced_parts == ()
+    assert build_model(CONFIG, attend=attend, route=route_top_k, dispatch=dispatch_sorted).replaced_parts == ()
+    assert build_model(CONFIG, route=own_route, dispatch=dispatch_dense).replaced_parts == ("route", "dispatch")
+    assert build_model(CONFIG, layer=layer, route=own_route).replaced_parts == ("layer",)  # it has a route of its own
+    assert build_model(CONFIG, apply_rope=lambda x, cos, sin: x, layer=layer).replaced_parts == ("apply_rope", "layer")
+    assert build_model(replace(CONFIG, n_experts=0), layer=layer).replaced_parts == ()  # there is no such layer
+    assert build_model(CONFIG, route=own_route, equivalent=True).replaced_parts == ()
+
+
+def test_an_experts_product_is_at_most_five_calls_away(monkeypatch):
+    calls = []
+
+    def noting(*args: Tensor, **options: Tensor) -> Tensor:
+        frame, names = sys._getframe(1), ["swiglu"]
+        while frame is not None:
+            if "storyteller" in frame.f_code.co_filename and "/tests/" not in frame.f_code.co_filename:
+                names.append(frame.f_code.co_qualname)
+            frame = frame.f_back
+        calls.append(names[::-1])
+        return swiglu(*args, **options)
+
+    monkeypatch.setattr("storyteller.moe.dispatch.swiglu", noting)
+    for ids in (torch.arange(10)[None], torch.tensor([[3]])):
+        build_model(CONFIG, seed=1)(ids)
+    assert {tuple(names[:-2]) for names in calls} == {("Decoder.forward", "Block.forward", "MoELayer.forward")}
+    assert {len(names) for names in calls} == {5}

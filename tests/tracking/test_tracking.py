@@ -16,7 +16,8 @@ import torch
 from ports import free_port
 from storyteller.config import to_dict
 from storyteller.errors import StorytellerError
-from storyteller.inference.generate import Sampling, tell
+from storyteller.inference.generate import tell
+from storyteller.inference.sampling_options import Sampling
 from storyteller.moe.statistics import router_statistics
 from storyteller.runs import pipeline
 from storyteller.runs.run_config import RunConfig

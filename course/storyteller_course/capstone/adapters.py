@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from storyteller.config import TrainConfig
+from storyteller.config import ModelConfig, TrainConfig
+from storyteller.errors import StorytellerError
 from storyteller.moe.layer import build_model
 from storyteller.runs.pipeline import Notice, RunComponents
 from storyteller.tokenizer import FIRST_MERGE, Tokenizer, Vocabulary
@@ -32,6 +33,17 @@ def as_run_components(gathered: Gathered, *, notice: Notice = print) -> RunCompo
         notice: called when what a part made cannot be used.
     """
     learn, encode = gathered.yours("train_bpe"), gathered.yours("encode")
+    model_parts = _at_work(gathered, MODEL)
+
+    def build(config: ModelConfig, *, seed: int = 1) -> Decoder:
+        if "layer" in model_parts and config.router != "softmax":
+            raise StorytellerError(
+                f"Your MoELayer routes by a softmax, and this model has a {config.router} router: "
+                "leave router at 'softmax'."
+            )
+        # `gather` has compared each part with the course's, so whoever loads the run may take the library's.
+        return build_model(config, seed=seed, equivalent=True, **model_parts)
+
     adapted: dict[str, Part] = {}
     if step := gathered.yours("adamw_step"):
         adapted["optimizer"] = as_optimizer(step)
@@ -40,14 +52,14 @@ def as_run_components(gathered: Gathered, *, notice: Notice = print) -> RunCompo
     return RunComponents(
         train_tokenizer=Tokenizer.train if learn is None else partial(learn_with, learn, notice=notice),
         encoder=lambda tokenizer: tokenizer if encode is None else OwnTokenizer(tokenizer.vocabulary, encode=encode),
-        build_model=partial(build_model, **_at_work(gathered, MODEL)),
+        build_model=build,
         trainer=TrainerComponents(**_at_work(gathered, TRAINER), **adapted),
     )
 
 
 MODEL = {
     "attend": "attend",
-    "apply_rope": "rotate",
+    "apply_rope": "apply_rope",
     "RMSNorm": "norm",
     "route_top_k": "route",
     "dispatch_sorted": "dispatch",

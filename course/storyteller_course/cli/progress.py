@@ -25,9 +25,9 @@ def progress(
         raise StorytellerError(f"There are no lessons in {folder}; storyteller lab puts them there.")
     chosen = [workspace.find_lesson(lessons, lesson)] if lesson else lessons
     standings: dict[str, Standing] = {}
-    for number, one in enumerate(chosen):
-        loaded = load_lesson(one)
-        summary = State.find(one).summary(loaded)
+    for number, folder_of_lesson in enumerate(chosen):
+        loaded = load_lesson(folder_of_lesson)
+        summary = State.find(folder_of_lesson).summary(loaded)
         standings |= {standing.name: standing for standing in summary}
         print(("\n" if number else "") + progress_text(loaded, summary))
     if not lesson and standings.keys() & ROLE_OF.keys():

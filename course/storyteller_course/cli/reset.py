@@ -85,11 +85,11 @@ def put_back(cells: list[Cell], given: Cell) -> str:
         StorytellerError: neither the cell nor its check is in the notebook.
     """
     name = name_of(given)
-    found = next((cell for cell in cells if is_answer(cell) and name_of(cell) == name), None)
-    found = found or next((cell for cell in cells if cell.get("id") == name), None)  # its metadata was lost
-    if found is not None:
-        was = text_of(found)
-        found.update(given)
+    current = next((cell for cell in cells if is_answer(cell) and name_of(cell) == name), None)
+    current = current or next((cell for cell in cells if cell.get("id") == name), None)  # its metadata was lost
+    if current is not None:
+        was = text_of(current)
+        current.update(given)
         return was
     for place, cell in enumerate(cells):
         if f"{name}-check" in (name_of(cell), cell.get("id")):

@@ -119,6 +119,6 @@ def build(recipe: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Build what a recipe says.
 
     Raises:
-        KeyError: there is no such recipe; a mistake in checks.py.
+        KeyError: there is no such recipe; a mistake in the exercise's checks.
     """
     return RECIPES[recipe](*args, **kwargs)

@@ -91,7 +91,7 @@ def diagnose(runs: Sequence[Run], mistakes: Sequence[KnownMistake]) -> dict[str,
         others = [run for run in runs if run not in failed]
         for index, (mistake, _) in enumerate(suspects):
             scores[index] += sum(time.monotonic() < deadline and _compare(run, mistake) == AGREES for run in others)
-    ranked = sorted(range(len(suspects)), key=lambda index: -scores[index])  # stable: the order of answers.py
+    ranked = sorted(range(len(suspects)), key=lambda index: -scores[index])  # stable: as they are written
     found: dict[str, Wrong] = {}
     for index in ranked:
         mistake, explained = suspects[index]

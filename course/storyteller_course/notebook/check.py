@@ -123,7 +123,7 @@ def progress() -> None:
     lesson = current_lesson()
     if lesson is None:
         raise StorytellerError(
-            f"No lesson was found in {Path.cwd()}: a notebook must lie in its lesson's folder, beside checks.py."
+            f"No lesson was found in {Path.cwd()}: a notebook must lie in its lesson's folder, beside its checks."
         )
     standings = State.find(lesson.folder).summary(lesson)
     handle = _display(progress_html(lesson, standings), progress_text(lesson, standings), updatable=True)

@@ -34,7 +34,7 @@ def resolve(name: str) -> Any:
         except AttributeError:
             break
         return value
-    raise StorytellerError(f"The forbidden name {name!r} stands for nothing; mend checks.py.")
+    raise StorytellerError(f"The forbidden name {name!r} stands for nothing; mend the file in checks/ that names it.")
 
 
 def _codes(value: Any) -> set[CodeType]:

@@ -70,10 +70,11 @@ def _show(result: "SubmissionResult", where: Path) -> None:
 
 def _lesson_folder(wanted: str) -> Path:
     """The folder of a lesson, by its path, its number or its name."""
+    from storyteller_course.exercises.lesson import is_lesson
     from storyteller_grading.paths import find_lessons, lessons_folder
 
     folder = Path(wanted)
-    if (folder / "checks.py").is_file():
+    if is_lesson(folder):
         return folder
     try:
         return find_lessons(lessons_folder(), [wanted])[0]

@@ -24,7 +24,8 @@ def story(
 
     from storyteller.cli.tell import say
     from storyteller.cli.train import run_config_from, train_and_show
-    from storyteller.inference.generate import Sampling, stream_text
+    from storyteller.inference.generate import stream_text
+    from storyteller.inference.sampling_options import Sampling
     from storyteller.runs.consistency import STORY_TEMPERATURE, consistency
     from storyteller.runs.load import load_model
     from storyteller.runs.run_config import is_finished

@@ -1,4 +1,4 @@
-"""Mixture of Experts: many feed-forward parts a layer, of which each token visits only a few.
+"""Mixture of Experts: many feed-forward parts a layer; each token is routed to only a few of them.
 
     >>> from storyteller.config import preset
     >>> import torch
@@ -10,7 +10,7 @@
 How the tokens get to their experts and back is in `storyteller.moe.dispatch`.
 
 Legend: `N` = B*T tokens in a row, `D` model width, `F` feed-forward width of one expert, `E` experts, `k` experts that
-a token visits.
+a token is routed to.
 
 Papers: Shazeer et al. 2017, "Outrageously Large Neural Networks" · Fedus et al. 2021, "Switch Transformers" · Zoph et
 al. 2022, "ST-MoE" · Jiang et al. 2024, "Mixtral of Experts".
@@ -23,19 +23,25 @@ import torch
 from torch import Tensor, nn
 
 from storyteller.config import ModelConfig
-from storyteller.moe.dispatch import Dispatch, Experts, choose_dispatch, within_capacity
-from storyteller.moe.router import Route, Router, Routing, route_top_k
-from storyteller.transformer.attention import Attend, Rotate, apply_rope, attend
+from storyteller.moe.dispatch import Dispatch, Experts, choose_dispatch, dispatch_sorted, within_capacity
+from storyteller.moe.router import Route, Router, Routing, log_scores, route_top_k
+from storyteller.transformer.attention import ApplyRope, Attend, apply_rope, attend
 from storyteller.transformer.decoder import Decoder, FeedForward, Norm, RMSNorm, SwiGLU
 
 
 class MoELayer(nn.Module):
-    """The feed-forward part of a Mixtral layer: a router and E SwiGLU experts, of which each token visits k.
+    """The feed-forward part of a Mixtral layer: a router and E SwiGLU experts; each token is routed to k of them.
 
     With `config.capacity_factor`, an expert takes at most ceil(capacity_factor * N * k / E) choices in training; a
     choice beyond that is dropped, and the token keeps what its other experts and the residual stream give. The layer
     does not know padding: it takes places like any token. Outside of training nothing is dropped, or a text would
     depend on what is generated beside it.
+
+    Args:
+        config: its shape.
+        layer: the number of the layer, which makes no difference.
+        route: called as `storyteller.moe.router.route_top_k`.
+        dispatch: called as `storyteller.moe.dispatch.dispatch_sorted`; None for what `choose_dispatch` chooses.
 
     Source: Jiang et al. 2024 (Mixtral), section 2.1.
     """
@@ -45,6 +51,7 @@ class MoELayer(nn.Module):
     ) -> None:
         super().__init__()
         self.top_k, self.n_experts, self.capacity_factor = config.top_k, config.n_experts, config.capacity_factor
+        self.router_kind = config.router
         self.router = Router(config)
         self.gate_up = nn.Parameter(torch.empty(config.n_experts, 2 * config.d_ff, config.d_model))
         self.down = nn.Parameter(torch.empty(config.n_experts, config.d_model, config.d_ff))
@@ -56,7 +63,8 @@ class MoELayer(nn.Module):
         """(B, T, D) to (B, T, D), and what the router decided."""
         tokens = x.reshape(-1, x.size(-1))  # (N, D)
         logits = self.router(tokens)  # (N, E)
-        gate_weights, expert_ids = self.route(logits, self.top_k)  # (N, k) each
+        scores = log_scores(logits, self.router_kind)  # (N, E), up to a constant for each token
+        gate_weights, expert_ids = self.route(scores, self.top_k)  # (N, k) each
         kept_ids, dropped = expert_ids, expert_ids.new_zeros(())
         if self.training and self.capacity_factor is not None:
             capacity = math.ceil(self.capacity_factor * expert_ids.numel() / self.n_experts)
@@ -66,7 +74,7 @@ class MoELayer(nn.Module):
         experts = Experts(self.gate_up, self.down)
         dispatch = self.dispatch or choose_dispatch(tokens, experts)
         y = dispatch(tokens, gate_weights, kept_ids, experts)  # (N, D)
-        return y.view_as(x), Routing(logits, logits.softmax(dim=-1), gate_weights, expert_ids, dropped)
+        return y.view_as(x), Routing(logits, scores.softmax(dim=-1), gate_weights, expert_ids, dropped)
 
 
 def build_model(
@@ -74,24 +82,38 @@ def build_model(
     *,
     seed: int = 1,
     attend: Attend = attend,
-    rotate: Rotate = apply_rope,
+    apply_rope: ApplyRope = apply_rope,
     norm: Norm = RMSNorm,
     route: Route = route_top_k,
     dispatch: Dispatch | None = None,
     layer: FeedForward | None = None,
+    equivalent: bool = False,
 ) -> Decoder:
     """The decoder that `config` describes: Mixture of Experts, or dense where `n_experts` is 0.
+
+    A part may be replaced for an experiment, or by a student's own code. The model then remembers it
+    (`Decoder.replaced_parts`), and its checkpoints are only loaded into a model that is built of the same parts, since
+    the library's would compute something else.
 
     Args:
         config: its shape.
         seed: decides the initial weights.
         attend: replaces `storyteller.transformer.attention.attend`.
-        rotate: replaces `storyteller.transformer.attention.apply_rope`.
+        apply_rope: replaces `storyteller.transformer.attention.apply_rope`.
         norm: replaces `storyteller.transformer.decoder.RMSNorm`.
         route: replaces `route_top_k`.
         dispatch: replaces what `storyteller.moe.dispatch.choose_dispatch` chooses.
         layer: replaces `MoELayer`, with its route and dispatch.
+        equivalent: the caller has checked that the parts given compute what the library's do, as the capstone of
+            lesson 05 does with a student's. Then the model counts as the library's own, and so do its checkpoints.
     """
     sparse = layer or partial(MoELayer, route=route, dispatch=dispatch)
     feed_forward = sparse if config.n_experts else SwiGLU
-    return Decoder(config, seed=seed, attend=attend, rotate=rotate, norm=norm, feed_forward=feed_forward)
+    model = Decoder(config, seed=seed, attend=attend, apply_rope=apply_rope, norm=norm, feed_forward=feed_forward)
+    replaced = [name for name in model.replaced_parts if name != "feed_forward"]
+    if config.n_experts and layer not in (None, MoELayer):
+        replaced.append("layer")
+    elif config.n_experts:
+        replaced += ["route"] * (route is not route_top_k) + ["dispatch"] * (dispatch not in (None, dispatch_sorted))
+    model.replaced_parts = () if equivalent else tuple(replaced)
+    return model

@@ -7,7 +7,7 @@
 Legend: `N` = B*T tokens in a row, `D` model width, `E` experts, `k` experts that a token is routed to.
 
 Papers: Shazeer et al. 2017, "Outrageously Large Neural Networks" · Fedus et al. 2021, "Switch Transformers" · Jiang et
-al. 2024, "Mixtral of Experts".
+al. 2024, "Mixtral of Experts" · DeepSeek-AI 2024, "DeepSeek-V3 Technical Report".
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from storyteller.config import ModelConfig
 
-# route(logits (N, E), k) -> gate_weights (N, k), expert_ids (N, k)
+# route(log_scores (N, E), k) -> gate_weights (N, k), expert_ids (N, k)
 Route = Callable[[Tensor, int], tuple[Tensor, Tensor]]
 
 
@@ -28,7 +28,7 @@ class Routing(NamedTuple):
     """What one MoE layer decided about its N tokens; losses, statistics and figures are made from it."""
 
     logits: Tensor  # (N, E), float32
-    probs: Tensor  # (N, E), the router's scores of all experts, which sum to 1
+    probs: Tensor  # (N, E), the scores of all experts, normalized to sum to 1
     gate_weights: Tensor  # (N, k), of each chosen expert; 0 where its capacity was exhausted
     expert_ids: Tensor  # (N, k) int64, the chosen experts, best first, dropped choices included
     dropped: Tensor  # () int64, how many of the N*k choices found their expert full
@@ -56,6 +56,29 @@ def route_top_k(logits: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """
     best, expert_ids = logits.topk(k, dim=-1)  # (N, k) each
     return best.softmax(dim=-1), expert_ids
+
+
+def log_scores(logits: Tensor, kind: str) -> Tensor:
+    """The logarithms of the experts' scores, up to a constant for each token: what `route_top_k` takes as logits.
+
+    The softmax of these is the scores, normalized over all experts. So it makes the probabilities of a `Routing`, and
+    over the k chosen experts the gate weights, with either kind of router:
+
+    - "softmax", as in Mixtral: the score is the softmax of the logits, whose logarithm is the logits themselves.
+    - "sigmoid", as in DeepSeek-V3: every expert is scored on its own, by the sigmoid of its logit, and the chosen
+      scores are divided by their sum. Through logarithms, so that scores that are all tiny do not become 0 / 0.
+
+    Args:
+        logits: (N, E)
+        kind: `ModelConfig.router`.
+
+    Returns:
+        (N, E)
+
+    Source: Jiang et al. 2024 (Mixtral), section 2.1; DeepSeek-AI 2024, section 2.1.2, equations 12 to 15, without its
+    groups of experts and its bias.
+    """
+    return F.logsigmoid(logits) if kind == "sigmoid" else logits
 
 
 class Router(nn.Module):

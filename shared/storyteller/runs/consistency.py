@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from storyteller.evaluation.stories import sample_stories
-from storyteller.inference.generate import Sampling
+from storyteller.inference.sampling_options import Sampling
 from storyteller.tokenizer import Tokenizer
 from storyteller.transformer.decoder import Decoder
 from storyteller.utils.atomic_io import write_json
@@ -28,7 +28,7 @@ def consistency(folder: Path, model: Decoder, tokenizer: Tokenizer, *, notice: C
         sampling = Sampling(temperature=STORY_TEMPERATURE, max_new_tokens=400, seed=1000)
         report = sample_stories(model, tokenizer, [""] * SAMPLED_STORIES, sampling=sampling, batch_size=50)
         report.save(folder / "sampled.txt")
-        figures = {"stories": SAMPLED_STORIES, "consistent": report.sound, "ended": report.ended}
+        figures = {"stories": SAMPLED_STORIES, "consistent": report.complete_and_consistent, "ended": report.ended}
         write_json(file, figures | {"contradictions": report.counts})
     values: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return values

@@ -3,6 +3,7 @@
 model, tokenizer = load_model(Path("runs/tiny"))
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -18,13 +19,18 @@ from storyteller.training.checkpoint import (
     Notice,
     load_checkpoint,
     read_checkpoint,
+    refuse_other_parts,
     restore_weights,
 )
 from storyteller.transformer.decoder import Decoder
 
 
 def load_model(
-    folder: Path, *, device: torch.device | str = "cpu", notice: Notice | None = None
+    folder: Path,
+    *,
+    device: torch.device | str = "cpu",
+    notice: Notice | None = None,
+    build: Callable[..., Decoder] = build_model,
 ) -> tuple[Decoder, Tokenizer]:
     """The trained model of a run, ready to generate, and its tokenizer.
 
@@ -32,16 +38,22 @@ def load_model(
         folder: the run's folder, for its latest valid checkpoint, or a checkpoint's own, such as `run/step-000200`.
         device: where the model shall live.
         notice: as in `load_checkpoint`.
+        build: called as `build_model`; a model with replaced parts needs a function that gives it the same ones.
 
     Raises:
-        StorytellerError: the folder holds no valid checkpoint or no tokenizer, or the two do not belong together.
+        StorytellerError: the folder holds no valid checkpoint or no tokenizer, or the two do not belong together, or
+            the model was trained with other parts than `build` gives it.
     """
-    model, tokenizer, _ = load_trained(folder, device=device, notice=notice)
+    model, tokenizer, _ = load_trained(folder, device=device, notice=notice, build=build)
     return model, tokenizer
 
 
 def load_trained(
-    folder: Path, *, device: torch.device | str = "cpu", notice: Notice | None = None
+    folder: Path,
+    *,
+    device: torch.device | str = "cpu",
+    notice: Notice | None = None,
+    build: Callable[..., Decoder] = build_model,
 ) -> tuple[Decoder, Tokenizer, Checkpoint]:
     """As `load_model`, and the checkpoint itself, which says how the model was trained."""
     # First the checkpoint: where there is none, that is what the user should hear.
@@ -56,7 +68,8 @@ def load_trained(
     tokenizer = Tokenizer.load(run / "tokenizer.json")
     if checkpoint.values["tokenizer"] not in (None, tokenizer.fingerprint):
         raise StorytellerError(f"{run / 'tokenizer.json'} is not the tokenizer that the model was trained with.")
-    model = build_model(from_dict(ModelConfig, checkpoint.values["model_config"]), seed=0)
+    model = build(from_dict(ModelConfig, checkpoint.values["model_config"]), seed=0)
+    refuse_other_parts(model, checkpoint.values)
     restore_weights(model, checkpoint.weights)
     return model.to(device).eval(), tokenizer, checkpoint
 

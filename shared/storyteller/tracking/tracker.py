@@ -19,7 +19,8 @@ from typing import Any, Self
 import torch
 
 from storyteller.config import to_dict
-from storyteller.inference.generate import Sampling, tell
+from storyteller.inference.generate import tell
+from storyteller.inference.sampling_options import Sampling
 from storyteller.moe.cost_model import count_parameters
 from storyteller.moe.statistics import router_statistics
 from storyteller.runs.consistency import STORY_TEMPERATURE

@@ -32,6 +32,7 @@ from torch import Tensor, nn
 
 from storyteller.config import TrainConfig, with_current_names
 from storyteller.errors import StorytellerError
+from storyteller.transformer.decoder import Decoder
 from storyteller.utils.atomic_io import force_to_disk
 
 FORMAT = 1  # raised when the files change in a way that older programs cannot read
@@ -190,6 +191,23 @@ def set_aside_after(folder: Path, step: int) -> None:
             aside = path.with_name(f"{path.name}.damaged")
             shutil.rmtree(aside, ignore_errors=True)
             os.replace(path, aside)
+
+
+def refuse_other_parts(model: Decoder, values: dict[str, Any]) -> None:
+    """Refuse a checkpoint whose model was built of other parts (`Decoder.replaced_parts`) than this one.
+
+    Raises:
+        StorytellerError: it was; the weights would fit, and the model would compute something else.
+    """
+    trained, own = (tuple(names) for names in (values.get("replaced_parts", ()), model.replaced_parts))
+    if trained != own:
+        kinds = [
+            f"parts of its own ({', '.join(names)})" if names else "the library's parts" for names in (trained, own)
+        ]
+        raise StorytellerError(
+            f"The checkpoint was trained with {kinds[0]}, and this model is built of {kinds[1]}: build it of the same, "
+            "as in load_model(folder, build=functools.partial(build_model, attend=my_attend))."
+        )
 
 
 def model_weights(model: nn.Module) -> dict[str, Tensor]:

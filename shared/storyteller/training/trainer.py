@@ -24,7 +24,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from storyteller.config import TrainConfig, to_dict
+from storyteller.config import ModelConfig, TrainConfig, from_dict, to_dict
 from storyteller.errors import StorytellerError
 from storyteller.moe.losses import load_balancing_loss, router_z_loss
 from storyteller.tokenizer import Tokenizer
@@ -349,6 +349,7 @@ class Trainer:
                 "metrics": None if self.metrics is None else asdict(self.metrics),
                 "train_config": to_dict(self.config),
                 "model_config": to_dict(self.model.config),
+                "replaced_parts": list(self.model.replaced_parts),
             },
         )
 
@@ -359,9 +360,10 @@ class Trainer:
             StorytellerError: it belongs to another model or corpus.
         """
         values, own = checkpoint.values, to_dict(self.model.config)
-        for name, value in values["model_config"].items():
+        for name, value in to_dict(from_dict(ModelConfig, values["model_config"])).items():
             if own[name] != value:
                 raise StorytellerError(f"The run's model has {name} {value}, this one {own[name]}: make them equal.")
+        ckpt.refuse_other_parts(self.model, values)
         ckpt.restore_weights(self.model, checkpoint.weights)
         ckpt.restore_optimizer(self.optimizer, self.model, checkpoint.state)
         self.batches.load_state_dict(values["data"])

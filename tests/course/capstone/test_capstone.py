@@ -14,7 +14,7 @@ import torch
 
 from repository import ROOT
 from storyteller.errors import StorytellerError
-from storyteller.inference.sampling import Sampling
+from storyteller.inference.sampling_options import Sampling
 from storyteller.runs import pipeline
 from storyteller.runs.load import load_trained
 from storyteller.training.events import Saved, StepDone
@@ -261,7 +261,7 @@ def test_progress_says_which_parts_are_the_students_of_a_half_finished_set(tmp_p
     monkeypatch.delenv("STORYTELLER_STATE", raising=False)
     work = tmp_path / "my-lessons"
     for folder in sorted((ROOT / "lessons").glob("0*")):
-        shutil.copytree(folder, work / folder.name, ignore=shutil.ignore_patterns("*.md", "reference.py", "answers.py"))
+        shutil.copytree(folder, work / folder.name, ignore=shutil.ignore_patterns("*.md", "reference.py", "answers"))
     first, second = (load_lesson(work / name) for name in (roles.DATA, roles.TRANSFORMERS))
     state = State.find(first.folder)
     for exercise in first.exercises.values():

@@ -30,7 +30,7 @@ def handed_out(toys: Lesson, records: bytes, tmp_path: Path) -> Path:
     """The folder of the class's copy."""
     folder = tmp_path / "class" / toys.name
     folder.mkdir(parents=True)
-    shutil.copy(toys.folder / "checks.py", folder)
+    shutil.copytree(toys.folder / "checks", folder / "checks")
     (folder / MISTAKES).write_bytes(records)
     return folder
 

@@ -119,10 +119,11 @@ def _grade(task: Task) -> Outcome:
 
 def lesson_folder(wanted: str) -> Path:
     """The folder of a task's lesson on this machine."""
+    from storyteller_course.exercises.lesson import is_lesson
     from storyteller_grading.paths import find_lessons, lessons_folder
 
     folder = Path(wanted)
-    if (folder / "checks.py").is_file():
+    if is_lesson(folder):
         return folder
     return find_lessons(lessons_folder(), [folder.name])[0]
 

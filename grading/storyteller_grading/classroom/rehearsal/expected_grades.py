@@ -1,7 +1,7 @@
 """What an answer must earn, found out without the judge: the lesson's own code, in this process, with the same seeds.
 
 A rehearsal plants answers whose points are known. They come from here, never from the judge, so that a judge or a
-gradebook that is wrong cannot agree with itself. Only answers of `answers.py` and of the reference are run here.
+gradebook that is wrong cannot agree with itself. Only known answers and the reference's are run here.
 """
 
 from collections.abc import Mapping, Sequence
@@ -56,7 +56,7 @@ class Answers:
         return {cell.exercise: cell.source for cell in cells if cell.role == "answer"}
 
     def source(self, exercise: str, name: str) -> str:
-        """The text of an answer: one of `answers.py`, or one that every exercise has."""
+        """The text of an answer: a known one of the lesson, or one that every exercise has."""
         if self.lesson.reference is None:
             raise StorytellerError(f"{self.lesson.folder} has no reference.py, from which a class could be made.")
         reference = reference_source(self.lesson.reference, exercise)
