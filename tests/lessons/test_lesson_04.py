@@ -13,9 +13,10 @@ from storyteller.config import ModelConfig, TrainConfig
 from storyteller.figures.training import float16_range
 from storyteller.moe.layer import build_model
 from storyteller.training.batches import InMemoryTokens, TrainingBatches, validation_batches
+from storyteller.training.events import StepDone
 from storyteller.training.losses import WithAuxiliaryLoss, evaluate
 from storyteller.training.optim import as_optimizer, cosine_schedule, parameter_groups
-from storyteller.training.trainer import StepDone, Trainer
+from storyteller.training.trainer import Trainer, TrainerComponents
 from storyteller_course import load_lesson
 from storyteller_course.exercises.toy_training import PracticeModel, PracticeRun
 from storyteller_course.parts import training_basics as parts

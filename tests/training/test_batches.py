@@ -24,7 +24,7 @@ def numbered(n: int) -> InMemoryTokens:
 
 
 def same(one, other) -> bool:
-    return all(torch.equal(getattr(one, name), getattr(other, name)) for name in ("inputs", "targets", "documents"))
+    return all(torch.equal(getattr(one, name), getattr(other, name)) for name in ("inputs", "targets", "document_ids"))
 
 
 def test_every_document_ends_with_the_end_token_and_the_boundaries_mark_the_starts():

@@ -6,10 +6,10 @@ import time
 from collections.abc import Sequence
 
 from storyteller.config import TrainConfig
-from storyteller.training.batches import Batch
+from storyteller.training.batches import Batch, BatchSource
 from storyteller.training.losses import evaluate
 from storyteller.training.rng_state import random_state, restore_random
-from storyteller.training.trainer import BatchSource, Trainer, TrainerComponents, explain_oom
+from storyteller.training.trainer import Trainer, TrainerComponents, explain_oom
 from storyteller.transformer.decoder import Decoder
 
 

@@ -13,7 +13,7 @@ knows it, with the optimizer's state, so that training can go on from it; nothin
 
 import platform
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -96,18 +96,14 @@ def load_tracked(model: str, *, uri: str | None = None) -> tuple[Decoder, Tokeni
                 artifact_uri=model, dst_path=folder, tracking_uri=uri, registry_uri=uri
             )
         except store_errors() as error:
+            try:
+                names = [registered.name for registered in connect(uri).search_registered_models()]
+            except store_errors():  # it cannot be asked
+                names = []
             raise StorytellerError(
-                f"There is no model {model} in {uri} ({error}); it has {', '.join(_names(uri)) or 'none'}."
+                f"There is no model {model} in {uri} ({error}); it has {', '.join(names) or 'none'}."
             ) from error
         return load_model(Path(found) / "data")
-
-
-def _names(uri: str) -> Sequence[str]:
-    """The registered models of a store; empty where it cannot be asked."""
-    try:
-        return [found.name for found in connect(uri).search_registered_models()]
-    except store_errors():
-        return []
 
 
 class Teller:

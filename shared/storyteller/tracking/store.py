@@ -89,7 +89,7 @@ def experiment_id(client: Any, name: str, *, local: bool) -> str:
     An experiment that a server made keeps its artifacts behind that server. Seen from the database alone they are out
     of reach, so such runs go into an experiment beside it.
     """
-    found = client.get_experiment_by_name(name)
-    if found is not None and local and found.artifact_location.startswith("mlflow-artifacts:"):
+    experiment = client.get_experiment_by_name(name)
+    if experiment is not None and local and experiment.artifact_location.startswith("mlflow-artifacts:"):
         return experiment_id(client, f"{name}-local", local=True)
-    return str(client.create_experiment(name) if found is None else found.experiment_id)
+    return str(client.create_experiment(name) if experiment is None else experiment.experiment_id)

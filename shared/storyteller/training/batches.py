@@ -104,6 +104,18 @@ class Batch:
         return Batch(self.inputs.to(device), self.targets.to(device), self.document_ids.to(device))
 
 
+class BatchSource(Protocol):
+    """What the trainer draws from; `TrainingBatches` is one."""
+
+    def __next__(self) -> Batch: ...
+
+    def state_dict(self) -> dict[str, int]:
+        """The place in the data."""
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Go to a saved place."""
+
+
 class TrainingBatches:
     """An endless iterator over shuffled training batches that can be put back to any place.
 
@@ -173,20 +185,16 @@ class TrainingBatches:
         self.position += 1
         return int(self._starts[self.position - 1])
 
-    def _length_from(self, starts: np.ndarray) -> int:
-        """T of the batch whose sequences start there."""
-        if not self.align_documents:
-            return self.seq_len
-        begins = self.source.boundaries
-        document = np.searchsorted(begins, (starts + 1) % len(self.source))
-        return int(min(self.seq_len, (begins[document + 1] - begins[document]).max()))
-
     def __iter__(self) -> Iterator[Batch]:
         return self
 
     def __next__(self) -> Batch:
         starts = np.array([self._next_start() for _ in range(self.batch_size)])
-        length = self._length_from(starts) + 1  # T + 1 tokens a row: the last one is only a target
+        length = self.seq_len + 1  # T + 1 tokens a row: the last one is only a target
+        if self.align_documents:  # no longer than the longest document of the batch
+            begins = self.source.boundaries
+            document = np.searchsorted(begins, (starts + 1) % len(self.source))
+            length = int(min(self.seq_len, (begins[document + 1] - begins[document]).max())) + 1
         rows = [_ring(self.source, start, length) for start in starts.tolist()]
         positions = starts[:, None] + np.arange(length)  # (B, T + 1)
         return _batch(np.stack(rows), positions % len(self.source), self.source, self.predict_first_token)

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import FrameType
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -29,8 +29,8 @@ from storyteller.errors import StorytellerError
 from storyteller.moe.losses import load_balancing_loss, router_z_loss
 from storyteller.tokenizer import Tokenizer
 from storyteller.training import checkpoint as ckpt
-from storyteller.training.batches import Batch
-from storyteller.training.events import Evaluated, Event, Message, Saved, StepDone, StepLosses, TrainingResult
+from storyteller.training.batches import Batch, BatchSource
+from storyteller.training.events import Evaluated, Event, Message, Saved, StepDone, StepLosses, TrainingResult, Update
 from storyteller.training.losses import Loss, Metrics, RouterLoss, byte_lengths, cross_entropy, evaluate
 from storyteller.training.mixed_precision import autocast, grad_scaler, probe_dtype
 from storyteller.training.optim import (
@@ -45,18 +45,6 @@ from storyteller.training.optim import (
 )
 from storyteller.training.rng_state import random_state, restore_random
 from storyteller.transformer.decoder import Decoder
-
-
-class BatchSource(Protocol):
-    """What the trainer draws from; `storyteller.training.batches.TrainingBatches` is one."""
-
-    def __next__(self) -> Batch: ...
-
-    def state_dict(self) -> dict[str, int]:
-        """The place in the data."""
-
-    def load_state_dict(self, state: dict[str, int]) -> None:
-        """Go to a saved place."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,14 +77,6 @@ class PassLosses(NamedTuple):
     loss: Tensor  # () cross-entropy
     load_balancing: Tensor  # (layers,)
     router_z: Tensor  # (), summed over the layers
-
-
-class Update(NamedTuple):
-    """What was done to the weights in one step."""
-
-    learning_rate: float
-    gradient_norm: float  # before clipping
-    skipped: bool  # float16 only: the gradient overflowed, so the weights stayed
 
 
 class Trainer:

@@ -114,6 +114,10 @@ def test_a_draw_is_at_work_only_inside_the_students_own_loop(notebooks, capsys):
     assert capstone.gather().by_student["choose"]
 
 
+def test_every_role_has_a_trial():
+    assert TRIALS.keys() == ROLE_OF.keys()
+
+
 @pytest.mark.parametrize("name", TRIALS)
 def test_every_trial_gives_the_same_twice(name):
     trial, course = TRIALS[name], ROLE_OF[name].course
