@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from storyteller.moe.layer import RouterLoss, Routing, build_model
 from storyteller.runs.pipeline import Notice, Parts
 from storyteller.tokenizer import FIRST_MERGE, Tokenizer, Vocabulary
-from storyteller.tokenizer.vocabulary import BYTE_TOKENS, END_OF_TEXT
+from storyteller.tokenizer.vocabulary import END_OF_TEXT
 from storyteller.training.batches import Batch
 from storyteller.training.events import StepLosses
 from storyteller.training.mixed_precision import autocast
@@ -19,8 +19,9 @@ from storyteller.training.optim import Clip
 from storyteller.training.trainer import Trainer
 from storyteller.transformer.decoder import Decoder
 from storyteller_course.capstone.collect import Gathered
-from storyteller_course.parts.data_preparation import Pair, as_vocabulary
-from storyteller_course.parts.training_basics import as_optimizer
+from storyteller_course.capstone.library_forms import ids_of_merges
+from storyteller_course.lesson_tools.data_preparation import as_vocabulary
+from storyteller_course.lesson_tools.training_basics import as_optimizer
 
 Part = Callable[..., Any]
 
@@ -90,16 +91,6 @@ def learn_with(learn: Part, texts: Iterable[str], *, vocab_size: int, notice: No
         return Tokenizer(as_vocabulary(merges, (END_OF_TEXT,)))
     notice("train_bpe: on the whole corpus yours learned other merges than the course's: the course's in this run.")
     return library
-
-
-def ids_of_merges(vocabulary: Vocabulary) -> list[Pair]:
-    """The merges as lesson 01 writes them: pairs of ids."""
-    ids = {token: i for i, token in enumerate(BYTE_TOKENS)}
-    merges = []
-    for new_id, (left, right) in enumerate(vocabulary.merges, start=FIRST_MERGE):
-        merges.append((ids[left], ids[right]))
-        ids[left + right] = new_id
-    return merges
 
 
 class OwnTokenizer(Tokenizer):

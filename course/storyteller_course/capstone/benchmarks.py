@@ -20,9 +20,9 @@ from storyteller.moe.layer import build_model
 from storyteller.tokenizer import Tokenizer
 from storyteller.transformer.attention import rope_table
 from storyteller.transformer.decoder import Decoder
+from storyteller_course.capstone.library_forms import train_bpe
 from storyteller_course.capstone.roles import ROLE_OF
-from storyteller_course.parts.data_preparation import train_bpe
-from storyteller_course.parts.training_basics import WithBalance
+from storyteller_course.lesson_tools.training_basics import WithBalance
 
 Part = Callable[..., Any]
 Work = Callable[[], Any]

@@ -2,39 +2,17 @@
 
 An exercise may name such calls. While a student's function runs, a torch function mode sees every spelling of a torch
 function (`torch.softmax`, `x.softmax`, `F.softmax`, `nn.Softmax`), and a profile function sees Python functions and
-built-in ones. A call counts when the student's own code makes it; the course's parts and the library may do as they
-please. This is a courtesy that keeps an exercise an exercise. It is not a fence.
+built-in ones. A call counts when the student's own code makes it; the course's stand-ins and the library may do as
+they please. This is a courtesy that keeps an exercise an exercise. It is not a fence.
 """
 
-import importlib
 import sys
 from contextlib import ExitStack
 from types import CodeType, FrameType, TracebackType
 from typing import Any
 
 from storyteller.errors import StorytellerError
-from storyteller_course.exercises.lesson import PARTS
-
-
-def resolve(name: str) -> Any:
-    """What a dotted name stands for.
-
-    Raises:
-        StorytellerError: it stands for nothing.
-    """
-    parts = name.split(".")
-    for cut in range(len(parts) - 1, 0, -1):
-        try:
-            value: Any = importlib.import_module(".".join(parts[:cut]))
-        except ModuleNotFoundError:
-            continue
-        try:
-            for part in parts[cut:]:
-                value = getattr(value, part)
-        except AttributeError:
-            break
-        return value
-    raise StorytellerError(f"The forbidden name {name!r} stands for nothing; mend the file in checks/ that names it.")
+from storyteller_course.exercises.stand_ins import STAND_INS, resolve
 
 
 def _codes(value: Any) -> set[CodeType]:
@@ -65,7 +43,7 @@ class Watch:
             try:
                 value = resolve(name)
             except StorytellerError:
-                if name.startswith(f"{PARTS}."):  # not every exercise has a part
+                if name.startswith(f"{STAND_INS}."):  # nothing stands in here, or nothing has been taken yet
                     continue
                 raise
             found = _codes(value)
@@ -110,7 +88,7 @@ class Watch:
             module = frame.f_globals.get("__name__", "")
             if frame.f_globals is self.namespace or module == "storyteller_course.runner.server":
                 return True
-            if module.startswith("storyteller.") and module != __name__:
+            if module.startswith(("storyteller.", "storyteller_course.")) and module != __name__:
                 return False
             frame = frame.f_back
         return False

@@ -67,18 +67,18 @@ def _definition(filename: str, name: str) -> str:
 
 
 @contextmanager
-def parts_in_place(namespace: Namespace, lesson: Lesson, names: Iterable[str]) -> Iterator[list[str]]:
+def stand_ins_in_place(namespace: Namespace, lesson: Lesson, names: Iterable[str]) -> Iterator[list[str]]:
     """Within it, these exercises' functions are the course's own. Yields the names that were replaced.
 
-    An exercise for which the course has no part stays as it is.
+    An exercise for which nothing stands in stays as it is.
     """
     absent: Any = object()
     before: dict[str, Any] = {}
     for name in names:
-        part = lesson.part(name)
-        if part is not None:
+        stand_in = lesson.stand_in(name)
+        if stand_in is not None:
             before[name] = namespace.get(name, absent)
-            namespace[name] = part
+            namespace[name] = stand_in
     try:
         yield list(before)
     finally:

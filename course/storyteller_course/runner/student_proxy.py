@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from storyteller_course.exercises.equality import kind_of
-from storyteller_course.exercises.lesson import PARTS
+from storyteller_course.exercises.stand_ins import STAND_INS
 from storyteller_course.runner.frames import read_outcome, write_request
 from storyteller_course.runner.protocol import Channel, Outcome, Request, StudentError
 from storyteller_course.runner.serialization import Reference, decode, encode
@@ -230,7 +230,7 @@ def _sendable(value: Any) -> Any:
 
 
 def _shortcut(name: str) -> StudentError:
-    if name.startswith(f"{PARTS}."):
+    if name.startswith(f"{STAND_INS}."):
         own = name.rpartition(".")[2]
         return StudentError(
             "shortcut",

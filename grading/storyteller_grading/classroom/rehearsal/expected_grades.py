@@ -77,7 +77,7 @@ class Answers:
 
         Of those only the ones matter that it builds on and that the course has no part for: see `judge.plan`.
         """
-        needed = [one for one in self.lesson.foundations(exercise) if self.lesson.part(one) is None]
+        needed = [one for one in self.lesson.foundations(exercise) if self.lesson.stand_in(one) is None]
         name = REFERENCE if chosen[exercise] == SLOW else chosen[exercise]  # but for its pause it is the reference
         key = exercise, name, *(chosen.get(one, REFERENCE) for one in needed)
         if key not in self.found:
