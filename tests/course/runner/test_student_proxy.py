@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from storyteller_course.exercises.toy_training import Folder
-from storyteller_course.runner.in_process import LocalStudent, parts_in_place
+from storyteller_course.runner.in_process import LocalStudent, stand_ins_in_place
 from storyteller_course.runner.protocol import StudentError, given
 from storyteller_course.runner.student_proxy import Student
 
@@ -267,7 +267,7 @@ def test_parts_stand_in_and_go_again(toys: Any, answers: Answers, monkeypatch: p
     mine = own["double"]
     parts = {"double": lambda x: "part", "counts": lambda words: "part"}
     monkeypatch.setattr(type(toys), "part", lambda self, name: parts.get(name))
-    with parts_in_place(own, toys, ["double", "counts", "shout"]) as replaced:
+    with stand_ins_in_place(own, toys, ["double", "counts", "shout"]) as replaced:
         assert replaced == ["double", "counts"]
         assert own["double"](1) == own["counts"]([]) == "part"
     assert own["double"] is mine
