@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 
 from storyteller.inference.generate import encode_prompt
-from storyteller.inference.sampling import Filter, Sampling
+from storyteller.inference.sampling import Filter
 from storyteller.inference.sampling import filters_for as library_filters_for
 from storyteller.inference.sampling import uniform_draws as numbers_for
+from storyteller.inference.sampling_options import Sampling
 from storyteller.tokenizer import Tokenizer
 from storyteller.transformer.decoder import Decoder
 

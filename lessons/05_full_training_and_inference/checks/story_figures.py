@@ -17,10 +17,7 @@ story_figures = Exercise(
         "A set of tuples counts different ones. A text of w words has w - n + 1 n-grams, or none: there its "
         "repetition is 0, and without any n-gram at all distinct is math.nan.",
     ),
-    forbidden=(
-        "storyteller.evaluation.text_metrics.distinct_n",
-        "storyteller.evaluation.text_metrics.repetition",
-    ),
+    forbidden=("storyteller.evaluation.text_metrics.distinct_n", "storyteller.evaluation.text_metrics.repetition"),
 )
 
 

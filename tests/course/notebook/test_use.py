@@ -19,9 +19,9 @@ QUADRUPLE = "def quadruple(x):\n    return twice(double, x) + ZERO"
 
 
 @pytest.fixture(autouse=True)
-def _parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    parts: dict[str, Any] = {"double": course_double, "quadruple": lambda x: "the course's"}
-    monkeypatch.setattr(Lesson, "part", lambda self, name: parts.get(name))
+def _stand_ins(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours: dict[str, Any] = {"double": course_double, "quadruple": lambda x: "the course's"}
+    monkeypatch.setattr(Lesson, "stand_in", lambda self, name: ours.get(name))
 
 
 def course_double(x: int) -> int:
@@ -79,7 +79,7 @@ def test_a_function_is_checked_once_until_it_changes(
 ) -> None:
     calls = []
     quietly = carry.check_quietly
-    monkeypatch.setattr(use, "check_quietly", lambda *args, **more: calls.append(args[1]) or quietly(*args, **more))
+    monkeypatch.setattr(carry, "check_quietly", lambda *args, **more: calls.append(args[1]) or quietly(*args, **more))
     use(answers("double"), "double")
     use(answers("double"), "double")
     assert calls == ["double"]
