@@ -17,6 +17,7 @@ onnxruntime = pytest.importorskip("onnxruntime")
 SMALL = replace(CONFIG, n_layers=1, n_experts=3)
 OTHERS = {
     **{name: FORMS[name] for name in ("moe-2 kv heads-tied", "dense-2 kv heads-untied")},
+    "sigmoid router": replace(SMALL, router="sigmoid"),
     "learned positions": replace(SMALL, positions="learned"),
 }
 

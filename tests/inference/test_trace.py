@@ -50,7 +50,7 @@ def test_probabilities_alternatives_and_experts_are_the_models_own(teller):
         best = probs.sort(descending=True)
         assert [share for _, share in token.alternatives] == pytest.approx(best.values[:5].tolist(), rel=1e-4)
         assert token.alternatives[0][0] == tokenizer.token_bytes(int(best.indices[0]))
-        assert token.experts == tuple(tuple(layer.experts[-1].tolist()) for layer in output.routing)
+        assert token.experts == tuple(tuple(layer.expert_ids[-1].tolist()) for layer in output.routing)
         assert [len(layer) for layer in token.experts] == [2, 2]
         ids.append(token.token)
 

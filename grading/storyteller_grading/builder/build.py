@@ -1,4 +1,4 @@
-"""From a lesson's four files to its two notebooks.
+"""From a lesson's sources to its two notebooks.
 
     draft = draft_lesson(Path("lessons/01_data_preparation"))
     draft.notebook()               # solved, not executed
@@ -9,7 +9,6 @@ jupytext reads the lesson, nbgrader makes the student notebook; this module join
 
 import re
 import traceback
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -19,8 +18,8 @@ import nbformat
 from storyteller.errors import StorytellerError
 from storyteller.utils.atomic_io import write_whole
 from storyteller_course import Exercise, Lesson, load_lesson
-from storyteller_course.exercises.known_answers import Answer as KnownAnswer
-from storyteller_course.exercises.known_answers import Right, Wrong, reference_source
+from storyteller_course.exercises.known_answers import Answer, Right, Wrong, reference_source
+from storyteller_course.exercises.lesson import ANSWERS, CHECKS, REFERENCE
 from storyteller_grading.builder.cells import (
     Draft,
     answer_cell,
@@ -31,14 +30,15 @@ from storyteller_grading.builder.cells import (
     try_cell,
     written_cells,
 )
-from storyteller_grading.builder.execute import Run, execute
+from storyteller_grading.builder.execute import ExecutionCost, execute
 from storyteller_grading.builder.leaks import leaks_in_notebook, secret_lines
 from storyteller_grading.builder.lesson_markdown import Piece, read_pieces
 from storyteller_grading.builder.nbgrader_release import student_notebook
-from storyteller_grading.builder.solution_regions import Answer, answer_of, check_steps, regions_of
+from storyteller_grading.builder.solution_regions import MarkedAnswer, answer_of, check_steps, regions_of
 from storyteller_grading.errors import BuildError
 
 POINTS = 100  # automatic, in each lesson
+PARTS_OF_A_LESSON = "a lesson has lesson.md, reference.py, and in checks and answers a file for each exercise."
 
 
 @dataclass(frozen=True)
@@ -46,11 +46,11 @@ class Answered:
     """An exercise with its answer."""
 
     exercise: Exercise
-    answer: Answer
+    answer: MarkedAnswer
     given: list[str] | None  # of a bug hunt, what the student finds in the place of each hidden region
 
 
-def build_lesson(folder: Path, solutions: Path) -> Run:
+def build_lesson(folder: Path, solutions: Path) -> ExecutionCost:
     """Build, execute and write both notebooks of a lesson; says how long it took and how much memory.
 
     Raises:
@@ -75,11 +75,14 @@ def draft_lesson(folder: Path) -> Draft:
     """
     folder = folder.resolve()
     path = folder / "lesson.md"
-    for name in ("lesson.md", "reference.py", "checks.py", "answers.py"):
+    for name in ("lesson.md", REFERENCE, f"{CHECKS}/__init__.py"):
         if not (folder / name).is_file():
-            raise BuildError(folder / name, 1, "there is no such file; a lesson has lesson.md and three of Python.")
+            raise BuildError(folder / name, 1, f"there is no such file; {PARTS_OF_A_LESSON}")
     pieces = read_pieces(path)
     lesson = load_checked(folder)
+    for name in lesson.exercises:
+        if not (folder / ANSWERS / f"{name}.py").is_file():
+            raise BuildError(folder / ANSWERS / f"{name}.py", 1, f"there is no such file; {PARTS_OF_A_LESSON}")
     _check_places(pieces, lesson, path)
     answered = answers_of(lesson)
     draft = Draft(lesson.name)
@@ -113,11 +116,12 @@ def load_checked(folder: Path) -> Lesson:
         return load_lesson(folder)
     except StorytellerError as error:
         named = re.match(r"Exercise (\w+)", str(error))
-        place = _line(folder / "checks.py", rf"""Exercise\(\s*["']{named[1]}["']""" if named else "$^")
+        place = _described(folder, named[1]) if named else (folder / CHECKS / "__init__.py", 1)
         raise BuildError(*place, str(error)) from error
     except Exception as error:
-        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).parent == folder]
-        if isinstance(error, SyntaxError) and error.filename and Path(error.filename).parent == folder:
+        stack = traceback.extract_tb(error.__traceback__)
+        frames = [frame for frame in stack if Path(frame.filename).is_relative_to(folder)]
+        if isinstance(error, SyntaxError) and error.filename and Path(error.filename).is_relative_to(folder):
             raise BuildError(Path(error.filename), error.lineno or 1, f"not Python: {error.msg}.") from error
         if not frames:
             raise
@@ -129,23 +133,21 @@ def answers_of(lesson: Lesson) -> dict[str, Answered]:
     """Each exercise of a lesson with its answer, by name.
 
     Raises:
-        BuildError: an answer is missing or not of the form that the builder needs, or an answer of answers.py does not
-            fit the reference.
+        BuildError: an answer is missing or not of the form that the builder needs, or a known answer does not fit the
+            reference.
     """
     return {name: _answered(exercise, lesson) for name, exercise in lesson.exercises.items()}
 
 
 def _answered(exercise: Exercise, lesson: Lesson) -> Answered:
-    name, path, given = exercise.name, lesson.folder / "reference.py", lesson.given_code(exercise.name)
+    name, path, given = exercise.name, lesson.folder / REFERENCE, lesson.given_code(exercise.name)
     answer = answer_of(name, lesson.reference, path)
     others: list[Wrong | Right] = [*lesson.mistakes(name), *lesson.alternatives(name)]
     for other in others:
         _applied(other, lesson, rf"""["']{other.name}["']""")
     if exercise.bug_hunt != (given is not None):
-        place = _line(lesson.folder / "checks.py", rf"""["']{name}["']""")
-        raise BuildError(
-            *place, f"an exercise with bug_hunt=True has a Given({name!r}, ...) in answers.py, others none."
-        )
+        wanted = f"an exercise with bug_hunt=True has a Given({name!r}, ...) in answers/{name}.py, others none."
+        raise BuildError(*_described(lesson.folder, name), wanted)
     if given is None:
         check_steps(answer)
         return Answered(exercise, answer, None)
@@ -154,13 +156,14 @@ def _answered(exercise: Exercise, lesson: Lesson) -> Answered:
     return Answered(exercise, answer, _given_regions(answer, source))
 
 
-def _applied(known: KnownAnswer, lesson: Lesson, pattern: str) -> str:
-    """The source of an answer of answers.py; `pattern` finds the line to point at where its change does not fit."""
+def _applied(known: Answer, lesson: Lesson, pattern: str) -> str:
+    """The source of a known answer; `pattern` finds the line to point at where its change does not fit."""
     assert lesson.reference is not None
     try:
         return known.source(reference_source(lesson.reference, known.exercise))
     except StorytellerError as error:
-        raise BuildError(*_line(lesson.folder / "answers.py", pattern), str(error)) from error
+        place = _line(lesson.folder / ANSWERS / f"{known.exercise}.py", pattern)
+        raise BuildError(*place, str(error)) from error
 
 
 def secrets_of(answered: dict[str, Answered]) -> dict[str, str]:
@@ -176,36 +179,35 @@ def refuse_leaks(draft: Draft, student: str, answered: dict[str, Answered]) -> N
         raise BuildError(path, at + number, f"this line of the answer to {name!r} is left for students to read: {line}")
 
 
-def _given_regions(answer: Answer, source: str) -> list[str]:
+def _given_regions(answer: MarkedAnswer, source: str) -> list[str]:
     """A bug hunt's given code, cut like the answer."""
     lines = source.split("\n")
     regions = regions_of(answer.name, source, answer.path, answer.line, given=answer.source)
-    cut = Answer(answer.name, source, answer.path, answer.line, regions)
-    outside = [[text for number, text in enumerate(one.source.split("\n")) if not _inside(number, one.regions)]
-               for one in (answer, cut)]  # fmt: skip
+    cut = MarkedAnswer(answer.name, source, answer.path, answer.line, regions)
+    outside = []
+    for marked in (answer, cut):
+        inside = {number for start, stop in marked.regions for number in range(start, stop)}
+        outside.append([text for number, text in enumerate(marked.source.split("\n")) if number not in inside])
     if outside[0] != outside[1] or not regions:
         raise BuildError(answer.path, answer.line, f"Given({answer.name!r}) must change the body and nothing else.")
     return ["\n".join(lines[start:stop]) for start, stop in regions]
 
 
-def _inside(number: int, regions: tuple[tuple[int, int], ...]) -> bool:
-    return any(start <= number < stop for start, stop in regions)
-
-
 def _check_places(pieces: list[Piece], lesson: Lesson, path: Path) -> None:
-    """Do the directives and checks.py name the same exercises, once each, and do the points add up?"""
+    """Do the directives and the checks name the same exercises, once each, and do the points add up?"""
     seen: dict[str, int] = {}
     before: Piece | None = None
     for piece in pieces:
         if piece.kind in ("exercise", "written"):
-            for name in _ids(piece):
+            ids = [piece.name, f"{piece.name}-head", f"{piece.name}-check"]
+            for name in ids if piece.kind == "exercise" else ids[:2]:
                 if name in seen:
                     raise BuildError(path, piece.line, f"{name!r} has a cell from line {seen[name]} already.")
                 seen[name] = piece.line
         if piece.kind == "exercise":
             if piece.name not in lesson.exercises:
                 known = ", ".join(lesson.exercises)
-                raise BuildError(path, piece.line, f"unknown exercise {piece.name!r}; checks.py has {known}.")
+                raise BuildError(path, piece.line, f"unknown exercise {piece.name!r}; checks has {known}.")
             for name in lesson.exercises[piece.name].builds_on:
                 if name not in seen:
                     raise BuildError(path, piece.line, f"{piece.name!r} builds on {name!r}, which must come before it.")
@@ -214,19 +216,17 @@ def _check_places(pieces: list[Piece], lesson: Lesson, path: Path) -> None:
         before = piece
     for name in lesson.exercises:
         if name not in seen:
-            place = _line(lesson.folder / "checks.py", rf"""Exercise\(\s*["']{name}["']""")
+            place = _described(lesson.folder, name)
             raise BuildError(*place, f"the exercise {name!r} has no line `exercise: {name}` in lesson.md.")
     total = sum(exercise.points for exercise in lesson.exercises.values() if not exercise.bonus)
     if total != POINTS:
-        place = _line(lesson.folder / "checks.py", r"\bpoints\s*=")
+        place = _line(lesson.folder / CHECKS / "__init__.py", r"\bEXERCISES\b")
         raise BuildError(*place, f"the automatic points add up to {total}, not to {POINTS}; bonus exercises apart.")
 
 
-def _ids(piece: Piece) -> Iterator[str]:
-    yield piece.name
-    yield f"{piece.name}-head"
-    if piece.kind == "exercise":
-        yield f"{piece.name}-check"
+def _described(folder: Path, name: str) -> tuple[Path, int]:
+    """Where an exercise is described, for an error."""
+    return _line(folder / CHECKS / f"{name}.py", rf"""Exercise\(\s*["']{name}["']""")
 
 
 def _line(path: Path, pattern: str) -> tuple[Path, int]:

@@ -47,7 +47,7 @@ def train(
     options = {
         "steps": steps,
         "batch_size": batch_size,
-        "accumulate": accumulate,
+        "grad_accum_steps": accumulate,
         "learning_rate": learning_rate,
         "dtype": dtype,
         "seed": seed,

@@ -101,10 +101,10 @@ def training_facts(trained: TrainedRun) -> dict[str, str]:
         share = f"{trained.sampled['consistent']:.0%} of {trained.sampled['stories']} sampled"
         facts["stories without a contradiction"] = f"{share}, as far as a program finds them"
     if train := values.get("train_config"):
-        rows = f"{train['batch_size'] * train['accumulate']} sequences an update"
+        rows = f"{train['batch_size'] * train['grad_accum_steps']} sequences an update"
         facts["optimizer"] = (
             f"AdamW, learning rate {train['learning_rate']:g} after a warmup, then a cosine down to "
-            f"{train['final_rate']:.0%} of it; weight decay {train['weight_decay']:g}; {rows}; seed {train['seed']}"
+            f"{train['min_lr_ratio']:.0%} of it; weight decay {train['weight_decay']:g}; {rows}; seed {train['seed']}"
         )
         if trained.config.n_experts:
             facts["router losses"] = f"balance {train['balance_weight']:g}, z {train['z_weight']:g}"
@@ -127,7 +127,8 @@ def shape_facts(trained: TrainedRun) -> dict[str, str]:
     }
     if config.n_experts:
         facts["feed-forward"] = (
-            f"{config.n_experts} SwiGLU experts, each {config.d_ff} wide; a token visits {config.top_k}"
+            f"{config.n_experts} SwiGLU experts, each {config.d_ff} wide; a token is routed to {config.top_k}, "
+            f"by the {config.router} of the router's logits"
         )
     if config.n_experts and config.capacity_factor is not None:
         facts["expert capacity"] = f"factor {config.capacity_factor:g} in training; nothing is dropped in generation"

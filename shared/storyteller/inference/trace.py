@@ -103,4 +103,4 @@ class _StepRecorder:
         return logits
 
     def record_routing(self, module: nn.Module, arguments: Any, output: Output) -> None:
-        self.experts = tuple(tuple(layer.experts[-1].tolist()) for layer in output.routing)  # of the newest token
+        self.experts = tuple(tuple(layer.expert_ids[-1].tolist()) for layer in output.routing)  # of the newest token

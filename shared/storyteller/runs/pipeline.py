@@ -181,13 +181,15 @@ def new_trainer(
     return parts.trainer(
         parts.build(config, seed=seed).to(device),
         plan.train,
-        TrainingBatches(material.train, batch_size=rows, seq_len=seq_len, seed=seed, align=plan.train.align),
+        TrainingBatches(
+            material.train, batch_size=rows, seq_len=seq_len, seed=seed, align_documents=plan.train.align_documents
+        ),
         validation=validation_batches(
             material.validation,
             batch_size=rows,
             seq_len=seq_len,
             limit=max(1, VALIDATION_TOKENS // (rows * seq_len)),
-            align=plan.train.align,
+            align_documents=plan.train.align_documents,
         ),
         folder=folder,
         on_event=on_event,
@@ -276,7 +278,7 @@ def _fix_steps(
 
 def _side_by_side(train: TrainConfig, threads: int, *, cores: int) -> int:
     """How many passes of a step run at once, when each of them has so many threads."""
-    return min(train.accumulate, cores) if threads == 1 else 1
+    return min(train.grad_accum_steps, cores) if threads == 1 else 1
 
 
 def _keep_to(deadline: Deadline, trainer: Trainer, plan: Plan, folder: Path) -> Callable[[Event], None]:
