@@ -8,14 +8,21 @@
 
 A chart's title says what is to be seen in it; the lesson computes the numbers in it from the same data. What has a
 slider is also a still picture, for where no widget runs (GitHub, a PDF, a notebook opened without its kernel).
+
+display.py           pages, tables, tokens and sliders, and how they reach a notebook
+charts.py            distributions, lines, bars, and probabilities before and after a filter
+attention.py         attention weights as heat maps, RoPE as clock faces
+routing.py           loads of experts, routed tokens, dispatch step by step
+training.py          curves of a run, steps of AdamW, the range of float16
+traced_story.py      a generated story in colors, for notebook and web page
+generator_widget.py  the story generator of a notebook
 """
 
 from storyteller.figures.attention import clocks, heat_maps, looked_at
 from storyteller.figures.charts import bars, curves, histogram, panels
-from storyteller.figures.display import slider
+from storyteller.figures.display import colored, colored_html, page, slider, table, token_row, visible
 from storyteller.figures.generator_widget import generator
 from storyteller.figures.routing import balance_picture, colored_by_expert, dispatch_step, expert_map, loads
-from storyteller.figures.texts import colored, colored_html, page, table, token_row, visible
 
 __all__ = [
     "balance_picture",
