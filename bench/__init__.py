@@ -1,1 +1,1 @@
-"""What `make bench` measures: each part of the library beside an independent implementation."""
+"""What `make bench` measures: each part of the library beside an independent implementation; and `make census`."""

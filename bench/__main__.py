@@ -9,32 +9,16 @@ import importlib
 import json
 import os
 import platform
-from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
-from bench.common import RESULTS, Row
+from bench.common import RESULTS, show
 from storyteller.utils.openmp import sleep_while_waiting
 
 PARTS = ("bpe", "moe", "generate", "story", "classroom")
-
-
-def show(console: Console, title: str, rows: Sequence[Row]) -> None:
-    """One table for each part: what, figures, goal, and whether it was met in this run."""
-    table = Table(title=title, title_justify="left", show_lines=True)
-    for column in ("what", "figures", "goal", "met"):
-        table.add_column(column)
-    for row in rows:
-        figures = "\n".join(
-            f"{name}: {value:.3g}" if isinstance(value, float) else f"{name}: {value}"
-            for name, value in row.figures.items()
-        )
-        table.add_row(row.what, figures, row.goal, {True: "yes", False: "no", None: ""}[row.met])
-    console.print(table)
 
 
 def main() -> None:

@@ -25,7 +25,7 @@ from bench.common import Row
 from storyteller_course.exercises.inputs import PUBLIC
 from storyteller_course.exercises.lesson import Lesson, load_lesson
 from storyteller_course.grading.grade import grade
-from storyteller_course.runner.in_process import LocalStudent
+from storyteller_course.runner.in_process import InProcessStudent
 from storyteller_grading.classroom.autograde.autograde import GradingOptions, autograde
 from storyteller_grading.classroom.course import Course
 from storyteller_grading.judge.hidden_seeds import DRAWS, hidden_seeds
@@ -133,7 +133,7 @@ def _checks(lesson: Lesson, document: dict[str, Any]) -> float:
     seeds = (PUBLIC, *hidden_seeds(SECRET, DRAWS))
     began = time.perf_counter()
     for exercise in lesson.exercises.values():
-        grade(exercise, LocalStudent(namespace), seeds=seeds)
+        grade(exercise, InProcessStudent(namespace), seeds=seeds)
     return time.perf_counter() - began
 
 

@@ -8,10 +8,13 @@ within a round, which a slow minute of the machine touches on both sides.
 import os
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from rich.console import Console
+from rich.table import Table
 
 RESULTS = Path(__file__).parent / "results"  # what a run of the benchmarks leaves; not kept in the repository
 # Samples of real corpora; parts that can do without them say so where they are missing.
@@ -26,6 +29,20 @@ class Row:
     figures: Mapping[str, Any]  # name -> number or text, printed in this order
     goal: str = ""
     met: bool | None = None  # None where the row has no goal
+
+
+def show(console: Console, title: str, rows: Sequence[Row]) -> None:
+    """One table for each part: what, figures, goal, and whether it was met in this run."""
+    table = Table(title=title, title_justify="left", show_lines=True)
+    for column in ("what", "figures", "goal", "met"):
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        figures = "\n".join(
+            f"{name}: {value:.3g}" if isinstance(value, float) else f"{name}: {value}"
+            for name, value in row.figures.items()
+        )
+        table.add_row(row.what, figures, row.goal, {True: "yes", False: "no", None: ""}[row.met])
+    console.print(table)
 
 
 def interleaved(

@@ -18,7 +18,8 @@ from torch import Tensor
 from bench.common import Row, interleaved, median_ratio
 from storyteller.config import ModelConfig
 from storyteller.export.mixtral_weights import as_transformers
-from storyteller.inference.generate import Sampling, generate
+from storyteller.inference.generate import generate
+from storyteller.inference.sampling_options import Sampling
 from storyteller.moe.layer import build_model
 from storyteller.transformer.decoder import Decoder
 

@@ -15,7 +15,8 @@ import torch
 from bench.common import RESULTS, SAMPLES, Row
 from storyteller.cli.story import MINUTES
 from storyteller.config import preset
-from storyteller.inference.generate import Sampling, tell
+from storyteller.inference.generate import tell
+from storyteller.inference.sampling_options import Sampling
 from storyteller.runs.pipeline import TEMPERATURE, consistency, train
 from storyteller.runs.run_config import Plan
 from storyteller.training.checkpoint import load_model

@@ -38,16 +38,13 @@ def find_lessons(lessons: Path, wanted: list[str] | None = None) -> list[Path]:
     return chosen
 
 
-def is_lesson(folder: Path) -> bool:
-    """Is this the folder of a lesson?"""
-    return (folder / "checks.py").is_file()
-
-
 def lesson_folder(wanted: str) -> Path:
     """The folder of a lesson on this machine: a path, where a lesson is there; else by its number or name.
 
     Raises:
         StorytellerError: there is no such lesson.
     """
+    from storyteller_course.exercises.lesson import is_lesson
+
     folder = Path(wanted)
     return folder if is_lesson(folder) else find_lessons(lessons_folder(), [folder.name])[0]

@@ -1,6 +1,7 @@
-"""Lesson 03's answers in their plain form.
+"""The answers of lesson 03, plain, in its order.
 
-What stands in `storyteller_course.parts.building_moe` or in the library in the same form is re-exported from there.
+Legend: `N` = B*T tokens in a row, `D` model width, `F` feed-forward width of one expert, `E` experts, `k` experts that
+a token visits, `R` rows that all experts together work on, `L` layers.
 """
 
 from collections.abc import Sequence
@@ -11,31 +12,6 @@ from torch import Tensor, nn
 from storyteller.config import ModelConfig
 from storyteller.moe.dispatch import Expert, Experts
 from storyteller.moe.layer import Router, Routing
-from storyteller_course.parts.building_moe import balance_of_layers, combine, route_noisy
-
-__all__ = [
-    "Expert",
-    "Experts",
-    "MoELayer",
-    "ModelConfig",
-    "Router",
-    "Routing",
-    "Sequence",
-    "Tensor",
-    "balance_of_layers",
-    "combine",
-    "dispatch_naive",
-    "dispatch_sorted",
-    "load_balancing_loss",
-    "moe_costs",
-    "nn",
-    "route_noisy",
-    "route_top_k",
-    "router_statistics",
-    "router_z_loss",
-    "torch",
-    "within_capacity",
-]
 
 
 def route_top_k(logits: Tensor, k: int) -> tuple[Tensor, Tensor]:
@@ -83,6 +59,29 @@ def dispatch_naive(x: Tensor, weights: Tensor, experts: Tensor, run: Sequence[Ex
             # Step 4: Add the answer, times the choice's weight, to the token's row of y.
             y[n] += weights[n, j] * answer
     return y
+
+
+def combine(answers: Tensor, order: Tensor, weights: Tensor) -> Tensor:
+    """Bring the experts' answers back to the tokens that asked, and add them up by weight.
+
+    The N*k choices have numbers: choice c is the choice c % k of token c // k.
+
+    Args:
+        answers: (R, D); row i answers the choice number order[i].
+        order: (R,) int64, choice numbers. A choice that was dropped is not in it.
+        weights: (N, k), the weight of each choice.
+
+    Returns:
+        (N, D): for each token the sum of its answers, each times its choice's weight; 0 for a token without answers.
+    """
+    n_tokens, k = weights.shape
+    # Which token does each answer belong to?
+    token = order // k  # (R,)
+    # The weight of the choice that it answers.
+    share = weights.flatten()[order]  # (R,)
+    # Add every weighted answer to the row of its token.
+    weighted = answers * share[:, None]  # (R, D)
+    return weighted.new_zeros(n_tokens, answers.size(1)).index_add(0, token, weighted)  # (N, D)
 
 
 def dispatch_sorted(x: Tensor, weights: Tensor, experts: Tensor, run: Sequence[Expert]) -> Tensor:
@@ -156,6 +155,40 @@ class MoELayer(nn.Module):
         return y, Routing(logits, probs, weights, experts, torch.tensor(0))
 
 
+def moe_costs(
+    *, vocab_size: int, d_model: int, n_layers: int, n_heads: int, d_ff: int, n_experts: int, top_k: int, context: int
+) -> tuple[int, int, int]:
+    """What a Mixture-of-Experts decoder with tied embeddings has to store, and what it computes for one token.
+
+    Args:
+        vocab_size: V.
+        d_model: D.
+        n_layers: how many blocks.
+        n_heads: H; the heads together are D wide.
+        d_ff: F, of one expert.
+        n_experts: E.
+        top_k: k.
+        context: S, the tokens that this token looks at, itself included.
+
+    Returns:
+        All parameters; those that one token passes through (active); and the FLOPs of the matrix products for one
+        token, 2 for each multiplication with its addition.
+    """
+    # Step 1: The parameters of a block: attention (four matrices), router, one expert (three matrices), two norms.
+    attention, router, expert = 4 * d_model * d_model, d_model * n_experts, 3 * d_model * d_ff
+    norms = 2 * d_model
+    # Step 2: All: the embedding (once, it is tied), in each block everything with all E experts, and the final norm.
+    outside = vocab_size * d_model + d_model
+    total = outside + n_layers * (attention + router + norms + n_experts * expert)
+    # Step 3: Active: the same with k experts in the place of E. The router has to look at all experts all the same.
+    active = outside + n_layers * (attention + router + norms + top_k * expert)
+    # Step 4: FLOPs: 2 for each weight of a matrix that the token meets (no norms, and the embedding only at the
+    # output), and in each block 2 * D * S for the scores with S keys and as many for the average of S values.
+    matrices = n_layers * (attention + router + top_k * expert) + vocab_size * d_model
+    flops = 2 * matrices + n_layers * 4 * d_model * context
+    return total, active, flops
+
+
 def load_balancing_loss(probs: Tensor, experts: Tensor, *, attention_mask: Tensor | None = None) -> Tensor:
     """How unevenly one layer spreads its tokens: k when all experts are equally busy, more when they are not.
 
@@ -182,25 +215,25 @@ def load_balancing_loss(probs: Tensor, experts: Tensor, *, attention_mask: Tenso
     return n_experts * (f * P).sum()
 
 
-def router_z_loss(logits: Tensor, *, attention_mask: Tensor | None = None) -> Tensor:
-    """How large a router's logits have become.
+def balance_of_layers(logits: Tensor, k: int, *, attention_mask: Tensor | None = None) -> Tensor:
+    """The balance loss of a whole model: the sum of the losses of its layers.
 
     Args:
-        logits: (N, E)
+        logits: (L, N, E), of the router of each of the L layers.
+        k: experts per token.
         attention_mask: (B, T) bool, True for the tokens that count; None: all.
 
     Returns:
-        (), the mean over the tokens of the square of log(sum over e of exp(logit_e)).
-
-    Source: Zoph et al. 2022 (ST-MoE), equation 5.
+        ()
     """
-    # Step 1: Where there is a mask, keep the rows of the tokens that count.
-    if attention_mask is not None:
-        logits = logits[attention_mask.flatten()]  # (N', E)
-    # Step 2: The log of the sum of exponentials of each token, without overflow: logsumexp.
-    z = logits.logsumexp(dim=-1)  # (N',)
-    # Step 3: Square it, and take the mean over the tokens.
-    return z.square().mean()
+    total = logits.new_zeros(())
+    for layer in logits:  # (N, E)
+        # The router's probabilities of all E experts, and the experts that the tokens visit.
+        probs = layer.softmax(dim=-1)  # (N, E)
+        experts = layer.topk(k, dim=-1).indices  # (N, k)
+        # Every layer is to be balanced on its own.
+        total = total + load_balancing_loss(probs, experts, attention_mask=attention_mask)
+    return total
 
 
 def router_statistics(probs: Tensor, experts: Tensor) -> dict[str, Tensor | float]:
@@ -252,35 +285,44 @@ def within_capacity(experts: Tensor, *, n_experts: int, capacity: int) -> Tensor
     return (place <= capacity).view_as(experts)
 
 
-def moe_costs(
-    *, vocab_size: int, d_model: int, n_layers: int, n_heads: int, d_ff: int, n_experts: int, top_k: int, context: int
-) -> tuple[int, int, int]:
-    """What a Mixture-of-Experts decoder with tied embeddings has to store, and what it computes for one token.
+def route_noisy(logits: Tensor, noise_logits: Tensor, noise: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """Choose and weigh experts by logits that were disturbed, each by as much as the router asks for.
 
     Args:
-        vocab_size: V.
-        d_model: D.
-        n_layers: how many blocks.
-        n_heads: H; the heads together are D wide.
-        d_ff: F, of one expert.
-        n_experts: E.
-        top_k: k.
-        context: S, the tokens that this token looks at, itself included.
+        logits: (N, E), without noise.
+        noise_logits: (N, E), from a second matrix: softplus of it is how far each logit is disturbed.
+        noise: (N, E), standard normal numbers. (An argument, so that the result can be repeated.)
+        k: experts per token.
 
     Returns:
-        All parameters; those that one token passes through (active); and the FLOPs of the matrix products for one
-        token, 2 for each multiplication with its addition.
+        weights (N, k), best first, and experts (N, k) int64.
+
+    Source: Shazeer et al. 2017, equations 3 to 5.
     """
-    # Step 1: The parameters of a block: attention (four matrices), router, one expert (three matrices), two norms.
-    attention, router, expert = 4 * d_model * d_model, d_model * n_experts, 3 * d_model * d_ff
-    norms = 2 * d_model
-    # Step 2: All: the embedding (once, it is tied), in each block everything with all E experts, and the final norm.
-    outside = vocab_size * d_model + d_model
-    total = outside + n_layers * (attention + router + norms + n_experts * expert)
-    # Step 3: Active: the same with k experts in the place of E. The router has to look at all experts all the same.
-    active = outside + n_layers * (attention + router + norms + top_k * expert)
-    # Step 4: FLOPs: 2 for each weight of a matrix that the token meets (no norms, and the embedding only at the
-    # output), and in each block 2 * D * S for the scores with S keys and as many for the average of S values.
-    matrices = n_layers * (attention + router + top_k * expert) + vocab_size * d_model
-    flops = 2 * matrices + n_layers * 4 * d_model * context
-    return total, active, flops
+    # Step 1: The width of the noise, which must not be negative: softplus(z) = log(1 + exp(z)).
+    width = torch.nn.functional.softplus(noise_logits)  # (N, E)
+    # Step 2: The disturbed logits: each plus its noise times its width.
+    disturbed = logits + noise * width  # (N, E)
+    # Step 3: From here on as without noise: the k best of these, and the weights from these.
+    return route_top_k(disturbed, k)
+
+
+def router_z_loss(logits: Tensor, *, attention_mask: Tensor | None = None) -> Tensor:
+    """How large a router's logits have become.
+
+    Args:
+        logits: (N, E)
+        attention_mask: (B, T) bool, True for the tokens that count; None: all.
+
+    Returns:
+        (), the mean over the tokens of the square of log(sum over e of exp(logit_e)).
+
+    Source: Zoph et al. 2022 (ST-MoE), equation 5.
+    """
+    # Step 1: Where there is a mask, keep the rows of the tokens that count.
+    if attention_mask is not None:
+        logits = logits[attention_mask.flatten()]  # (N', E)
+    # Step 2: The log of the sum of exponentials of each token, without overflow: logsumexp.
+    z = logits.logsumexp(dim=-1)  # (N',)
+    # Step 3: Square it, and take the mean over the tokens.
+    return z.square().mean()

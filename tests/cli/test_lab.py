@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from lesson_files import write_checks
 from storyteller.errors import StorytellerError
 from storyteller.utils.openmp import SETTINGS
 from storyteller_course import kernel
@@ -56,7 +57,8 @@ def course(tmp_path, monkeypatch) -> Path:
     lessons = tmp_path / "course" / "lessons"
     write_notebook(lessons / NOTEBOOK, cells())
     write_notebook(lessons.parent / "solutions" / f"{NAME}.ipynb", [cell("add", "the answer", solution=True)])
-    for name in ("lesson.md", "checks.py", "reference.py", ".hidden"):
+    (lessons / NAME / "checks").mkdir()
+    for name in ("lesson.md", "checks/add.py", "reference.py", ".hidden"):
         (lessons / NAME / name).write_text(f"# {name}\n", encoding="utf-8")
     monkeypatch.setattr(workspace, "course_lessons", lambda: workspace.lessons_in(lessons))
     return lessons
@@ -87,7 +89,7 @@ def started(monkeypatch, trusted) -> list[list[str]]:
 
     monkeypatch.setattr(lab_command, "jupyter", lambda which: Server)
     monkeypatch.setattr(kernel, "register", lambda: False)
-    monkeypatch.setattr(lab_command, "settle", lambda environment: None)
+    monkeypatch.setattr(lab_command, "set_environment", lambda environment: None)
     monkeypatch.setattr(lab_command, "trust", trusted.extend)
     return arguments
 
@@ -106,7 +108,7 @@ def deliver(course: Path, work: Path, **options) -> workspace.Delivery:
 def test_the_first_time_the_lessons_are_copied_without_what_only_the_builder_needs(course, work):
     delivery = deliver(course, work)
     names = sorted(path.relative_to(work).as_posix() for path in work.rglob("*") if path.is_file())
-    given = [NOTEBOOK, f"{NAME}/checks.py", f"{NAME}/reference.py", f"solutions/{NAME}.ipynb"]
+    given = [NOTEBOOK, f"{NAME}/checks/add.py", f"{NAME}/reference.py", f"solutions/{NAME}.ipynb"]
     assert names == [".storyteller/copied.json", *given]
     assert sorted(delivery.new) == given
     assert deliver(course, work) == workspace.Delivery()
@@ -150,14 +152,14 @@ def test_a_notebook_that_was_only_run_is_brought_up_to_date(course, work):
 def test_checks_are_brought_up_to_date_and_edited_ones_are_kept_aside(course, work):
     deliver(course, work)
     (work / NAME / "reference.py").write_text("# my notes\n", encoding="utf-8")
-    for name in ("checks.py", "reference.py"):
+    for name in ("checks/add.py", "reference.py"):
         (course / NAME / name).write_text("# better\n", encoding="utf-8")
     delivery = deliver(course, work)
-    assert delivery.updated == [f"{NAME}/checks.py"]
+    assert delivery.updated == [f"{NAME}/checks/add.py"]
     kept = work / NAME / "kept" / "reference.py"
     assert delivery.kept == {f"{NAME}/reference.py": kept}
     assert kept.read_text(encoding="utf-8") == "# my notes\n"
-    assert {(work / NAME / name).read_text(encoding="utf-8") for name in ("checks.py", "reference.py")} == {
+    assert {(work / NAME / name).read_text(encoding="utf-8") for name in ("checks/add.py", "reference.py")} == {
         "# better\n"
     }
 
@@ -250,7 +252,7 @@ def test_classic_notebook_opens_the_same_page_in_its_own_way(course, work, start
 
 def test_the_lab_has_our_settings_below_the_users_own():
     environment = {"JUPYTER_CONFIG_PATH": "theirs"}
-    lab_command.settle(environment)
+    lab_command.set_environment(environment)
     theirs, ours = environment["JUPYTER_CONFIG_PATH"].split(os.pathsep)
     assert theirs == "theirs"
     assert environment["JUPYTER_PREFER_ENV_PATH"] == "1"
@@ -274,7 +276,7 @@ def test_what_comes_from_the_course_is_trusted_and_what_the_student_has_is_not(c
 def test_a_trusted_notebook_has_a_signature_that_jupyter_knows(course, tmp_path, monkeypatch):
     nbformat = pytest.importorskip("nbformat")
     monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path))
-    lab_command.trust([course / NOTEBOOK, course / NAME / "checks.py"])
+    lab_command.trust([course / NOTEBOOK, course / NAME / "checks" / "add.py"])
     notary = importlib.import_module("nbformat.sign").NotebookNotary()
     assert notary.check_signature(nbformat.read(course / NOTEBOOK, as_version=4))
     assert not notary.check_signature(nbformat.read(course.parent / "solutions" / f"{NAME}.ipynb", as_version=4))
@@ -284,14 +286,14 @@ def test_lab_says_what_an_update_did(course, work, started, capsys):
     assert command("lab") == 0
     answer(work / NOTEBOOK, "mine")
     write_notebook(course / NOTEBOOK, [*cells(), cell("more", "new in the course")])
-    (course / NAME / "checks.py").write_text("# better\n", encoding="utf-8")
+    (course / NAME / "checks" / "add.py").write_text("# better\n", encoding="utf-8")
     (course / NAME / "map.txt").write_text("x", encoding="utf-8")
     capsys.readouterr()
     assert command("lab") == 0
     assert capsys.readouterr().out.splitlines() == [
         f"Your lessons are in {work}.",
         f"New: {NAME}/map.txt.",
-        f"Brought up to date with the course: {NAME}/checks.py.",
+        f"Brought up to date with the course: {NAME}/checks/add.py.",
         f"The course has a newer {NOTEBOOK}. Yours, with your work in it, is left as it is.",
         "To get the newer one beside it: storyteller lab --beside",
     ]
@@ -447,8 +449,6 @@ CHECKS = """
 from storyteller_course import Exercise, equal
 
 add = Exercise("add", points=8, stars=2, hints=("a", "b", "c"))
-double = Exercise("double", points=4, stars=1, hints=("a", "b", "c"), bonus=True)
-halve = Exercise("halve", points=2, stars=1, hints=("a", "b", "c"))
 
 
 @add.case("adds", points=8)
@@ -456,9 +456,15 @@ def adds(student, draw):
     equal(student.add(1, 2), 3, "the sum")
 
 
+double = Exercise("double", points=4, stars=1, hints=("a", "b", "c"), bonus=True)
+
+
 @double.case("doubles", points=4)
 def doubles(student, draw):
     equal(student.double(2), 4, "the double")
+
+
+halve = Exercise("halve", points=2, stars=1, hints=("a", "b", "c"))
 
 
 @halve.case("halves", points=2)
@@ -471,15 +477,15 @@ def halves(student, draw):
 def recorded(course, work):
     """A student's folder with checks that can be loaded; records what came of a check."""
     from storyteller_course import load_lesson
-    from storyteller_course.notebook.progress_store import State
+    from storyteller_course.notebook.progress_store import ProgressStore
 
-    (course / NAME / "checks.py").write_text(CHECKS, encoding="utf-8")
+    write_checks(course / NAME, CHECKS)
     (course / NAME / "reference.py").unlink()
     deliver(course, work)
     folder = work / NAME
 
     def record(exercise: str, earned: int, *, solved: bool) -> None:
-        State.find(folder).record(load_lesson(folder), exercise, earned=earned, solved=solved)
+        ProgressStore.find(folder).record(load_lesson(folder), exercise, earned=earned, solved=solved)
 
     return record
 

@@ -135,9 +135,9 @@ def victim(x, factor):
     "the worker asks itself for the right answer": """
 import gc
 def victim(x, factor):
-    from storyteller_course.runner.student_proxy import Student
+    from storyteller_course.runner.student_proxy import StudentProxy
     for thing in gc.get_objects():
-        if type(thing).__name__ in ("Channel", "Server", "RemoteStudent", "Student"):
+        if type(thing).__name__ in ("Channel", "Server", "RemoteStudent", "StudentProxy"):
             for name in ("call", "answer", "exchange", "victim"):
                 try: getattr(thing, name)(x, factor)
                 except BaseException as error:
@@ -295,9 +295,9 @@ def victim(x, factor):
 """,
     "the checks and the reference are imported": """
 import importlib, os, sys
-sys.path[:0] = [FOLDER, os.path.dirname(CHECKS), "/work", "."]
+sys.path[:0] = [FOLDER, os.path.dirname(CHECKS), os.path.dirname(os.path.dirname(CHECKS)), "/work", "."]
 def victim(x, factor):
-    for name in ("checks", "reference", "answers"):
+    for name in ("checks", "checks.victim", "victim", "reference", "answers"):
         try: print("GOT", importlib.import_module(name).__file__)
         except ImportError: pass
     return x * 0
@@ -470,7 +470,7 @@ def victim(x, factor): return x * 0
 """,
     "an outcome without an error is forged": """
 import sys
-frames, serve = sys.modules["storyteller_course.runner.frames"], sys.modules["storyteller_course.runner.server"]
+frames, serve = sys.modules["storyteller_course.runner.protocol"], sys.modules["storyteller_course.runner.server"]
 from storyteller_course.runner.protocol import Outcome
 def forged(outcome, keep=None): return frames.encode((True, None, ((), "", (), "")))
 serve.write_outcome = frames.write_outcome = forged

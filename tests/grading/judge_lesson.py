@@ -1,11 +1,11 @@
 """A small lesson, its student notebook, and submissions to it, for the tests of the judge."""
 
 import json
-import re
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from lesson_files import write_checks
 from storyteller_course.exercises.lesson import Lesson
 from storyteller_grading.judge.judge import SubmissionResult, judge_notebook
 
@@ -181,10 +181,7 @@ def write(path: Path, document: Any) -> Path:
 def make_lesson(folder: Path, exercises: Collection[str] = tuple(REFERENCE)) -> Path:
     """The lesson's folder, with its checks and the student notebook; all exercises unless some are named."""
     home = folder / "07_judged"
-    home.mkdir(parents=True)
-    head, *checks = re.split(r"(?m)^(?=\w+ = Exercise\()", CHECKS)
-    chosen = [check for check in checks if check.split(" ")[0] in exercises]
-    (home / "checks.py").write_text("".join([head, *chosen]), encoding="utf-8")
+    write_checks(home, CHECKS, exercises)
     write(home / "07_judged.ipynb", notebook(exercises=exercises))
     return home
 

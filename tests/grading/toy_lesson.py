@@ -85,12 +85,12 @@ def half(number):
     return smaller_than_before
 '''
 
-CHECKS = '''\
-"""What the toys must do."""
+DOUBLE = '''\
+"""What `double` must do."""
 
 from storyteller_course import Exercise, equal
 
-HINTS = ("a", "b", "c")
+from .hints import HINTS
 
 double = Exercise("double", points=50, hints=HINTS)
 
@@ -98,7 +98,14 @@ double = Exercise("double", points=50, hints=HINTS)
 @double.case("doubles", points=50)
 def doubles(student, draw):
     equal(student.double(21), 42)
+'''
 
+ADDER = '''\
+"""What `Adder` must do."""
+
+from storyteller_course import Exercise, equal
+
+from .hints import HINTS
 
 Adder = Exercise("Adder", points=30, builds_on=("double",), hints=HINTS)
 
@@ -106,7 +113,14 @@ Adder = Exercise("Adder", points=30, builds_on=("double",), hints=HINTS)
 @Adder.case("adds", points=30)
 def adds(student, draw):
     equal(student.new("Adder", 2).method("forward", 3), 5)
+'''
 
+HALF = '''\
+"""What `half` must do."""
+
+from storyteller_course import Exercise, equal
+
+from .hints import HINTS
 
 half = Exercise("half", points=20, bug_hunt=True, hints=HINTS)
 
@@ -116,26 +130,39 @@ def halves(student, draw):
     equal(student.half(3), 1.5)
 '''
 
-ANSWERS = '''\
-"""Answers to the toys."""
+GIVEN = '''\
+"""Answers to `half`."""
 
 from storyteller_course import Given
 
 answers = [Given("half", change=("number / 2", "number // 2"))]
 '''
 
-FILES = {"lesson.md": LESSON, "reference.py": REFERENCE, "checks.py": CHECKS, "answers.py": ANSWERS}
+FILES = {
+    "lesson.md": LESSON,
+    "reference.py": REFERENCE,
+    "checks/__init__.py": '"""What the toys must do."""\n\nEXERCISES = ("double", "Adder", "half")\n',
+    "checks/hints.py": 'HINTS = ("a", "b", "c")\n',
+    "checks/double.py": DOUBLE,
+    "checks/Adder.py": ADDER,
+    "checks/half.py": HALF,
+    "answers/double.py": "answers = []\n",
+    "answers/Adder.py": "answers = []\n",
+    "answers/half.py": GIVEN,
+}
 
 
 def write_toy(folder: Path, **changes: tuple[str, str]) -> Path:
-    """The toy lesson in `folder/lessons/09_toys`; `lesson=(old, new)` changes lesson.md, and so on."""
+    """The toy lesson in `folder/lessons/09_toys`; `lesson=(old, new)` changes lesson.md, `checks=` a file there."""
     lesson = folder / "lessons" / "09_toys"
     lesson.mkdir(parents=True)
     (folder / "pyproject.toml").write_text("", encoding="utf-8")
     for name, text in FILES.items():
-        old, new = changes.pop(name.split(".")[0], ("", ""))
-        assert old in text
-        (lesson / name).write_text(text.replace(old, new, 1) if old else text, encoding="utf-8", newline="\n")
+        kind = name.partition("/")[0].partition(".")[0]
+        if kind in changes and changes[kind][0] in text:
+            text = text.replace(*changes.pop(kind), 1)
+        (lesson / name).parent.mkdir(exist_ok=True)
+        (lesson / name).write_text(text, encoding="utf-8", newline="\n")
     assert not changes
     return lesson
 

@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from storyteller.errors import StorytellerError
-from storyteller.figures.traced_story import STYLE, still_html, token_html, told_html
+from storyteller.figures.traced_story import STYLE, still_html, story_html, token_html
 from storyteller.inference.generate import encode_prompt, stream, stream_text
-from storyteller.inference.sampling import Sampling, filters_for, probabilities
+from storyteller.inference.sampling import filters_for, probabilities
+from storyteller.inference.sampling_options import Sampling
 from storyteller.inference.trace import TokenTrace, stream_traced
 from storyteller.training.checkpoint import load_model
 from tellers import make_run
@@ -46,12 +47,12 @@ def test_probabilities_alternatives_and_experts_are_the_models_own(teller):
         probs = logits.softmax(-1)[0]
         assert told.probability == pytest.approx(probs[told.token].item(), rel=1e-4)
         drawn = probabilities(logits, filters_for(SAMPLING))[0]
-        assert told.chance == pytest.approx(drawn[told.token].item(), rel=1e-3)
-        assert told.chance > 0
+        assert told.sampling_probability == pytest.approx(drawn[told.token].item(), rel=1e-3)
+        assert told.sampling_probability > 0
         best = probs.sort(descending=True)
         assert [share for _, share in told.alternatives] == pytest.approx(best.values[:5].tolist(), rel=1e-4)
         assert told.alternatives[0][0] == tokenizer.token_bytes(int(best.indices[0]))
-        assert told.experts == tuple(tuple(layer.experts[-1].tolist()) for layer in output.routing)
+        assert told.experts == tuple(tuple(layer.expert_ids[-1].tolist()) for layer in output.routing)
         assert [len(layer) for layer in told.experts] == [2, 2]
         ids.append(told.token)
 
@@ -66,7 +67,7 @@ def test_a_dense_model_has_no_experts(dense):
 def test_greedy_takes_the_first_alternative_with_certainty(teller):
     model, tokenizer = teller
     for told in stream_traced(model, tokenizer, OPENING, sampling=Sampling(greedy=True, max_new_tokens=10)):
-        assert told.chance == 1
+        assert told.sampling_probability == 1
         assert told.probability == told.alternatives[0][1]
 
 
@@ -86,7 +87,7 @@ def test_a_bad_opening_is_refused_before_the_first_token(teller):
 
 
 def told(text: str, **changes) -> TokenTrace:
-    values = {"token": 5, "text": text, "is_end": False, "probability": 0.5, "chance": 0.7}
+    values = {"token": 5, "text": text, "is_end": False, "probability": 0.5, "sampling_probability": 0.7}
     values |= {"alternatives": ((b"<i>", 0.5), (b"\xf0\x9f", 0.25)), "experts": ((3, 1), (0, 2))}
     return TokenTrace(**(values | changes))
 
@@ -104,7 +105,7 @@ class Tags(HTMLParser):
         self.text += data
 
 
-@pytest.mark.parametrize("draw", [told_html, still_html])
+@pytest.mark.parametrize("draw", [story_html, still_html])
 def test_nothing_a_model_writes_becomes_html(draw):
     found = Tags(draw([told("<script>alert(1)</script>&amp;")], opening="<img src=x onerror=alert(1)>"))
     assert set(found.tags) <= {"style", "div", "span", "b", "code"}

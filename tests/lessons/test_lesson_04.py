@@ -126,7 +126,7 @@ def test_clipping_is_pytorchs(seed, most):
 
 def test_accumulated_gradients_are_those_of_the_librarys_trainer():
     stream = InMemoryTokens.pack([[3, 4, 5, 6, 7, 8, 9], [1, 2] * 9], end_id=0)
-    config = TrainConfig(steps=1, batch_size=2, accumulate=3, dtype="float32", balance_weight=0.3, z_weight=0.0)
+    config = TrainConfig(steps=1, batch_size=2, grad_accum_steps=3, dtype="float32", balance_weight=0.3, z_weight=0.0)
     trainer = Trainer(small_model(n_experts=4), config, TrainingBatches(stream, batch_size=2, seq_len=5, seed=1))
     batches = [next(trainer.batches) for _ in range(3)]
     losses = trainer.backward(batches)
@@ -194,7 +194,7 @@ def test_the_lessons_pieces_train_as_the_librarys_do():
 
     def losses(**pieces):
         found = []
-        config = TrainConfig(steps=6, batch_size=2, dtype="float32", warmup=0.3)
+        config = TrainConfig(steps=6, batch_size=2, dtype="float32", warmup_ratio=0.3)
         batches = TrainingBatches(stream, batch_size=2, seq_len=5, seed=1)
 
         def hear(event):

@@ -11,9 +11,10 @@ from repository import ROOT
 from storyteller.config import ModelConfig
 from storyteller.corpus import load_stories
 from storyteller.evaluation.text_metrics import distinct_n, repetition
-from storyteller.figures.sampling import chances
+from storyteller.figures.charts import chances
 from storyteller.inference import generate, sampling
-from storyteller.inference.sampling import Sampling, uniform_draws
+from storyteller.inference.sampling import filters_for, uniform_draws
+from storyteller.inference.sampling_options import Sampling
 from storyteller.moe.layer import build_model
 from storyteller.transformer.decoder import Decoder
 from storyteller_course import load_lesson
@@ -118,7 +119,7 @@ SETTINGS = [
 @pytest.mark.parametrize("sampling", SETTINGS)
 def test_the_plain_loop_with_the_plain_filters_tells_what_the_librarys_sampler_tells(model, sampling):
     mine = parts.filters_of(sampling, **{name: getattr(reference, name) for name in FILTERS})
-    assert len(mine) == len(sampling.filters_for(sampling))
+    assert len(mine) == len(filters_for(sampling))
     prompts = torch.tensor([[STOP, 5, 6], [STOP, 7, 8], [STOP, 9, 1]])
     draws = uniform_draws(3, 20, seed=sampling.seed)
     found = reference.generate(lambda ids: model(ids).logits, prompts, mine, draws, stop=4, context=24)

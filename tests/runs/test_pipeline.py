@@ -87,7 +87,9 @@ def test_a_run_whose_pace_is_not_that_of_its_trial_gets_another_length_and_still
     events = []
     assert run(wanted, tmp_path / "whole", events)[0].step == steps
     rates = [event.learning_rate for event in events if isinstance(event, StepDone)]
-    assert rates[-1] == pytest.approx(PLAN.train.learning_rate * PLAN.train.final_rate)  # down to the end, not cut off
+    assert rates[-1] == pytest.approx(
+        PLAN.train.learning_rate * PLAN.train.min_lr_ratio
+    )  # down to the end, not cut off
     assert is_finished(tmp_path / "whole")
     with pytest.raises(StoppedError):
         train(wanted, tmp_path / "broken", notice=lambda text: None, on_event=stop_at_five, device=CPU)
@@ -112,7 +114,7 @@ def test_passes_run_side_by_side_where_each_has_one_thread(tmp_path, monkeypatch
             asked_for.append(parallel_microbatches)
             super().__init__(*arguments, parallel_microbatches=parallel_microbatches, **options)
 
-    plan = replace(PLAN, train=replace(PLAN.train, batch_size=1, accumulate=2))
+    plan = replace(PLAN, train=replace(PLAN.train, batch_size=1, grad_accum_steps=2))
     for threads in (1, 2):
         torch.set_num_threads(2)
         run(replace(plan, threads=threads), tmp_path / str(threads), parts=Parts(trainer=Spied))
@@ -163,9 +165,9 @@ def test_a_smaller_batch_may_go_on_with_a_run_that_ran_out_of_memory(tmp_path):
     values = json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))
     values["train"]["steps"] = 6  # as if it had stopped half-way
     (tmp_path / "run.json").write_text(json.dumps(values), encoding="utf-8")
-    result, _ = run(replace(PLAN, train=replace(PLAN.train, batch_size=1, accumulate=2)), tmp_path)
+    result, _ = run(replace(PLAN, train=replace(PLAN.train, batch_size=1, grad_accum_steps=2)), tmp_path)
     assert result.step == 6
-    assert Plan.load(tmp_path).train.accumulate == 2
+    assert Plan.load(tmp_path).train.grad_accum_steps == 2
 
 
 def test_a_damaged_run_file_is_one_sentence(tmp_path):

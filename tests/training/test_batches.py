@@ -189,7 +189,7 @@ def test_tokens_of_any_integer_type_become_int64():
 
 def test_aligned_sequences_begin_with_a_document_each_once_in_an_epoch():
     source = tiny_source(documents=15)
-    batches = TrainingBatches(source, batch_size=5, seq_len=SEQ_LEN, seed=3, align=True)
+    batches = TrainingBatches(source, batch_size=5, seq_len=SEQ_LEN, seed=3, align_documents=True)
     firsts = [next(batches) for _ in range(6)]  # two epochs
     begun = [document for batch in firsts for document in batch.documents[:, 1].tolist()]
     assert sorted(begun[:15]) == sorted(begun[15:]) == list(range(15))
@@ -206,18 +206,22 @@ def test_aligned_batches_are_as_long_as_their_longest_document_up_to_the_limit()
     source = tiny_source(documents=15)
     lengths = np.diff(source.boundaries)
     assert min(lengths) < SEQ_LEN < max(lengths)
-    batches = TrainingBatches(source, batch_size=1, seq_len=SEQ_LEN, seed=3, align=True)
+    batches = TrainingBatches(source, batch_size=1, seq_len=SEQ_LEN, seed=3, align_documents=True)
     for batch in (next(batches) for _ in range(15)):
         document = int(batch.documents[0, 1])
         assert batch.targets.size(1) == min(SEQ_LEN, lengths[document])
         begin = source.boundaries[document]
         assert batch.targets[0].tolist() == source.tokens(begin, begin + batch.targets.size(1)).tolist()
-    for batch in (next(TrainingBatches(source, batch_size=4, seq_len=100, seed=3, align=True)) for _ in range(3)):
+    for batch in (
+        next(TrainingBatches(source, batch_size=4, seq_len=100, seed=3, align_documents=True)) for _ in range(3)
+    ):
         assert batch.inputs.size(1) == max(lengths[batch.documents[:, 1]])
 
 
 def test_aligned_batches_can_be_put_back_to_any_place():
-    made = [TrainingBatches(tiny_source(), batch_size=3, seq_len=SEQ_LEN, seed=3, align=True) for _ in range(2)]
+    made = [
+        TrainingBatches(tiny_source(), batch_size=3, seq_len=SEQ_LEN, seed=3, align_documents=True) for _ in range(2)
+    ]
     for _ in range(9):
         next(made[0])
     made[1].load_state_dict(made[0].state_dict())
@@ -228,7 +232,7 @@ def test_aligned_batches_can_be_put_back_to_any_place():
 def test_aligned_validation_predicts_every_token_once_and_begins_each_document_anew(seq_len):
     source = tiny_source(documents=15)
     targets, rows = [], 0
-    for batch in validation_batches(source, batch_size=4, seq_len=seq_len, align=True):
+    for batch in validation_batches(source, batch_size=4, seq_len=seq_len, align_documents=True):
         real = batch.targets != IGNORE_INDEX
         targets += batch.targets[real].tolist()
         rows += len(batch.inputs)

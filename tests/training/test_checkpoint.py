@@ -311,13 +311,13 @@ class TestResume:
     def test_changed_settings_are_told(self, tmp_path):
         tiny_trainer(tmp_path, steps=4).run()
         events = []
-        longer = tiny_trainer(tmp_path, steps=8, batch_size=1, accumulate=2, on_event=events.append)
+        longer = tiny_trainer(tmp_path, steps=8, batch_size=1, grad_accum_steps=2, on_event=events.append)
         longer.resume()
         texts = " ".join(event.text for event in events)
         for change in (
             "steps 4; it goes on with 8",
             "batch_size 2; it goes on with 1",
-            "accumulate 1; it goes on with 2",
+            "grad_accum_steps 1; it goes on with 2",
         ):
             assert change in texts
         assert longer.run().step == 8

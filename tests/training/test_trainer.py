@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from storyteller.errors import StorytellerError
-from storyteller.moe.layer import build_model, load_balancing_loss, router_z_loss
+from storyteller.moe.layer import build_model
+from storyteller.moe.losses import load_balancing_loss, router_z_loss
 from storyteller.runs.time_budget import Deadline, steps_within
 from storyteller.training.batches import IGNORE_INDEX, Batch, InMemoryTokens, TrainingBatches, validation_batches
 from storyteller.training.checkpoint import list_checkpoints
@@ -163,7 +164,7 @@ class TestAccumulation:
 
     def test_passes_side_by_side_give_the_same_bits_as_in_turn(self):
         in_turn, parallel_microbatches = (
-            tiny_trainer(accumulate=4, batch_size=1, parallel_microbatches=n, model={"n_experts": 8, "top_k": 1})
+            tiny_trainer(grad_accum_steps=4, batch_size=1, parallel_microbatches=n, model={"n_experts": 8, "top_k": 1})
             for n in (1, 3)
         )
         for _ in range(5):
@@ -178,7 +179,7 @@ class TestAccumulation:
         assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
     def test_an_error_in_a_pass_beside_others_is_raised(self):
-        trainer = tiny_trainer(accumulate=2, parallel_microbatches=2)
+        trainer = tiny_trainer(grad_accum_steps=2, parallel_microbatches=2)
         batches = uneven_batches(2)
         batches[1].inputs[0, 0] = VOCABULARY  # an id that the model does not know
         with pytest.raises(IndexError):
@@ -195,7 +196,7 @@ class TestAccumulation:
 class TestStep:
     def test_three_steps_equal_a_loop_written_by_hand(self):
         """AdamW, decay groups, warmup, clipping and both auxiliary losses, in float64."""
-        settings = {"steps": 6, "warmup": 0.5, "clip": 0.5, "learning_rate": 0.02, "weight_decay": 0.3}
+        settings = {"steps": 6, "warmup_ratio": 0.5, "max_grad_norm": 0.5, "learning_rate": 0.02, "weight_decay": 0.3}
         trainer = tiny_trainer(**settings)
         trainer.model.double()
         by_hand = build_model(tiny_model_config(), seed=1).double()
@@ -210,7 +211,9 @@ class TestStep:
             batch = next(batches)
             logits, routing = by_hand(batch.inputs)
             loss = F.cross_entropy(logits.reshape(-1, VOCABULARY), batch.targets.reshape(-1))
-            loss = loss + sum(0.01 * load_balancing_loss(layer) + 0.001 * router_z_loss(layer) for layer in routing)
+            for layer in routing:
+                loss = loss + 0.01 * load_balancing_loss(layer.probs, layer.expert_ids)
+                loss = loss + 0.001 * router_z_loss(layer.logits)
             by_hand.zero_grad()
             loss.backward()
             length = math.sqrt(sum((gradient**2).sum().item() for gradient in gradients(by_hand).values()))
@@ -284,7 +287,7 @@ class TestStep:
 
         events = []
         trainer = tiny_trainer(
-            steps=2, warmup=0.5, schedule=schedule, loss=loss, optimizer=optimizer, on_event=events.append
+            steps=2, warmup_ratio=0.5, schedule=schedule, loss=loss, optimizer=optimizer, on_event=events.append
         )
         trainer.run()
         assert calls == [(0, 2, 1, 0.1), (1, 2, 1, 0.1)]

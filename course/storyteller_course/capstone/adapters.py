@@ -8,7 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from storyteller.moe.layer import RouterLoss, Routing, build_model
+from storyteller.config import ModelConfig
+from storyteller.errors import StorytellerError
+from storyteller.moe.layer import build_model
 from storyteller.runs.pipeline import Notice, Parts
 from storyteller.tokenizer import FIRST_MERGE, Tokenizer, Vocabulary
 from storyteller.tokenizer.vocabulary import BYTE_TOKENS, END_OF_TEXT
@@ -43,13 +45,19 @@ def as_parts(gathered: Gathered, *, notice: Notice = print) -> Parts:
 
 MODEL = {
     "attend": "attend",
-    "apply_rope": "rotate",
+    "apply_rope": "apply_rope",
     "RMSNorm": "norm",
     "route_top_k": "route",
     "dispatch_sorted": "dispatch",
     "MoELayer": "layer",
 }  # part -> the argument of `build_model`
-TRAINER = {"cross_entropy": "loss", "learning_rate": "schedule", "decay_groups": "groups"}  # likewise, of `Trainer`
+TRAINER = {
+    "cross_entropy": "loss",
+    "learning_rate": "schedule",
+    "decay_groups": "groups",
+    "load_balancing_loss": "balance",
+    "router_z_loss": "z",
+}  # likewise, of `Trainer`
 
 
 def _present(gathered: Gathered, arguments: dict[str, str]) -> dict[str, Part]:
@@ -59,7 +67,17 @@ def _present(gathered: Gathered, arguments: dict[str, str]) -> dict[str, Part]:
 
 def _builder(gathered: Gathered) -> Callable[..., Decoder]:
     options: dict[str, Any] = dict(_present(gathered, MODEL))
-    return partial(build_model, **options)
+
+    def build(config: ModelConfig, *, seed: int = 1) -> Decoder:
+        if "layer" in options and config.router != "softmax":
+            raise StorytellerError(
+                f"Your MoELayer routes by a softmax, and this model has a {config.router} router: "
+                "leave router at 'softmax'."
+            )
+        # `gather` has compared each part with the course's, so whoever loads the run may take the library's.
+        return build_model(config, seed=seed, equivalent=True, **options)
+
+    return build
 
 
 def _trainer(gathered: Gathered) -> Callable[..., Trainer]:
@@ -68,10 +86,6 @@ def _trainer(gathered: Gathered) -> Callable[..., Trainer]:
         options["optimizer"] = as_optimizer(step)
     if clip := gathered.yours("clip_gradients"):
         options["clip"] = as_clip(clip)
-    if balance := gathered.yours("load_balancing_loss"):
-        options["balance"] = as_router_loss(balance, lambda routing: (routing.probs, routing.experts))
-    if z := gathered.yours("router_z_loss"):
-        options["z"] = as_router_loss(z, lambda routing: (routing.logits,))
     if gradients := gathered.yours("accumulate"):
         return partial(OwnSteps, gradients, **options)
     return partial(Trainer, **options)
@@ -147,16 +161,6 @@ def as_clip(clip: Part) -> Clip:
     return shorten
 
 
-def as_router_loss(loss: Part, inputs: Callable[[Routing], tuple[Tensor, ...]]) -> RouterLoss:
-    """Make what `Trainer` takes as its `balance` or `z` out of a function of plain tensors, as in lesson 03."""
-
-    def of_routing(routing: Routing, *, attention_mask: Tensor | None = None) -> Tensor:
-        value: Tensor = loss(*inputs(routing), attention_mask=attention_mask)
-        return value
-
-    return of_routing
-
-
 class OwnSteps(Trainer):
     """A trainer whose gradients come from a function such as lesson 04's `accumulate`, one pass after the other.
 
@@ -196,8 +200,8 @@ class _Watched(nn.Module):
         (trainer,) = self.trainer
         with autocast(trainer.device, trainer.dtype):
             logits, routing = self.model(ids)
-        balance = [trainer.balance(layer) for layer in routing]
-        z = sum((trainer.z(layer) for layer in routing), torch.zeros((), device=logits.device))
+        balance = [trainer.balance(layer.probs, layer.expert_ids) for layer in routing]
+        z = sum((trainer.z(layer.logits) for layer in routing), torch.zeros((), device=logits.device))
         self.losses.append(torch.stack([z, *balance]).detach())
         config = trainer.config
         return logits, config.balance_weight * sum(balance, torch.zeros_like(z)) + config.z_weight * z

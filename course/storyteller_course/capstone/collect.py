@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from storyteller.errors import StorytellerError
-from storyteller.inference.sampling import Filter, Sampling
+from storyteller.inference.sampling import Filter
+from storyteller.inference.sampling_options import Sampling
 from storyteller_course.capstone.benchmarks import TRIALS, same
 from storyteller_course.capstone.roles import ROLES, Role
 from storyteller_course.capstone.speed import TOO_SLOW, Clock, times_slower

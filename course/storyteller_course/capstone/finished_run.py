@@ -10,7 +10,7 @@ import torch
 
 from storyteller.corpus.load import load_stories
 from storyteller.evaluation.compare import compare
-from storyteller.inference.sampling import Sampling
+from storyteller.inference.sampling_options import Sampling
 from storyteller.runs.run_config import Plan
 from storyteller.tokenizer import Tokenizer
 from storyteller.training.losses import Metrics

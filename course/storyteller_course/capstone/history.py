@@ -81,6 +81,6 @@ class History:
 
 def _load(layer: Any) -> list[float]:
     """The share of the visits that each expert of a layer received."""
-    visits = torch.bincount(layer.experts.flatten(), minlength=layer.logits.size(1))
-    share: list[float] = (visits / layer.experts.numel()).tolist()
+    visits = torch.bincount(layer.expert_ids.flatten(), minlength=layer.logits.size(1))
+    share: list[float] = (visits / layer.expert_ids.numel()).tolist()
     return share

@@ -196,7 +196,7 @@ def _around(history: History, by_student: Mapping[str, bool], *, track: bool, sa
         with ExitStack() as stack:
             stack.callback(trainer.model.register_forward_hook(history.look).remove)
             if track:
-                from storyteller.tracking import Tracker
+                from storyteller.tracking.tracker import Tracker
 
                 own = " ".join(name for name, yours in by_student.items() if yours)
                 about = {"preset": plan.preset, "corpus": plan.corpus, "stories": plan.stories, "by_student": own}

@@ -75,4 +75,4 @@ class Exercise:
         ]
         for wrong, text in faults:
             if wrong:
-                raise StorytellerError(f"Exercise {self.name}: {text}; mend checks.py.")
+                raise StorytellerError(f"Exercise {self.name}: {text}; mend checks/{self.name}.py.")

@@ -45,7 +45,7 @@ class Answer:
             if source.count(old) != 1:
                 raise StorytellerError(
                     f"An answer to {self.exercise} changes {old!r}, which stands {source.count(old)} times in the "
-                    "reference and must stand there once; mend answers.py."
+                    f"reference and must stand there once; mend answers/{self.exercise}.py."
                 )
             source = source.replace(old, new)
         return source
@@ -81,7 +81,7 @@ class Given(Answer):
 
 
 def reference_source(reference: types.ModuleType, name: str) -> str:
-    """The source of the reference's function or class; a re-export from the library works too."""
+    """The source of the reference's function or class."""
     try:
         return inspect.getsource(getattr(reference, name))
     except (AttributeError, OSError, TypeError) as error:
@@ -89,18 +89,15 @@ def reference_source(reference: types.ModuleType, name: str) -> str:
 
 
 def namespace_of(answer: Answer, reference: types.ModuleType) -> dict[str, Any]:
-    """The names of the reference module, with this answer in the place of the reference's own.
-
-    A re-exported function comes with the names of the module that defines it, which its code may use.
-    """
-    original = getattr(reference, answer.exercise)
-    home = inspect.getmodule(original) or reference
+    """The names of the reference module, with this answer in the place of the reference's own."""
     source = answer.source(reference_source(reference, answer.exercise))
-    namespace = {**vars(home), **vars(reference)}
+    namespace = dict(vars(reference))
     namespace.pop(answer.exercise)
     run_source(source, namespace, f"<answer to {answer.exercise}>")
     if answer.exercise not in namespace:
-        raise StorytellerError(f"An answer to {answer.exercise} does not define {answer.exercise}; mend answers.py.")
+        raise StorytellerError(
+            f"An answer to {answer.exercise} does not define {answer.exercise}; mend answers/{answer.exercise}.py."
+        )
     return namespace
 
 

@@ -1,4 +1,11 @@
-"""A lesson as the checks see it: its folder, its exercises, and its answers where they are there."""
+"""A lesson as the checks see it: its folder, its exercises, and its answers where they are there.
+
+checks/__init__.py   EXERCISES, the names of the exercises in the lesson's order
+checks/NAME.py       one exercise; what several of them share stands in files beside it
+answers/NAME.py      its known answers, `answers`; not in a class release
+reference.py         the reference's answers; not in a class release
+mistakes.zip         in a class release alone
+"""
 
 import hashlib
 import importlib
@@ -17,6 +24,7 @@ from storyteller_course.exercises.known_answers import Answer, Given, Right, Wro
 if TYPE_CHECKING:
     from storyteller_course.grading.recorded_mistakes import RecordedMistake
 
+CHECKS, ANSWERS, REFERENCE = "checks", "answers", "reference.py"  # of a lesson's folder
 MISTAKES = "mistakes.zip"  # in a class release: what the known wrong answers give, see `recorded.py`
 PARTS = "storyteller_course.parts"
 
@@ -32,12 +40,12 @@ def parts_module(lesson: str) -> str:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Lesson:
-    """What `checks.py`, and where present `reference.py` and `answers.py` or `mistakes.zip`, of a folder say."""
+    """What `checks`, and where present `reference.py` and `answers` or `mistakes.zip`, of a folder say."""
 
     name: str  # "01_data_preparation"
     folder: Path
     digest: str  # of its files, so that a check's result can be kept until they change
-    exercises: dict[str, Exercise]  # in the order of checks.py
+    exercises: dict[str, Exercise]  # in the lesson's order
     answers: list[Answer] = field(default_factory=list)  # empty in a class release
     reference: types.ModuleType | None = None  # None in a class release
 
@@ -105,28 +113,35 @@ class Lesson:
 _loaded: dict[Path, tuple[str, Lesson]] = {}
 
 
+def is_lesson(folder: Path) -> bool:
+    """Is this a lesson's folder?"""
+    return (folder / CHECKS / "__init__.py").is_file()
+
+
 def load_lesson(folder: Path | str) -> Lesson:
     """Read a lesson's folder. Read again only after one of its files has changed.
 
     Raises:
-        StorytellerError: there is no checks.py, or what it describes does not fit together.
+        StorytellerError: there are no checks, or what they describe does not fit together.
     """
     folder = Path(folder).resolve()
-    if not (folder / "checks.py").is_file():
-        raise StorytellerError(f"{folder} is no lesson's folder: it has no checks.py.")
-    contents = [path.read_bytes() for path in _files(folder)]
+    if not is_lesson(folder):
+        raise StorytellerError(f"{folder} is no lesson's folder: it has no checks/__init__.py.")
+    contents = [part for path in _files(folder) for part in (path.name.encode(), path.read_bytes())]
     digest = hashlib.sha256(b"\0".join(contents)).hexdigest()
     known = _loaded.get(folder)
     if known and known[0] == digest:
         return known[1]
-    checks, reference, answers = (_load(folder, name, digest) for name in ("checks", "reference", "answers"))
+    private = f"_storyteller_lesson_{digest[:12]}"
+    exercises = _exercises(folder, private)
+    reference = folder / REFERENCE
     lesson = Lesson(
         name=folder.name,
         folder=folder,
         digest=digest,
-        exercises=_exercises(checks, folder),
-        answers=list(getattr(answers, "answers", [])),
-        reference=reference,
+        exercises=exercises,
+        answers=_answers(folder, private, exercises),
+        reference=_load(reference, f"{private}_reference") if reference.is_file() else None,
     )
     _verify(lesson)
     _loaded[folder] = digest, lesson
@@ -134,16 +149,13 @@ def load_lesson(folder: Path | str) -> Lesson:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    names = "checks.py", "reference.py", "answers.py", MISTAKES
-    return (path for name in names if (path := folder / name).is_file())
+    yield from sorted((folder / CHECKS).glob("*.py"))
+    yield from sorted((folder / ANSWERS).glob("*.py"))
+    yield from (path for name in (REFERENCE, MISTAKES) if (path := folder / name).is_file())
 
 
-def _load(folder: Path, name: str, digest: str) -> types.ModuleType | None:
+def _load(path: Path, private: str) -> types.ModuleType:
     """Import a file of the lesson under a private name, so that it shadows nothing and nothing shadows it."""
-    path = folder / f"{name}.py"
-    if not path.is_file():
-        return None
-    private = f"_storyteller_lesson_{digest[:12]}_{name}"
     spec = importlib.util.spec_from_file_location(private, path)
     if spec is None or spec.loader is None:
         raise StorytellerError(f"{path} cannot be imported.")
@@ -153,15 +165,58 @@ def _load(folder: Path, name: str, digest: str) -> types.ModuleType | None:
     return module
 
 
-def _exercises(checks: types.ModuleType | None, folder: Path) -> dict[str, Exercise]:
-    found = [value for value in vars(checks).values() if isinstance(value, Exercise)]
-    exercises = {exercise.name: exercise for exercise in found}
-    for exercise in exercises.values():  # the course's own form of it is no answer
-        part = f"{parts_module(folder.name)}.{exercise.name}"
-        exercise.forbidden = tuple(dict.fromkeys([*exercise.forbidden, part]))
-    if len(exercises) != len({id(exercise) for exercise in found}):
-        raise StorytellerError(f"{folder / 'checks.py'} describes two exercises with one name; rename one.")
-    return exercises
+def _load_folder(folder: Path, private: str) -> dict[str, types.ModuleType]:
+    """Import all files of a folder, by name, as the modules of a private package; they import each other relatively."""
+    start = folder / "__init__.py"
+    package = _load(start, private) if start.is_file() else types.ModuleType(private)
+    package.__path__ = [str(folder)]
+    sys.modules[private] = package
+    importlib.invalidate_caches()  # a file may have been written a moment ago
+    names = [path.stem for path in sorted(folder.glob("*.py")) if path != start]
+    return {name: importlib.import_module(f"{private}.{name}") for name in names} | {"__init__": package}
+
+
+def _exercises(folder: Path, private: str) -> dict[str, Exercise]:
+    """The exercises of a lesson, in the order in which `checks/__init__.py` lists them."""
+    modules = _load_folder(folder / CHECKS, f"{private}_checks")
+    start = folder / CHECKS / "__init__.py"
+    listed = list(getattr(modules.pop("__init__"), "EXERCISES", ()))
+    described: dict[str, Exercise] = {}
+    for file, module in modules.items():
+        for exercise in {id(value): value for value in vars(module).values() if isinstance(value, Exercise)}.values():
+            if exercise.name != file:
+                raise StorytellerError(
+                    f"{folder / CHECKS / file}.py describes the exercise {exercise.name!r}; an exercise has a file of "
+                    "its own name."
+                )
+            described[file] = exercise
+    for name in listed:
+        if name not in described:
+            raise StorytellerError(f"{start} lists {name!r}, and {name}.py beside it describes no such exercise.")
+        if listed.count(name) > 1:
+            raise StorytellerError(f"{start} lists {name!r} twice.")
+    for name in described:
+        if name not in listed:
+            raise StorytellerError(f"{folder / CHECKS / name}.py is not listed in the EXERCISES of {start}.")
+    for name, exercise in described.items():  # the course's own form of it is no answer
+        exercise.forbidden = tuple(dict.fromkeys([*exercise.forbidden, f"{parts_module(folder.name)}.{name}"]))
+    return {name: described[name] for name in listed}
+
+
+def _answers(folder: Path, private: str, exercises: dict[str, Exercise]) -> list[Answer]:
+    """The known answers of all exercises, in the exercises' order; none in a class release."""
+    if not (folder / ANSWERS).is_dir():
+        return []
+    modules = _load_folder(folder / ANSWERS, f"{private}_answers")
+    known: dict[str, list[Answer]] = {name: getattr(module, "answers", []) for name, module in modules.items()}
+    for name, answers in known.items():
+        for answer in answers:
+            path = folder / ANSWERS / f"{name}.py"
+            if name not in exercises:
+                raise StorytellerError(f"{path} answers {name!r}, which {folder / CHECKS} does not have.")
+            if answer.exercise != name:
+                raise StorytellerError(f"{path} answers {answer.exercise!r}; an exercise's answers have its own file.")
+    return [answer for name in exercises for answer in known.get(name, [])]
 
 
 def _verify(lesson: Lesson) -> None:
@@ -172,11 +227,6 @@ def _verify(lesson: Lesson) -> None:
             if name not in earlier:  # so that there is no circle
                 raise StorytellerError(
                     f"Exercise {exercise.name} builds on {name!r}, which does not come before it in "
-                    f"{lesson.folder / 'checks.py'}."
+                    f"{lesson.folder / CHECKS / '__init__.py'}."
                 )
         earlier.add(exercise.name)
-    for answer in lesson.answers:
-        if answer.exercise not in lesson.exercises:
-            raise StorytellerError(
-                f"{lesson.folder / 'answers.py'} answers {answer.exercise!r}, which checks.py does not have."
-            )

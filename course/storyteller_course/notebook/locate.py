@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from storyteller.errors import StorytellerError
-from storyteller_course.exercises.lesson import Lesson, load_lesson
+from storyteller_course.exercises.lesson import Lesson, is_lesson, load_lesson
 
 
 def current_lesson() -> Lesson | None:
     """The lesson of the notebook's folder, or the one that STORYTELLER_LESSON names."""
     for folder in _here():
-        if (folder / "checks.py").is_file():
+        if is_lesson(folder):
             return load_lesson(folder)
     return None
 
@@ -32,7 +32,7 @@ def lesson_of(exercise: str) -> Lesson:
         known += lesson.exercises
     if not folders:
         raise StorytellerError(
-            f"No lesson was found in {Path.cwd()}: a notebook must lie in its lesson's folder, beside checks.py "
+            f"No lesson was found in {Path.cwd()}: a notebook must lie in its lesson's folder, beside its checks "
             "(or set STORYTELLER_LESSON to that folder)."
         )
     near = difflib.get_close_matches(exercise, known, n=1)
@@ -64,9 +64,9 @@ def _folders() -> Iterator[Path]:
             *_lessons_in(here.parent / "lessons"),
             *_lessons_in(here / "lessons"),
         ):
-            if (folder / "checks.py").is_file():
+            if is_lesson(folder):
                 yield folder
 
 
 def _lessons_in(folder: Path) -> list[Path]:
-    return sorted(path.parent for path in folder.glob("[0-9][0-9]_*/checks.py"))
+    return sorted(path for path in folder.glob("[0-9][0-9]_*") if is_lesson(path))

@@ -3,7 +3,7 @@
     my-lessons/
       01_data_preparation/
         01_data_preparation.ipynb    the student's; only `storyteller reset` changes it, one cell at a time
-        checks.py, ...               the course's; brought up to date with the course
+        checks/, ...                 the course's; brought up to date with the course
         kept/                        what `storyteller reset` or an update put aside
       solutions/                     the course's: solved, with outputs
       .storyteller/                  what was copied, and what is solved; losing it loses no answer
@@ -24,7 +24,7 @@ from pathlib import Path
 
 from storyteller.errors import StorytellerError
 from storyteller.utils.atomic_io import write_json, write_whole
-from storyteller_course.exercises.lesson import MISTAKES
+from storyteller_course.exercises.lesson import ANSWERS, CHECKS, MISTAKES
 from storyteller_course.notebook.progress_store import FOLDER as STATE
 
 DEFAULT = Path("my-lessons")
@@ -62,8 +62,8 @@ def find_lesson(lessons: Sequence[Path], asked: str) -> Path:
     Raises:
         StorytellerError: there is no such lesson.
     """
-    if found := lesson_named(lessons, asked):
-        return found
+    if lesson := lesson_named(lessons, asked):
+        return lesson
     names = ", ".join(folder.name for folder in lessons) or "none"
     raise StorytellerError(f"There is no lesson {asked!r}; the lessons are: {names}.")
 
@@ -80,9 +80,9 @@ def notebook_of(lesson: Path) -> Path:
 
 
 def find_work(asked: Path | None = None, *, cwd: Path | None = None) -> Path:
-    """The student's folder: the one asked for, the one we stand in, or `my-lessons` here. It need not exist yet.
+    """The student's folder: the one asked for, the one that we are in, or `my-lessons` here. It need not exist yet.
 
-    A folder with lessons of a class release is the student's, be it that we stand in it or in one of its lessons.
+    A folder with lessons of a class release is the student's, be it that we are in it or in one of its lessons.
 
     Raises:
         StorytellerError: the folder asked for is a file, or the course's own.
@@ -168,7 +168,7 @@ def _bring(source: Path, work: Path, name: str, copied: str | None, delivery: De
         if found == copied:
             delivery.updated.append(name)
         elif target.suffix != ".ipynb" or target.parent.name == SOLUTIONS:
-            delivery.kept[name] = put_aside(target.parent, target.stem, target.suffix, target.read_bytes())
+            delivery.kept[name] = put_aside(work / Path(name).parts[0], target.stem, target.suffix, target.read_bytes())
         elif beside:
             target = free_name(target.parent, f"{target.stem}-new", target.suffix)
             delivery.beside[name] = target
@@ -182,9 +182,10 @@ def _bring(source: Path, work: Path, name: str, copied: str | None, delivery: De
 def _course_files(lessons: Sequence[Path]) -> Iterator[tuple[str, Path]]:
     """The names that the course's files have in a student's folder, and where they are in the course's."""
     for lesson in lessons:
-        for file in sorted(lesson.iterdir()):
+        files = [*lesson.iterdir(), *(lesson / CHECKS).glob("*.py"), *(lesson / ANSWERS).glob("*.py")]
+        for file in sorted(files):
             if file.is_file() and not file.name.startswith(".") and file.name not in FOR_BUILDING:
-                yield f"{lesson.name}/{file.name}", file
+                yield file.relative_to(lesson.parent).as_posix(), file
     for lesson in lessons:
         solution = lesson.parent.parent / SOLUTIONS / f"{lesson.name}.ipynb"
         if solution.is_file():
@@ -194,10 +195,10 @@ def _course_files(lessons: Sequence[Path]) -> Iterator[tuple[str, Path]]:
 def read_copied(work: Path) -> dict[str, str]:
     """What was copied when; empty where that is not known (any more)."""
     try:
-        found = json.loads((work / STATE / COPIED).read_text(encoding="utf-8"))
+        copied = json.loads((work / STATE / COPIED).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return {str(name): str(value) for name, value in found.items()} if isinstance(found, dict) else {}
+    return {str(name): str(value) for name, value in copied.items()} if isinstance(copied, dict) else {}
 
 
 def put_aside(lesson: Path, stem: str, suffix: str, content: bytes) -> Path:

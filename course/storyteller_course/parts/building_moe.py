@@ -1,7 +1,5 @@
 """Lesson 03: routers, dispatch, balance, a Mixture-of-Experts layer.
 
-Losses and statistics take plain tensors here where the library takes a whole `storyteller.moe.layer.Routing`.
-
 Legend: `N` = B*T tokens in a row, `D` model width, `F` feed-forward width of one expert, `E` experts, `k` experts that
 a token visits, `R` rows that all experts together work on, `L` layers.
 """
@@ -15,7 +13,9 @@ from storyteller.config import ModelConfig
 from storyteller.moe import layer as moe
 from storyteller.moe.cost_model import count_parameters, forward_flops
 from storyteller.moe.dispatch import Expert, dispatch_sorted, within_capacity
-from storyteller.moe.layer import Routing, route_top_k
+from storyteller.moe.losses import load_balancing_loss, router_z_loss
+from storyteller.moe.router import route_top_k
+from storyteller.moe.statistics import router_statistics
 
 __all__ = [
     "MoELayer",
@@ -72,9 +72,9 @@ def route_expert_choice(logits: Tensor, capacity: int) -> tuple[Tensor, Tensor]:
     return best.values, best.indices
 
 
-def dispatch_naive(x: Tensor, weights: Tensor, experts: Tensor, run: Sequence[Expert]) -> Tensor:
+def dispatch_naive(x: Tensor, gate_weights: Tensor, expert_ids: Tensor, experts: Sequence[Expert]) -> Tensor:
     """The same sum as `dispatch_sorted`, token by token; see lesson 03."""
-    return dispatch_sorted(x, weights, experts, run)
+    return dispatch_sorted(x, gate_weights, expert_ids, experts)
 
 
 def combine(answers: Tensor, order: Tensor, weights: Tensor) -> Tensor:
@@ -100,22 +100,6 @@ def combine(answers: Tensor, order: Tensor, weights: Tensor) -> Tensor:
     return weighted.new_zeros(n_tokens, answers.size(1)).index_add(0, token, weighted)  # (N, D)
 
 
-def load_balancing_loss(probs: Tensor, experts: Tensor, *, attention_mask: Tensor | None = None) -> Tensor:
-    """How unevenly one layer spreads its tokens: k when all experts are equally busy, more when they are not.
-
-    Args:
-        probs: (N, E), the router's probabilities of all experts.
-        experts: (N, k), the experts that the tokens visit.
-        attention_mask: (B, T) bool, True for the N' tokens that count; None: all.
-
-    Returns:
-        (), E * sum over e of f_e * P_e: f_e the visits to expert e for each token, P_e its mean probability.
-
-    Source: Fedus et al. 2021 (Switch), equations 4 to 6.
-    """
-    return moe.load_balancing_loss(_routing(probs, probs, experts), attention_mask=attention_mask)
-
-
 def balance_of_layers(logits: Tensor, k: int, *, attention_mask: Tensor | None = None) -> Tensor:
     """The balance loss of a whole model: the sum of the losses of its layers.
 
@@ -135,36 +119,6 @@ def balance_of_layers(logits: Tensor, k: int, *, attention_mask: Tensor | None =
         # Every layer is to be balanced on its own.
         total = total + load_balancing_loss(probs, experts, attention_mask=attention_mask)
     return total
-
-
-def router_z_loss(logits: Tensor, *, attention_mask: Tensor | None = None) -> Tensor:
-    """How large a router's logits have become.
-
-    Args:
-        logits: (N, E)
-        attention_mask: (B, T) bool, True for the tokens that count; None: all.
-
-    Returns:
-        (), the mean over the tokens of the square of log(sum over e of exp(logit_e)).
-
-    Source: Zoph et al. 2022 (ST-MoE), equation 5.
-    """
-    return moe.router_z_loss(_routing(logits, logits, logits), attention_mask=attention_mask)
-
-
-def router_statistics(probs: Tensor, experts: Tensor) -> dict[str, Tensor | float]:
-    """What one layer's router does with its tokens.
-
-    Args:
-        probs: (N, E), the router's probabilities of all experts.
-        experts: (N, k), the experts that the tokens visit.
-
-    Returns:
-        "load": (E,), the share of all N*k visits that each expert receives; "entropy": of the probabilities of a
-        token, in nats, mean over the tokens; "utilization": the share of the experts that receive any visit;
-        "max_load": the load of the busiest expert over the even share 1/E.
-    """
-    return moe.router_statistics(_routing(probs, probs, experts))._asdict()
 
 
 def moe_costs(
@@ -199,7 +153,3 @@ class MoELayer(moe.MoELayer):
 
     def __init__(self, config: ModelConfig, layer: int = 0) -> None:
         super().__init__(config, layer)
-
-
-def _routing(logits: Tensor, probs: Tensor, experts: Tensor) -> Routing:
-    return Routing(logits, probs, probs, experts, experts.new_zeros(()))

@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 
 from storyteller.inference.generate import encode_prompt
-from storyteller.inference.sampling import Filter, Sampling, keep_min_p, keep_top_k, keep_top_p, penalize_repetition
+from storyteller.inference.sampling import Filter, keep_min_p, keep_top_k, keep_top_p, penalize_repetition
 from storyteller.inference.sampling import filters_for as library_filters_for
 from storyteller.inference.sampling import uniform_draws as numbers_for
+from storyteller.inference.sampling_options import Sampling
 from storyteller.tokenizer import Tokenizer
 from storyteller.transformer.attention import apply_rope, attend
 from storyteller.transformer.decoder import Decoder

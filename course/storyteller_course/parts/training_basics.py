@@ -18,7 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from storyteller.config import TrainConfig
-from storyteller.moe.layer import load_balancing_loss
+from storyteller.moe.losses import load_balancing_loss
 from storyteller.training.batches import IGNORE_INDEX
 from storyteller.training.losses import cross_entropy
 from storyteller.training.optim import OptimizerFactory
@@ -58,7 +58,7 @@ class WithBalance(nn.Module):
     def forward(self, ids: Tensor) -> tuple[Tensor, Tensor]:
         """(B, T) to logits (B, T, V) and ()."""
         logits, routing = self.model(ids)
-        total = sum((load_balancing_loss(layer) for layer in routing), logits.new_zeros(()))
+        total = sum((load_balancing_loss(layer.probs, layer.expert_ids) for layer in routing), logits.new_zeros(()))
         return logits, self.balance_weight * total
 
 

@@ -1,4 +1,4 @@
-"""From a lesson's four files to its two notebooks.
+"""From a lesson's sources to its two notebooks.
 
     draft = draft_lesson(Path("lessons/01_data_preparation"))
     draft.notebook()               # solved, not executed
@@ -19,6 +19,7 @@ from storyteller.errors import StorytellerError
 from storyteller.utils.atomic_io import write_whole
 from storyteller_course import Exercise, Lesson, load_lesson
 from storyteller_course.exercises.known_answers import Answer, Right, Wrong, reference_source
+from storyteller_course.exercises.lesson import ANSWERS, CHECKS, REFERENCE
 from storyteller_grading.builder.cells import (
     Draft,
     answer_cell,
@@ -37,6 +38,7 @@ from storyteller_grading.builder.solution_regions import MarkedAnswer, answer_of
 from storyteller_grading.errors import BuildError
 
 POINTS = 100  # automatic, in each lesson
+PARTS_OF_A_LESSON = "a lesson has lesson.md, reference.py, and in checks and answers a file for each exercise."
 
 
 @dataclass(frozen=True)
@@ -73,11 +75,14 @@ def draft_lesson(folder: Path) -> Draft:
     """
     folder = folder.resolve()
     path = folder / "lesson.md"
-    for name in ("lesson.md", "reference.py", "checks.py", "answers.py"):
+    for name in ("lesson.md", REFERENCE, f"{CHECKS}/__init__.py"):
         if not (folder / name).is_file():
-            raise BuildError(folder / name, 1, "there is no such file; a lesson has lesson.md and three of Python.")
+            raise BuildError(folder / name, 1, f"there is no such file; {PARTS_OF_A_LESSON}")
     pieces = read_pieces(path)
     lesson = load_checked(folder)
+    for name in lesson.exercises:
+        if not (folder / ANSWERS / f"{name}.py").is_file():
+            raise BuildError(folder / ANSWERS / f"{name}.py", 1, f"there is no such file; {PARTS_OF_A_LESSON}")
     _check_places(pieces, lesson, path)
     answered = answers_of(lesson)
     draft = Draft(lesson.name)
@@ -111,11 +116,12 @@ def load_checked(folder: Path) -> Lesson:
         return load_lesson(folder)
     except StorytellerError as error:
         named = re.match(r"Exercise (\w+)", str(error))
-        place = _line(folder / "checks.py", rf"""Exercise\(\s*["']{named[1]}["']""" if named else "$^")
+        place = _described(folder, named[1]) if named else (folder / CHECKS / "__init__.py", 1)
         raise BuildError(*place, str(error)) from error
     except Exception as error:
-        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).parent == folder]
-        if isinstance(error, SyntaxError) and error.filename and Path(error.filename).parent == folder:
+        stack = traceback.extract_tb(error.__traceback__)
+        frames = [frame for frame in stack if Path(frame.filename).is_relative_to(folder)]
+        if isinstance(error, SyntaxError) and error.filename and Path(error.filename).is_relative_to(folder):
             raise BuildError(Path(error.filename), error.lineno or 1, f"not Python: {error.msg}.") from error
         if not frames:
             raise
@@ -127,23 +133,21 @@ def answers_of(lesson: Lesson) -> dict[str, Answered]:
     """Each exercise of a lesson with its answer, by name.
 
     Raises:
-        BuildError: an answer is missing or not of the form that the builder needs, or an answer of answers.py does not
-            fit the reference.
+        BuildError: an answer is missing or not of the form that the builder needs, or a known answer does not fit the
+            reference.
     """
     return {name: _answered(exercise, lesson) for name, exercise in lesson.exercises.items()}
 
 
 def _answered(exercise: Exercise, lesson: Lesson) -> Answered:
-    name, path, given = exercise.name, lesson.folder / "reference.py", lesson.given_code(exercise.name)
+    name, path, given = exercise.name, lesson.folder / REFERENCE, lesson.given_code(exercise.name)
     answer = answer_of(name, lesson.reference, path)
     others: list[Wrong | Right] = [*lesson.mistakes(name), *lesson.alternatives(name)]
     for other in others:
         _applied(other, lesson, rf"""["']{other.name}["']""")
     if exercise.bug_hunt != (given is not None):
-        place = _line(lesson.folder / "checks.py", rf"""["']{name}["']""")
-        raise BuildError(
-            *place, f"an exercise with bug_hunt=True has a Given({name!r}, ...) in answers.py, others none."
-        )
+        wanted = f"an exercise with bug_hunt=True has a Given({name!r}, ...) in answers/{name}.py, others none."
+        raise BuildError(*_described(lesson.folder, name), wanted)
     if given is None:
         check_steps(answer)
         return Answered(exercise, answer, None)
@@ -153,12 +157,13 @@ def _answered(exercise: Exercise, lesson: Lesson) -> Answered:
 
 
 def _applied(known: Answer, lesson: Lesson, pattern: str) -> str:
-    """The source of an answer of answers.py; `pattern` finds the line to point at where its change does not fit."""
+    """The source of a known answer; `pattern` finds the line to point at where its change does not fit."""
     assert lesson.reference is not None
     try:
         return known.source(reference_source(lesson.reference, known.exercise))
     except StorytellerError as error:
-        raise BuildError(*_line(lesson.folder / "answers.py", pattern), str(error)) from error
+        place = _line(lesson.folder / ANSWERS / f"{known.exercise}.py", pattern)
+        raise BuildError(*place, str(error)) from error
 
 
 def secrets_of(answered: dict[str, Answered]) -> dict[str, str]:
@@ -189,7 +194,7 @@ def _given_regions(answer: MarkedAnswer, source: str) -> list[str]:
 
 
 def _check_places(pieces: list[Piece], lesson: Lesson, path: Path) -> None:
-    """Do the directives and checks.py name the same exercises, once each, and do the points add up?"""
+    """Do the directives and the checks name the same exercises, once each, and do the points add up?"""
     seen: dict[str, int] = {}
     before: Piece | None = None
     for piece in pieces:
@@ -202,7 +207,7 @@ def _check_places(pieces: list[Piece], lesson: Lesson, path: Path) -> None:
         if piece.kind == "exercise":
             if piece.name not in lesson.exercises:
                 known = ", ".join(lesson.exercises)
-                raise BuildError(path, piece.line, f"unknown exercise {piece.name!r}; checks.py has {known}.")
+                raise BuildError(path, piece.line, f"unknown exercise {piece.name!r}; checks has {known}.")
             for name in lesson.exercises[piece.name].builds_on:
                 if name not in seen:
                     raise BuildError(path, piece.line, f"{piece.name!r} builds on {name!r}, which must come before it.")
@@ -211,12 +216,17 @@ def _check_places(pieces: list[Piece], lesson: Lesson, path: Path) -> None:
         before = piece
     for name in lesson.exercises:
         if name not in seen:
-            place = _line(lesson.folder / "checks.py", rf"""Exercise\(\s*["']{name}["']""")
+            place = _described(lesson.folder, name)
             raise BuildError(*place, f"the exercise {name!r} has no line `exercise: {name}` in lesson.md.")
     total = sum(exercise.points for exercise in lesson.exercises.values() if not exercise.bonus)
     if total != POINTS:
-        place = _line(lesson.folder / "checks.py", r"\bpoints\s*=")
+        place = _line(lesson.folder / CHECKS / "__init__.py", r"\bEXERCISES\b")
         raise BuildError(*place, f"the automatic points add up to {total}, not to {POINTS}; bonus exercises apart.")
+
+
+def _described(folder: Path, name: str) -> tuple[Path, int]:
+    """Where an exercise is described, for an error."""
+    return _line(folder / CHECKS / f"{name}.py", rf"""Exercise\(\s*["']{name}["']""")
 
 
 def _line(path: Path, pattern: str) -> tuple[Path, int]:

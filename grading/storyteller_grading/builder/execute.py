@@ -135,10 +135,7 @@ def execute(draft: Draft, folder: Path) -> tuple[NotebookNode, ExecutionCost]:
             data: Mapping[str, object] = output.get("data", {})
             if WIDGET in data and "nbval-ignore-output" not in cell.metadata.get("tags", []):
                 raise BuildError(path, line, f"the cell {cell.id!r} shows a widget: tag it nbval-ignore-output.")
-        # What only a running kernel can show, and what differs from run to run for no reason.
-        cell.metadata.pop("execution", None)
-        for output in cell.outputs:
-            output.get("data", {}).pop(WIDGET, None)
+        tidy(cell)
     notebook.metadata.clear()
     notebook.metadata.update({**METADATA, "storyteller": {"lesson": draft.lesson}})
     return notebook, run
@@ -168,3 +165,19 @@ def run_cells(notebook: NotebookNode, folder: Path, **variables: str) -> Executi
         )
         client.execute(env=environment_of(copy) | variables)
     return run
+
+
+def tidy(cell: NotebookNode) -> None:
+    """Drop from a cell what only a running kernel can show, and what differs from run to run for no reason.
+
+    Into how many pieces a kernel cuts what it prints is a matter of time: neighbouring pieces become one.
+    """
+    cell.metadata.pop("execution", None)
+    whole: list[NotebookNode] = []
+    for output in cell.outputs:
+        output.get("data", {}).pop(WIDGET, None)
+        if output.output_type == "stream" and whole and whole[-1].get("name") == output.name:
+            whole[-1].text += output.text
+        else:
+            whole.append(output)
+    cell.outputs = whole

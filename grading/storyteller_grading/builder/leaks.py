@@ -79,7 +79,7 @@ def leaks_in_notebook(notebook: NotebookNode, secret: Mapping[str, str]) -> list
 
 
 def files_within(name: str, content: bytes) -> Iterator[tuple[str, bytes]]:
-    """A file and what is packed in it, and in that: `lesson.zip/01/checks.py`, `corpus.txt.gz/unpacked`.
+    """A file and what is packed in it, and in that: `lesson.zip/01/checks/encode.py`, `corpus.txt.gz/unpacked`.
 
     A zip or a wheel is opened, and what gzip, bzip2 or xz have packed. A tar needs no opening: its texts stand in it.
 

@@ -1,4 +1,4 @@
-"""Starts a lesson: the four hand-written files, from a template that builds and passes."""
+"""Starts a lesson: its hand-written files, from a template that builds and passes."""
 
 import re
 from pathlib import Path
@@ -6,7 +6,6 @@ from pathlib import Path
 from storyteller.errors import StorytellerError
 
 TEMPLATE = Path(__file__).with_name("template")
-FILES = ("lesson.md", "reference.py", "checks.py", "answers.py")
 
 
 def new_lesson(name: str, lessons: Path) -> Path:
@@ -25,10 +24,11 @@ def new_lesson(name: str, lessons: Path) -> Path:
     if taken:
         raise StorytellerError(f"There is {taken[0].name} already: choose another number, or remove it first.")
     folder = lessons / name
-    folder.mkdir(parents=True)
     title = f"Lesson {name[:2]}: " + name[3:].replace("_", " ")
-    for file in FILES:
-        text = (TEMPLATE / file).read_text(encoding="utf-8")
+    for path in sorted([TEMPLATE / "lesson.md", *TEMPLATE.rglob("*.py")]):
+        text = path.read_text(encoding="utf-8")
         text = text.replace("LESSON_TITLE", title).replace("LESSON_NAME", name)
-        (folder / file).write_text(text, encoding="utf-8", newline="\n")
+        target = folder / path.relative_to(TEMPLATE)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8", newline="\n")
     return folder

@@ -50,7 +50,7 @@ class MarkedAnswer:
 
 
 def answer_of(name: str, reference: Any, path: Path, *, given: str = "") -> MarkedAnswer:
-    """The answer to `name` in the reference module, which may have it from elsewhere.
+    """The answer to `name` in the reference module.
 
     Args:
         name: the exercise's.
@@ -64,7 +64,7 @@ def answer_of(name: str, reference: Any, path: Path, *, given: str = "") -> Mark
     """
     function = getattr(reference, name, None)
     if not (inspect.isfunction(function) or inspect.isclass(function)):
-        raise BuildError(path, 1, f"no function or class {name!r}, which checks.py has as an exercise.")
+        raise BuildError(path, 1, f"no function or class {name!r}, which checks has as an exercise.")
     linecache.checkcache()
     lines, line = inspect.getsourcelines(function)
     source = textwrap.dedent("".join(lines)).rstrip("\n")

@@ -28,11 +28,11 @@ def judge(
 ) -> None:
     """Grade one notebook without trusting it."""
     from storyteller.errors import StorytellerError
-    from storyteller_course.exercises.lesson import load_lesson
+    from storyteller_course.exercises.lesson import is_lesson, load_lesson
     from storyteller_grading.judge.judge import judge_notebook
     from storyteller_grading.judge.report import write_result
     from storyteller_grading.judge.sandbox.filesystem_view import check_hidden
-    from storyteller_grading.paths import find_lessons, is_lesson, lessons_folder
+    from storyteller_grading.paths import find_lessons, lessons_folder
 
     name = lesson or notebook.stem
     try:

@@ -15,8 +15,9 @@ from pathlib import Path
 from storyteller_course.exercises.exercise import Exercise
 from storyteller_course.exercises.inputs import PUBLIC
 from storyteller_course.exercises.lesson import Lesson, parts_module
-from storyteller_course.grading.diagnose import KnownMistake, known_mistakes
+from storyteller_course.grading.diagnose import KnownMistake
 from storyteller_course.grading.grade import grade
+from storyteller_course.grading.known_mistakes import known_mistakes
 from storyteller_course.grading.result import CaseResult, ExerciseResult
 from storyteller_grading.judge import worker_pool
 from storyteller_grading.judge.cell_matching import (

@@ -1,7 +1,7 @@
 """The student's functions as the checks call them, where they live in a worker.
 
-It is a `Channel` of `storyteller_course.runner.protocol`. The worker is started and loaded when it is first needed, and
-again when it died or had to be stopped, so that a case that takes too long costs that case only.
+It is a `Transport` of `storyteller_course.runner.protocol`. The worker is started and loaded when it is first needed,
+and again when it died or had to be stopped, so that a case that takes too long costs that case only.
 """
 
 import time
@@ -11,7 +11,8 @@ from typing import Any
 
 from storyteller.errors import StorytellerError
 from storyteller_course.runner import serialization
-from storyteller_course.runner.protocol import CallBack, StudentError
+from storyteller_course.runner.protocol import CallBack
+from storyteller_course.runner.student_errors import StudentError
 from storyteller_grading.judge.cell_matching import CellPlan
 from storyteller_grading.judge.channel import BIND, CALLBACK, CELL, REPLY, REQUEST, Closed, Garbled, TimedOut
 from storyteller_grading.judge.sandbox.limits import Budget
@@ -59,7 +60,7 @@ class Log:
 
 
 class RemoteStudent:
-    """The way to the code of one student for one exercise.
+    """The transport to the code of one student for one exercise.
 
     Args:
         starter: starts workers.
@@ -87,7 +88,7 @@ class RemoteStudent:
         self.worker: Worker | None = None
         self.starts = 0
 
-    def exchange(self, frame: bytes, *, seconds: float, call_back: CallBack) -> bytes:
+    def exchange(self, request: bytes, *, seconds: float, call_back: CallBack) -> bytes:
         """Send a request; returns the reply, which may be anything.
 
         Raises:
@@ -96,7 +97,7 @@ class RemoteStudent:
         worker = self.worker or self._load()
         deadline = time.monotonic() + seconds + GRACE_S
         try:
-            worker.channel.send(REQUEST, frame, deadline=deadline)
+            worker.channel.send(REQUEST, request, deadline=deadline)
             for _ in range(MAX_CALLBACKS):
                 tag, body = worker.channel.receive(deadline=deadline)
                 if tag == REPLY:

@@ -10,7 +10,7 @@ from typing import Any
 from storyteller.utils.atomic_io import write_whole
 from storyteller_course.grading.result import CaseResult
 from storyteller_course.report import card
-from storyteller_course.report.safe_repr import clean, show
+from storyteller_course.report.safe_repr import clean, safe_repr
 from storyteller_grading.judge.judge import SubmissionResult
 
 MAX_NOTE_CHARS = 500  # characters
@@ -172,7 +172,11 @@ def case_as_data(case: CaseResult) -> dict[str, Any]:
     if case.line:
         data |= {"line": case.line, "code": clean(case.code, MAX_NOTE_CHARS)}
     if case.compared:
-        data |= {"got": show(case.got), "wanted": show(case.wanted), "where": clean(case.where, MAX_NOTE_CHARS)}
+        data |= {
+            "got": safe_repr(case.got),
+            "wanted": safe_repr(case.wanted),
+            "where": clean(case.where, MAX_NOTE_CHARS),
+        }
     if case.printed:
         data["printed"] = clean(case.printed, MAX_PRINTED_CHARS)
     if case.warnings:

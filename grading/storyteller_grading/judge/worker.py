@@ -50,12 +50,11 @@ def make_shell() -> Any:
 
 def warm_up(shell: Any) -> None:
     """What a first cell and a first request load is loaded once, before any worker is forked."""
-    from storyteller_course.runner.frames import write_request
-    from storyteller_course.runner.protocol import Request
+    from storyteller_course.runner.protocol import Request, write_request
     from storyteller_course.runner.server import Server
 
     run_cell(shell, "None")
-    Server({"len": len}).answer(write_request(Request(op="call", target="len", args=("",)), keep=repr))
+    Server({"len": len}).exchange(write_request(Request(op="call", target="len", args=("",))))
 
 
 def serve(channel: Channel, shell: Any) -> None:
@@ -75,7 +74,7 @@ def serve(channel: Channel, shell: Any) -> None:
         except Closed:
             return
         if tag == REQUEST:
-            channel.send(REPLY, server.answer(body, ask_judge))
+            channel.send(REPLY, server.exchange(body, call_back=ask_judge))
         elif tag == CELL:
             channel.send(REPLY, serialization.encode(run_cell(shell, serialization.decode(body))))
         elif tag == BIND:

@@ -1,18 +1,18 @@
 """What a student of a class gets of a lesson, beside the notebook, and whether it tells too much.
 
 The checks, with public seeds; what the known wrong answers give on them; a page that says how to begin; the library.
-Neither `reference.py` nor `answers.py`: the course's own parts for earlier exercises are in the library.
+Neither `reference.py` nor the folder `answers`: the course's own parts for earlier exercises are in the library.
 """
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from storyteller.errors import StorytellerError
-from storyteller_course.exercises.lesson import MISTAKES, Lesson
+from storyteller_course.exercises.lesson import ANSWERS, CHECKS, MISTAKES, REFERENCE, Lesson
 from storyteller_grading.builder.leaks import Sealed, files_within, leaks_in_file
 from storyteller_grading.release.record_mistakes import record_mistakes
 
-PRIVATE = ("reference.py", "answers.py", "lesson.md")  # of a lesson's folder; no student gets them
+PRIVATE = {REFERENCE, ANSWERS, "lesson.md"}  # of a lesson's folder; no student gets them
 MAX_MISTAKES_BYTES = 4 << 20  # bytes of mistakes.zip; lesson 02, the largest, has a twelfth of it
 
 README = """\
@@ -21,7 +21,7 @@ README = """\
 | | |
 | --- | --- |
 | `{name}.ipynb` | the lesson: read, fill in the TODOs, hand it in |
-| `checks.py` | what `check` tries your functions with |
+| `checks` | what `check` tries your functions with |
 | `mistakes.zip` | how `check` knows a mistake that others have made before you |
 | `{wheel}` | the library `storyteller`, with which your work is graded |
 | `requirements.txt`, `constraints.txt` | what to install, in the versions that the course is tested with |
@@ -67,12 +67,10 @@ def class_files(lesson: Lesson) -> dict[str, bytes]:
     if len(recorded) > MAX_MISTAKES_BYTES:
         raise StorytellerError(
             f"What is recorded of {lesson.name}'s mistakes takes {len(recorded):,} bytes, and "
-            f"{MAX_MISTAKES_BYTES:,} may be handed out: let the cases in its checks.py use smaller inputs."
+            f"{MAX_MISTAKES_BYTES:,} may be handed out: let the cases of its exercises use smaller inputs."
         )
-    return {
-        "checks.py": (lesson.folder / "checks.py").read_bytes(),
-        MISTAKES: recorded,
-    }
+    checks = {f"{CHECKS}/{path.name}": path.read_bytes() for path in sorted((lesson.folder / CHECKS).glob("*.py"))}
+    return {**checks, MISTAKES: recorded}
 
 
 def starting_files(name: str, wheel: Path, constraints: Path) -> dict[str, bytes]:
@@ -122,7 +120,7 @@ def refuse_leaks(
             )
         if f"/{library}" in file:
             continue
-        if file.rpartition("/")[2].casefold() in PRIVATE:
+        if not PRIVATE.isdisjoint(file.casefold().split("/")):
             raise StorytellerError(f"{file} would be handed out: take it out of source/; nothing was written.")
         for number, line, exercise in leaks_in_file(file, inside, answers):
             raise StorytellerError(

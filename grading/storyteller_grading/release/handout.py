@@ -101,6 +101,7 @@ def _gather(course: Course, lesson: Lesson, target: Path, files: dict[str, bytes
             raise StorytellerError(f"There is no {solution}: storyteller-grade build {lesson.name[:2]} makes it.")
         shutil.copyfile(solution, notebook)
     for name, content in files.items():
+        (target / name).parent.mkdir(exist_ok=True)
         (target / name).write_bytes(content)
 
 

@@ -24,7 +24,8 @@ def story(
 
     from storyteller.cli.tell import say
     from storyteller.cli.train import plan_from, train_and_show
-    from storyteller.inference.generate import Sampling, stream_text
+    from storyteller.inference.generate import stream_text
+    from storyteller.inference.sampling_options import Sampling
     from storyteller.runs.pipeline import TEMPERATURE, consistency, is_finished, pick_device
     from storyteller.training.checkpoint import load_model
 

@@ -47,7 +47,7 @@ def train(
     options = {
         "steps": steps,
         "batch_size": batch_size,
-        "accumulate": accumulate,
+        "grad_accum_steps": accumulate,
         "learning_rate": learning_rate,
         "dtype": dtype,
         "seed": seed,
@@ -102,8 +102,8 @@ def tracking(notice: Callable[[str], None]) -> "Around":
     Raises:
         StorytellerError: mlflow is not installed, or MLFLOW_TRACKING_URI cannot be used.
     """
-    from storyteller.tracking import Tracker, store_uri
-    from storyteller.tracking.store import load_mlflow
+    from storyteller.tracking.store import load_mlflow, store_uri
+    from storyteller.tracking.tracker import Tracker
 
     load_mlflow()  # where it is missing, that is said before the corpus is read
     uri = store_uri()

@@ -19,8 +19,8 @@ PARTS_FILE = "parts.json"  # in a run's folder: which of its parts the student w
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trained:
-    """A trained model and its story."""
+class TrainedRun:
+    """A trained model, and what is known of its training."""
 
     name: str  # of the run
     model: Decoder  # on the CPU, in evaluation mode
@@ -37,16 +37,18 @@ class Trained:
         return self.model.config
 
 
-def read_trained(run: Path, *, by_student: Mapping[str, bool] | None = None, notice: Notice | None = None) -> Trained:
+def read_trained(
+    run: Path, *, by_student: Mapping[str, bool] | None = None, notice: Notice | None = None
+) -> TrainedRun:
     """Read a run, or one checkpoint of it.
 
     Args:
         run: the run's folder, or a checkpoint's own.
         by_student: who wrote what; None takes what the run says of itself.
-        notice: is told when a damaged checkpoint was passed over; None gives a Python warning.
+        notice: called when a damaged checkpoint was passed over; None gives a Python warning.
 
     Raises:
-        StorytellerError: there is no sound checkpoint, no tokenizer, or the two do not belong together; or what the run
+        StorytellerError: there is no valid checkpoint, no tokenizer, or the two do not belong together; or what the run
             says of its parts is damaged.
     """
     model, tokenizer, checkpoint = load_trained(run, notice=notice)
@@ -57,7 +59,7 @@ def read_trained(run: Path, *, by_student: Mapping[str, bool] | None = None, not
         )
     folder = run_of(run)
     sampled = folder / "sampled.json"
-    return Trained(
+    return TrainedRun(
         name=folder.resolve().name,
         model=model,
         tokenizer=tokenizer,

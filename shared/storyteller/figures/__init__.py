@@ -1,4 +1,4 @@
-"""The lessons' figures: charts, texts coloured by token, and pictures with a slider.
+"""The lessons' figures: charts, texts colored by token, and pictures with a slider.
 
     from storyteller import figures as plots
 
@@ -12,9 +12,9 @@ slider is also a still picture, for where no widget runs (GitHub, a PDF, a noteb
 
 from storyteller.figures.attention import clocks, heat_maps, looked_at
 from storyteller.figures.charts import bars, curves, histogram, panels
+from storyteller.figures.display import slider
 from storyteller.figures.generator_widget import generator
 from storyteller.figures.routing import balance_picture, colored_by_expert, dispatch_step, expert_map, loads
-from storyteller.figures.slider import slider
 from storyteller.figures.texts import colored, colored_html, page, table, token_row, visible
 
 __all__ = [

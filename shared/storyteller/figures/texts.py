@@ -3,14 +3,14 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from storyteller.figures.display import COLOURS, PASTELS, publish_html, safe
+from storyteller.figures.display import COLORS, PASTELS, publish_html, safe
 
 
 def page(text: str, *, title: str = "") -> None:
     """A story as on the page of a book, its paragraphs (parted by blank lines) under the title."""
     heading = f"<b>{safe(title)}</b>" if title else ""
     paragraphs = "".join(f'<p style="margin:0.5em 0">{safe(part)}</p>' for part in text.split("\n\n"))
-    style = f"border-left:3px solid {COLOURS[0]};padding:0.2em 1em;margin:0.4em 0;max-width:46em;line-height:1.5;"
+    style = f"border-left:3px solid {COLORS[0]};padding:0.2em 1em;margin:0.4em 0;max-width:46em;line-height:1.5;"
     style += "overflow-wrap:anywhere"  # a young model may get stuck in one endless word
     publish_html(f'<div style="{style}">{heading}{paragraphs}</div>', "\n\n".join(filter(None, (title, text))))
 
@@ -62,7 +62,7 @@ def token_row(tokens: Iterable[bytes], *, marked: Iterable[int] = ()) -> str:
     marked = set(marked)
     boxes = []
     for place, token in enumerate(tokens):
-        frame = f"2px solid {COLOURS[1]}" if place in marked else "1px solid #9aa4b0"
+        frame = f"2px solid {COLORS[1]}" if place in marked else "1px solid #9aa4b0"
         ground = PASTELS[1] if place in marked else "#f4f6f9"
         boxes.append(
             f'<span style="display:inline-block;border:{frame};background:{ground};color:#111;border-radius:4px;'
@@ -72,21 +72,21 @@ def token_row(tokens: Iterable[bytes], *, marked: Iterable[int] = ()) -> str:
 
 
 def colored_html(tokens: Iterable[bytes]) -> str:
-    """A text in HTML, neighbouring tokens in different colours."""
+    """A text in HTML, neighbouring tokens in different colors."""
     spans = []
     for place, token in enumerate(tokens):
         text = safe(visible(token))
         # A line may break before a token that begins with a space (a zero-width space allows it), and nowhere else.
         gap = "&#8203;" if text.startswith("␣") else ""
         text = text.replace("␣", "&nbsp;").replace("⏎", "⏎<br>")
-        colour = PASTELS[place % len(PASTELS)]
+        color = PASTELS[place % len(PASTELS)]
         spans.append(
-            f'{gap}<span style="background:{colour};color:#111;border-radius:3px;white-space:nowrap">{text}</span>'
+            f'{gap}<span style="background:{color};color:#111;border-radius:3px;white-space:nowrap">{text}</span>'
         )
     return '<div style="font-family:monospace;line-height:1.75;max-width:52em">' + "".join(spans) + "</div>"
 
 
 def colored(tokens: Iterable[bytes]) -> None:
-    """Show a text with neighbouring tokens in different colours."""
+    """Show a text with neighbouring tokens in different colors."""
     tokens = list(tokens)
     publish_html(colored_html(tokens), "|".join(map(visible, tokens)))

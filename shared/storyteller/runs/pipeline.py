@@ -26,7 +26,7 @@ from storyteller.config import TrainConfig
 from storyteller.corpus.load import load_stories
 from storyteller.errors import StorytellerError
 from storyteller.evaluation.stories import byte_lengths, sample_stories
-from storyteller.inference.generate import Sampling
+from storyteller.inference.sampling_options import Sampling
 from storyteller.moe.layer import build_model
 from storyteller.runs.run_config import Plan, settle
 from storyteller.runs.time_budget import Deadline, steps_within
@@ -181,13 +181,15 @@ def new_trainer(
     return parts.trainer(
         parts.build(config, seed=seed).to(device),
         plan.train,
-        TrainingBatches(material.train, batch_size=rows, seq_len=seq_len, seed=seed, align=plan.train.align),
+        TrainingBatches(
+            material.train, batch_size=rows, seq_len=seq_len, seed=seed, align_documents=plan.train.align_documents
+        ),
         validation=validation_batches(
             material.validation,
             batch_size=rows,
             seq_len=seq_len,
             limit=max(1, VALIDATION_TOKENS // (rows * seq_len)),
-            align=plan.train.align,
+            align_documents=plan.train.align_documents,
         ),
         folder=folder,
         on_event=on_event,
@@ -210,7 +212,7 @@ def consistency(folder: Path, model: Decoder, tokenizer: Tokenizer, *, notice: N
         sampling = Sampling(temperature=TEMPERATURE, max_new_tokens=400, seed=1000)
         report = sample_stories(model, tokenizer, [""] * SAMPLED_STORIES, sampling=sampling, batch_size=50)
         report.save(folder / "sampled.txt")
-        figures = {"stories": SAMPLED_STORIES, "consistent": report.sound, "ended": report.ended}
+        figures = {"stories": SAMPLED_STORIES, "consistent": report.complete_and_consistent, "ended": report.ended}
         write_json(file, figures | {"contradictions": report.counts})
     values: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return values
@@ -276,7 +278,7 @@ def _fix_steps(
 
 def _side_by_side(train: TrainConfig, threads: int, *, cores: int) -> int:
     """How many passes of a step run at once, when each of them has so many threads."""
-    return min(train.accumulate, cores) if threads == 1 else 1
+    return min(train.grad_accum_steps, cores) if threads == 1 else 1
 
 
 def _keep_to(deadline: Deadline, trainer: Trainer, plan: Plan, folder: Path) -> Callable[[Event], None]:

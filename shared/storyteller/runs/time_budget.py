@@ -48,7 +48,7 @@ def steps_within(
     with explain_out_of_memory(config):
         while len(taken) < trials and (len(taken) < 2 or sum(taken) < seconds / 40):
             started = time.perf_counter()
-            trial.backward([next(batches) for _ in range(config.accumulate)])
+            trial.backward([next(batches) for _ in range(config.grad_accum_steps)])
             trial.update()
             taken.append(time.perf_counter() - started)
         evaluation = 0.0

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from storyteller.errors import StorytellerError
-from storyteller.inference.generate import Sampling, tell
+from storyteller.inference.generate import tell
+from storyteller.inference.sampling_options import Sampling
 from storyteller.runs.pipeline import TEMPERATURE
 from storyteller.tokenizer import Tokenizer
 from storyteller.tracking.background_writer import OpenRun

@@ -19,9 +19,10 @@ from typing import Any, Self
 import torch
 
 from storyteller.config import to_dict
-from storyteller.inference.generate import Sampling, tell
+from storyteller.inference.generate import tell
+from storyteller.inference.sampling_options import Sampling
 from storyteller.moe.cost_model import count_parameters
-from storyteller.moe.layer import router_statistics
+from storyteller.moe.statistics import router_statistics
 from storyteller.runs.pipeline import TEMPERATURE
 from storyteller.tokenizer import Tokenizer
 from storyteller.tracking.background_writer import OpenRun, Writer
@@ -156,10 +157,9 @@ class Tracker:
         step, loads = event.step, []
         found = {f"validation/{name}": value for name, value in asdict(event.metrics).items() if value is not None}
         for layer, statistics in enumerate(self._router_statistics()):
-            values = statistics._asdict()
-            load = values.pop("load").tolist()
+            load = statistics.pop("load").tolist()
             loads.append(load)
-            found |= {f"router/layer_{layer}/{name}": value for name, value in values.items()}
+            found |= {f"router/layer_{layer}/{name}": value for name, value in statistics.items()}
             found |= {f"router/layer_{layer}/load/expert_{expert}": share for expert, share in enumerate(load)}
         stories = tell(self.trainer.model, self.tokenizer, self.openings, sampling=self.sampling)
         self._add(found, step)
@@ -171,14 +171,14 @@ class Tracker:
             self._writer.put(lambda run: run.client.log_figure(run.run_id, load_figure(loads, step), "plots/load.png"))
 
     @torch.no_grad()
-    def _router_statistics(self) -> list[Any]:
+    def _router_statistics(self) -> list[dict[str, Any]]:
         """How each layer spreads one validation batch, in the mode of training, where experts may be full."""
         if not self.trainer.validation or not self.trainer.model.config.n_experts:
             return []
         batch = self.trainer.validation[0].to(self.trainer.device)
         mask = batch.attention_mask
         return [
-            router_statistics(layer, attention_mask=mask)
+            {**router_statistics(layer.probs, layer.expert_ids, attention_mask=mask), "dropped": layer.dropped_share}
             for layer in self.trainer.model(batch.inputs, attention_mask=mask).routing
         ]
 

@@ -114,18 +114,18 @@ class TrainingBatches:
 
     The place is counted in sequences, not in batches: a run may go on with another batch size where it stopped.
 
-    With `align`, every sequence instead begins with an end token and the document behind it, each document once in an
-    epoch. It is meant for short runs on short stories: wherever a name stands, the sentence that introduced it is in
-    sight, and a prompt begins with an end token too. The sequences of a batch are as long as its longest document; what
-    follows a shorter one in the stream fills its row. What a document has beyond T tokens is not seen, so leave it off
-    for long documents.
+    With `align_documents`, every sequence instead begins with an end token and the document behind it, each document
+    once in an epoch. It is meant for short runs on short stories: wherever a name stands, the sentence that introduced
+    it is in sight, and a prompt begins with an end token too. The sequences of a batch are as long as its longest
+    document; what follows a shorter one in the stream fills its row. What a document has beyond T tokens is not seen,
+    so leave it off for long documents.
 
     Args:
         source: the packed documents.
         batch_size: B, sequences in a batch.
-        seq_len: T, tokens in a sequence; with `align`, at most.
+        seq_len: T, tokens in a sequence; with `align_documents`, at most.
         seed: decides the order.
-        align: begin every sequence with the end token before a document.
+        align_documents: begin every sequence with the end token before a document.
         predict_first_token: whether the first token of a document is a target.
 
     Raises:
@@ -139,7 +139,7 @@ class TrainingBatches:
         batch_size: int,
         seq_len: int,
         seed: int,
-        align: bool = False,
+        align_documents: bool = False,
         predict_first_token: bool = True,
     ) -> None:
         if len(source) < seq_len:
@@ -151,9 +151,9 @@ class TrainingBatches:
         self.batch_size = batch_size
         self.seq_len = seq_len
         self.seed = seed
-        self.align = align
+        self.align_documents = align_documents
         self.predict_first_token = predict_first_token
-        self.n_sequences = len(source.boundaries) - 1 if align else len(source) // seq_len  # in an epoch
+        self.n_sequences = len(source.boundaries) - 1 if align_documents else len(source) // seq_len  # in an epoch
         self.epoch = 0
         self.position = 0  # sequences of this epoch already given out
         self._starts = self._order()
@@ -161,7 +161,7 @@ class TrainingBatches:
     def _order(self) -> np.ndarray:
         """Where the sequences of this epoch start, in the order in which they come."""
         random = np.random.default_rng([self.seed, self.epoch])
-        if self.align:
+        if self.align_documents:
             return random.permutation(self.source.boundaries[:-1] - 1) % len(self.source)
         first = random.integers(len(self.source))
         return (first + random.permutation(self.n_sequences) * self.seq_len) % len(self.source)
@@ -175,7 +175,7 @@ class TrainingBatches:
 
     def _length_from(self, starts: np.ndarray) -> int:
         """T of the batch whose sequences start there."""
-        if not self.align:
+        if not self.align_documents:
             return self.seq_len
         begins = self.source.boundaries
         document = np.searchsorted(begins, (starts + 1) % len(self.source))
@@ -245,7 +245,7 @@ class _FixedBatches(Sequence[Batch]):
 
 
 def validation_batches(
-    source: TokenSource, *, batch_size: int, seq_len: int, limit: int | None = None, align: bool = False
+    source: TokenSource, *, batch_size: int, seq_len: int, limit: int | None = None, align_documents: bool = False
 ) -> Sequence[Batch]:
     """Batches in a fixed order in which every token but the first is a target exactly once.
 
@@ -257,7 +257,7 @@ def validation_batches(
         batch_size: B, sequences in a batch.
         seq_len: T, tokens in a sequence.
         limit: how many batches at most, counted from the beginning; None takes all.
-        align: begin a new sequence at each document, with the end token before it, as in training with `align`.
+        align_documents: begin a new sequence at each document, with the end token before it, as `TrainingBatches` does.
 
     Raises:
         StorytellerError: there are not two tokens, so there is nothing to predict.
@@ -265,7 +265,7 @@ def validation_batches(
     last = len(source) - 1  # the last token is only a target
     if last < 1:
         raise StorytellerError(f"The validation split has {len(source)} tokens; it needs at least 2: add stories.")
-    ends = source.boundaries[1:].tolist() if align else [last + 1]
+    ends = source.boundaries[1:].tolist() if align_documents else [last + 1]
     windows, first = [], 0
     for end in ends:  # from a document's end token, or the beginning, to before the next
         windows += [(start, min(start + seq_len, end - 1)) for start in range(first, end - 1, seq_len)]

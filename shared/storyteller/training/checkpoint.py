@@ -30,7 +30,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from storyteller.config import ModelConfig, from_dict
+from storyteller.config import ModelConfig, TrainConfig, from_dict, with_current_names
 from storyteller.errors import StorytellerError
 from storyteller.moe.layer import build_model
 from storyteller.tokenizer import Tokenizer
@@ -145,9 +145,10 @@ def read_checkpoint(path: Path, *, with_state: bool = True) -> Checkpoint:
         tensors = {name: load_file(path / name) for name in names}
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise DamagedCheckpoint(f"{type(error).__name__}: {error}") from error
-    return Checkpoint(
-        step=content["step"], weights=tensors[WEIGHTS], state=tensors.get(STATE, {}), values=content["values"]
-    )
+    values = content["values"]
+    if "train_config" in values:  # a run of an older version goes on
+        values["train_config"] = with_current_names(TrainConfig, values["train_config"])
+    return Checkpoint(step=content["step"], weights=tensors[WEIGHTS], state=tensors.get(STATE, {}), values=values)
 
 
 def load_checkpoint(
@@ -195,7 +196,11 @@ def set_aside_after(folder: Path, step: int) -> None:
 
 
 def load_model(
-    folder: Path, *, device: torch.device | str = "cpu", notice: Notice | None = None
+    folder: Path,
+    *,
+    device: torch.device | str = "cpu",
+    notice: Notice | None = None,
+    build: Callable[..., Decoder] = build_model,
 ) -> tuple[Decoder, Tokenizer]:
     """The trained model of a run, ready to generate, and its tokenizer.
 
@@ -203,16 +208,22 @@ def load_model(
         folder: the run's folder, for its newest sound checkpoint, or a checkpoint's own, such as `run/step-000200`.
         device: where the model shall live.
         notice: as in `load_checkpoint`.
+        build: called as `build_model`; a model with replaced parts needs a function that gives it the same ones.
 
     Raises:
-        StorytellerError: the folder holds no sound checkpoint or no tokenizer, or the two do not belong together.
+        StorytellerError: the folder holds no sound checkpoint or no tokenizer, or the two do not belong together, or
+            the model was trained with other parts than `build` gives it.
     """
-    model, tokenizer, _ = load_trained(folder, device=device, notice=notice)
+    model, tokenizer, _ = load_trained(folder, device=device, notice=notice, build=build)
     return model, tokenizer
 
 
 def load_trained(
-    folder: Path, *, device: torch.device | str = "cpu", notice: Notice | None = None
+    folder: Path,
+    *,
+    device: torch.device | str = "cpu",
+    notice: Notice | None = None,
+    build: Callable[..., Decoder] = build_model,
 ) -> tuple[Decoder, Tokenizer, Checkpoint]:
     """As `load_model`, and the checkpoint itself, which says how the model was trained."""
     # First the checkpoint: where there is none, that is what the user should hear.
@@ -222,9 +233,27 @@ def load_trained(
     tokenizer = Tokenizer.load(run / "tokenizer.json")
     if checkpoint.values["tokenizer"] not in (None, tokenizer.fingerprint):
         raise StorytellerError(f"{run / 'tokenizer.json'} is not the tokenizer that the model was trained with.")
-    model = build_model(from_dict(ModelConfig, checkpoint.values["model_config"]), seed=0)
+    model = build(from_dict(ModelConfig, checkpoint.values["model_config"]), seed=0)
+    refuse_other_parts(model, checkpoint.values)
     restore_weights(model, checkpoint.weights)
     return model.to(device).eval(), tokenizer, checkpoint
+
+
+def refuse_other_parts(model: Decoder, values: dict[str, Any]) -> None:
+    """Refuse a checkpoint whose model was built of other parts (`Decoder.replaced_parts`) than this one.
+
+    Raises:
+        StorytellerError: it was; the weights would fit, and the model would compute something else.
+    """
+    trained, own = (tuple(names) for names in (values.get("replaced_parts", ()), model.replaced_parts))
+    if trained != own:
+        kinds = [
+            f"parts of its own ({', '.join(names)})" if names else "the library's parts" for names in (trained, own)
+        ]
+        raise StorytellerError(
+            f"The checkpoint was trained with {kinds[0]}, and this model is built of {kinds[1]}: build it of the same, "
+            "as in load_model(folder, build=functools.partial(build_model, attend=my_attend))."
+        )
 
 
 def run_of(folder: Path) -> Path:

@@ -20,9 +20,9 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from storyteller.config import TrainConfig, to_dict
+from storyteller.config import ModelConfig, TrainConfig, from_dict, to_dict
 from storyteller.errors import StorytellerError
-from storyteller.moe.layer import RouterLoss, load_balancing_loss, router_z_loss
+from storyteller.moe.losses import load_balancing_loss, router_z_loss
 from storyteller.training import checkpoint as ckpt
 from storyteller.training.batches import Batch
 from storyteller.training.events import Evaluated, Event, Message, Saved, StepDone, StepLosses, TrainingResult
@@ -85,14 +85,14 @@ class Trainer:
         optimizer: called as `adamw`.
         groups: called as `parameter_groups`; what the optimizer is given.
         clip: called as `clip_gradients`.
-        balance: called as `load_balancing_loss`, for each layer's routing.
+        balance: called as `load_balancing_loss`, for each layer.
         z: called as `router_z_loss`, likewise.
         on_event: is told of every step, evaluation, checkpoint and notice.
         tokenizer_fingerprint: kept in the checkpoints, so that another tokenizer is refused.
         byte_lengths: as in `evaluate`.
-        parallel_microbatches: how many of a step's `config.accumulate` passes run at once, each on a thread of its own.
-            The result is the same. On a CPU a small model's products are too short to be shared among cores; whole
-            passes are not.
+        parallel_microbatches: how many of a step's `config.grad_accum_steps` passes run at once, each on a thread of
+            its own. The result is the same. On a CPU a small model's products are too short to be shared among cores;
+            whole passes are not.
     """
 
     def __init__(
@@ -108,8 +108,8 @@ class Trainer:
         optimizer: OptimizerFactory = adamw,
         groups: Groups = parameter_groups,
         clip: Clip = clip_gradients,
-        balance: RouterLoss = load_balancing_loss,
-        z: RouterLoss = router_z_loss,
+        balance: Callable[..., Tensor] = load_balancing_loss,
+        z: Callable[..., Tensor] = router_z_loss,
         on_event: Callable[[Event], None] | None = None,
         tokenizer_fingerprint: str | None = None,
         byte_lengths: Sequence[int] | None = None,
@@ -143,7 +143,7 @@ class Trainer:
         with stop_at_interrupt() as interrupt, explain_out_of_memory(self.config):
             while self.step < self.config.steps and not interrupt.is_set():
                 started = time.perf_counter()
-                batches = [next(self.batches) for _ in range(self.config.accumulate)]
+                batches = [next(self.batches) for _ in range(self.config.grad_accum_steps)]
                 losses = self.backward(batches)
                 rate, norm, skipped = self.update()
                 self.step += 1
@@ -218,8 +218,8 @@ class Trainer:
         with autocast(self.device, self.dtype):
             logits, routing = self.model(batch.inputs, attention_mask=mask)  # (B, T, V), a routing for each MoE layer
         loss = of_targets * self.loss(logits, batch.targets)
-        balance = [of_tokens * self.balance(layer, attention_mask=mask) for layer in routing]
-        z = of_tokens * sum((self.z(layer, attention_mask=mask) for layer in routing), loss.new_zeros(()))
+        balance = [of_tokens * self.balance(layer.probs, layer.expert_ids, attention_mask=mask) for layer in routing]
+        z = of_tokens * sum((self.z(layer.logits, attention_mask=mask) for layer in routing), loss.new_zeros(()))
         total = loss + self.config.balance_weight * sum(balance) + self.config.z_weight * z
         return self.scaler.scale(total), torch.stack([loss, z, *balance]).detach()
 
@@ -231,12 +231,12 @@ class Trainer:
         """
         config = self.config
         self.scaler.unscale_(self.optimizer)
-        norm = self.clip(self.model.parameters(), config.clip).item()
+        norm = self.clip(self.model.parameters(), config.max_grad_norm).item()
         if not math.isfinite(norm) and (not self.scaler.is_enabled() or self.scaler.get_scale() < 1):
             raise self._diverged("gradient", norm)
-        warmup = round(config.warmup * config.steps)
+        warmup = round(config.warmup_ratio * config.steps)
         rate = config.learning_rate * self.schedule(
-            self.step, steps=config.steps, warmup=warmup, final=config.final_rate
+            self.step, steps=config.steps, warmup=warmup, final=config.min_lr_ratio
         )
         for group in self.optimizer.param_groups:
             group["lr"] = rate
@@ -283,6 +283,7 @@ class Trainer:
                 "metrics": None if self.metrics is None else asdict(self.metrics),
                 "train_config": to_dict(self.config),
                 "model_config": to_dict(self.model.config),
+                "replaced_parts": list(self.model.replaced_parts),
             },
         )
 
@@ -293,9 +294,10 @@ class Trainer:
             StorytellerError: it belongs to another model or corpus.
         """
         values, own = checkpoint.values, to_dict(self.model.config)
-        for name, value in values["model_config"].items():
+        for name, value in to_dict(from_dict(ModelConfig, values["model_config"])).items():
             if own[name] != value:
                 raise StorytellerError(f"The run's model has {name} {value}, this one {own[name]}: make them equal.")
+        ckpt.refuse_other_parts(self.model, values)
         ckpt.restore_weights(self.model, checkpoint.weights)
         ckpt.restore_optimizer(self.optimizer, self.model, checkpoint.state)
         self.batches.load_state_dict(values["data"])

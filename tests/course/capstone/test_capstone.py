@@ -14,7 +14,7 @@ import torch
 
 from repository import ROOT
 from storyteller.errors import StorytellerError
-from storyteller.inference.sampling import Sampling
+from storyteller.inference.sampling_options import Sampling
 from storyteller.runs import pipeline
 from storyteller.training.checkpoint import load_trained
 from storyteller.training.events import Saved, StepDone
@@ -26,7 +26,7 @@ from storyteller_course.capstone.history import History
 from storyteller_course.capstone.roles import ROLE_OF, ROLES
 from storyteller_course.cli import main
 from storyteller_course.exercises.lesson import load_lesson
-from storyteller_course.notebook.progress_store import State
+from storyteller_course.notebook.progress_store import ProgressStore
 from storyteller_course.notebook.use import Found
 from tellers import make_run
 
@@ -191,7 +191,7 @@ def step_done(step: int, *, planned: int) -> StepDone:
 
 def heard(history: History, *steps: int, planned: int) -> History:
     """Told of these steps, each with a pass through two layers of four experts."""
-    output = SimpleNamespace(routing=[SimpleNamespace(experts=torch.tensor([[0, 1]]), logits=torch.zeros(1, 4))] * 2)
+    output = SimpleNamespace(routing=[SimpleNamespace(expert_ids=torch.tensor([[0, 1]]), logits=torch.zeros(1, 4))] * 2)
     for step in steps:
         history.look(torch.nn.Identity(), (), output)  # type: ignore[arg-type]
         history.hear(step_done(step, planned=planned))
@@ -261,9 +261,9 @@ def test_progress_says_which_parts_are_the_students_of_a_half_finished_set(tmp_p
     monkeypatch.delenv("STORYTELLER_STATE", raising=False)
     work = tmp_path / "my-lessons"
     for folder in sorted((ROOT / "lessons").glob("0*")):
-        shutil.copytree(folder, work / folder.name, ignore=shutil.ignore_patterns("*.md", "reference.py", "answers.py"))
+        shutil.copytree(folder, work / folder.name, ignore=shutil.ignore_patterns("*.md", "reference.py", "answers"))
     first, second = (load_lesson(work / name) for name in (roles.DATA, roles.TRANSFORMERS))
-    state = State.find(first.folder)
+    state = ProgressStore.find(first.folder)
     for exercise in first.exercises.values():
         state.record(
             first, exercise.name, earned=exercise.points, solved=exercise.name not in ("encode", "train_bpe_fast")

@@ -1,6 +1,7 @@
 """What a student types: check, hint and progress, in a terminal and in a notebook."""
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from storyteller.errors import StorytellerError
 from storyteller_course.notebook import check
 from storyteller_course.notebook.check import CheckFailed
-from storyteller_course.notebook.progress_store import State
+from storyteller_course.notebook.progress_store import ProgressStore
 
 Answers = Callable[..., dict[str, Any]]
 
@@ -58,8 +59,8 @@ def test_the_reference_is_shown_beside_ones_own_after_full_marks(
 def test_a_class_release_checks_without_reference_and_answers(
     work: Path, answers: Answers, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name in ("reference.py", "answers.py"):
-        (work / "01_toys" / name).unlink()
+    (work / "01_toys" / "reference.py").unlink()
+    shutil.rmtree(work / "01_toys" / "answers")
     run(answers("double"), 'check("double", show="reference")')
     assert "no reference" in capsys.readouterr().out
     with pytest.raises(CheckFailed):
@@ -82,7 +83,7 @@ def test_a_notebook_outside_of_a_lesson_is_told_so(tmp_path: Path, monkeypatch: 
     (tmp_path / "a").mkdir()
     monkeypatch.chdir(tmp_path / "a")
     for call in ('check("double")', "progress()"):
-        with pytest.raises(StorytellerError, match=r"beside checks\.py"):
+        with pytest.raises(StorytellerError, match=r"beside its checks"):
             run({}, call)
 
 
@@ -126,14 +127,14 @@ def test_progress_says_what_is_solved_and_what_comes_next(
 
 
 def test_a_bonus_stands_apart_from_the_points(toys: Any) -> None:
-    full = [replace(one, earned=one.points, solved=True, checked=True) for one in State(None).summary(toys)]
+    full = [replace(one, earned=one.points, solved=True, checked=True) for one in ProgressStore(None).summary(toys)]
     for page in (check.progress_html(toys, full), check.progress_text(toys, full)):
         assert "25 of 25 points, and 3 bonus" in page
     assert 'style="width:100%"' in check.progress_html(toys, full)
 
 
 def test_what_comes_next_after_all_that_counts(toys: Any) -> None:
-    standings = State(None).summary(toys)
+    standings = ProgressStore(None).summary(toys)
     done = [type(s)(**{**vars(s), "solved": True}) for s in standings]
     assert check._next(done) == "Everything is solved."
     left = [s if s.bonus else type(s)(**{**vars(s), "solved": True}) for s in standings]

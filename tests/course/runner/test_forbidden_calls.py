@@ -9,15 +9,15 @@ import torch
 
 from storyteller.errors import StorytellerError
 from storyteller_course.runner.forbidden_calls import resolve
-from storyteller_course.runner.in_process import LocalStudent
-from storyteller_course.runner.protocol import StudentError
-from storyteller_course.runner.student_proxy import Student
+from storyteller_course.runner.in_process import InProcessStudent
+from storyteller_course.runner.student_errors import StudentError
+from storyteller_course.runner.student_proxy import StudentProxy
 
 Answers = Callable[..., dict[str, Any]]
 
 
 def uses(namespace: dict[str, Any], forbidden: str, *args: Any) -> bool:
-    one = Student(LocalStudent(namespace), forbidden=(forbidden,))
+    one = StudentProxy(InProcessStudent(namespace), forbidden=(forbidden,))
     try:
         one.f(*args)
     except StudentError as error:
@@ -61,7 +61,7 @@ def test_other_torch_functions_are_free(answers: Answers, other: str) -> None:
         ("builtins.sorted", "def f(x): return sorted(x)"),
         ("math.fsum", "from math import fsum\ndef f(x): return fsum(x)"),
         ("builtins.str.upper", "def f(x): return 'a'.upper()"),
-        ("storyteller.moe.layer.route_top_k", "def f(x):\n    from storyteller.moe.layer import route_top_k\n"
+        ("storyteller.moe.router.route_top_k", "def f(x):\n    from storyteller.moe.router import route_top_k\n"
          "    return route_top_k(torch.ones(1, 3), 2)[0]"),
         ("storyteller.tokenizer.Tokenizer", "from storyteller.tokenizer import Tokenizer\n"
          "def f(x): return Tokenizer.train(['ab'], vocab_size=257).vocab_size"),
@@ -76,7 +76,7 @@ def test_the_courses_own_code_may_use_what_is_forbidden(answers: Answers) -> Non
         "from storyteller.tokenizer import Tokenizer\ndef f(x): return Tokenizer.train(x, vocab_size=258).vocab_size"
     )
     assert not uses(answers(source), "builtins.sorted", ["a b a b"])
-    source = "from storyteller.moe.layer import route_top_k\ndef f(x): return route_top_k(x, 2)[0]"
+    source = "from storyteller.moe.router import route_top_k\ndef f(x): return route_top_k(x, 2)[0]"
     assert not uses(answers(source), "torch.softmax", torch.ones(1, 3))
 
 
@@ -108,7 +108,9 @@ def test_the_courses_own_part_is_no_answer() -> None:
     for source in (f"{imported} as f", f"{imported}\ndef f(*args): return merge_pair(*args)"):
         namespace: dict[str, Any] = {"__name__": "__main__"}
         exec(source, namespace)
-        one = Student(LocalStudent(namespace), forbidden=(part, "storyteller_course.parts.data_preparation.none_such"))
+        one = StudentProxy(
+            InProcessStudent(namespace), forbidden=(part, "storyteller_course.parts.data_preparation.none_such")
+        )
         with pytest.raises(StudentError, match="This is the course's own `merge_pair`, not yours"):
             one.f((1, 2), (1, 2), 3)
 

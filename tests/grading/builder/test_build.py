@@ -1,4 +1,4 @@
-"""The two notebooks that are made of a lesson's four files."""
+"""The two notebooks that are made of a lesson's sources."""
 
 import json
 import os
@@ -87,11 +87,13 @@ def test_the_check_is_locked_graded_and_lets_run_all_go_on(tmp_path):
 
 def test_a_bonus_exercise_is_worth_no_points_to_nbgrader(tmp_path):
     extra = (
-        'half = Exercise("half",',
-        'more = Exercise("more", points=5, bonus=True, hints=HINTS)\n\n\n@more.case("", points=5)\n'
-        'def nothing(student, draw):\n    pass\n\n\nhalf = Exercise("half",',
+        "from storyteller_course import Exercise\n\n"
+        'more = Exercise("more", points=5, bonus=True, hints=("a", "b", "c"))\n\n\n'
+        '@more.case("", points=5)\ndef nothing(student, draw):\n    pass\n'
     )
-    folder = write_toy(tmp_path, checks=extra, lesson=("Why?", "exercise: more"))
+    folder = write_toy(tmp_path, checks=('"half")', '"more", "half")'), lesson=("Why?", "exercise: more"))
+    (folder / "checks" / "more.py").write_text(extra, encoding="utf-8")
+    (folder / "answers" / "more.py").write_text("answers = []\n", encoding="utf-8")
     with (folder / "reference.py").open("a", encoding="utf-8") as file:
         file.write('\n\ndef more():\n    """More."""\n    # Step 1: nothing\n    return None\n')
     assert cell(solved(folder), "more-check").metadata["nbgrader"]["points"] == 0
@@ -190,7 +192,7 @@ def test_the_notebook_names_our_kernel_and_no_version(tmp_path):
     assert "lines_to_next_cell" not in json.dumps(notebook)
 
 
-@pytest.mark.parametrize("name", ["lesson.md", "reference.py", "checks.py", "answers.py"])
+@pytest.mark.parametrize("name", ["lesson.md", "reference.py", "checks/half.py", "answers/half.py"])
 def test_windows_line_ends_change_nothing(tmp_path, name):
     plain, windows = write_toy(tmp_path / "a"), write_toy(tmp_path / "b")
     text = (windows / name).read_bytes().replace(b"\n", b"\r\n")

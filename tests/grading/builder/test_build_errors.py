@@ -37,7 +37,7 @@ FAULTS = {
     ),
     "points": (
         {"checks": ("points=30, builds", "points=30, bonus=True, builds")},
-        ("checks.py", "points="),
+        ("checks/__init__.py", "EXERCISES"),
         "70, not to 100",
     ),
     "marker in the text": (
@@ -62,7 +62,7 @@ FAULTS = {
     ),
     "exercise that is not placed": (
         {"lesson": ("exercise: half\n", "")},
-        ("checks.py", 'Exercise("half"'),
+        ("checks/half.py", 'Exercise("half"'),
         "has no line `exercise: half`",
     ),
     "answer in a demo": (
@@ -124,7 +124,7 @@ FAULTS = {
     ),
     "described before what it builds on": (
         {"checks": ('builds_on=("double",)', 'builds_on=("half",)')},
-        ("checks.py", 'Exercise("Adder"'),
+        ("checks/Adder.py", 'Exercise("Adder"'),
         "builds on 'half'",
     ),
     "placed before what it builds on": (
@@ -134,34 +134,45 @@ FAULTS = {
     ),
     "a change that does not fit the reference": (
         {"answers": ('("number / 2", "number // 2")', '("number / 3", "number // 2")')},
-        ("answers.py", "Given("),
+        ("answers/half.py", "Given("),
         "changes 'number / 3', which stands 0 times",
     ),
     "a wrong answer that does not fit the reference": (
         {
             "answers": (
-                "import Given\n\nanswers = [",
-                "import Given, Wrong\n\nanswers = [\n    Wrong('double',\n        'thrice', 'No.', change=('x', 'y')),",
+                "answers = [",
+                "from storyteller_course import Wrong\n\nanswers = [\n    Wrong('double',\n"
+                "        'thrice', 'No.', change=('x', 'y')),",
             )
         },
-        ("answers.py", "'thrice'"),
+        ("answers/double.py", "'thrice'"),
         "changes 'x', which stands",
     ),
     "bug hunt without its code": (
         {"answers": ('Given("half", change=("number / 2", "number // 2"))', "")},
-        ("checks.py", '"half"'),
-        "has a Given('half', ...) in answers.py",
+        ("checks/half.py", '"half"'),
+        "has a Given('half', ...) in answers/half.py",
     ),
     "given code with another signature": (
         {"answers": ('("number / 2", "number // 2")', '("def half(number)", "def half(n, number=2)")')},
         ("reference.py", "def half"),
         "must change the body and nothing else",
     ),
-    "syntax of checks.py": ({"checks": ("HINTS =", "HINTS = =")}, ("checks.py", "HINTS ="), "not Python"),
-    "error in checks.py": ({"checks": ("HINTS =", "HINTS = nothing")}, ("checks.py", "HINTS ="), ""),
+    "syntax of the checks": ({"checks": ("HINTS =", "HINTS = =")}, ("checks/hints.py", "HINTS ="), "not Python"),
+    "error in the checks": ({"checks": ("HINTS =", "HINTS = nothing")}, ("checks/hints.py", "HINTS ="), ""),
+    "exercise that is not listed": (
+        {"checks": (', "half")', ")")},
+        ("checks/__init__.py", '"""What'),
+        "checks/half.py is not listed in the EXERCISES",
+    ),
+    "exercise without a file": (
+        {"checks": ('"half")', '"half", "third")')},
+        ("checks/__init__.py", '"""What'),
+        "lists 'third', and third.py beside it describes no such exercise",
+    ),
     "cases and points": (
         {"checks": ('"doubles", points=50', '"doubles", points=40')},
-        ("checks.py", 'Exercise("double"'),
+        ("checks/double.py", 'Exercise("double"'),
         "sum to 40",
     ),
 }
@@ -189,7 +200,7 @@ def test_a_try_cell_may_follow_its_exercise_only(tmp_path):
         build(folder)
 
 
-@pytest.mark.parametrize("name", ["lesson.md", "reference.py", "checks.py", "answers.py"])
+@pytest.mark.parametrize("name", ["lesson.md", "reference.py", "checks/__init__.py", "answers/double.py"])
 def test_a_missing_file_is_named(tmp_path, name):
     folder = write_toy(tmp_path)
     (folder / name).unlink()

@@ -11,7 +11,7 @@ from toy_lesson import line_of, write_toy
 from storyteller_grading.builder.build import draft_lesson
 from storyteller_grading.builder.cells import Draft, demo_cell
 from storyteller_grading.builder.drift import drift_of_outputs, drift_of_sources
-from storyteller_grading.builder.execute import ExecutionCost, execute, student_copy
+from storyteller_grading.builder.execute import ExecutionCost, execute, student_copy, tidy
 from storyteller_grading.builder.nbgrader_release import student_notebook
 from storyteller_grading.commands.build import report_drift
 from storyteller_grading.errors import BuildError
@@ -57,15 +57,15 @@ def test_the_solved_lessons_before_stand_beside_the_copy_and_no_later_ones(tmp_p
     solutions = tmp_path / "solutions"
     solutions.mkdir()
     for name in ("07_unsolved", "08_before", "10_after"):
-        (folder.parent / name).mkdir()
-        (folder.parent / name / "checks.py").write_text("", encoding="utf-8")
+        (folder.parent / name / "checks").mkdir(parents=True)
+        (folder.parent / name / "checks" / "__init__.py").write_text("", encoding="utf-8")
         (folder.parent / name / f"{name}.ipynb").write_text("the student's", encoding="utf-8")
         if name != "07_unsolved":
             (solutions / f"{name}.ipynb").write_text("solved", encoding="utf-8")
     with student_copy(folder) as copy:
         assert sorted(path.name for path in copy.parent.iterdir()) == ["08_before", "09_toys"]
         assert (copy.parent / "08_before" / "08_before.ipynb").read_text(encoding="utf-8") == "solved"
-        assert (copy.parent / "08_before" / "checks.py").is_file()
+        assert (copy.parent / "08_before" / "checks" / "__init__.py").is_file()
     assert not copy.parent.exists()
 
 
@@ -74,7 +74,7 @@ def test_a_notebook_runs_in_a_copy_of_its_folder_and_keeps_nothing_of_the_run(tm
     source = "import os\nfrom pathlib import Path\nprint(sorted(os.listdir()))\nPath('left').write_text('x')"
     widget = "import ipywidgets\nipywidgets.IntSlider()"
     notebook, run = execute(draft_of(folder, source, widget, tags=("nbval-ignore-output",)), folder)
-    assert notebook.cells[0].outputs[0].text == "['answers.py', 'checks.py', 'lesson.md', 'reference.py']\n"
+    assert notebook.cells[0].outputs[0].text == "['answers', 'checks', 'lesson.md', 'reference.py']\n"
     assert not (folder / "left").exists()
     text = json.dumps(notebook)
     assert "widget-view" not in text
@@ -82,6 +82,18 @@ def test_a_notebook_runs_in_a_copy_of_its_folder_and_keeps_nothing_of_the_run(tm
     assert "version" not in notebook.metadata.language_info
     assert 0 < run.seconds < 300
     assert 0.02 < run.gigabytes < 6
+
+
+def test_what_a_cell_prints_is_one_piece_however_it_came():
+    def printed(text, name="stdout"):
+        return nbformat.v4.new_output("stream", name=name, text=text)
+
+    table = nbformat.v4.new_output("display_data", {"text/plain": "a table"})
+    cell = nbformat.v4.new_code_cell(
+        outputs=[printed("a"), printed("b\n"), printed("!", "stderr"), table, printed("c")]
+    )
+    tidy(cell)
+    assert cell.outputs == [printed("ab\n"), printed("!", "stderr"), table, printed("c")]
 
 
 def test_a_lesson_fails_only_above_four_times_its_budget():
@@ -113,8 +125,8 @@ def test_outputs_are_no_drift_of_sources(tmp_path):
     [
         ("lesson.md", "Double a number.", "Double any number.", ("lesson.md", "Double any number.")),
         ("reference.py", "the number to itself", "it to itself", ("reference.py", "def double")),
-        ("checks.py", '"double", points=50', '"double", stars=2, points=50', ("lesson.md", "exercise: double")),
-        ("answers.py", "number // 2", "number // 2.0", ("reference.py", "def half")),
+        ("checks/double.py", '"double", points=50', '"double", stars=2, points=50', ("lesson.md", "exercise: double")),
+        ("answers/half.py", "number // 2", "number // 2.0", ("reference.py", "def half")),
     ],
 )
 def test_an_edited_source_is_named_with_its_line(tmp_path, name, old, new, at):

@@ -6,10 +6,17 @@ import pytest
 
 from storyteller_grading.builder.drift import drift_of_sources
 from storyteller_grading.builder.execute import ExecutionCost
-from storyteller_grading.builder.scaffold import FILES, TEMPLATE, new_lesson
+from storyteller_grading.builder.scaffold import TEMPLATE, new_lesson
 from storyteller_grading.cli import main
 from storyteller_grading.commands import build
 
+EXERCISES = "chances", "count_next", "most_likely"
+FILES = [
+    *(f"answers/{name}.py" for name in EXERCISES),
+    *(f"checks/{name}.py" for name in ("__init__", *EXERCISES, "oracles")),
+    "lesson.md",
+    "reference.py",
+]
 DRIFT = "storyteller_grading.builder.drift.drift_of_"
 
 
@@ -30,12 +37,12 @@ def run(capsys, *arguments):
     return caught.value.code or 0, said.out, said.err
 
 
-def test_a_new_lesson_has_the_four_files_and_its_own_name(repository, capsys):
+def test_a_new_lesson_has_the_templates_files_and_its_own_name(repository, capsys):
     code, out, _ = run(capsys, "new", "06_rhymes")
     assert code == 0
     assert out == "Made lessons/06_rhymes. Next: storyteller-grade build 06\n"
     folder = repository / "lessons" / "06_rhymes"
-    assert sorted(path.name for path in folder.iterdir()) == sorted(FILES)
+    assert sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.*")) == FILES
     text = (folder / "lesson.md").read_text(encoding="utf-8")
     assert "# Lesson 06: rhymes\n" in text
     assert "../../solutions/06_rhymes.ipynb" in text
@@ -121,6 +128,6 @@ def test_a_new_lesson_builds_at_once_and_then_nothing_has_drifted(repository, ca
     assert run(capsys, "build", "--check")[0] == 0
 
 
-def test_the_template_holds_the_four_files_only():
-    found = {path.name for path in TEMPLATE.iterdir() if not path.name.startswith("__")}
+def test_the_template_holds_the_hand_written_files_only():
+    found = {path.relative_to(TEMPLATE).as_posix() for path in TEMPLATE.rglob("*.*") if "__pycache__" not in path.parts}
     assert found == set(FILES)

@@ -46,7 +46,7 @@ class Grader:
     """What an attack wants to get at: files, and somebody who listens."""
 
     def __init__(self, folder: Path, lesson: Path) -> None:
-        self.folder, self.lesson, self.checks = folder, lesson, lesson / "checks.py"
+        self.folder, self.lesson, self.checks = folder, lesson, lesson / "checks" / "victim.py"
         self.canaries = [REMEMBERED]
         os.environ["STORYTELLER_TEST_CANARY"] = self.canary()
         files = ("secret", "roster.csv", "source/07_judged.ipynb", "submitted/other/07_judged/07_judged.ipynb")
@@ -154,7 +154,8 @@ class AttackedClass:
 @pytest.fixture(scope="module")
 def grader(tmp_path_factory):
     home = make_lesson(tmp_path_factory.mktemp("attacked"), BOTH)
-    (home / "checks.py").write_text((home / "checks.py").read_text().replace("limit=1.0", "limit=0.6"))
+    checks = home / "checks" / "victim.py"
+    checks.write_text(checks.read_text().replace("limit=1.0", "limit=0.6"))
     grader = Grader(tmp_path_factory.mktemp("class"), home)
     yield grader
     grader.close()

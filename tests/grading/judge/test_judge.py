@@ -6,6 +6,7 @@ import re
 
 import pytest
 from judge_lesson import (
+    CHECKS,
     DEMO,
     HONEST,
     POINTS,
@@ -22,6 +23,7 @@ from judge_lesson import (
 )
 from typer.testing import CliRunner
 
+from lesson_files import write_checks
 from storyteller.errors import StorytellerError
 from storyteller_course.exercises.lesson import load_lesson
 from storyteller_grading.judge import report
@@ -62,10 +64,8 @@ def test_one_error_costs_once(grade):
 
 def test_unsolved_foundations_are_replaced_by_the_course(lesson, tmp_path, monkeypatch):
     """Python's module `operator` plays the module with the course's own functions; its `mul` is an exercise."""
-    checks = (lesson.folder / "checks.py").read_text(encoding="utf-8").replace("scale", "mul")
     home = tmp_path / "08_operator"
-    home.mkdir()
-    (home / "checks.py").write_text(checks, encoding="utf-8")
+    write_checks(home, CHECKS.replace("scale", "mul"))
     write(home / "08_operator.ipynb", json.loads(json.dumps(notebook()).replace("scale", "mul")))
     monkeypatch.setattr("storyteller_grading.judge.judge._parts", lambda found: ("operator", ("mul",)))
     answers = {"total": REFERENCE["total"]}
@@ -378,8 +378,7 @@ def counts(student, draw):
         "    there = place.exists()\n    place.write_text('x')\n    return [len(seen), there, place.exists()]"
     )
     home = tmp_path / "09_fresh"
-    home.mkdir()
-    (home / "checks.py").write_text(checks, encoding="utf-8")
+    write_checks(home, checks)
     document = notebook({"scale": answer})
     document["cells"] = [cell for cell in document["cells"] if cell["id"] in ("scale", "scale-check")]
     document = json.loads(json.dumps(document).replace("scale", "count"))

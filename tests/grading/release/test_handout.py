@@ -32,7 +32,8 @@ from storyteller_grading.release.handout import Handout, release_lesson
 
 NAME = "06_next_letter"
 WHEEL = "storyteller-0.1.0-py3-none-any.whl"
-IN_RELEASE = [f"{NAME}.ipynb", "checks.py", "mistakes.zip"]
+CHECKS = [f"checks/{name}.py" for name in ("__init__", "chances", "count_next", "most_likely", "oracles")]
+IN_RELEASE = [f"{NAME}.ipynb", *CHECKS, "mistakes.zip"]
 IN_BUNDLE = sorted([*IN_RELEASE, "README.md", "constraints.txt", "requirements.txt", WHEEL])
 ANSWER = "row[second] = row.get(second, 0) + 1"
 
@@ -67,6 +68,11 @@ def lesson(home, tmp_path) -> Path:
     return tmp_path / "course" / "lessons" / NAME
 
 
+def files_below(folder: Path) -> list[str]:
+    """All files of a folder, by their names from there."""
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
 def names_in(path: Path) -> list[str]:
     with zipfile.ZipFile(path) as archive:
         return archive.namelist()
@@ -75,7 +81,7 @@ def names_in(path: Path) -> list[str]:
 def test_the_zip_and_the_release_hold_what_a_student_needs_and_no_answers(home, released):
     course, handout = released
     assert names_in(handout.bundle) == [f"{NAME}/{name}" for name in IN_BUNDLE]
-    assert sorted(path.name for path in handout.release.iterdir()) == IN_RELEASE
+    assert files_below(handout.release) == IN_RELEASE
     assert (handout.release / f"{NAME}.ipynb").read_bytes() == (home / f"{NAME}.ipynb").read_bytes()
     lines = [line.strip() for line in (home / "reference.py").read_text(encoding="utf-8").split("\n")]
     secret = [
@@ -96,8 +102,8 @@ def test_nbgrader_knows_the_lesson_and_would_make_the_same_release(released, tmp
         assert book.find_assignment(NAME).max_score == 110  # with the written answer
     shutil.copytree(course.source, tmp_path / "source")
     again = generate_assignment(tmp_path.resolve(), NAME)
-    for path in handout.release.iterdir():
-        assert (again / path.name).read_bytes() == path.read_bytes(), path.name
+    for name in files_below(handout.release):
+        assert (again / name).read_bytes() == (handout.release / name).read_bytes(), name
 
 
 def test_released_again_it_is_the_same_and_what_is_new_takes_its_place(released, lesson, library, tmp_path):
@@ -108,11 +114,11 @@ def test_released_again_it_is_the_same_and_what_is_new_takes_its_place(released,
     assert release_lesson(own, lesson, *library).bundle.read_bytes() == before
     (own.release / NAME / "left.txt").write_text("old", encoding="utf-8")
     (own.source / NAME / "README.md").write_text("Come to room 5.", encoding="utf-8")  # the instructor's own page
-    checks = lesson / "checks.py"
+    checks = lesson / "checks" / "chances.py"
     checks.write_text(checks.read_text(encoding="utf-8") + "# newer\n", encoding="utf-8")
     second = release_lesson(own, lesson, *library)
-    assert (second.release / "checks.py").read_bytes().endswith(b"# newer\n")
-    assert sorted(path.name for path in second.release.iterdir()) == sorted([*IN_RELEASE, "README.md"])
+    assert (second.release / "checks" / "chances.py").read_bytes().endswith(b"# newer\n")
+    assert files_below(second.release) == sorted([*IN_RELEASE, "README.md"])
     assert names_in(second.bundle) == names_in(handout.bundle)
     with zipfile.ZipFile(second.bundle) as archive:
         assert archive.read(f"{NAME}/README.md") == b"Come to room 5."
@@ -122,10 +128,10 @@ def plant(kind: str, lesson: Path, course: Course) -> None:
     """Put a line of an answer, or a secret, where a student would get it."""
     source = course.source / NAME
     if kind in ("hint", "checks", "explanation"):
-        path = lesson / ("answers.py" if kind == "explanation" else "checks.py")
+        path = lesson / {"explanation": "answers", "hint": "checks", "checks": "checks"}[kind] / "count_next.py"
         old, new = {
             "hint": ('"Put a finger on', f'"Write {ANSWER}. Put a finger on'),
-            "checks": ("LETTERS =", f"#   {ANSWER}\nLETTERS ="),
+            "checks": ("count_next = E", f"#   {ANSWER}\ncount_next = E"),
             "explanation": ('"Each pair is counted once', f'"Write `{ANSWER}`. Each pair is counted once'),
         }[kind]
         text = path.read_text(encoding="utf-8")
@@ -140,6 +146,7 @@ def plant(kind: str, lesson: Path, course: Course) -> None:
             "file": ("notes.txt", f"tip:\n\t{ANSWER}".encode()),
             "file in a zip": ("more.zip", zipped({"a/b.zip": zipped({"tip.md": ANSWER.encode()})})),
             "reference": ("reference.py", b"pass\n"),
+            "answers": ("answers/count_next.py", b"pass\n"),
             "secret": ("notes.txt", SECRET.upper().encode()),
             "secret in a zip": ("more.zip", zipped({"tip": bytes.fromhex(SECRET)})),
             "seed": ("notes.txt", f"seed = {seed}".encode()),
@@ -152,6 +159,7 @@ def plant(kind: str, lesson: Path, course: Course) -> None:
             "rar": ("more.rar", b"Rar!\x1a\x07\x00"),
             "disguised zip": ("more.bin", b"#!" + zipped({"tip.md": ANSWER.encode()})),
         }[kind]
+        (source / name).parent.mkdir(exist_ok=True)
         (source / name).write_bytes(content)
 
 
@@ -176,13 +184,14 @@ def encrypted() -> bytes:
 @pytest.mark.parametrize(
     ("kind", "said"),
     [
-        ("hint", r"checks\.py, line \d+ .* answer to 'count_next'"),
-        ("checks", r"checks\.py, line \d+ .* answer to 'count_next'"),
+        ("hint", r"checks/count_next\.py, line \d+ .* answer to 'count_next'"),
+        ("checks", r"checks/count_next\.py, line \d+ .* answer to 'count_next'"),
         ("explanation", r"mistakes\.zip/count_next, line \d+ .* answer to 'count_next'"),
         ("metadata", r"\.ipynb, line \d+ .* answer to 'count_next'"),
         ("file", r"notes\.txt, line 2 .* answer to 'count_next'"),
         ("file in a zip", r"more\.zip/a/b\.zip/tip\.md, line 1 .* answer to 'count_next'"),
         ("reference", r"reference\.py would be handed out"),
+        ("answers", r"answers/count_next\.py would be handed out"),
         ("secret", r"notes\.txt holds the course's secret or a hidden seed"),
         ("secret in a zip", r"more\.zip/tip holds the course's secret or a hidden seed"),
         ("seed", r"notes\.txt holds the course's secret or a hidden seed"),
@@ -206,7 +215,7 @@ def test_what_would_tell_too_much_is_refused_and_nothing_is_written(lesson, libr
     assert not course.bundles.exists()
     assert not course.release.exists()
     assert not (course.folder / "gradebook.db").exists()
-    assert not (course.source / NAME / "checks.py").exists()
+    assert not (course.source / NAME / "checks").exists()
 
 
 def test_a_link_in_source_is_named(lesson, library, tmp_path):
@@ -354,5 +363,7 @@ def test_nbgraders_exchange_takes_the_release(handed_out, tmp_path):
     released = exchange / "moe" / "outbound" / "01_data_preparation"
     assert sorted(path.name for path in released.iterdir()) == [
         "01_data_preparation.ipynb",
-        *("checks.py", "mistakes.zip"),
+        *("checks", "mistakes.zip"),
     ]
+    checks = sorted((ROOT / "lessons" / "01_data_preparation" / "checks").glob("*.py"))
+    assert files_below(released / "checks") == [path.name for path in checks]

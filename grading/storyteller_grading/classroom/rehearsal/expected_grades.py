@@ -1,7 +1,7 @@
 """What an answer must earn, found out without the judge: the lesson's own code, in this process, with the same seeds.
 
 A rehearsal plants answers whose points are known. They come from here, never from the judge, so that a judge or a
-gradebook that is wrong cannot agree with itself. Only answers of `answers.py` and of the reference are run here.
+gradebook that is wrong cannot agree with itself. Only known answers and the reference's are run here.
 """
 
 from collections.abc import Mapping
@@ -12,9 +12,9 @@ from storyteller.errors import StorytellerError
 from storyteller_course.exercises.inputs import PUBLIC
 from storyteller_course.exercises.known_answers import Right, Wrong, reference_source, run_source
 from storyteller_course.exercises.lesson import Lesson
-from storyteller_course.grading.diagnose import known_mistakes
 from storyteller_course.grading.grade import grade
-from storyteller_course.runner.in_process import LocalStudent
+from storyteller_course.grading.known_mistakes import known_mistakes
+from storyteller_course.runner.in_process import InProcessStudent
 from storyteller_course.runner.server import Namespace
 from storyteller_grading.classroom.rehearsal.mishaps import EVERYTHING, EVERYTHING_CODE, SLOWLY
 from storyteller_grading.judge.released_notebook import read_release
@@ -55,7 +55,7 @@ class KnownAnswers:
         return {cell.exercise: cell.source for cell in cells if cell.role == "answer"}
 
     def source(self, exercise: str, name: str) -> str:
-        """The text of an answer: one of `answers.py`, or one that every exercise has."""
+        """The text of an answer: a known one of the lesson, or one that every exercise has."""
         if self.lesson.reference is None:
             raise StorytellerError(f"{self.lesson.folder} has no reference.py, from which a class could be made.")
         reference = reference_source(self.lesson.reference, exercise)
@@ -101,11 +101,11 @@ class KnownAnswers:
                 run_source(text, names, f"<planted {name}>")
             return names
 
-        public = grade(description, LocalStudent(namespace(), anew=namespace), seeds=(PUBLIC,), mistakes=known)
+        public = grade(description, InProcessStudent(namespace(), anew=namespace), seeds=(PUBLIC,), mistakes=known)
         passed = {case.id for case in public.cases if case.passed}
         mistake, cases = public.mistake, list(public.cases)
         if self.seeds and public.earned:
-            student = LocalStudent(namespace(), anew=namespace)
+            student = InProcessStudent(namespace(), anew=namespace)
             hidden = grade(description, student, seeds=self.seeds, mistakes=known, only=passed)
             passed = {case.id for case in hidden.cases if case.passed}
             mistake = mistake or next((case.mistake for case in hidden.cases if case.mistake), "")

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from storyteller.transformer.decoder import Decoder
 
 
-def trained_model(run: Path, *, device: str) -> "tuple[Decoder, Tokenizer]":
+def load_run(run: Path, *, device: str) -> "tuple[Decoder, Tokenizer]":
     """The model of a run, or of one checkpoint of it, on the device, and its tokenizer.
 
     Raises:

@@ -162,7 +162,9 @@ def test_what_nbgrader_itself_submits_is_collected(course, exchange, home, monke
     exchange.chmod(0o777)
     released = exchange.parent / "outbound" / NAME
     for place in (released, tmp_path / "work" / NAME):
-        folder_of(place, {f"{NAME}.ipynb": "Ada's", "checks.py": b"", "mistakes.zip": b"PK"})  # as it was released
+        folder_of(
+            place, {f"{NAME}.ipynb": "Ada's", "checks/double.py": b"", "mistakes.zip": b"PK"}
+        )  # as it was released
     monkeypatch.chdir(tmp_path / "work")
     config = nbgrader_config(course)
     config.Exchange.cache = str(tmp_path / "cache")

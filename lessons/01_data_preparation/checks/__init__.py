@@ -1,0 +1,16 @@
+"""What the exercises of lesson 01 must do, case by case."""
+
+EXERCISES = (  # in the lesson's order; each has a file of its name here
+    "clean_story",
+    "split_corpus",
+    "length_statistics",
+    "count_pairs",
+    "merge_pair",
+    "train_bpe",
+    "encode_word",
+    "encode",
+    "decode",
+    "compression",
+    "wordpiece_scores",
+    "train_bpe_fast",
+)

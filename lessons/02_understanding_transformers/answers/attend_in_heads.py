@@ -1,0 +1,103 @@
+"""Known answers to `attend_in_heads`: the given code, wrong ones, explained, and right ones in other styles."""
+
+from storyteller_course import Given, Right, Wrong
+
+answers = [
+    Given(
+        "attend_in_heads",
+        change=(
+            (
+                ".transpose(1, 2) for part in (q, k, v))  # (B, H, T, K), S for k and v",
+                " for part in (q, k, v))  # a head has K = D/H features",
+            ),
+            (
+                "gathered = attend(q, k, v, causal=causal)  # (B, H, T, K)",
+                "gathered = attend(q, k, v, causal=causal)",
+            ),
+            ("gathered.transpose(1, 2).flatten(start_dim=2)", "gathered.flatten(start_dim=2)"),
+        ),
+    ),
+    Wrong(
+        "attend_in_heads",
+        "across_heads",
+        "This is the code as it was given. attend takes dimension 2 for the tokens, and there stand the heads: the "
+        "heads of one token attend to each other, and no token ever sees another. Swap dimensions 1 and 2 before, and "
+        "back after.",
+        change=(
+            (").transpose(1, 2) for part in (q, k, v))", ") for part in (q, k, v))"),
+            ("gathered.transpose(1, 2).flatten(start_dim=2)", "gathered.flatten(start_dim=2)"),
+        ),
+    ),
+    Wrong(
+        "attend_in_heads",
+        "viewed_into_heads",
+        "The features are cut with a view or reshape to (B, H, T, K). It has the right shape, but it cuts the numbers "
+        "as they lie in memory: a head gets all features of the first few tokens, not its slice of the features of all "
+        "tokens. First (B, T, H, K), then swap.",
+        change=(
+            (
+                "part.unflatten(-1, (n_heads, -1)).transpose(1, 2)",
+                "part.reshape(part.size(0), n_heads, part.size(1), -1)",
+            ),
+            ("gathered.transpose(1, 2).flatten(start_dim=2)", "gathered.reshape(gathered.size(0), q.size(2), -1)"),
+        ),
+    ),
+    Wrong(
+        "attend_in_heads",
+        "merged_without_swapping",
+        "The split is right now, but the heads are put together without swapping dimensions 1 and 2 back. The shape is "
+        "right again, and each output token is made of pieces of different tokens.",
+        change=(
+            "gathered.transpose(1, 2).flatten(start_dim=2)",
+            "gathered.reshape(gathered.size(0), gathered.size(2), -1)",
+        ),
+    ),
+    Wrong(
+        "attend_in_heads",
+        "every_hth_feature",
+        "Head h gets the features h, h + H, h + 2H and so on. Its slice is meant to lie together: the first K features "
+        "are head 0. Unflatten into (H, K), not into (K, H).",
+        change=(
+            ("(n_heads, -1)).transpose(1, 2)", "(-1, n_heads)).movedim(-1, 1)"),
+            ("gathered.transpose(1, 2)", "gathered.movedim(1, -1)"),
+        ),
+    ),
+    Wrong(
+        "attend_in_heads",
+        "scores_of_all_heads",
+        "The features are not split any more: one head of width D attends, whatever n_heads is.",
+        change=("(n_heads, -1)", "(1, -1)"),
+    ),
+    Wrong(
+        "attend_in_heads",
+        "forgets_causal",
+        "`causal` is not handed on to attend any more: every token sees the future.",
+        change=("causal=causal)", "causal=False)"),
+    ),
+    Right(
+        "attend_in_heads",
+        "head_by_head",
+        code="""
+def attend_in_heads(q, k, v, n_heads, *, causal=False):
+    width = q.shape[-1] // n_heads
+    outputs = []
+    for h in range(n_heads):
+        own = slice(h * width, (h + 1) * width)
+        outputs.append(attend(q[None, ..., own], k[None, ..., own], v[None, ..., own], causal=causal)[0])
+    return torch.cat(outputs, dim=-1)
+""",
+    ),
+    Right(
+        "attend_in_heads",
+        "with_view_and_permute",
+        code="""
+def attend_in_heads(q, k, v, n_heads, *, causal=False):
+    B, T, D = q.shape
+    S = k.shape[1]
+    q = q.view(B, T, n_heads, D // n_heads).permute(0, 2, 1, 3)
+    k = k.view(B, S, n_heads, D // n_heads).permute(0, 2, 1, 3)
+    v = v.view(B, S, n_heads, D // n_heads).permute(0, 2, 1, 3)
+    return attend(q, k, v, causal=causal).permute(0, 2, 1, 3).contiguous().view(B, T, D)
+""",
+    ),
+]

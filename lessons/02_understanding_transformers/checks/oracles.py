@@ -1,0 +1,69 @@
+"""Oracles that several exercises share: other ways to the same results."""
+
+import torch
+import torch.nn.functional as F
+
+from storyteller.config import ModelConfig
+
+WIDE = "float64"  # so that results can be compared closely
+
+
+def gradients_of(function, *inputs, cotangent):
+    """Outputs and gradients of a function of tensors, by PyTorch."""
+    inputs = [one.detach().requires_grad_() for one in inputs]
+    return torch.autograd.grad((function(*inputs) * cotangent).sum(), inputs)
+
+
+def rotation(n_tokens, head_dim):
+    """cos and sin of RoPE for the positions 0 to T - 1, with a base so small that all pairs turn visibly."""
+    speeds = torch.tensor([50.0 ** (-2 * i / head_dim) for i in range(head_dim // 2)], dtype=torch.float64)
+    angle = torch.arange(n_tokens)[:, None] * speeds  # (T, K/2)
+    return angle.cos(), angle.sin()
+
+
+def config_of(d_model, n_heads, d_ff, *, vocab_size=8, n_layers=1, max_seq_len=16):
+    """The library's dense model of this shape."""
+    return ModelConfig(
+        vocab_size=vocab_size, max_seq_len=max_seq_len, d_model=d_model, n_layers=n_layers, n_heads=n_heads,
+        n_kv_heads=n_heads, d_ff=d_ff, n_experts=0,
+    )  # fmt: skip
+
+
+def future_gradients(gradient, place):
+    """The part of a gradient, (B, T, D), that belongs to tokens after `place`."""
+    return gradient[:, place + 1 :]
+
+
+def head_by_head(q, k, v, n_heads, causal=False):
+    """Cut the features by hand, attend in each slice, and join."""
+    slices = [[part.chunk(n_heads, dim=-1)[head] for part in (q, k, v)] for head in range(n_heads)]
+    return torch.cat([F.scaled_dot_product_attention(*one, is_causal=causal) for one in slices], dim=-1)
+
+
+def projections(draw, d_model):
+    """Weights for a multi-head attention."""
+    return {f"{name}.weight": draw.tensor(d_model, d_model, dtype=WIDE, scale=0.5) for name in ("q", "k", "v", "out")}
+
+
+def loaded(student, name, *args, state):
+    """The student's module with these weights."""
+    module = student.new(name, *args)
+    module.load(state)
+    return module
+
+
+def gated(draw, d_model, d_ff):
+    """Weights for a SwiGLU."""
+    shapes = {"gate": (d_ff, d_model), "up": (d_ff, d_model), "down": (d_model, d_ff)}
+    return {f"{name}.weight": draw.tensor(*shape, dtype=WIDE) for name, shape in shapes.items()}
+
+
+def block_state(draw, d_model, d_ff, prefix=""):
+    """Weights for a block."""
+    parts = {
+        "attention": projections(draw, d_model),
+        "feed_forward": gated(draw, d_model, d_ff),
+        "attention_norm": {"weight": draw.tensor(d_model, dtype=WIDE) + 1.5},
+        "feed_forward_norm": {"weight": draw.tensor(d_model, dtype=WIDE) + 1.5},
+    }
+    return {f"{prefix}{part}.{name}": one for part, state in parts.items() for name, one in state.items()}

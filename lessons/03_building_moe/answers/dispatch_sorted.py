@@ -1,0 +1,136 @@
+"""Known answers to `dispatch_sorted`: wrong ones, explained, and right ones in other styles."""
+
+from storyteller_course import Right, Wrong
+
+answers = [
+    Wrong(
+        "dispatch_sorted",
+        "no_minlength",
+        "bincount stops at the largest number that it sees. Where nobody chose the last experts there are fewer counts "
+        "than experts: give it minlength=E.",
+        change=("minlength=len(run))[: len(run)]", "minlength=0)[: len(run)]"),
+    ),
+    Wrong(
+        "dispatch_sorted",
+        "calls_idle",
+        "Experts without tokens are called too, with no rows. That is wasted work, and some experts cannot take it.",
+        change=("zip(run, parts, strict=True) if len(part)]", "zip(run, parts, strict=True)]"),
+    ),
+    Wrong(
+        "dispatch_sorted",
+        "by_remainder",
+        "The rows are fetched for the wrong tokens. The choices are numbered token by token, so choice c belongs to "
+        "token c // k.",
+        change=("x[order // experts.size(1)]", "x[order % len(x)]"),
+    ),
+    Wrong(
+        "dispatch_sorted",
+        "unsorted_rows",
+        "The rows are in the order of the tokens while the counts are those of the experts, so each expert gets other "
+        "tokens than those that chose it. Fetch the rows in the sorted order.",
+        change=("x[order // experts.size(1)]", "x[order.sort().values // experts.size(1)]"),
+    ),
+    Wrong(
+        "dispatch_sorted",
+        "inverse_order",
+        "argsort was applied twice. That gives each choice's place in the sorted row; you need the choice at each "
+        "place.",
+        change=("chosen.argsort(stable=True)", "chosen.argsort(stable=True).argsort()"),
+    ),
+    Wrong(
+        "dispatch_sorted",
+        "keeps_dropped",
+        "Dropped choices are still in the order, so there are more rows than the counts of the experts add up to. They "
+        "stand last: keep as many numbers as the counts sum to.",
+        change=("    order = order[: int(sizes.sum())]  # (R,)\n", ""),
+    ),
+    Wrong(
+        "dispatch_sorted",
+        "dropped_to_last",
+        "A dropped choice goes to the last expert. The value E stands for no expert at all.",
+        change=("chosen = experts.flatten()", "chosen = experts.flatten().clamp(max=len(run) - 1)"),
+    ),
+    Wrong(
+        "dispatch_sorted",
+        "nothing_left",
+        "When every choice was dropped there is nothing to put together, and torch.cat of an empty list fails. Give it "
+        "the empty rows x[:0] then.",
+        change=("torch.cat(answers or [x[:0]])", "torch.cat(answers)"),
+    ),
+    Wrong(
+        "dispatch_sorted",
+        "last_expert_wins",
+        "Each expert writes its answers over those of the experts before it, so that a token keeps only one. Add them.",
+        code="""
+        def dispatch_sorted(x, weights, experts, run):
+            y = torch.zeros_like(x)
+            for e, expert in enumerate(run):
+                token, choice = torch.where(experts == e)
+                if len(token):
+                    y[token] = expert(x[token]) * weights[token, choice, None]
+            return y
+        """,
+    ),
+    Wrong(
+        "dispatch_sorted",
+        "first_weight",
+        "Every expert's answer is weighed with the weight of the token's first choice.",
+        code="""
+        def dispatch_sorted(x, weights, experts, run):
+            y = torch.zeros_like(x)
+            for e, expert in enumerate(run):
+                token = torch.where(experts == e)[0]
+                if len(token):
+                    y[token] += expert(x[token]) * weights[token, 0, None]
+            return y
+        """,
+    ),
+    Wrong(
+        "dispatch_sorted",
+        "token_by_token",
+        "The result is right, but the experts are called row by row. The point of sorting is that each expert works "
+        "once, on all of its rows: one large product instead of many small ones.",
+        change=(
+            "answers = [expert(part) for expert, part in zip(run, parts, strict=True) if len(part)]",
+            "answers = [expert(row[None]) for expert, part in zip(run, parts, strict=True) for row in part]",
+        ),
+    ),
+    Wrong(
+        "dispatch_sorted",
+        "descending",
+        "The choices are sorted with the largest expert first, but the counts go from expert 0 upwards: each expert "
+        "gets rows of another one.",
+        change=("chosen.argsort(stable=True)", "chosen.argsort(stable=True, descending=True)"),
+    ),
+    Right(
+        "dispatch_sorted",
+        "with_where",
+        code="""
+        def dispatch_sorted(x, weights, experts, run):
+            y = torch.zeros_like(x)
+            for e, expert in enumerate(run):
+                token, choice = torch.where(experts == e)
+                if token.numel() > 0:
+                    answer = expert(x[token]) * weights[token, choice].unsqueeze(1)
+                    y = y.index_add(0, token, answer)
+            return y
+        """,
+    ),
+    Right(
+        "dispatch_sorted",
+        "with_bounds",
+        code="""
+        def dispatch_sorted(x, weights, experts, run):
+            k = experts.shape[1]
+            sorted_experts, order = torch.sort(experts.reshape(-1), stable=True)
+            bounds = torch.searchsorted(sorted_experts, torch.arange(len(run) + 1)).tolist()
+            answers = torch.zeros(bounds[-1], x.shape[1], dtype=x.dtype)
+            for e in range(len(run)):
+                start, stop = bounds[e], bounds[e + 1]
+                if stop > start:
+                    tokens = torch.div(order[start:stop], k, rounding_mode="floor")
+                    answers = torch.cat([answers[:start], run[e](x[tokens]), answers[stop:]])
+            return combine(answers, order[: bounds[-1]], weights)
+        """,
+    ),
+]

@@ -1,0 +1,114 @@
+"""Known answers to `load_balancing_loss`: wrong ones, explained, and right ones in other styles."""
+
+from storyteller_course import Right, Wrong
+
+answers = [
+    Wrong(
+        "load_balancing_loss",
+        "without_e",
+        "The factor E is missing. With it, the loss of an even router is k however many experts there are.",
+        change=("return n_experts * (f * P).sum()", "return (f * P).sum()"),
+    ),
+    Wrong(
+        "load_balancing_loss",
+        "f_from_probabilities",
+        "f is taken from the probabilities too. A router may spread its probabilities evenly and still send every "
+        "token to the same experts: f has to count where the tokens really go.",
+        change=(
+            "f = torch.bincount(experts.flatten(), minlength=n_experts) / n_tokens",
+            "f = experts.size(1) * probs.mean(dim=0)",
+        ),
+    ),
+    Wrong(
+        "load_balancing_loss",
+        "p_detached",
+        "P is detached (or taken under no_grad). f has no gradient either, so the loss is a number that nothing can "
+        "lower.",
+        change=("P = probs.mean(dim=0)", "P = probs.detach().mean(dim=0)"),
+    ),
+    Wrong(
+        "load_balancing_loss",
+        "share_of_choices",
+        "The visits are divided by the number of choices, N*k. Divide by the number of tokens; then an even router "
+        "has the loss k.",
+        change=("minlength=n_experts) / n_tokens", "minlength=n_experts) / experts.numel()"),
+    ),
+    Wrong(
+        "load_balancing_loss",
+        "sum_of_probabilities",
+        "P is the sum over the tokens, so that the loss grows with the batch. It should be the mean.",
+        change=("P = probs.mean(dim=0)", "P = probs.sum(dim=0)"),
+    ),
+    Wrong(
+        "load_balancing_loss",
+        "padding_counts",
+        "Padding is counted as if it were text. All padding looks alike and goes to the same experts, so the loss "
+        "would balance the padding. Keep the rows whose mask is True.",
+        change=(
+            "probs, experts = probs[real], experts[real]",
+            "probs, experts = probs[real | True], experts[real | True]",
+        ),
+    ),
+    Wrong(
+        "load_balancing_loss",
+        "only_p_masked",
+        "The mask is applied to the probabilities and not to the experts: f still counts the padding.",
+        change=(
+            ("probs, experts = probs[real], experts[real]", "probs = probs[real]"),
+            ("minlength=n_experts) / n_tokens", "minlength=n_experts) / len(experts)"),
+        ),
+    ),
+    Wrong(
+        "load_balancing_loss",
+        "padding_in_the_mean",
+        "The padding is set to 0, but its rows still count in the means: divide by the number of real tokens.",
+        change=(
+            (
+                "probs, experts = probs[real], experts[real]",
+                "probs, experts = probs * real[:, None], experts.where(real[:, None], probs.size(1))",
+            ),
+            ("minlength=n_experts) / n_tokens", "minlength=n_experts)[:n_experts] / n_tokens"),
+        ),
+    ),
+    Wrong(
+        "load_balancing_loss",
+        "mask_turned_round",
+        "The mask is used the wrong way round: True marks the tokens that count, not the padding.",
+        change=("real = attention_mask.flatten()", "real = ~attention_mask.flatten()"),
+    ),
+    Wrong(
+        "load_balancing_loss",
+        "best_only",
+        "Only the first choice of each token is counted in f, as in Switch, where there is no other. With k = 2, half "
+        "of the work of the experts is not seen.",
+        change=("torch.bincount(experts.flatten(),", "torch.bincount(experts[:, 0],"),
+    ),
+    Right(
+        "load_balancing_loss",
+        "one_hot_and_means",
+        code="""
+        def load_balancing_loss(probs, experts, *, attention_mask=None):
+            E = probs.shape[-1]
+            visits = nn.functional.one_hot(experts, E).sum(dim=1).to(probs.dtype)
+            count = torch.ones(len(probs), dtype=probs.dtype)
+            if attention_mask is not None:
+                count = attention_mask.reshape(-1).to(probs.dtype)
+            f = torch.einsum("n,ne->e", count, visits) / count.sum()
+            P = torch.einsum("n,ne->e", count, probs) / count.sum()
+            return E * torch.dot(f, P)
+        """,
+    ),
+    Right(
+        "load_balancing_loss",
+        "expert_by_expert",
+        code="""
+        def load_balancing_loss(probs, experts, *, attention_mask=None):
+            keep = [n for n in range(len(probs)) if attention_mask is None or attention_mask.reshape(-1)[n]]
+            terms = []
+            for e in range(probs.size(1)):
+                f = (experts[keep] == e).sum().item() / len(keep)
+                terms.append(f * probs[keep, e].mean())
+            return probs.size(1) * sum(terms)
+        """,
+    ),
+]

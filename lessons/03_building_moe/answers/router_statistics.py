@@ -1,0 +1,96 @@
+"""Known answers to `router_statistics`: wrong ones, explained, and right ones in other styles."""
+
+from storyteller_course import Right, Wrong
+
+answers = [
+    Wrong(
+        "router_statistics",
+        "of_the_tokens",
+        "The load is divided by the number of tokens, so that it sums to k. It is the share of all N*k visits.",
+        change=("/ experts.numel()", "/ len(experts)"),
+    ),
+    Wrong(
+        "router_statistics",
+        "no_minlength",
+        "Experts at the end that nobody chose are missing from the load: bincount needs minlength=E.",
+        change=(
+            "load = torch.bincount(experts.flatten(), minlength=n_experts)",
+            "load = torch.bincount(experts.flatten())",
+        ),
+    ),
+    Wrong(
+        "router_statistics",
+        "in_bits",
+        "The entropy is in bits. In nats it takes the natural logarithm, so that an undecided router has ln(E).",
+        change=(
+            "torch.xlogy(probs, probs).sum(dim=-1)",
+            "torch.xlogy(probs, probs).div(0.6931471805599453).sum(dim=-1)",
+        ),
+    ),
+    Wrong(
+        "router_statistics",
+        "nan_for_zero",
+        "0 * log(0) is nan. A probability of 0 adds nothing to the entropy: torch.xlogy knows that.",
+        change=("torch.xlogy(probs, probs)", "(probs * probs.log())"),
+    ),
+    Wrong(
+        "router_statistics",
+        "of_the_mean",
+        "This is the entropy of the mean probabilities, which is high even if the router is quite sure of each single "
+        "token. Compute the entropy of each token, then the mean.",
+        change=("-torch.xlogy(probs, probs).sum(dim=-1).mean()", "-torch.xlogy(probs.mean(0), probs.mean(0)).sum()"),
+    ),
+    Wrong(
+        "router_statistics",
+        "sum_of_tokens",
+        "The entropies of the tokens are added up; take their mean, or the number grows with the batch.",
+        change=(".sum(dim=-1).mean()", ".sum(dim=-1).sum()"),
+    ),
+    Wrong(
+        "router_statistics",
+        "positive_sign",
+        "The entropy is negative. Logarithms of probabilities are negative, so there is a minus before the sum.",
+        change=("-torch.xlogy(probs, probs)", "torch.xlogy(probs, probs)"),
+    ),
+    Wrong(
+        "router_statistics",
+        "plain_peak",
+        "max_load is the busiest expert's load itself. Divide it by the even share 1/E, so that 1 means balanced.",
+        change=("max_load = load.max() * n_experts", "max_load = load.max()"),
+    ),
+    Right(
+        "router_statistics",
+        "with_loops",
+        code="""
+        def router_statistics(probs, experts):
+            import math
+
+            E = probs.size(1)
+            visits = experts.flatten().tolist()
+            load = [visits.count(e) / len(visits) for e in range(E)]
+            entropy = sum(-sum(p * math.log(p) for p in row if p > 0) for row in probs.tolist()) / len(probs)
+            used = sum(share > 0 for share in load)
+            return {
+                "load": torch.tensor(load), "entropy": entropy, "utilization": used / E, "max_load": max(load) / (1 / E)
+            }
+        """,
+    ),
+    Right(
+        "router_statistics",
+        "with_one_hot",
+        code="""
+        def router_statistics(probs, experts):
+            visits = nn.functional.one_hot(experts, probs.size(1)).sum(dim=(0, 1))
+            load = visits / visits.sum()
+            surprise = torch.where(probs > 0, -probs.clamp(min=1e-300).log(), 0.0)
+            if probs.dtype == torch.float32:
+                surprise = -probs.clamp(min=1e-38).log()
+            return {
+                "load": load,
+                "entropy": float((probs * surprise).sum() / len(probs)),
+                "utilization": int((visits > 0).sum()) / probs.size(1),
+                "max_load": float(load.max() / load.mean()),
+            }
+        """,
+    ),
+]

@@ -1,0 +1,85 @@
+"""Known answers to `within_capacity`: wrong ones, explained, and right ones in other styles."""
+
+from storyteller_course import Right, Wrong
+
+answers = [
+    Wrong(
+        "within_capacity",
+        "queue_for_each_choice",
+        "First and second choices stand in two different queues, so an expert takes up to k times its capacity. There "
+        "is one queue at each expert.",
+        change=(
+            (
+                "visits = nn.functional.one_hot(experts.flatten(), n_experts)",
+                "visits = nn.functional.one_hot(experts, n_experts)",
+            ),
+            ("(asked * visits).sum(dim=1)", "(asked * visits).sum(dim=-1)"),
+        ),
+    ),
+    Wrong(
+        "within_capacity",
+        "one_too_few",
+        "The queue is cut one place too early: the first to come has the number 1, and the one with the number "
+        "`capacity` still fits.",
+        change=("place <= capacity", "place < capacity"),
+    ),
+    Wrong(
+        "within_capacity",
+        "one_too_many",
+        "One more than fits is let in. If the first to come has the number 0, the last that fits has capacity - 1.",
+        change=("(place <= capacity)", "(place - 1 <= capacity)"),
+    ),
+    Wrong(
+        "within_capacity",
+        "last_come_first",
+        "The places go to the last tokens. Places go in the order of the tokens: earlier before later.",
+        change=("asked = visits.cumsum(dim=0)", "asked = visits.flip(0).cumsum(dim=0).flip(0)"),
+    ),
+    Wrong(
+        "within_capacity",
+        "firsts_before_seconds",
+        "All first choices are served before any second choice. (Some systems do that; here an earlier token goes "
+        "first with all its choices.)",
+        change=(
+            ("one_hot(experts.flatten(), n_experts)", "one_hot(experts.T.flatten(), n_experts)"),
+            ("return (place <= capacity).view_as(experts)", "return (place <= capacity).view_as(experts.T).T"),
+        ),
+    ),
+    Wrong(
+        "within_capacity",
+        "dropped",
+        "True and False are swapped: True is for a choice that finds a place.",
+        change=("place <= capacity", "place > capacity"),
+    ),
+    Wrong(
+        "within_capacity",
+        "all_or_nothing",
+        "An expert that is asked for too often turns everybody away. It serves as many as it has places for.",
+        change=("place = (asked * visits).sum(dim=1)", "place = (asked[-1:] * visits).sum(dim=1)"),
+    ),
+    Right(
+        "within_capacity",
+        "with_a_dictionary",
+        code="""
+        def within_capacity(experts, *, n_experts, capacity):
+            taken = [0] * n_experts
+            fits = []
+            for e in experts.flatten().tolist():
+                fits.append(taken[e] < capacity)
+                taken[e] += 1
+            return torch.tensor(fits).reshape(experts.shape)
+        """,
+    ),
+    Right(
+        "within_capacity",
+        "expert_by_expert",
+        code="""
+        def within_capacity(experts, *, n_experts, capacity):
+            flat = experts.reshape(-1)
+            fits = torch.zeros(len(flat), dtype=torch.bool)
+            for e in range(n_experts):
+                fits[torch.nonzero(flat == e).flatten()[:capacity]] = True
+            return fits.reshape_as(experts)
+        """,
+    ),
+]

@@ -1,0 +1,76 @@
+"""What `balance_of_layers` must do, case by case."""
+
+import torch
+
+from storyteller_course import Exercise, close
+
+from .oracles import COUNTED, WIDE, best_of, gradients_of, padding, slow_balance
+
+balance_of_layers = Exercise(
+    "balance_of_layers",
+    points=10,
+    stars=3,
+    builds_on=("load_balancing_loss",),
+    bug_hunt=True,
+    hints=(
+        "Give it two layers of which the first sends every token to expert 0 and the second every token to expert 1. "
+        "What should come out, and what does?",
+        "Three things. Layers are thrown into one pot, where one layer's favourites make up for another's. Somebody "
+        "takes the softmax of something that is a probability already. And who looks at the mask?",
+        "Go through the layers in a loop, with their own probabilities and their own experts, and add up "
+        "`load_balancing_loss(...)`, which you have written and which takes the mask.",
+    ),
+    forbidden=("storyteller_course.parts.building_moe.balance_of_layers",),
+)
+
+
+def slow_layers(logits, k, keep=None):
+    """The sum over the layers, by loops."""
+    losses = []
+    for layer in logits:
+        experts = torch.tensor([best_of(row, k) for row in layer.tolist()])
+        losses.append(slow_balance(torch.softmax(layer, -1), experts, keep))
+    return sum(losses)
+
+
+@balance_of_layers.case("asks every layer to be balanced by itself", points=4)
+def each_layer(student, draw):
+    logits = draw.tensor(2, 6, 4, dtype=WIDE)
+    logits[0, :, 0] += 3.0
+    logits[1, :, 1] += 3.0
+    alone = [student.balance_of_layers(logits[i : i + 1], 1) for i in range(2)]
+    together = student.balance_of_layers(logits, 1)
+    close(
+        together,
+        float(alone[0]) + float(alone[1]),
+        "the loss of two layers, which should be the sum of theirs",
+        **COUNTED,
+    )
+
+
+@balance_of_layers.case("takes the router's own probabilities", points=3)
+def own_probabilities(student, draw):
+    logits, k = draw.tensor(1, 7, 5, dtype=WIDE, scale=1.5), draw.randint(1, 3)
+    close(student.balance_of_layers(logits, k), slow_layers(logits, k), "the loss of one layer", **COUNTED)
+
+
+@balance_of_layers.case("leaves padding out", points=2)
+def layers_padding(student, draw):
+    mask = padding(draw)
+    logits = draw.tensor(2, mask.numel(), 4, dtype=WIDE)
+    got = student.balance_of_layers(logits, 2, attention_mask=mask)
+    real = student.balance_of_layers(logits[:, mask.flatten()], 2)
+    close(got, float(real), "the loss with padding, which should be that of the real tokens alone", **COUNTED)
+
+
+@balance_of_layers.case("has a gradient in the logits of every layer", points=1)
+def layers_gradients(student, draw):
+    logits = draw.tensor(2, 6, 4, dtype=WIDE)
+    wanted = gradients_of(lambda one: slow_layers(one, 2), logits, cotangent=torch.tensor(1.0))
+    close(student.gradients("balance_of_layers", logits, 2).inputs[:1], wanted, "the gradient of the logits", **COUNTED)
+
+
+@balance_of_layers.case("still gives k for one router that has no preference", points=0)
+def undecided(student, draw):
+    k = draw.randint(1, 3)
+    close(student.balance_of_layers(torch.zeros(1, 6, 4, dtype=torch.float64), k), float(k), "the loss", **COUNTED)

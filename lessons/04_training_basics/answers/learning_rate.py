@@ -1,0 +1,104 @@
+"""Known answers to `learning_rate`: wrong ones, explained, and right ones in other styles."""
+
+from storyteller_course import Right, Wrong
+
+answers = [
+    Wrong(
+        "learning_rate",
+        "starts_at_zero",
+        "The first update has the share 0 and changes nothing, and the warmup's last does not reach 1. The first is "
+        "1 / warmup: count from 1.",
+        change=("return (step + 1) / warmup", "return step / warmup"),
+    ),
+    Wrong(
+        "learning_rate",
+        "one_late",
+        "The way down is one update behind: the share 1 comes twice, and the last update does not reach "
+        "the final share.",
+        change=("(step + 1 - warmup) / max(1, steps - warmup)", "(step - warmup) / max(1, steps - warmup)"),
+    ),
+    Wrong(
+        "learning_rate",
+        "cosine_from_the_start",
+        "The cosine runs from the first update of the run, the warmup included, so that the rate drops "
+        "at the end of the climb. Count from the end of the warmup.",
+        change=("(step + 1 - warmup) / max(1, steps - warmup)", "(step + 1) / steps"),
+    ),
+    Wrong(
+        "learning_rate",
+        "falls_past_the_end",
+        "The way down is divided by all steps, the warmup included, so that it is not finished with the last update.",
+        change=("max(1, steps - warmup)", "steps"),
+    ),
+    Wrong(
+        "learning_rate",
+        "to_zero",
+        "The rate falls to 0, not to the final share. Stretch the curve between 1 and final.",
+        change=("final + (1 - final) * (1 +", "(1 +"),
+    ),
+    Wrong(
+        "learning_rate",
+        "final_added",
+        "The final share was added to the whole curve, so that it begins above 1. Stretch the curve: it goes from 1 to "
+        "final.",
+        change=("final + (1 - final) * (1 +", "final + (1 +"),
+    ),
+    Wrong(
+        "learning_rate",
+        "straight_down",
+        "The way down is a straight line. Half a cosine is wanted: it stays high for longer and ends gently.",
+        change=("(1 + math.cos(math.pi * done)) / 2", "(1 - done)"),
+    ),
+    Wrong(
+        "learning_rate",
+        "whole_cosine",
+        "This is a whole cosine: it falls until the middle and climbs again. Half of one, from 0 to pi, is wanted.",
+        change=("math.pi * done", "2 * math.pi * done"),
+    ),
+    Wrong(
+        "learning_rate",
+        "climbs_again",
+        "After the last update the cosine begins to climb again. Whoever goes on training should stay at "
+        "the final share: let p be 1 at most.",
+        change=(
+            "min(1.0, (step + 1 - warmup) / max(1, steps - warmup))",
+            "(step + 1 - warmup) / max(1, steps - warmup)",
+        ),
+    ),
+    Wrong(
+        "learning_rate",
+        "divides_by_zero",
+        "Without a warmup this divides by 0. Ask first whether the step lies in the warmup at all.",
+        code="""
+def learning_rate(step, *, steps, warmup, final):
+    climb = (step + 1) / warmup
+    if climb <= 1:
+        return climb
+    done = min(1.0, (step + 1 - warmup) / max(1, steps - warmup))
+    return final + (1 - final) * (1 + math.cos(math.pi * done)) / 2
+""",
+    ),
+    Right(
+        "learning_rate",
+        "the_smaller_of_two",
+        code="""
+def learning_rate(step, *, steps, warmup, final):
+    number = step + 1
+    fall = min(max(number - warmup, 0) / max(steps - warmup, 1), 1)
+    curve = final + (1 - final) * math.cos(math.pi / 2 * fall) ** 2
+    return min(number / warmup, curve) if warmup else curve
+""",
+    ),
+    Right(
+        "learning_rate",
+        "with_torch",
+        code="""
+def learning_rate(step, *, steps, warmup, final):
+    if step + 1 <= warmup:
+        return float(torch.linspace(1 / warmup, 1, warmup, dtype=torch.float64)[step])
+    angles = torch.linspace(0, math.pi, max(steps - warmup, 1) + 1, dtype=torch.float64)
+    height = (angles[min(step + 1 - warmup, len(angles) - 1)].cos() + 1) / 2
+    return float(height + (1 - height) * final)
+""",
+    ),
+]

@@ -1,0 +1,87 @@
+"""What `Checkpoint` must do, case by case."""
+
+from storyteller_course import Exercise, StudentError, close, true
+from storyteller_course.exercises.toy_training import PracticeRun
+
+checkpoint = Exercise(
+    "Checkpoint",
+    points=11,
+    stars=2,
+    hints=(
+        "Imagine the process is killed and a new one builds the run again from its settings. What does it lack, apart "
+        "from the weights? Go through the attributes of a run one by one.",
+        "The optimizer remembers averages, the batches their place, the generator its state, and the schedule asks for "
+        "the step. Each has a pair of functions for it; they are named in the docstring.",
+        "Do not write over the file that is there: write to `self.path.with_suffix(...)` and rename with os.replace, "
+        "which puts a file in the place of another in one move.",
+    ),
+    forbidden=("storyteller.training.checkpoint.save_checkpoint",),
+    limit=10.0,
+)
+
+
+def loaded(student, folder, seed):
+    """In a process that knows nothing: the run as its settings say, then what the folder holds."""
+    folder, run = student.fresh(folder), student.make("practice_run", seed)
+    student.new("Checkpoint", folder).method("load", run)
+    return run
+
+
+PARTS = {
+    "model": "the weights",
+    "optimizer": "the optimizer's averages",
+    "batches": "the place in the data",
+    "generator": "the state of the random generator",
+    "step": "the step",
+}
+
+
+def goes_on(run, seed, step, after):
+    """Every part must be where it was at that step, and the run go on as one that was never stopped."""
+    twin = PracticeRun(seed)
+    twin.train(step)
+    found = {part: run.method("part", part) for part in PARTS}
+    for part, words in PARTS.items():
+        close(found[part], twin.part(part), f"{words} after loading", rtol=1e-12, atol=1e-14)
+    close(run.method("train", after), twin.train(after), f"the weights {after} steps later", rtol=1e-12, atol=1e-14)
+
+
+@checkpoint.case("goes on in a new process as if the run had never stopped", points=6)
+def resumes(student, draw):
+    seed, before, after = draw.randrange(1000), draw.randint(2, 5), draw.randint(2, 5)
+    folder, run = student.make("folder"), student.make("practice_run", seed)
+    run.method("train", before)
+    student.new("Checkpoint", folder).method("save", run)
+    goes_on(loaded(student, folder, seed), seed, before, after)
+
+
+@checkpoint.case("can save again, over the file of an earlier step", points=2)
+def saves_again(student, draw):
+    seed, steps = draw.randrange(1000), draw.randint(1, 3)
+    folder, run = student.make("folder"), student.make("practice_run", seed)
+    keeper = student.new("Checkpoint", folder)
+    for _ in range(2):
+        run.method("train", steps)
+        keeper.method("save", run)
+    names = folder.method("names")
+    true("checkpoint.pt" in names, "There is no file checkpoint.pt in the folder.", got=names)
+    goes_on(loaded(student, folder, seed), seed, 2 * steps, 2)
+
+
+@checkpoint.case("keeps the file before when saving breaks off", points=3)
+def whole_at_every_moment(student, draw):
+    seed, steps = draw.randrange(1000), draw.randint(1, 4)
+    folder, run = student.make("folder"), student.make("practice_run", seed)
+    keeper = student.new("Checkpoint", folder)
+    run.method("train", steps)
+    keeper.method("save", run)
+    run.method("train", 2)
+    run.method("fill_the_disk")
+    try:
+        keeper.method("save", run)
+    except StudentError as error:
+        if "OSError" not in error.names:
+            raise
+    else:
+        true(False, "The disk was full, and save told nobody: let the error through.")
+    goes_on(loaded(student, folder, seed), seed, steps, 2)

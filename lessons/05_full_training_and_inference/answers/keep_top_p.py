@@ -1,0 +1,127 @@
+"""Known answers to `keep_top_p`: the given code, wrong ones, explained, and right ones in other styles."""
+
+from storyteller_course import Given, Right, Wrong
+
+answers = [
+    Given(
+        "keep_top_p",
+        code='''
+def keep_top_p(logits: Tensor, top_p: float) -> Tensor:
+    """Keep, in each row, the smallest number of likeliest tokens that together reach the probability `top_p`.
+
+    Args:
+        logits: (B, V); they are not changed.
+        top_p: above 0, at most 1.
+
+    Returns:
+        (B, V): the logits of the tokens that are kept, minus infinity elsewhere.
+
+    Source: Holtzman et al. 2020, section 3.1.
+    """
+    probs, order = logits.softmax(dim=-1).sort(dim=-1, descending=True)  # (B, V) each, likeliest first
+    too_late = probs.cumsum(dim=-1) > top_p  # (B, V)
+    result = logits.clone()
+    result[:, order[too_late]] = -math.inf
+    return result
+''',
+    ),
+    Wrong(
+        "keep_top_p",
+        "as_given",
+        "This is the code as it was given: the token with which the sum passes top_p is removed, and what is removed "
+        "in one row is removed in all rows.",
+        code="""
+def keep_top_p(logits, top_p):
+    probs, order = logits.softmax(dim=-1).sort(dim=-1, descending=True)
+    result = logits.clone()
+    result[:, order[probs.cumsum(dim=-1) > top_p]] = -math.inf
+    return result
+""",
+    ),
+    Wrong(
+        "keep_top_p",
+        "drops_the_crossing",
+        "Each row is right by itself now. But the token with which the sum passes top_p is removed, so what is left "
+        "reaches less than top_p; where one token alone is more, nothing is left at all.",
+        change=("likelier >= top_p", "likelier + probs > top_p"),
+    ),
+    Wrong(
+        "keep_top_p",
+        "all_rows_alike",
+        "The crossing token stays now. But `result[:, tokens]` fills these columns in every row: what one row removes "
+        "is gone from its neighbours too.",
+        change=(
+            "    removed = removed.scatter(-1, order, likelier >= top_p)"
+            "  # (B, V), each row in the order of the vocabulary\n",
+            "    removed[:, order[likelier >= top_p]] = True\n",
+        ),
+    ),
+    Wrong(
+        "keep_top_p",
+        "only_the_best_saved",
+        "The likeliest token is saved always, but in other rows the token with which the sum passes top_p is still "
+        "removed. It is not only the first that belongs to the set: it is every one up to the crossing.",
+        code="""
+def keep_top_p(logits, top_p):
+    probs, order = logits.softmax(dim=-1).sort(dim=-1, descending=True)
+    too_late = probs.cumsum(dim=-1) > top_p
+    too_late[:, 0] = False
+    return logits.masked_fill(torch.zeros_like(too_late).scatter(-1, order, too_late), -math.inf)
+""",
+    ),
+    Wrong(
+        "keep_top_p",
+        "one_too_many",
+        "One token too many stays: the mask was moved by two places. The token that passes top_p is the last one.",
+        code="""
+def keep_top_p(logits, top_p):
+    probs, order = logits.softmax(dim=-1).sort(dim=-1, descending=True)
+    too_late = probs.cumsum(dim=-1) > top_p
+    moved = torch.zeros_like(too_late)
+    moved[:, 2:] = too_late[:, :-2]
+    return logits.masked_fill(torch.zeros_like(too_late).scatter(-1, order, moved), -math.inf)
+""",
+    ),
+    Wrong(
+        "keep_top_p",
+        "still_sorted",
+        "The mask is in the order of the sorted probabilities, the logits in that of the vocabulary. Carry the mask "
+        "back before you use it.",
+        change=("removed.scatter(-1, order, likelier >= top_p)", "likelier >= top_p"),
+    ),
+    Wrong(
+        "keep_top_p",
+        "least_likely_first",
+        "The sum begins with the least likely tokens, so the likeliest are removed. Sort with the likeliest first.",
+        change=("sort(dim=-1, descending=True)", "sort(dim=-1)"),
+    ),
+    Right(
+        "keep_top_p",
+        "row_by_row",
+        code="""
+def keep_top_p(logits, top_p):
+    result = torch.full_like(logits, -math.inf)
+    for row in range(len(logits)):
+        total = 0.0
+        for token in logits[row].argsort(descending=True).tolist():
+            result[row, token] = logits[row, token]
+            total += logits[row].softmax(0)[token].item()
+            if total >= top_p:
+                break
+    return result
+""",
+    ),
+    Right(
+        "keep_top_p",
+        "moved_by_one",
+        code="""
+def keep_top_p(logits, top_p):
+    probs, order = logits.softmax(dim=-1).sort(dim=-1, descending=True)
+    too_late = probs.cumsum(dim=-1) >= top_p
+    too_late[:, 1:] = too_late[:, :-1].clone()
+    too_late[:, 0] = False
+    back = order.argsort(dim=-1)
+    return torch.where(too_late.gather(-1, back), torch.full_like(logits, -math.inf), logits)
+""",
+    ),
+]

@@ -1,0 +1,51 @@
+"""What `penalize_repetition` must do, case by case."""
+
+from storyteller_course import Exercise, close, unchanged
+
+from .oracles import scores
+
+penalize_repetition = Exercise(
+    "penalize_repetition",
+    points=8,
+    stars=2,
+    bug_hunt=True,
+    hints=(
+        "Give it the logits 2 and -2, both of seen tokens, and a penalty of 2. Which of the two became less likely?",
+        "To divide a negative number by 2 makes it larger. And look at the tensor that you passed in, after the call.",
+        "Lower the positive logits by dividing, the negative ones by multiplying; torch.where chooses, and makes a new "
+        "tensor besides.",
+    ),
+    forbidden=("storyteller.inference.sampling.penalize_repetition",),
+)
+
+
+def lowered(logits, seen, penalty):
+    """One number after the other."""
+    result = logits.clone()
+    for row, token in seen.nonzero().tolist():
+        score = logits[row, token].item()
+        result[row, token] = score / penalty if score > 0 else score * penalty
+    return result
+
+
+@penalize_repetition.case("lowers negative logits as well", points=5)
+def negative(student, draw):
+    logits, seen, penalty = scores(draw), draw.integers(0, 2, 3, 7).bool(), draw.choice([1.2, 1.5, 2.0])
+    seen[0, :3], logits[0, :3] = True, -logits[0, :3].abs() - 0.1
+    got = student.penalize_repetition(logits, seen, penalty)
+    close(got, lowered(logits, seen, penalty), f"the logits with penalty {penalty}")
+
+
+@penalize_repetition.case("leaves the logits that it was given as they were", points=3)
+def penalty_copies(student, draw):
+    logits, seen = scores(draw).abs() + 0.1, draw.integers(0, 2, 3, 7).bool()
+    seen[1, 2] = True
+    student.penalize_repetition(logits, seen, 1.5)
+    unchanged(student)
+
+
+@penalize_repetition.case("still lowers positive logits of seen tokens, and of no others", points=0)
+def positive(student, draw):
+    logits, seen, penalty = scores(draw).abs() + 0.1, draw.integers(0, 2, 3, 7).bool(), draw.choice([1.2, 2.0])
+    got = student.penalize_repetition(logits, seen, penalty)
+    close(got, lowered(logits, seen, penalty), f"positive logits with penalty {penalty}")
