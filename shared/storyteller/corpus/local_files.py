@@ -113,7 +113,7 @@ def read_txt(path: Path, report: CleaningReport) -> Iterator[Story]:
         lines = _lines(file, path)
         sniffed = list(itertools.islice(lines, _SNIFFED_LINES))
         everything = itertools.chain(sniffed, lines)
-        # A file of fewer lines than we look at is known whole; a longer one shows its habit at the start.
+        # A file of fewer lines than we look at is read whole; a longer one shows at the start how it is made.
         if any(line.strip() == SEPARATOR for line in sniffed):
             blocks = _between_separators(everything, path, report)
         else:
