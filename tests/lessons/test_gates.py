@@ -4,6 +4,7 @@ Solutions are executed and compared by `make notebooks-test`.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from storyteller_grading.builder.build import POINTS, answers_of
 from storyteller_grading.builder.drift import drift_of_sources
 from storyteller_grading.builder.execute import run_cells
 from storyteller_grading.builder.leaks import files_within, leaks_in, leaks_in_file, leaks_in_notebook
-from storyteller_grading.builder.solution_regions import LONGEST
+from storyteller_grading.builder.solution_regions import MAX_ANSWER_LINES
 from storyteller_grading.judge.judge import judge_notebook
 from storyteller_grading.release.bundle import class_files
 
@@ -31,6 +32,7 @@ WORDS = (
 )
 DIAGNOSED = 0.95  # of the known wrong answers
 SEEDS = 20  # with which right answers must pass
+DIGITS = 6  # that a number with a fraction may have in an output that is compared
 
 
 TEMPLATE = "template"  # what new lessons are made from
@@ -58,6 +60,22 @@ def judge():
 
 def test_no_notebook_has_drifted_from_its_sources(course):
     assert drift_of_sources(course.folder, course.solutions) == []
+
+
+def test_no_compared_output_hangs_on_rounding(course):
+    """Nor do more digits than processors agree on stand in it: print whether a difference is below a bound."""
+    faults = []
+    for cell in nbformat.read(course.solution, as_version=4).cells:
+        if cell.cell_type == "code" and "nbval-ignore-output" not in cell.metadata.get("tags", []):
+            texts = [one.get("text") or one.get("data", {}).get("text/plain", "") for one in cell.outputs]
+            faults += [f"{cell.id}: {number}" for text in texts for number in hanging_on_rounding(text)]
+    assert faults == []
+
+
+def test_numbers_that_hang_on_rounding_are_found():
+    found = hanging_on_rounding("apart by 1.2e-07 or 0.0e+00 or 3E-5, 87.99999999999999 words, tensor(252083.7656)")
+    assert found == ["1.2e-07", "0.0e+00", "3E-5", "87.99999999999999", "252083.7656"]
+    assert hanging_on_rounding("5.18e+21 tensor([11.1920, 1550.0000]) 1,736,192 of 2,023.9, 0.00032, 90112.0") == []
 
 
 def test_the_lesson_is_whole(course):
@@ -90,7 +108,7 @@ def test_answers_are_short(course):
     for name, one in answers_of(course.lesson).items():
         lines = [line for region in one.answer.hidden() for line in region.split("\n")]
         code = [line for line in lines if line.strip() and not line.strip().startswith("#")]
-        assert len(code) <= LONGEST, name
+        assert len(code) <= MAX_ANSWER_LINES, name
 
 
 def test_no_line_of_an_answer_is_handed_out(course):
@@ -218,6 +236,18 @@ def test_nbgrader_validates_the_solution(course, tmp_path):
     (tmp_path / "nbgrader_config.py").write_text(config, encoding="utf-8")
     said = nbgrader("validate", course.solution.name, cwd=tmp_path, STORYTELLER_LESSON=str(course.folder))
     assert "Success! Your notebook passes all the tests." in said
+
+
+def hanging_on_rounding(text: str) -> list[str]:
+    """The numbers of a text that are as small as a rounding error, or that have a fraction and more than six digits."""
+    found = []
+    for number in re.finditer(r"(?<![\w.])(\d[\d,]*)(\.\d+)?(e[+-]?\d+)?", text, re.IGNORECASE):
+        whole, fraction, exponent = number.groups(default="")
+        digits = (whole + fraction).translate({ord(","): None, ord("."): None}).strip("0")
+        tiny = exponent and int(exponent[1:]) <= 0
+        if tiny or (float(fraction or 0) and len(digits) > DIGITS):
+            found.append(number.group())
+    return found
 
 
 def failures(result) -> list[str]:

@@ -21,9 +21,10 @@ from storyteller.inference.sampling_options import Sampling
 from storyteller.moe.statistics import router_statistics
 from storyteller.runs import pipeline
 from storyteller.runs.run_config import RunConfig
-from storyteller.tracking import Tracker, compare_runs, list_runs, load_tracked
-from storyteller.tracking.registry import SAMPLING
+from storyteller.tracking.compare_runs import compare_runs, list_runs
+from storyteller.tracking.registry import SAMPLING, load_tracked
 from storyteller.tracking.store import SETTINGS, connect, quiet_mlflow, store_uri
+from storyteller.tracking.tracker import Tracker
 from storyteller.training.events import Evaluated, Saved, StepDone
 from tiny_training import PLAN
 from tracked import copy_empty_store, serving, tokenizer, training

@@ -200,7 +200,7 @@ def _run_context(history: History, by_student: Mapping[str, bool], *, track: boo
         with ExitStack() as stack:
             stack.callback(trainer.model.register_forward_hook(history.record_routing).remove)
             if track:
-                from storyteller.tracking import Tracker
+                from storyteller.tracking.tracker import Tracker
 
                 own = " ".join(name for name, yours in by_student.items() if yours)
                 about = {"preset": run.preset, "corpus": run.corpus, "stories": run.stories, "by_student": own}

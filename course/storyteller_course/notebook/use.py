@@ -4,15 +4,19 @@ encode = use("encode")  # the student's, from this notebook or an earlier one, i
 """
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from storyteller.errors import StorytellerError
 from storyteller_course.exercises.lesson import Lesson
 from storyteller_course.grading.result import ExerciseResult
 from storyteller_course.notebook.locate import current_lesson, lesson_of
-from storyteller_course.notebook.progress_store import State
+from storyteller_course.notebook.progress_store import ProgressStore
+
+if TYPE_CHECKING:
+    from storyteller_course.runner.in_process import InProcessStudent
 
 Namespace = dict[str, Any]
 
@@ -59,16 +63,14 @@ def look_for(name: str, live: Namespace, *, at_work: Mapping[str, Callable[..., 
     """
     lesson = lesson_of(name)
     here = current_lesson()
-    is_here = (here is not None and here.folder == lesson.folder) or _defined_in(live, name)
+    value = live.get(name)
+    # Written in this very notebook, not fetched by an earlier `use`?
+    is_written_here = getattr(value, "__globals__", None) is live or (
+        isinstance(value, type) and value.__module__ == live.get("__name__")
+    )
+    is_here = is_written_here or (here is not None and here.folder == lesson.folder)
     own = own_answer(lesson, name, live) if is_here else saved_answer(lesson, name, at_work=at_work)
     return Found(lesson, own, is_here)
-
-
-def _defined_in(namespace: Namespace, name: str) -> bool:
-    """Was this function or class written in this very notebook, not fetched by an earlier `use`?"""
-    value = namespace.get(name)
-    home = getattr(value, "__globals__", None)
-    return home is namespace or (isinstance(value, type) and value.__module__ == namespace.get("__name__"))
 
 
 def own_answer(lesson: Lesson, name: str, namespace: Namespace) -> Callable[..., Any] | None:
@@ -76,8 +78,8 @@ def own_answer(lesson: Lesson, name: str, namespace: Namespace) -> Callable[...,
     if namespace.get(name) is not None and namespace[name] is lesson.part(name):
         return None  # put there by an earlier `use`
     if all(passes(lesson, needed, namespace) for needed in (*lesson.foundations(name), name)):
-        found: Callable[..., Any] = namespace[name]
-        return found
+        own: Callable[..., Any] = namespace[name]
+        return own
     return None
 
 
@@ -92,12 +94,12 @@ def saved_answer(
     from storyteller_course.exercises.known_answers import run_source
     from storyteller_course.notebook.source_digest import needed, statements
 
-    found = needed(statements(lesson.notebook), name)
-    if not any(name in statement.defines for statement in found):
+    definitions = needed(statements(lesson.notebook), name)
+    if not any(name in statement.defines for statement in definitions):
         return None
     namespace: Namespace = {"__name__": f"_storyteller_saved_{lesson.name}"}
     try:
-        for statement in found:
+        for statement in definitions:
             run_source(statement.source, namespace, f"<{lesson.notebook.name}>")
     except Exception:  # noqa: BLE001  whatever a student's notebook does; the check in that notebook tells them
         return None
@@ -118,16 +120,16 @@ def passes(lesson: Lesson, name: str, namespace: Namespace) -> bool:
         return False
     if namespace[name] is lesson.part(name):
         return True
-    key, state = _key(lesson, name, namespace), State.find(lesson.folder)
+    key, store = _key(lesson, name, namespace), ProgressStore.find(lesson.folder)
     if key not in _passed:
-        _passed[key] = state.passed(key) or check_quietly(lesson, name, namespace).solved
+        _passed[key] = store.passed(key) or check_quietly(lesson, name, namespace).solved
         if _passed[key]:
-            state.note_passed(key)
+            store.note_passed(key)
     return _passed[key]
 
 
 def note(lesson: Lesson, name: str, namespace: Namespace, result: ExerciseResult) -> None:
-    """Remember what a check has just said, so that `use` need not ask again."""
+    """Remember the result of a check, so that `use` need not check again."""
     if name in namespace:
         _passed[_key(lesson, name, namespace)] = result.solved
 
@@ -138,14 +140,24 @@ def _key(lesson: Lesson, name: str, namespace: Namespace) -> str:
     return f"{lesson.digest[:16]}-{digest(namespace, name)[:32]}"
 
 
-def check_quietly(lesson: Lesson, name: str, namespace: Namespace, *, explain: bool = False) -> ExerciseResult:
-    """Grade a function in this namespace; the course's parts stand in for what it builds on and is not solved."""
-    from storyteller_course.grading.diagnose import known_mistakes
-    from storyteller_course.grading.grade import grade
-    from storyteller_course.runner.in_process import LocalStudent, parts_in_place
+@contextmanager
+def student_with_stand_ins(
+    lesson: Lesson, name: str, namespace: Namespace
+) -> Iterator[tuple["InProcessStudent", tuple[str, ...]]]:
+    """Context manager: the code in this namespace, with the course's functions for what `name` builds on unsolved.
+
+    Yields the transport to it, and the names of the exercises that were replaced.
+    """
+    from storyteller_course.runner.in_process import InProcessStudent, parts_in_place
 
     unsolved = [earlier for earlier in lesson.foundations(name) if not passes(lesson, earlier, namespace)]
-    mistakes = known_mistakes(lesson, name) if explain else ()
     with parts_in_place(namespace, lesson, unsolved) as replaced:
-        student = LocalStudent(namespace)
-        return grade(lesson.exercises[name], student, mistakes=mistakes, replaced=tuple(replaced))
+        yield InProcessStudent(namespace), tuple(replaced)
+
+
+def check_quietly(lesson: Lesson, name: str, namespace: Namespace) -> ExerciseResult:
+    """Grade a function in this namespace, and show nothing; the course's functions stand in for what is not solved."""
+    from storyteller_course.grading.grade import grade
+
+    with student_with_stand_ins(lesson, name, namespace) as (student, replaced):
+        return grade(lesson.exercises[name], student, replaced=replaced)

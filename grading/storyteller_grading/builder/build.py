@@ -9,7 +9,6 @@ jupytext reads the lesson, nbgrader makes the student notebook; this module join
 
 import re
 import traceback
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -19,8 +18,7 @@ import nbformat
 from storyteller.errors import StorytellerError
 from storyteller.utils.atomic_io import write_whole
 from storyteller_course import Exercise, Lesson, load_lesson
-from storyteller_course.exercises.known_answers import Answer as KnownAnswer
-from storyteller_course.exercises.known_answers import Right, Wrong, reference_source
+from storyteller_course.exercises.known_answers import Answer, Right, Wrong, reference_source
 from storyteller_course.exercises.lesson import ANSWERS, CHECKS, REFERENCE
 from storyteller_grading.builder.cells import (
     Draft,
@@ -32,11 +30,11 @@ from storyteller_grading.builder.cells import (
     try_cell,
     written_cells,
 )
-from storyteller_grading.builder.execute import Run, execute
+from storyteller_grading.builder.execute import ExecutionCost, execute
 from storyteller_grading.builder.leaks import leaks_in_notebook, secret_lines
 from storyteller_grading.builder.lesson_markdown import Piece, read_pieces
 from storyteller_grading.builder.nbgrader_release import student_notebook
-from storyteller_grading.builder.solution_regions import Answer, answer_of, check_steps, regions_of
+from storyteller_grading.builder.solution_regions import MarkedAnswer, answer_of, check_steps, regions_of
 from storyteller_grading.errors import BuildError
 
 POINTS = 100  # automatic, in each lesson
@@ -48,11 +46,11 @@ class Answered:
     """An exercise with its answer."""
 
     exercise: Exercise
-    answer: Answer
+    answer: MarkedAnswer
     given: list[str] | None  # of a bug hunt, what the student finds in the place of each hidden region
 
 
-def build_lesson(folder: Path, solutions: Path) -> Run:
+def build_lesson(folder: Path, solutions: Path) -> ExecutionCost:
     """Build, execute and write both notebooks of a lesson; says how long it took and how much memory.
 
     Raises:
@@ -158,7 +156,7 @@ def _answered(exercise: Exercise, lesson: Lesson) -> Answered:
     return Answered(exercise, answer, _given_regions(answer, source))
 
 
-def _applied(known: KnownAnswer, lesson: Lesson, pattern: str) -> str:
+def _applied(known: Answer, lesson: Lesson, pattern: str) -> str:
     """The source of a known answer; `pattern` finds the line to point at where its change does not fit."""
     assert lesson.reference is not None
     try:
@@ -181,20 +179,18 @@ def refuse_leaks(draft: Draft, student: str, answered: dict[str, Answered]) -> N
         raise BuildError(path, at + number, f"this line of the answer to {name!r} is left for students to read: {line}")
 
 
-def _given_regions(answer: Answer, source: str) -> list[str]:
+def _given_regions(answer: MarkedAnswer, source: str) -> list[str]:
     """A bug hunt's given code, cut like the answer."""
     lines = source.split("\n")
     regions = regions_of(answer.name, source, answer.path, answer.line, given=answer.source)
-    cut = Answer(answer.name, source, answer.path, answer.line, regions)
-    outside = [[text for number, text in enumerate(one.source.split("\n")) if not _inside(number, one.regions)]
-               for one in (answer, cut)]  # fmt: skip
+    cut = MarkedAnswer(answer.name, source, answer.path, answer.line, regions)
+    outside = []
+    for marked in (answer, cut):
+        inside = {number for start, stop in marked.regions for number in range(start, stop)}
+        outside.append([text for number, text in enumerate(marked.source.split("\n")) if number not in inside])
     if outside[0] != outside[1] or not regions:
         raise BuildError(answer.path, answer.line, f"Given({answer.name!r}) must change the body and nothing else.")
     return ["\n".join(lines[start:stop]) for start, stop in regions]
-
-
-def _inside(number: int, regions: tuple[tuple[int, int], ...]) -> bool:
-    return any(start <= number < stop for start, stop in regions)
 
 
 def _check_places(pieces: list[Piece], lesson: Lesson, path: Path) -> None:
@@ -203,7 +199,8 @@ def _check_places(pieces: list[Piece], lesson: Lesson, path: Path) -> None:
     before: Piece | None = None
     for piece in pieces:
         if piece.kind in ("exercise", "written"):
-            for name in _ids(piece):
+            ids = [piece.name, f"{piece.name}-head", f"{piece.name}-check"]
+            for name in ids if piece.kind == "exercise" else ids[:2]:
                 if name in seen:
                     raise BuildError(path, piece.line, f"{name!r} has a cell from line {seen[name]} already.")
                 seen[name] = piece.line
@@ -225,13 +222,6 @@ def _check_places(pieces: list[Piece], lesson: Lesson, path: Path) -> None:
     if total != POINTS:
         place = _line(lesson.folder / CHECKS / "__init__.py", r"\bEXERCISES\b")
         raise BuildError(*place, f"the automatic points add up to {total}, not to {POINTS}; bonus exercises apart.")
-
-
-def _ids(piece: Piece) -> Iterator[str]:
-    yield piece.name
-    yield f"{piece.name}-head"
-    if piece.kind == "exercise":
-        yield f"{piece.name}-check"
 
 
 def _described(folder: Path, name: str) -> tuple[Path, int]:

@@ -13,7 +13,7 @@ from storyteller_grading.builder.leaks import Sealed, files_within, leaks_in_fil
 from storyteller_grading.release.record_mistakes import record_mistakes
 
 PRIVATE = {REFERENCE, ANSWERS, "lesson.md"}  # of a lesson's folder; no student gets them
-MOST_RECORDED = 4 << 20  # bytes of mistakes.zip; lesson 02, the largest, has a twelfth of it
+MAX_MISTAKES_BYTES = 4 << 20  # bytes of mistakes.zip; lesson 02, the largest, has a twelfth of it
 
 README = """\
 # {name}
@@ -64,10 +64,10 @@ def class_files(lesson: Lesson) -> dict[str, bytes]:
         StorytellerError: the records of the mistakes are too large to hand out.
     """
     recorded = record_mistakes(lesson)
-    if len(recorded) > MOST_RECORDED:
+    if len(recorded) > MAX_MISTAKES_BYTES:
         raise StorytellerError(
-            f"What is recorded of {lesson.name}'s mistakes takes {len(recorded):,} bytes, and {MOST_RECORDED:,} may be "
-            "handed out: let the cases of its exercises use smaller inputs."
+            f"What is recorded of {lesson.name}'s mistakes takes {len(recorded):,} bytes, and "
+            f"{MAX_MISTAKES_BYTES:,} may be handed out: let the cases of its exercises use smaller inputs."
         )
     checks = {f"{CHECKS}/{path.name}": path.read_bytes() for path in sorted((lesson.folder / CHECKS).glob("*.py"))}
     return {**checks, MISTAKES: recorded}
@@ -105,7 +105,14 @@ def refuse_leaks(
         StorytellerError: something would be told; the message names the file and the line.
     """
     secrets = list(secrets)
-    for file, inside in _looked_into(name, content):
+    try:
+        files = list(files_within(name, content))  # those packed in it too
+    except Sealed as error:
+        raise StorytellerError(
+            f"A file in source/ cannot be looked into for answers ({error}): take it out, or unpack it there; nothing "
+            "was written."
+        ) from error
+    for file, inside in files:
         if any(secret in inside for secret in secrets):
             raise StorytellerError(
                 f"{file} holds the course's secret or a hidden seed, which no student may see: take it out of source/; "
@@ -120,14 +127,3 @@ def refuse_leaks(
                 f"{file}, line {number + 1} of its text, is a line of the answer to {exercise!r}: {line[:200]}. "
                 "Take it out of the lesson's sources and build it again; nothing was written."
             )
-
-
-def _looked_into(name: str, content: bytes) -> list[tuple[str, bytes]]:
-    """All files in a zip, those packed in it too."""
-    try:
-        return list(files_within(name, content))
-    except Sealed as error:
-        raise StorytellerError(
-            f"A file in source/ cannot be looked into for answers ({error}): take it out, or unpack it there; nothing "
-            "was written."
-        ) from error

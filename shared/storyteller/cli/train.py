@@ -104,8 +104,8 @@ def tracking(notice: Callable[[str], None]) -> "RunContext":
     Raises:
         StorytellerError: mlflow is not installed, or MLFLOW_TRACKING_URI cannot be used.
     """
-    from storyteller.tracking import Tracker, store_uri
-    from storyteller.tracking.store import load_mlflow
+    from storyteller.tracking.store import load_mlflow, store_uri
+    from storyteller.tracking.tracker import Tracker
 
     load_mlflow()  # where it is missing, that is said before the corpus is read
     uri = store_uri()

@@ -16,12 +16,6 @@ system_metrics.py     the load of the machine
 
 Runs are kept in `mlflow.db` in the folder one works in, or on the server that MLFLOW_TRACKING_URI names.
 `storyteller mlflow` opens MLflow's own pages on the same store. Nothing of this is imported by the trainer: a tracker
-listens to its events, and MLflow itself is loaded when the first tracker begins.
+listens to its events, and MLflow itself is loaded when the first tracker begins. This file imports nothing, because
+`storyteller doctor` asks `tracking.store` where torch is broken or missing.
 """
-
-from storyteller.tracking.compare_runs import Comparison, compare_runs, list_runs
-from storyteller.tracking.registry import load_tracked
-from storyteller.tracking.store import EXPERIMENT, store_uri
-from storyteller.tracking.tracker import Tracker
-
-__all__ = ["EXPERIMENT", "Comparison", "Tracker", "compare_runs", "list_runs", "load_tracked", "store_uri"]

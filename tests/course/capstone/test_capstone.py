@@ -26,7 +26,7 @@ from storyteller_course.capstone.history import History
 from storyteller_course.capstone.roles import ROLE_OF, ROLES
 from storyteller_course.cli import main
 from storyteller_course.exercises.lesson import load_lesson
-from storyteller_course.notebook.progress_store import State
+from storyteller_course.notebook.progress_store import ProgressStore
 from storyteller_course.notebook.use import Found
 from tellers import make_run
 
@@ -267,7 +267,7 @@ def test_progress_says_which_parts_are_the_students_of_a_half_finished_set(tmp_p
     for folder in sorted((ROOT / "lessons").glob("0*")):
         shutil.copytree(folder, work / folder.name, ignore=shutil.ignore_patterns("*.md", "reference.py", "answers"))
     first, second = (load_lesson(work / name) for name in (roles.DATA, roles.TRANSFORMERS))
-    state = State.find(first.folder)
+    state = ProgressStore.find(first.folder)
     for exercise in first.exercises.values():
         state.record(
             first, exercise.name, earned=exercise.points, solved=exercise.name not in ("encode", "train_bpe_fast")

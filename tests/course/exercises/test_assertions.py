@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from storyteller_course.exercises.assertions import Mismatch, close, equal, raises, true
 from storyteller_course.exercises.equality import difference
-from storyteller_course.runner.protocol import StudentError
+from storyteller_course.runner.student_errors import StudentError
 
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.binary(max_size=5),

@@ -15,7 +15,7 @@ from storyteller_course.exercises.lesson import Lesson, load_lesson
 
 
 def test_importing_the_course_loads_neither_torch_nor_ipython() -> None:
-    names = "check, hint, progress, use, Exercise, equal, given, Right, Wrong, load_lesson"
+    names = "check, hint, progress, use, Exercise, equal, fixture, Right, Wrong, load_lesson"
     heavy = "{'torch', 'IPython', 'numpy', 'ipywidgets'}"
     code = f"import sys\nfrom storyteller_course import {names}\nprint({heavy} & set(sys.modules) or 'light')"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

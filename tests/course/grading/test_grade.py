@@ -11,13 +11,12 @@ from storyteller_course.exercises.assertions import Mismatch, equal
 from storyteller_course.exercises.exercise import Exercise
 from storyteller_course.exercises.known_answers import Right, Wrong
 from storyteller_course.exercises.lesson import Lesson, load_lesson
-from storyteller_course.grading.diagnose import Mistake, known_mistakes
-from storyteller_course.grading.grade import grade
+from storyteller_course.grading.grade import grade, run_case
+from storyteller_course.grading.known_mistakes import Mistake, known_mistakes
 from storyteller_course.grading.result import ExerciseResult
-from storyteller_course.grading.run import run_case
 from storyteller_course.notebook.use import check_quietly
-from storyteller_course.runner.in_process import LocalStudent
-from storyteller_course.runner.protocol import StudentError
+from storyteller_course.runner.in_process import InProcessStudent
+from storyteller_course.runner.student_errors import StudentError
 
 Answers = Callable[..., dict[str, Any]]
 TOYS = load_lesson(Path(__file__).parents[1] / "toy_lessons" / "01_toys")
@@ -26,7 +25,7 @@ WRONG = [(answer.exercise, answer.name) for answer in TOYS.answers if isinstance
 
 def graded(lesson: Lesson, name: str, namespace: dict[str, Any], **options: Any) -> ExerciseResult:
     mistakes = known_mistakes(lesson, name)
-    return grade(lesson.exercises[name], LocalStudent(namespace), mistakes=mistakes, **options)
+    return grade(lesson.exercises[name], InProcessStudent(namespace), mistakes=mistakes, **options)
 
 
 @pytest.mark.parametrize("name", list(TOYS.exercises))
@@ -84,7 +83,7 @@ def test_of_two_explanations_the_one_that_fits_more_cases_wins(toys: Lesson) -> 
         equal(student.double(3), 6)
 
     squares = next(answer for answer in toys.mistakes("double") if answer.name == "squares")
-    result = grade(exercise, LocalStudent(toys.namespace(squares)), mistakes=known_mistakes(toys, "double"))
+    result = grade(exercise, InProcessStudent(toys.namespace(squares)), mistakes=known_mistakes(toys, "double"))
     assert [case.mistake for case in result.cases] == ["squares", "squares"]
 
 
@@ -99,10 +98,10 @@ def test_a_case_must_pass_with_every_seed(answers: Answers) -> None:
 
     seen: list[int] = []
     memorised = answers("table = {}\ndef f(x): return table.get(x)")
-    grade(exercise, LocalStudent(memorised))
+    grade(exercise, InProcessStudent(memorised))
     memorised["table"][seen[0]] = seen[0]
-    assert grade(exercise, LocalStudent(memorised)).solved
-    result = grade(exercise, LocalStudent(memorised), seeds=("public", "secret", "more"))
+    assert grade(exercise, InProcessStudent(memorised)).solved
+    result = grade(exercise, InProcessStudent(memorised), seeds=("public", "secret", "more"))
     assert (result.earned, result.cases[0].seed_index) == (0, 1)
 
 
@@ -125,7 +124,7 @@ def test_an_untouched_stub_and_a_missing_answer_are_no_mistakes(toys: Lesson, an
 def test_an_answer_that_never_ends_costs_its_cases_and_no_more_patience(toys: Lesson, answers: Answers) -> None:
     source = "def double(x):\n    while x:\n        pass\n    return 0"
     exercise = Exercise("double", points=2, limit=0.5, cases=toys.exercises["double"].cases)
-    result = grade(exercise, LocalStudent(answers(source)))
+    result = grade(exercise, InProcessStudent(answers(source)))
     assert [case.kind for case in result.cases] == ["timeout", ""]
     assert result.earned == 1
 
@@ -137,7 +136,7 @@ def test_a_result_that_a_case_cannot_even_look_at_is_explained(answers: Answers)
     def first(student: Any, draw: Any) -> None:
         equal(student.f()[0], 1)
 
-    result = grade(exercise, LocalStudent(answers("def f(): return None")))
+    result = grade(exercise, InProcessStudent(answers("def f(): return None")))
     assert "does not have the form" in result.cases[0].message
     assert result.cases[0].kind == "mismatch"
 
@@ -172,7 +171,7 @@ def test_a_known_wrong_answer_runs_once_for_a_case_and_a_seed(toys: Lesson, answ
         equal(student.double(number), 2 * number)
 
     known = known_mistakes(toys, "double")
-    student = LocalStudent(answers("def double(x): return 7"))
+    student = InProcessStudent(answers("def double(x): return 7"))
     for seeds, expected in ((("public",), 1 + len(known)), (("public",), 1), (("other",), 1 + len(known))):
         calls.clear()
         grade(exercise, student, mistakes=known, seeds=seeds)
@@ -188,7 +187,7 @@ def test_a_known_wrong_answer_that_was_cut_off_gets_another_chance(toys: Lesson,
         equal(student.double(lambda: time.sleep(0.3 if hurry else 0)), None)
 
     wrong = Wrong("double", "slow", "It waits.", code="def double(x):\n    x()\n    return 4")
-    run = run_case(exercise, exercise.cases[0], LocalStudent(answers("def double(x): return 4")), "public")
+    run = run_case(exercise, exercise.cases[0], InProcessStudent(answers("def double(x): return 4")), "public")
     mistake = Mistake(wrong, toys)
     assert isinstance(failure := mistake.run(run, limit=0.1).failure, StudentError)
     assert failure.kind == "timeout"

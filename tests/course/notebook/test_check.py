@@ -12,7 +12,7 @@ import pytest
 from storyteller.errors import StorytellerError
 from storyteller_course.notebook import check
 from storyteller_course.notebook.check import CheckFailed
-from storyteller_course.notebook.progress_store import State
+from storyteller_course.notebook.progress_store import ProgressStore
 
 Answers = Callable[..., dict[str, Any]]
 
@@ -127,14 +127,14 @@ def test_progress_says_what_is_solved_and_what_comes_next(
 
 
 def test_a_bonus_stands_apart_from_the_points(toys: Any) -> None:
-    full = [replace(one, earned=one.points, solved=True, checked=True) for one in State(None).summary(toys)]
+    full = [replace(one, earned=one.points, solved=True, checked=True) for one in ProgressStore(None).summary(toys)]
     for page in (check.progress_html(toys, full), check.progress_text(toys, full)):
         assert "25 of 25 points, and 3 bonus" in page
     assert 'style="width:100%"' in check.progress_html(toys, full)
 
 
 def test_what_comes_next_after_all_that_counts(toys: Any) -> None:
-    standings = State(None).summary(toys)
+    standings = ProgressStore(None).summary(toys)
     done = [type(s)(**{**vars(s), "solved": True}) for s in standings]
     assert check._next(done) == "Everything is solved."
     left = [s if s.bonus else type(s)(**{**vars(s), "solved": True}) for s in standings]

@@ -79,7 +79,7 @@ def test_a_function_is_checked_once_until_it_changes(
 ) -> None:
     calls = []
     quietly = carry.check_quietly
-    monkeypatch.setattr(use, "check_quietly", lambda *args, **more: calls.append(args[1]) or quietly(*args, **more))
+    monkeypatch.setattr(carry, "check_quietly", lambda *args, **more: calls.append(args[1]) or quietly(*args, **more))
     use(answers("double"), "double")
     use(answers("double"), "double")
     assert calls == ["double"]

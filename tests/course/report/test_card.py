@@ -14,8 +14,8 @@ from storyteller_course.exercises.assertions import Mismatch, close, equal
 from storyteller_course.exercises.equality import Rules
 from storyteller_course.grading.result import CaseResult, ExerciseResult
 from storyteller_course.report import card
-from storyteller_course.report.difference_pictures import MOST_COLUMNS, MOST_ROWS, aligned_text, picture
-from storyteller_course.report.safe_repr import clean, show
+from storyteller_course.report.difference_pictures import MAX_COLUMNS, MAX_ROWS, aligned_text, picture
+from storyteller_course.report.safe_repr import clean, safe_repr
 
 
 class Balance(HTMLParser):
@@ -163,7 +163,7 @@ def test_a_large_heat_map_shows_in_blocks_where_it_differs() -> None:
     got = wanted.clone()
     got[159, 319] = 1
     page = picture((got, wanted), Rules())
-    assert page.count("<rect") == 3 * MOST_ROWS * MOST_COLUMNS
+    assert page.count("<rect") == 3 * MAX_ROWS * MAX_COLUMNS
     assert page.count("rgba(230,126,34") == 1
 
 
@@ -239,7 +239,7 @@ def test_replaced_parts_and_broken_guards_are_mentioned() -> None:
     ],
 )
 def test_values_are_shown_in_short(value: Any, shown: str) -> None:
-    assert show(value) == shown
+    assert safe_repr(value) == shown
 
 
 def test_cleaning_keeps_emoji_and_drops_control() -> None:

@@ -9,15 +9,15 @@ import torch
 
 from storyteller.errors import StorytellerError
 from storyteller_course.runner.forbidden_calls import resolve
-from storyteller_course.runner.in_process import LocalStudent
-from storyteller_course.runner.protocol import StudentError
-from storyteller_course.runner.student_proxy import Student
+from storyteller_course.runner.in_process import InProcessStudent
+from storyteller_course.runner.student_errors import StudentError
+from storyteller_course.runner.student_proxy import StudentProxy
 
 Answers = Callable[..., dict[str, Any]]
 
 
 def uses(namespace: dict[str, Any], forbidden: str, *args: Any) -> bool:
-    one = Student(LocalStudent(namespace), forbidden=(forbidden,))
+    one = StudentProxy(InProcessStudent(namespace), forbidden=(forbidden,))
     try:
         one.f(*args)
     except StudentError as error:
@@ -108,7 +108,9 @@ def test_the_courses_own_part_is_no_answer() -> None:
     for source in (f"{imported} as f", f"{imported}\ndef f(*args): return merge_pair(*args)"):
         namespace: dict[str, Any] = {"__name__": "__main__"}
         exec(source, namespace)
-        one = Student(LocalStudent(namespace), forbidden=(part, "storyteller_course.parts.data_preparation.none_such"))
+        one = StudentProxy(
+            InProcessStudent(namespace), forbidden=(part, "storyteller_course.parts.data_preparation.none_such")
+        )
         with pytest.raises(StudentError, match="This is the course's own `merge_pair`, not yours"):
             one.f((1, 2), (1, 2), 3)
 

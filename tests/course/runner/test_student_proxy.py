@@ -12,16 +12,17 @@ import numpy as np
 import pytest
 import torch
 
+from storyteller_course.exercises.fixtures import fixture
 from storyteller_course.exercises.toy_training import Folder
-from storyteller_course.runner.in_process import LocalStudent, parts_in_place
-from storyteller_course.runner.protocol import StudentError, given
-from storyteller_course.runner.student_proxy import Student
+from storyteller_course.runner.in_process import InProcessStudent, parts_in_place
+from storyteller_course.runner.student_errors import StudentError
+from storyteller_course.runner.student_proxy import StudentProxy
 
 Answers = Callable[..., dict[str, Any]]
 
 
-def student(namespace: dict[str, Any], **options: Any) -> Student:
-    return Student(LocalStudent(namespace), **options)
+def student(namespace: dict[str, Any], **options: Any) -> StudentProxy:
+    return StudentProxy(InProcessStudent(namespace), **options)
 
 
 def fault(call: Callable[[], Any]) -> StudentError:
@@ -116,7 +117,7 @@ def test_what_a_callback_raises_ends_the_case(answers: Answers) -> None:
 def test_given_things_are_built_beside_the_students_code(answers: Answers) -> None:
     namespace = answers("def f(generator): return torch.rand(2, generator=generator)")
     expected = torch.rand(2, generator=torch.Generator().manual_seed(5))
-    assert torch.equal(student(namespace).f(given("generator", seed=5)), expected)
+    assert torch.equal(student(namespace).f(fixture("generator", seed=5)), expected)
 
 
 def test_a_made_object_can_be_an_argument_of_later_calls(answers: Answers) -> None:
@@ -184,7 +185,7 @@ def test_an_endless_answer_is_stopped(answers: Answers, source: str) -> None:
     assert found.kind == "timeout"
     assert "loop that never ends" in found.message
     assert signal.getsignal(signal.SIGINT) is before
-    assert not any("timebound" in thread.name for thread in threading.enumerate())
+    assert not any("time-limit" in thread.name for thread in threading.enumerate())
 
 
 def test_a_single_call_that_cannot_be_stopped_is_waited_for_and_named(answers: Answers) -> None:
@@ -275,12 +276,12 @@ def test_parts_stand_in_and_go_again(toys: Any, answers: Answers, monkeypatch: p
 
 
 def test_nothing_is_kept_on_the_students_side_after_a_case(answers: Answers) -> None:
-    channel = LocalStudent(answers("Scale"))
-    one = Student(channel)
+    transport = InProcessStudent(answers("Scale"))
+    one = StudentProxy(transport)
     one.new("Scale", 2)
-    assert len(channel.server.objects) == 1
+    assert len(transport.objects) == 1
     one.close()
-    assert not channel.server.objects
+    assert not transport.objects
 
 
 class Liar:
@@ -309,15 +310,15 @@ class Liar:
     ],
 )
 def test_a_side_that_lies_about_the_form_is_refused(reply: Any) -> None:
-    assert fault(lambda: Student(Liar(reply)).f()).kind == "type"
+    assert fault(lambda: StudentProxy(Liar(reply)).f()).kind == "type"
 
 
 def test_a_side_that_lies_about_objects_is_refused() -> None:
     liar = Liar((7, None, ((), "", (), "")))
     for call in (
-        lambda: Student(liar).new("A"),
-        lambda: Student(liar).gradients("f"),
-        lambda: Student(liar).take("f", 1),
+        lambda: StudentProxy(liar).new("A"),
+        lambda: StudentProxy(liar).gradients("f"),
+        lambda: StudentProxy(liar).take("f", 1),
     ):
         assert fault(call).kind == "type"
 
@@ -373,10 +374,10 @@ def test_a_file_cannot_be_put_outside_its_folder(name: str) -> None:
 
 
 def test_a_new_case_has_the_same_numbers_for_its_objects(answers: Answers) -> None:
-    channel = LocalStudent(answers("Scale"))
+    transport = InProcessStudent(answers("Scale"))
     values = []
     for _ in range(2):
-        one = Student(channel)
+        one = StudentProxy(transport)
         one.new("Scale", 3)
         values.append(one.close()[0].value)
     assert values[0] == values[1]
