@@ -9,7 +9,7 @@ from storyteller.inference.generate import encode_prompt, stream, stream_text
 from storyteller.inference.sampling import filters_for, probabilities
 from storyteller.inference.sampling_options import Sampling
 from storyteller.inference.trace import stream_traced
-from storyteller.training.checkpoint import load_model
+from storyteller.runs.load import load_model
 from tellers import make_run
 
 SAMPLING = Sampling(temperature=0.9, top_k=40, top_p=0.95, typical_p=0.9, max_new_tokens=30, seed=4)

@@ -23,7 +23,7 @@ from storyteller.config import ModelConfig
 from storyteller.errors import optional_import
 from storyteller.export.mixtral_weights import config_fields, transformers_names
 from storyteller.export.trained_run import TrainedRun
-from storyteller.runs.pipeline import TEMPERATURE
+from storyteller.runs.consistency import STORY_TEMPERATURE
 from storyteller.tokenizer import Vocabulary
 from storyteller.tokenizer.vocabulary import to_unicode
 
@@ -164,7 +164,7 @@ import xllamacpp
 params = xllamacpp.CommonParams()
 params.model.path = "{file_name(trained)}"  # in this folder
 server = xllamacpp.Server(params)
-answer = server.handle_completions({{"prompt": "Once upon a time", "temperature": {TEMPERATURE}}})
+answer = server.handle_completions({{"prompt": "Once upon a time", "temperature": {STORY_TEMPERATURE}}})
 print("Once upon a time" + answer["choices"][0]["text"])
 ```
 

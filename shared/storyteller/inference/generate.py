@@ -175,7 +175,7 @@ def generate(
     (Up to rounding: the logits of a batch differ in the seventh digit, which decides between two tokens hardly ever.)
 
     Args:
-        model: from `storyteller.training.checkpoint.load_model` or `storyteller.moe.layer.build_model`.
+        model: from `storyteller.runs.load.load_model` or `storyteller.moe.layer.build_model`.
         prompts: B lists of token ids, of any lengths from 1.
         sampling: how tokens are chosen, and how many at most.
         stop: ids that end a row, usually `{tokenizer.end_id}`.
