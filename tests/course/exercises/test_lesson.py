@@ -17,7 +17,7 @@ def test_a_lesson_has_its_exercises_in_order(toys: Lesson) -> None:
     assert toys.given_code("clean") is not None
     assert toys.given_code("double") is None
     assert toys.foundations("quadruple") == ["double"]
-    assert toys.part("double") is None  # the course has no parts for toys
+    assert toys.stand_in("double")(4) == 8
 
 
 def test_a_folder_is_read_once_and_again_after_a_change(work: Path) -> None:

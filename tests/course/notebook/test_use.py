@@ -22,9 +22,9 @@ QUADRUPLE = "def quadruple(x):\n    return twice(double, x) + ZERO"
 
 
 @pytest.fixture(autouse=True)
-def _parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    parts: dict[str, Any] = {"double": course_double, "quadruple": lambda x: "the course's"}
-    monkeypatch.setattr(Lesson, "part", lambda self, name: parts.get(name))
+def _stand_ins(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours: dict[str, Any] = {"double": course_double, "quadruple": lambda x: "the course's"}
+    monkeypatch.setattr(Lesson, "stand_in", lambda self, name: ours.get(name))
 
 
 def course_double(x: int) -> int:

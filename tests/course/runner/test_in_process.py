@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from student_calls import student
 
-from storyteller_course.runner.in_process import parts_in_place
+from storyteller_course.runner.in_process import stand_ins_in_place
 
 Answers = Callable[..., dict[str, Any]]
 
@@ -16,7 +16,7 @@ def test_parts_stand_in_and_go_again(toys: Any, answers: Answers, monkeypatch: p
     mine = own["double"]
     parts = {"double": lambda x: "part", "counts": lambda words: "part"}
     monkeypatch.setattr(type(toys), "part", lambda self, name: parts.get(name))
-    with parts_in_place(own, toys, ["double", "counts", "shout"]) as replaced:
+    with stand_ins_in_place(own, toys, ["double", "counts", "shout"]) as replaced:
         assert replaced == ["double", "counts"]
         assert own["double"](1) == own["counts"]([]) == "part"
     assert own["double"] is mine
