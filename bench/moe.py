@@ -20,12 +20,13 @@ from torch import Tensor, nn
 from bench.common import Row, interleaved, median_ratio
 from storyteller.config import ModelConfig
 from storyteller.export.mixtral_weights import as_transformers
-from storyteller.moe.layer import build_model, load_balancing_loss
+from storyteller.moe.layer import build_model
+from storyteller.moe.losses import load_balancing_loss
 
 MOE = ModelConfig(
     vocab_size=4096, max_seq_len=256, d_model=256, n_layers=4, n_heads=8, n_kv_heads=8, d_ff=384, n_experts=8, top_k=2
 )
-DENSE = replace(MOE, n_experts=0, d_ff=MOE.d_ff * MOE.top_k)  # as wide as the experts that one token visits
+DENSE = replace(MOE, n_experts=0, d_ff=MOE.d_ff * MOE.top_k)  # as wide as the experts that one token is routed to
 BATCH, SEQ_LEN = 8, 256
 # transformers' expert implementations for training on a CPU. The third, batched_mm, copies the weights of the chosen
 # experts for every token, almost 5 GB for each layer here, and takes minutes for a step.
@@ -41,7 +42,9 @@ def _mixtral(experts: str) -> nn.Module:
 def _our_loss(model: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
     logits, routing = model(inputs)
     loss = F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten())
-    return loss + 0.01 * sum(load_balancing_loss(layer) for layer in routing) / max(1, len(routing))
+    return loss + 0.01 * sum(load_balancing_loss(layer.probs, layer.expert_ids) for layer in routing) / max(
+        1, len(routing)
+    )
 
 
 def _peer_loss(model: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:

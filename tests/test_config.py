@@ -40,6 +40,7 @@ def test_settings_cannot_be_changed_in_place():
         ({"top_k": 9}, "top_k is 9; it must be between 1 and n_experts"),
         ({"top_k": 0}, "top_k is 0"),
         ({"capacity_factor": 0.0}, "capacity_factor is 0.0"),
+        ({"router": "tanh"}, "router is 'tanh'; it must be 'softmax' or 'sigmoid'"),
         ({"positions": "sine"}, "positions is 'sine'; it must be 'rope' or 'learned'"),
     ],
 )
@@ -57,12 +58,12 @@ def test_a_dense_model_needs_no_top_k():
     [
         ({"steps": 0}, "steps is 0"),
         ({"batch_size": 0}, "batch_size is 0"),
-        ({"accumulate": 0}, "accumulate is 0"),
+        ({"grad_accum_steps": 0}, "grad_accum_steps is 0"),
         ({"learning_rate": 0.0}, "learning_rate is 0.0"),
         ({"learning_rate": float("nan")}, "learning_rate is nan"),
-        ({"warmup": 1.5}, "warmup is 1.5"),
-        ({"final_rate": -0.1}, "final_rate is -0.1"),
-        ({"clip": 0.0}, "clip is 0.0"),
+        ({"warmup_ratio": 1.5}, "warmup_ratio is 1.5"),
+        ({"min_lr_ratio": -0.1}, "min_lr_ratio is -0.1"),
+        ({"max_grad_norm": 0.0}, "max_grad_norm is 0.0"),
         ({"keep_checkpoints": 1}, "keep_checkpoints is 1"),
         ({"dtype": "int8"}, "dtype is 'int8'"),
     ],
@@ -75,6 +76,12 @@ def test_training_that_cannot_work_is_refused(change, words):
 def test_a_file_of_another_version_is_refused():
     with pytest.raises(StorytellerError, match="ModelConfig has no field flavour"):
         from_dict(ModelConfig, to_dict(MODEL) | {"flavour": "mint"})
+
+
+def test_a_model_of_before_there_were_two_routers_has_a_softmax():
+    values = to_dict(MODEL)
+    del values["router"]
+    assert from_dict(ModelConfig, values).router == "softmax"
 
 
 def test_a_file_that_lacks_a_field_is_refused():

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from storyteller.inference.generate import Sampling, generate
+from storyteller.inference.generate import generate
+from storyteller.inference.sampling_options import Sampling
 from storyteller.moe.layer import build_model
 from storyteller.training.events import StepDone
 from storyteller.training.mixed_precision import probe_dtype

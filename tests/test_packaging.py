@@ -20,6 +20,7 @@ from repository import ROOT
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 LIBRARY = ROOT / "shared" / "storyteller"
+COURSE = ROOT / "course" / "storyteller_course"
 PYTHONS = ("3.11", "3.12", "3.13")
 # Imported with a way out where it is absent.
 INDIRECT = {
@@ -131,13 +132,13 @@ def distributions(module: str) -> set[str]:
     return {canonicalize_name(name) for name in all_distributions().get(module, [module])}
 
 
-SOURCES = sorted(LIBRARY.rglob("*.py"))
+SOURCES = [*sorted(LIBRARY.rglob("*.py")), *sorted(COURSE.rglob("*.py"))]
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=[path.relative_to(LIBRARY).as_posix() for path in SOURCES])
+@pytest.mark.parametrize("path", SOURCES, ids=[path.relative_to(ROOT).as_posix() for path in SOURCES])
 def test_every_module_that_is_imported_is_declared(path):
     top, inner, optional = imports_of(path.read_text(encoding="utf-8"))
-    ours = {"storyteller", *sys.stdlib_module_names}
+    ours = {"storyteller", "storyteller_course", *sys.stdlib_module_names}
     core = set(declared())
     for module in (top | inner) - ours:
         names = distributions(module)
@@ -157,14 +158,17 @@ GRADERS = sorted(path for path in GRADING.rglob("*.py") if "template" not in pat
 def test_every_module_that_the_grading_imports_is_declared(path):
     top, inner, _ = imports_of(path.read_text(encoding="utf-8"))
     declared_there = set(declared("grading"))
-    for module in (top | inner) - {"storyteller", "storyteller_grading", *sys.stdlib_module_names}:
+    for module in (top | inner) - {
+        "storyteller",
+        "storyteller_course",
+        "storyteller_grading",
+        *sys.stdlib_module_names,
+    }:
         assert distributions(module) & declared_there, f"{module} is not in the extra grading"
 
 
 HEAVY = {"datasets", "mlflow", "transformers", "matplotlib", "ftfy", "datasketch", "pyarrow", "pandas"}
-PARTS = sorted(
-    ".".join(path.relative_to(LIBRARY.parent).with_suffix("").parts).removesuffix(".__init__") for path in SOURCES
-)
+PARTS = sorted(".".join(path.relative_to(ROOT).with_suffix("").parts[1:]).removesuffix(".__init__") for path in SOURCES)
 
 
 def loaded_by(code: str) -> set[str]:

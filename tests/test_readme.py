@@ -10,8 +10,10 @@ from typer.main import get_command
 from repository import ROOT
 from storyteller_course.cli import app
 from storyteller_grading.cli import app as grading_app
+from test_docs import ROOMS
 
-PAGES = ["README.md", "CONTRIBUTING.md", "grading/README.md"]
+FRONT = ["README.md", "CONTRIBUTING.md", "grading/README.md"]
+PAGES = [*FRONT, *ROOMS, *(f"docs/{page.name}" for page in sorted((ROOT / "docs").glob("*.md")))]
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)#\s]+)[^)]*\)")
 COMMAND = re.compile(r"`?\b(storyteller|storyteller-grade) ([a-z]+)")
 TARGET = re.compile(r"\bmake ([a-z][a-z-]+)")
@@ -31,7 +33,7 @@ def test_every_command_that_is_named_exists(page):
     }
     code = "\n".join(_code((ROOT / page).read_text(encoding="utf-8")))
     named = set(COMMAND.findall(code))
-    assert named, page
+    assert named or page not in FRONT
     assert not {f"{name} {command}" for name, command in named if command not in known[name]}
 
 

@@ -27,8 +27,8 @@ from storyteller_course import kernel
 
 Verdict = Literal["ok", "advice", "fault"]
 
-OLDEST, NEWEST = (3, 11), (3, 13)  # Python
-GIGABYTE = 1e9
+OLDEST_PYTHON, NEWEST_PYTHON = (3, 11), (3, 13)
+GIGABYTE = 1e9  # bytes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,11 +45,11 @@ def check_python(version: tuple[int, int] | None = None) -> Finding:
     """Is this one of the Python versions that the course is tested with?"""
     major, minor = version or sys.version_info[:2]
     text = f"Python {major}.{minor} on {platform.system()} ({platform.machine()})."
-    if (major, minor) < OLDEST:
+    if (major, minor) < OLDEST_PYTHON:
         return Finding(
             about="Python", verdict="fault", text=text, remedy="Install Python 3.11, 3.12 or 3.13 and make a new .venv."
         )
-    if (major, minor) > NEWEST:
+    if (major, minor) > NEWEST_PYTHON:
         return Finding(
             about="Python", verdict="advice", text=text, remedy="Nothing was tested with it; 3.11 to 3.13 are safe."
         )
@@ -214,10 +214,10 @@ def _declared() -> Iterator[tuple[str, str]]:
     except importlib.metadata.PackageNotFoundError:
         return
     for requirement in requirements:
-        found = re.match(r"[A-Za-z0-9._-]+", requirement)
+        name = re.match(r"[A-Za-z0-9._-]+", requirement)
         extra = re.search(r"""extra\s*==\s*["']([\w-]+)["']""", requirement)
-        if found and found.group() != "storyteller":
-            yield found.group(), extra.group(1) if extra else ""
+        if name and name.group() != "storyteller":
+            yield name.group(), extra.group(1) if extra else ""
 
 
 def check_corpora(environment: dict[str, str] | None = None) -> Finding:
@@ -225,9 +225,9 @@ def check_corpora(environment: dict[str, str] | None = None) -> Finding:
     environment = dict(os.environ) if environment is None else environment
     home = Path(environment.get("HF_HOME", Path.home() / ".cache" / "huggingface"))
     names = {"TinyStories": "*TinyStories*", "WritingPrompts": "*writingprompts*"}
-    here = [name for name, pattern in names.items() if any(home.glob(f"*/{pattern}"))]
-    if here:
-        return Finding(about="Corpora", verdict="ok", text=f"StoryWorld (built in); {' and '.join(here)} in {home}.")
+    cached = [name for name, pattern in names.items() if any(home.glob(f"*/{pattern}"))]
+    if cached:
+        return Finding(about="Corpora", verdict="ok", text=f"StoryWorld (built in); {' and '.join(cached)} in {home}.")
     return Finding(
         about="Corpora", verdict="ok", text="StoryWorld (built in); storyteller download fetches the others."
     )
@@ -251,12 +251,12 @@ def check_sandbox() -> Iterator[Finding]:
     command = [sys.executable, "-P", "-m", "storyteller_grading.judge.sandbox"]
     try:
         done = subprocess.run(command, capture_output=True, timeout=120, check=True, stdin=subprocess.DEVNULL)
-        found = json.loads(done.stdout)
+        probed = json.loads(done.stdout)
     except (OSError, ValueError, subprocess.SubprocessError) as error:
-        found = {"hold": False, "reasons": {"all": type(error).__name__}}
-    layers = [name for name, reason in found["reasons"].items() if not reason]
-    missing = "".join(f" No {name}: {reason}." for name, reason in found["reasons"].items() if reason)
-    if found["hold"]:
+        probed = {"hold": False, "reasons": {"all": type(error).__name__}}
+    layers = [name for name, reason in probed["reasons"].items() if not reason]
+    missing = "".join(f" No {name}: {reason}." for name, reason in probed["reasons"].items() if reason)
+    if probed["hold"]:
         text = f"A class can be graded here: {', '.join(layers)} keep its code in.{missing}"
         yield Finding(about="Sandbox", verdict="ok", text=text)
     elif sys.platform == "linux":
@@ -305,6 +305,6 @@ def examine(checks: Sequence[Check] = CHECKS) -> list[Finding]:
     """Run every check, in order."""
     findings: list[Finding] = []
     for check in checks:
-        found = check()
-        findings.extend([found] if isinstance(found, Finding) else found)
+        result = check()
+        findings.extend([result] if isinstance(result, Finding) else result)
     return findings

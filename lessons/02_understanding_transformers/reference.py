@@ -1,7 +1,7 @@
-"""Lesson 02's answers in their plain form.
+"""The answers of lesson 02, plain, in its order.
 
-What stands in `storyteller_course.parts.understanding_transformers` or in the library in the same form is re-exported
-from there.
+Legend: `B` batch, `T` tokens that ask (queries), `S` tokens that answer (keys), `D` model width, `H` heads, `K` head
+width, `F` feed-forward width, `V` vocabulary.
 """
 
 import math
@@ -10,33 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from storyteller.transformer.attention import causal_mask, rope_table
-from storyteller_course.parts.understanding_transformers import (
-    GPT,
-    Block,
-    MultiHeadAttention,
-    SwiGLU,
-    attend_in_heads,
-    parameters_and_flops,
-    sinusoidal_positions,
-)
-
-__all__ = [
-    "GPT",
-    "Block",
-    "F",
-    "MultiHeadAttention",
-    "RMSNorm",
-    "SwiGLU",
-    "apply_rope",
-    "attend",
-    "attend_in_heads",
-    "causal_mask",
-    "parameters_and_flops",
-    "rope_table",
-    "sinusoidal_positions",
-    "softmax",
-]
+from storyteller.transformer.attention import rope_table
 
 
 def softmax(x: Tensor, dim: int = -1) -> Tensor:
@@ -82,6 +56,48 @@ def attend(q: Tensor, k: Tensor, v: Tensor, *, mask: Tensor | None = None, causa
     return softmax(scores, dim=-1) @ v  # (B, H, T, K)
 
 
+def causal_mask(n_queries: int, n_keys: int, *, real: Tensor | None = None, device: torch.device) -> Tensor:
+    """Who may look at whom when the queries are the last of the keys: real tokens that are not in the future.
+
+    Args:
+        n_queries: T.
+        n_keys: S. Query i stands at column S - T + i.
+        real: (B, S) bool, False for padding; None where nothing is padded.
+        device: where the mask lives.
+
+    Returns:
+        (B, 1, T, S) bool, or (1, 1, T, S) without `real`. A token always sees itself, padding too: a query that may
+        look nowhere would divide by zero in the softmax.
+    """
+    column = torch.arange(n_keys, device=device)  # (S,)
+    query = column[n_keys - n_queries :, None]  # (T, 1)
+    allowed = (column <= query)[None]  # (1, T, S)
+    if real is not None:
+        allowed = (allowed & real[:, None, :]) | (column == query)  # (B, T, S)
+    return allowed[:, None]  # (B, 1, T, S)
+
+
+def attend_in_heads(q: Tensor, k: Tensor, v: Tensor, n_heads: int, *, causal: bool = False) -> Tensor:
+    """Attention in several heads: each attends on its own, in its own slice of the features.
+
+    Args:
+        q: (B, T, D), the queries of all heads side by side: the first D/H features are those of head 0, and so on.
+        k: (B, S, D), the keys.
+        v: (B, S, D), the values.
+        n_heads: H.
+        causal: query i may look at the keys 0 to i only.
+
+    Returns:
+        (B, T, D), what the heads gathered, side by side in the same order.
+    """
+    # One slice of the features for each head.
+    q, k, v = (part.unflatten(-1, (n_heads, -1)).transpose(1, 2) for part in (q, k, v))  # (B, H, T, K), S for k and v
+    # Every head attends on its own.
+    gathered = attend(q, k, v, causal=causal)  # (B, H, T, K)
+    # The slices side by side again.
+    return gathered.transpose(1, 2).flatten(start_dim=2)  # (B, T, D)
+
+
 def apply_rope(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Rotary position embedding: turn each pair of features by its position's angle.
 
@@ -101,6 +117,52 @@ def apply_rope(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     turned = a * cos - b * sin, a * sin + b * cos  # (B, H, T, K/2) each
     # Step 3: The two halves one behind the other again, in the dtype of x.
     return torch.cat(turned, dim=-1).to(x.dtype)  # (B, H, T, K)
+
+
+class MultiHeadAttention(nn.Module):
+    """Attention in several heads, with learned queries, keys and values.
+
+    Args:
+        d_model: D.
+        n_heads: H; the head width K is D / H.
+
+    Source: Vaswani et al. 2017, section 3.2.2.
+    """
+
+    def __init__(self, d_model: int, n_heads: int) -> None:
+        super().__init__()
+        self.n_heads = n_heads
+        self.q = nn.Linear(d_model, d_model, bias=False)
+        self.k = nn.Linear(d_model, d_model, bias=False)
+        self.v = nn.Linear(d_model, d_model, bias=False)
+        self.out = nn.Linear(d_model, d_model, bias=False)
+
+    def forward(
+        self, x: Tensor, context: Tensor | None = None, *, rotation: tuple[Tensor, Tensor] | None = None
+    ) -> Tensor:
+        """Let every token gather from the tokens before it, or from all tokens of another text.
+
+        Args:
+            x: (B, T, D), the tokens that ask.
+            context: (B, S, D), the tokens of another text to gather from (cross-attention); None: from x itself.
+            rotation: cos and sin for `apply_rope`, (T, K/2) each; None: without positions. Not with a context.
+
+        Returns:
+            (B, T, D)
+        """
+        # Step 1: Queries from x; keys and values from the context, or from x where there is none.
+        source = x if context is None else context
+        q, k, v = self.q(x), self.k(source), self.v(source)  # (B, T, D), then (B, S, D) twice
+        # Step 2: Split the features into heads, and bring the heads in front of the tokens.
+        q, k, v = (part.unflatten(-1, (self.n_heads, -1)).transpose(1, 2) for part in (q, k, v))  # (B, H, T, K)
+        # Step 3: Where a rotation is given, turn the queries and the keys, and leave the values as they are.
+        if rotation is not None:
+            q, k = apply_rope(q, *rotation), apply_rope(k, *rotation)
+        # Step 4: Attend: causally to the text itself, freely to a context.
+        gathered = attend(q, k, v, causal=context is None)  # (B, H, T, K)
+        # Step 5: Put the heads side by side again, and let `out` mix what they gathered.
+        mixed: Tensor = self.out(gathered.transpose(1, 2).flatten(start_dim=2))  # (B, T, D)
+        return mixed
 
 
 class RMSNorm(nn.Module):
@@ -133,3 +195,174 @@ class RMSNorm(nn.Module):
         scaled = x / torch.sqrt(square + self.eps)  # (..., D)
         # Step 3: Each feature times its weight.
         return scaled * self.weight  # (..., D)
+
+
+class SwiGLU(nn.Module):
+    """The feed-forward part: every token on its own, through a wider layer with a gate.
+
+    Args:
+        d_model: D.
+        d_ff: F.
+
+    Source: Shazeer 2020, equation 6.
+    """
+
+    def __init__(self, d_model: int, d_ff: int) -> None:
+        super().__init__()
+        self.gate = nn.Linear(d_model, d_ff, bias=False)
+        self.up = nn.Linear(d_model, d_ff, bias=False)
+        self.down = nn.Linear(d_ff, d_model, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """down(silu(gate(x)) * up(x)), with silu(z) = z * sigmoid(z).
+
+        Args:
+            x: (..., D)
+
+        Returns:
+            (..., D)
+        """
+        # Step 1: How far each hidden feature opens: silu of the gate's projection.
+        opening = F.silu(self.gate(x))  # (..., F)
+        # Step 2: What would pass: the up-projection. Multiply feature by feature.
+        passed = opening * self.up(x)  # (..., F)
+        # Step 3: Back to the model's width.
+        back: Tensor = self.down(passed)  # (..., D)
+        return back
+
+
+class Block(nn.Module):
+    """One layer: tokens exchange what they know (attention), then each thinks on its own (feed-forward).
+
+    Args:
+        d_model: D.
+        n_heads: H.
+        d_ff: F.
+
+    Source: Xiong et al. 2020, figure 1b.
+    """
+
+    def __init__(self, d_model: int, n_heads: int, d_ff: int) -> None:
+        super().__init__()
+        self.attention_norm = RMSNorm(d_model)
+        self.attention = MultiHeadAttention(d_model, n_heads)
+        self.feed_forward_norm = RMSNorm(d_model)
+        self.feed_forward = SwiGLU(d_model, d_ff)
+
+    def forward(self, x: Tensor, *, rotation: tuple[Tensor, Tensor] | None = None) -> Tensor:
+        """Both parts read a normalised copy of x and add what they find to x itself (pre-norm).
+
+        Args:
+            x: (B, T, D)
+            rotation: for the attention, see `MultiHeadAttention`.
+
+        Returns:
+            (B, T, D)
+        """
+        # Step 1: Normalise a copy, let its tokens attend, and add the result to x.
+        x = x + self.attention(self.attention_norm(x), rotation=rotation)  # (B, T, D)
+        # Step 2: The same with the other norm and the feed-forward part, which reads the new x.
+        x = x + self.feed_forward(self.feed_forward_norm(x))  # (B, T, D)
+        return x
+
+
+class GPT(nn.Module):
+    """A decoder-only language model with tied embeddings.
+
+    Args:
+        vocab_size: V.
+        d_model: D.
+        n_layers: how many blocks.
+        n_heads: H.
+        d_ff: F.
+        max_seq_len: the longest text that it reads, in tokens.
+    """
+
+    cos: Tensor  # (max_seq_len, K/2), with sin the rotation of every position
+    sin: Tensor
+
+    def __init__(
+        self, vocab_size: int, d_model: int, n_layers: int, n_heads: int, d_ff: int, *, max_seq_len: int = 512
+    ) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(vocab_size, d_model)
+        self.blocks = nn.ModuleList(Block(d_model, n_heads, d_ff) for _ in range(n_layers))
+        self.norm = RMSNorm(d_model)
+        cos, sin = rope_table(d_model // n_heads, max_seq_len, 10_000.0)  # (max_seq_len, K/2) each
+        self.register_buffer("cos", cos, persistent=False)
+        self.register_buffer("sin", sin, persistent=False)
+        for matrix in (one for one in self.parameters() if one.dim() > 1):
+            nn.init.normal_(matrix, std=0.08)
+
+    def forward(self, ids: Tensor, targets: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        """The logits of the token after each token, and how surprised they are by the targets.
+
+        Args:
+            ids: (B, T) int64, token ids.
+            targets: (B, T) int64, for each token the one that follows it (the caller has shifted them), or -100 where
+                nothing is to be predicted; None: no loss.
+
+        Returns:
+            The logits, (B, T, V), and the loss, (): the mean of -log p(target) over the targets that are not -100.
+            Without targets the loss is None.
+        """
+        # Step 1: The tokens' embeddings, and the first T rows of self.cos and self.sin as their rotation.
+        x = self.embedding(ids)  # (B, T, D)
+        rotation = self.cos[: ids.size(1)], self.sin[: ids.size(1)]  # (T, K/2) each
+        # Step 2: Through the blocks, one after the other, and the final norm.
+        for block in self.blocks:
+            x = block(x, rotation=rotation)
+        # Step 3: Logits: how well does x fit each token's embedding? (Tied: there is no other output matrix.)
+        logits = self.norm(x) @ self.embedding.weight.T  # (B, T, V)
+        # Step 4: The cross-entropy with the targets, if there are any, in which -100 does not count.
+        if targets is None:
+            return logits, None
+        return logits, F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=-100)
+
+
+def sinusoidal_positions(n_positions: int, d_model: int) -> Tensor:
+    """A vector for each position, made of waves of different lengths.
+
+    Args:
+        n_positions: how many positions.
+        d_model: D, even.
+
+    Returns:
+        (n_positions, D): sin(p / 10000^(2i/D)) in feature 2i and cos of the same angle in feature 2i + 1.
+
+    Source: Vaswani et al. 2017, section 3.5.
+    """
+    # Step 1: The speed of each pair of features i: 10000^(-2i/D).
+    speed = 10_000.0 ** (-torch.arange(0, d_model, 2) / d_model)  # (D/2,)
+    # Step 2: The angle of each position and pair: position times speed.
+    angle = torch.arange(n_positions)[:, None] * speed  # (n_positions, D/2)
+    # Step 3: Sine and cosine as neighbours: sin, cos, sin, cos, ...
+    return torch.stack((angle.sin(), angle.cos()), dim=-1).flatten(start_dim=1)  # (n_positions, D)
+
+
+def parameters_and_flops(
+    *, vocab_size: int, d_model: int, n_layers: int, n_heads: int, d_ff: int, seq_len: int
+) -> tuple[int, int]:
+    """What a `GPT` has to learn, and what it costs to read one text with it.
+
+    Args:
+        vocab_size: V.
+        d_model: D.
+        n_layers: how many blocks.
+        n_heads: H.
+        d_ff: F.
+        seq_len: T, tokens of the text.
+
+    Returns:
+        The parameters, all of them, and the FLOPs of the matrix products of one forward pass over one text: 2 for
+        each multiplication with its addition. Attention is counted whole, as if no score were masked.
+    """
+    # Step 1: The parameters of a block: four matrices of the attention, three of the feed-forward part, two norms.
+    matrices = 4 * d_model * d_model + 3 * d_model * d_ff
+    # Step 2: All parameters: the blocks, the embedding (once, it is tied) and the final norm.
+    parameters = vocab_size * d_model + n_layers * (matrices + 2 * d_model) + d_model
+    # Step 3: Each token is multiplied with each matrix once; the embedding is multiplied at the output only.
+    per_token = 2 * (n_layers * matrices + vocab_size * d_model)
+    # Step 4: In each block every query meets every key, and every weight a value; the heads together are D wide.
+    between_tokens = n_layers * 2 * (2 * seq_len * seq_len * d_model)
+    return parameters, seq_len * per_token + between_tokens

@@ -1,6 +1,7 @@
-"""Lesson 03's answers in their plain form.
+"""The answers of lesson 03, plain, in its order.
 
-What stands in `storyteller_course.parts.building_moe` or in the library in the same form is re-exported from there.
+Legend: `N` = B*T tokens in a row, `D` model width, `F` feed-forward width of one expert, `E` experts, `k` experts that
+a token visits, `R` rows that all experts together work on, `L` layers.
 """
 
 from collections.abc import Sequence
@@ -10,32 +11,7 @@ from torch import Tensor, nn
 
 from storyteller.config import ModelConfig
 from storyteller.moe.dispatch import Expert, Experts
-from storyteller.moe.layer import Router, Routing
-from storyteller_course.parts.building_moe import balance_of_layers, combine, route_noisy
-
-__all__ = [
-    "Expert",
-    "Experts",
-    "MoELayer",
-    "ModelConfig",
-    "Router",
-    "Routing",
-    "Sequence",
-    "Tensor",
-    "balance_of_layers",
-    "combine",
-    "dispatch_naive",
-    "dispatch_sorted",
-    "load_balancing_loss",
-    "moe_costs",
-    "nn",
-    "route_noisy",
-    "route_top_k",
-    "router_statistics",
-    "router_z_loss",
-    "torch",
-    "within_capacity",
-]
+from storyteller.moe.router import Router, Routing
 
 
 def route_top_k(logits: Tensor, k: int) -> tuple[Tensor, Tensor]:
@@ -57,62 +33,85 @@ def route_top_k(logits: Tensor, k: int) -> tuple[Tensor, Tensor]:
     return weights, experts
 
 
-def dispatch_naive(x: Tensor, weights: Tensor, experts: Tensor, run: Sequence[Expert]) -> Tensor:
+def dispatch_naive(x: Tensor, gate_weights: Tensor, expert_ids: Tensor, experts: Sequence[Expert]) -> Tensor:
     """Send every token to its experts and add up their answers, token by token.
 
     Args:
         x: (N, D), the tokens.
-        weights: (N, k), the weight of each choice.
-        experts: (N, k) int64, the chosen experts. The value E, one past the last, stands for a choice that was dropped
+        gate_weights: (N, k), the weight of each choice.
+        expert_ids: (N, k) int64, the chosen experts. The value E, one past the last, is a choice that was dropped
             and adds nothing.
-        run: E functions; run[e] takes rows (R, D) to rows (R, D).
+        experts: E functions; experts[e] takes rows (R, D) to rows (R, D).
 
     Returns:
-        (N, D): for token n the sum over its choices j of weights[n, j] * run[experts[n, j]](x[n]).
+        (N, D): for token n the sum over its choices j of gate_weights[n, j] * experts[expert_ids[n, j]](x[n]).
     """
     # Step 1: Begin with zeros: a token without answers stays 0.
     y = torch.zeros_like(x)  # (N, D)
     # Step 2: Go through every token n, and through each of its choices j; skip what was dropped.
     for n in range(x.size(0)):
-        for j in range(experts.size(1)):
-            e = int(experts[n, j])
-            if e == len(run):
+        for j in range(expert_ids.size(1)):
+            e = int(expert_ids[n, j])
+            if e == len(experts):
                 continue
             # Step 3: Ask the expert. It takes rows, so give it a row of one token, (1, D).
-            answer = run[e](x[n : n + 1])[0]  # (D,)
+            answer = experts[e](x[n : n + 1])[0]  # (D,)
             # Step 4: Add the answer, times the choice's weight, to the token's row of y.
-            y[n] += weights[n, j] * answer
+            y[n] += gate_weights[n, j] * answer
     return y
 
 
-def dispatch_sorted(x: Tensor, weights: Tensor, experts: Tensor, run: Sequence[Expert]) -> Tensor:
+def combine(answers: Tensor, order: Tensor, weights: Tensor) -> Tensor:
+    """Bring the experts' answers back to the tokens that asked, and add them up by weight.
+
+    The N*k choices have numbers: choice c is the choice c % k of token c // k.
+
+    Args:
+        answers: (R, D); row i answers the choice number order[i].
+        order: (R,) int64, choice numbers. A choice that was dropped is not in it.
+        weights: (N, k), the weight of each choice.
+
+    Returns:
+        (N, D): for each token the sum of its answers, each times its choice's weight; 0 for a token without answers.
+    """
+    n_tokens, k = weights.shape
+    # Which token does each answer belong to?
+    token = order // k  # (R,)
+    # The weight of the choice that it answers.
+    share = weights.flatten()[order]  # (R,)
+    # Add every weighted answer to the row of its token.
+    weighted = answers * share[:, None]  # (R, D)
+    return weighted.new_zeros(n_tokens, answers.size(1)).index_add(0, token, weighted)  # (N, D)
+
+
+def dispatch_sorted(x: Tensor, gate_weights: Tensor, expert_ids: Tensor, experts: Sequence[Expert]) -> Tensor:
     """Send every token to its experts and add up their answers, with one call of each expert.
 
     Args:
         x: (N, D), the tokens.
-        weights: (N, k), the weight of each choice.
-        experts: (N, k) int64, the chosen experts. The value E, one past the last, stands for a choice that was dropped
+        gate_weights: (N, k), the weight of each choice.
+        expert_ids: (N, k) int64, the chosen experts. The value E, one past the last, is a choice that was dropped
             and adds nothing.
-        run: E functions; run[e] takes rows (R, D) to rows (R, D). One without tokens is not called.
+        experts: E functions; experts[e] takes rows (R, D) to rows (R, D). One without tokens is not called.
 
     Returns:
-        (N, D): for token n the sum over its choices j of weights[n, j] * run[experts[n, j]](x[n]).
+        (N, D): for token n the sum over its choices j of gate_weights[n, j] * experts[expert_ids[n, j]](x[n]).
 
     Source: Gale et al. 2022 (MegaBlocks), the permutation of tokens by expert, without its kernels.
     """
     # Step 1: Number the N*k choices row by row, and sort these numbers by expert (argsort).
-    chosen = experts.flatten()  # (N*k,)
+    chosen = expert_ids.flatten()  # (N*k,)
     order = chosen.argsort(stable=True)  # (N*k,)
     # Step 2: Count the choices of each expert, E counts. Dropped ones stand last in the order: cut them off.
-    sizes = torch.bincount(chosen, minlength=len(run))[: len(run)]  # (E,)
+    sizes = torch.bincount(chosen, minlength=len(experts))[: len(experts)]  # (E,)
     order = order[: int(sizes.sum())]  # (R,)
     # Step 3: Fetch the row of the token behind each choice (choice c belongs to token c // k).
-    rows = x[order // experts.size(1)]  # (R, D)
+    rows = x[order // expert_ids.size(1)]  # (R, D)
     # Step 4: Cut the rows into one part for each expert, and let each expert that has rows answer all of them at once.
     parts = rows.split(sizes.tolist())  # E times (rows of e, D)
-    answers = [expert(part) for expert, part in zip(run, parts, strict=True) if len(part)]
+    answers = [expert(part) for expert, part in zip(experts, parts, strict=True) if len(part)]
     # Step 5: Put the answers one behind the other and combine them. (None at all is no rows, x[:0].)
-    return combine(torch.cat(answers or [x[:0]]), order, weights)  # (N, D)
+    return combine(torch.cat(answers or [x[:0]]), order, gate_weights)  # (N, D)
 
 
 class MoELayer(nn.Module):
@@ -156,102 +155,6 @@ class MoELayer(nn.Module):
         return y, Routing(logits, probs, weights, experts, torch.tensor(0))
 
 
-def load_balancing_loss(probs: Tensor, experts: Tensor, *, attention_mask: Tensor | None = None) -> Tensor:
-    """How unevenly one layer spreads its tokens: k when all experts are equally busy, more when they are not.
-
-    Args:
-        probs: (N, E), the router's probabilities of all experts.
-        experts: (N, k), the experts that the tokens visit.
-        attention_mask: (B, T) bool, True for the N' tokens that count; None: all.
-
-    Returns:
-        (), E * sum over e of f_e * P_e: f_e the visits to expert e for each token, P_e its mean probability.
-
-    Source: Fedus et al. 2021 (Switch), equations 4 to 6.
-    """
-    # Step 1: Where there is a mask, keep the rows of the tokens that count. (The mask is (B, T), the rows are N = B*T.)
-    if attention_mask is not None:
-        real = attention_mask.flatten()  # (N,)
-        probs, experts = probs[real], experts[real]  # (N', E), (N', k)
-    n_tokens, n_experts = probs.shape
-    # Step 2: f: how often each of the E experts was chosen, over the number of tokens.
-    f = torch.bincount(experts.flatten(), minlength=n_experts) / n_tokens  # (E,)
-    # Step 3: P: the mean probability of each expert over the tokens.
-    P = probs.mean(dim=0)  # (E,)
-    # Step 4: E times the sum of f * P.
-    return n_experts * (f * P).sum()
-
-
-def router_z_loss(logits: Tensor, *, attention_mask: Tensor | None = None) -> Tensor:
-    """How large a router's logits have become.
-
-    Args:
-        logits: (N, E)
-        attention_mask: (B, T) bool, True for the tokens that count; None: all.
-
-    Returns:
-        (), the mean over the tokens of the square of log(sum over e of exp(logit_e)).
-
-    Source: Zoph et al. 2022 (ST-MoE), equation 5.
-    """
-    # Step 1: Where there is a mask, keep the rows of the tokens that count.
-    if attention_mask is not None:
-        logits = logits[attention_mask.flatten()]  # (N', E)
-    # Step 2: The log of the sum of exponentials of each token, without overflow: logsumexp.
-    z = logits.logsumexp(dim=-1)  # (N',)
-    # Step 3: Square it, and take the mean over the tokens.
-    return z.square().mean()
-
-
-def router_statistics(probs: Tensor, experts: Tensor) -> dict[str, Tensor | float]:
-    """What one layer's router does with its tokens.
-
-    Args:
-        probs: (N, E), the router's probabilities of all experts.
-        experts: (N, k), the experts that the tokens visit.
-
-    Returns:
-        "load": (E,), the share of all N*k visits that each expert receives; "entropy": of the probabilities of a
-        token, in nats, mean over the tokens; "utilization": the share of the experts that receive any visit;
-        "max_load": the load of the busiest expert over the even share 1/E.
-    """
-    n_experts = probs.size(1)
-    # Step 1: The visits to each of the E experts, over all N*k visits.
-    load = torch.bincount(experts.flatten(), minlength=n_experts) / experts.numel()  # (E,)
-    # Step 2: The entropy of each token, minus the sum of p * log(p), where a p of 0 adds 0; then the mean.
-    entropy = -torch.xlogy(probs, probs).sum(dim=-1).mean()
-    # Step 3: The share of the experts whose load is above 0, and the largest load divided by 1/E.
-    utilization = (load > 0).float().mean()
-    max_load = load.max() * n_experts
-    # Step 4: The four by their names.
-    return {"load": load, "entropy": entropy, "utilization": utilization, "max_load": max_load}
-
-
-def within_capacity(experts: Tensor, *, n_experts: int, capacity: int) -> Tensor:
-    """Which choices find a free place, when every expert has so many places.
-
-    Places go in the order of the tokens, and of one token its best expert's before its second's.
-
-    Args:
-        experts: (N, k) int64
-        n_experts: E.
-        capacity: places of each expert.
-
-    Returns:
-        (N, k) bool, False for a choice that is dropped.
-
-    Source: Fedus et al. 2021 (Switch), section 2.2.
-    """
-    # Step 1: All choices in one row, token by token, each as a row of E with a single 1 (one-hot).
-    visits = nn.functional.one_hot(experts.flatten(), n_experts)  # (N*k, E)
-    # Step 2: Running sums down the rows: how many places of each expert are asked for, up to and with this choice.
-    asked = visits.cumsum(dim=0)  # (N*k, E)
-    # Step 3: Of each row the number of its own expert: 1 for the first to come.
-    place = (asked * visits).sum(dim=1)  # (N*k,)
-    # Step 4: A choice fits if its place is among the first `capacity`; bring that into the shape (N, k).
-    return (place <= capacity).view_as(experts)
-
-
 def moe_costs(
     *, vocab_size: int, d_model: int, n_layers: int, n_heads: int, d_ff: int, n_experts: int, top_k: int, context: int
 ) -> tuple[int, int, int]:
@@ -284,3 +187,142 @@ def moe_costs(
     matrices = n_layers * (attention + router + top_k * expert) + vocab_size * d_model
     flops = 2 * matrices + n_layers * 4 * d_model * context
     return total, active, flops
+
+
+def load_balancing_loss(probs: Tensor, expert_ids: Tensor, *, attention_mask: Tensor | None = None) -> Tensor:
+    """How unevenly one layer spreads its tokens: k when all experts are equally busy, more when they are not.
+
+    Args:
+        probs: (N, E), the router's probabilities of all experts.
+        expert_ids: (N, k), the experts that the tokens visit.
+        attention_mask: (B, T) bool, True for the N' tokens that count; None: all.
+
+    Returns:
+        (), E * sum over e of f_e * P_e: f_e the visits to expert e for each token, P_e its mean probability.
+
+    Source: Fedus et al. 2021 (Switch), equations 4 to 6.
+    """
+    # Step 1: Where there is a mask, keep the rows of the tokens that count. (The mask is (B, T), the rows are N = B*T.)
+    if attention_mask is not None:
+        real = attention_mask.flatten()  # (N,)
+        probs, expert_ids = probs[real], expert_ids[real]  # (N', E), (N', k)
+    n_tokens, n_experts = probs.shape
+    # Step 2: f: how often each of the E experts was chosen, over the number of tokens.
+    f = torch.bincount(expert_ids.flatten(), minlength=n_experts) / n_tokens  # (E,)
+    # Step 3: P: the mean probability of each expert over the tokens.
+    P = probs.mean(dim=0)  # (E,)
+    # Step 4: E times the sum of f * P.
+    return n_experts * (f * P).sum()
+
+
+def balance_of_layers(logits: Tensor, k: int, *, attention_mask: Tensor | None = None) -> Tensor:
+    """The balance loss of a whole model: the sum of the losses of its layers.
+
+    Args:
+        logits: (L, N, E), of the router of each of the L layers.
+        k: experts per token.
+        attention_mask: (B, T) bool, True for the tokens that count; None: all.
+
+    Returns:
+        ()
+    """
+    total = logits.new_zeros(())
+    for layer in logits:  # (N, E)
+        # The router's probabilities of all E experts, and the experts that the tokens visit.
+        probs = layer.softmax(dim=-1)  # (N, E)
+        experts = layer.topk(k, dim=-1).indices  # (N, k)
+        # Every layer is to be balanced on its own.
+        total = total + load_balancing_loss(probs, experts, attention_mask=attention_mask)
+    return total
+
+
+def router_statistics(probs: Tensor, expert_ids: Tensor) -> dict[str, Tensor | float]:
+    """What one layer's router does with its tokens.
+
+    Args:
+        probs: (N, E), the router's probabilities of all experts.
+        expert_ids: (N, k), the experts that the tokens visit.
+
+    Returns:
+        "load": (E,), the share of all N*k visits that each expert receives; "entropy": of the probabilities of a
+        token, in nats, mean over the tokens; "utilization": the share of the experts that receive any visit;
+        "max_load": the load of the busiest expert over the even share 1/E.
+    """
+    n_experts = probs.size(1)
+    # Step 1: The visits to each of the E experts, over all N*k visits.
+    load = torch.bincount(expert_ids.flatten(), minlength=n_experts) / expert_ids.numel()  # (E,)
+    # Step 2: The entropy of each token, minus the sum of p * log(p), where a p of 0 adds 0; then the mean.
+    entropy = -torch.xlogy(probs, probs).sum(dim=-1).mean()
+    # Step 3: The share of the experts whose load is above 0, and the largest load divided by 1/E.
+    utilization = (load > 0).float().mean()
+    max_load = load.max() * n_experts
+    # Step 4: The four by their names.
+    return {"load": load, "entropy": entropy, "utilization": utilization, "max_load": max_load}
+
+
+def within_capacity(expert_ids: Tensor, *, n_experts: int, capacity: int) -> Tensor:
+    """Which choices find a free place, when every expert has so many places.
+
+    Places go in the order of the tokens, and of one token its best expert's before its second's.
+
+    Args:
+        expert_ids: (N, k) int64
+        n_experts: E.
+        capacity: places of each expert.
+
+    Returns:
+        (N, k) bool, False for a choice that is dropped.
+
+    Source: Fedus et al. 2021 (Switch), section 2.2.
+    """
+    # Step 1: All choices in one row, token by token, each as a row of E with a single 1 (one-hot).
+    visits = nn.functional.one_hot(expert_ids.flatten(), n_experts)  # (N*k, E)
+    # Step 2: Running sums down the rows: how many places of each expert are asked for, up to and with this choice.
+    asked = visits.cumsum(dim=0)  # (N*k, E)
+    # Step 3: Of each row the number of its own expert: 1 for the first to come.
+    place = (asked * visits).sum(dim=1)  # (N*k,)
+    # Step 4: A choice fits if its place is among the first `capacity`; bring that into the shape (N, k).
+    return (place <= capacity).view_as(expert_ids)
+
+
+def route_noisy(logits: Tensor, noise_logits: Tensor, noise: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """Choose and weigh experts by logits that were disturbed, each by as much as the router asks for.
+
+    Args:
+        logits: (N, E), without noise.
+        noise_logits: (N, E), from a second matrix: softplus of it is how far each logit is disturbed.
+        noise: (N, E), standard normal numbers. (An argument, so that the result can be repeated.)
+        k: experts per token.
+
+    Returns:
+        weights (N, k), best first, and experts (N, k) int64.
+
+    Source: Shazeer et al. 2017, equations 3 to 5.
+    """
+    # Step 1: The width of the noise, which must not be negative: softplus(z) = log(1 + exp(z)).
+    width = torch.nn.functional.softplus(noise_logits)  # (N, E)
+    # Step 2: The disturbed logits: each plus its noise times its width.
+    disturbed = logits + noise * width  # (N, E)
+    # Step 3: From here on as without noise: the k best of these, and the weights from these.
+    return route_top_k(disturbed, k)
+
+
+def router_z_loss(logits: Tensor, *, attention_mask: Tensor | None = None) -> Tensor:
+    """How large a router's logits have become.
+
+    Args:
+        logits: (N, E)
+        attention_mask: (B, T) bool, True for the tokens that count; None: all.
+
+    Returns:
+        (), the mean over the tokens of the square of log(sum over e of exp(logit_e)).
+
+    Source: Zoph et al. 2022 (ST-MoE), equation 5.
+    """
+    # Step 1: Where there is a mask, keep the rows of the tokens that count.
+    if attention_mask is not None:
+        logits = logits[attention_mask.flatten()]  # (N', E)
+    # Step 2: The log of the sum of exponentials of each token, without overflow: logsumexp.
+    z = logits.logsumexp(dim=-1)  # (N',)
+    # Step 3: Square it, and take the mean over the tokens.
+    return z.square().mean()

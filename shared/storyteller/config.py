@@ -29,14 +29,15 @@ class ModelConfig:
     n_kv_heads: int  # key and value heads; fewer than n_heads is grouped-query attention
     d_ff: int  # F, hidden width of one expert (of the whole feed-forward part when dense)
     n_experts: int = 8  # E, experts per layer; 0 is dense
-    top_k: int = 2  # experts that each token visits
+    top_k: int = 2  # experts that each token is routed to
+    router: Literal["softmax", "sigmoid"] = "softmax"  # how its logits become scores: as Mixtral's, or DeepSeek-V3's
     capacity_factor: float | None = None  # expert capacity over the even share N*k/E; None drops no token
-    positions: Literal["rope", "learned"] = "rope"  # how the model knows where a token stands
+    positions: Literal["rope", "learned"] = "rope"  # how the model knows the order of the tokens
     rope_base: float = 10_000.0  # theta of RoPE (RoFormer, section 3.2.2)
     norm_eps: float = 1e-5  # epsilon in RMSNorm
     tie_embeddings: bool = True  # the output layer shares the embedding's weights
     init_std: float = 0.02  # standard deviation of the initial weights
-    init: Literal["normal", "mimetic"] = "normal"  # mimetic: attention begins as one that copies, see Decoder
+    init: Literal["normal", "mimetic"] = "normal"  # mimetic: attention begins as one that copies
 
     def __post_init__(self) -> None:
         for name in ("vocab_size", "max_seq_len", "d_model", "n_layers", "n_heads", "n_kv_heads", "d_ff"):
@@ -55,6 +56,9 @@ class ModelConfig:
             f"top_k is {self.top_k}; it must be between 1 and n_experts ({self.n_experts}).",
         )
         _require(
+            self.router in ("softmax", "sigmoid"), f"router is {self.router!r}; it must be 'softmax' or 'sigmoid'."
+        )
+        _require(
             self.capacity_factor is None or self.capacity_factor > 0,
             f"capacity_factor is {self.capacity_factor}; it must be above 0, or None to drop no token.",
         )
@@ -66,28 +70,28 @@ class ModelConfig:
 
     @property
     def head_dim(self) -> int:
-        """K, the width of one attention head."""
+        """Dh, the width of one attention head."""
         return self.d_model // self.n_heads
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """How a model is trained. A step is one update of the weights: `accumulate` batches of `batch_size` sequences."""
+    """How a model is trained. A step is one update of the weights, from `grad_accum_steps` batches."""
 
     steps: int  # updates of the weights in the whole run
     batch_size: int = 8  # sequences in one forward pass
-    accumulate: int = 1  # forward passes before one update
+    grad_accum_steps: int = 1  # forward passes before one update
     learning_rate: float = 3e-3  # the highest rate, reached after the warmup
-    final_rate: float = 0.1  # rate at the end, as a share of learning_rate
-    warmup: float = 0.05  # share of the steps in which the rate climbs from 0
+    min_lr_ratio: float = 0.1  # rate at the end, as a share of learning_rate
+    warmup_ratio: float = 0.05  # share of the steps in which the rate climbs from 0
     weight_decay: float = 0.1  # AdamW's decay, on matrices only
     beta1: float = 0.9  # AdamW's memory of the gradient
     beta2: float = 0.95  # AdamW's memory of its square
-    clip: float = 1.0  # largest global norm of the gradient
+    max_grad_norm: float = 1.0  # largest global norm of the gradient
     balance_weight: float = 0.01  # weight of the router's load-balance loss
     z_weight: float = 0.001  # weight of the router's z-loss
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"  # auto asks a one-second probe
-    align: bool = False  # begin every training sequence with a story, end it there; for stories that fit into one
+    align_documents: bool = False  # one story a training sequence, from its beginning; for stories that fit into one
     gradient_checkpointing: bool = False  # recompute activations instead of keeping them
     evaluate_every: int = 200  # steps between evaluations on the validation split
     checkpoint_every: int = 200  # steps between checkpoints
@@ -95,12 +99,17 @@ class TrainConfig:
     seed: int = 1  # decides the initial weights and the order of the data
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "accumulate", "evaluate_every", "checkpoint_every"):
+        for name in ("steps", "batch_size", "grad_accum_steps", "evaluate_every", "checkpoint_every"):
             _require(getattr(self, name) > 0, f"{name} is {getattr(self, name)}; it must be 1 or more.")
         _require(self.learning_rate > 0, f"learning_rate is {self.learning_rate}; it must be above 0.")
-        _require(0 <= self.warmup <= 1, f"warmup is {self.warmup}; it is a share of the steps, 0 to 1.")
-        _require(0 <= self.final_rate <= 1, f"final_rate is {self.final_rate}; it is a share, 0 to 1.")
-        _require(self.clip > 0, f"clip is {self.clip}; it must be above 0 (use a large number for no clipping).")
+        _require(
+            0 <= self.warmup_ratio <= 1, f"warmup_ratio is {self.warmup_ratio}; it is a share of the steps, 0 to 1."
+        )
+        _require(0 <= self.min_lr_ratio <= 1, f"min_lr_ratio is {self.min_lr_ratio}; it is a share, 0 to 1.")
+        _require(
+            self.max_grad_norm > 0,
+            f"max_grad_norm is {self.max_grad_norm}; it must be above 0 (use a large number for no clipping).",
+        )
         _require(self.keep_checkpoints >= 2, f"keep_checkpoints is {self.keep_checkpoints}; it must be 2 or more.")
         _require(
             self.dtype in ("auto", "float32", "bfloat16", "float16"),
@@ -142,11 +151,11 @@ PRESETS: Mapping[str, Preset] = {
             train=TrainConfig(
                 steps=3_000,
                 batch_size=1,
-                accumulate=2,
+                grad_accum_steps=2,
                 learning_rate=4e-3,
-                final_rate=0.0,
+                min_lr_ratio=0.0,
                 beta2=0.99,
-                align=True,
+                align_documents=True,
                 evaluate_every=1_500,
                 checkpoint_every=250,
             ),
@@ -169,7 +178,7 @@ PRESETS: Mapping[str, Preset] = {
             model=ModelConfig(
                 vocab_size=16_384, max_seq_len=1024, d_model=512, n_layers=8, n_heads=8, n_kv_heads=4, d_ff=1024
             ),
-            train=TrainConfig(steps=15_000, batch_size=8, accumulate=8, learning_rate=1e-3),
+            train=TrainConfig(steps=15_000, batch_size=8, grad_accum_steps=8, learning_rate=1e-3),
             corpus="tinystories",
             stories=2_119_719,
         ),
@@ -179,7 +188,7 @@ PRESETS: Mapping[str, Preset] = {
             model=ModelConfig(
                 vocab_size=32_000, max_seq_len=2048, d_model=768, n_layers=12, n_heads=12, n_kv_heads=12, d_ff=2048
             ),
-            train=TrainConfig(steps=8_000, batch_size=16, accumulate=8, learning_rate=4e-4, warmup=0.02),
+            train=TrainConfig(steps=8_000, batch_size=16, grad_accum_steps=8, learning_rate=4e-4, warmup_ratio=0.02),
             corpus="tinystories",
             stories=2_119_719,
         ),
@@ -198,17 +207,36 @@ def preset(name: str) -> Preset:
     return PRESETS[name]
 
 
+# What fields were called in the files of version 0.1.0: `run.json` and a checkpoint's settings.
+OLD_NAMES: Mapping[type, Mapping[str, str]] = {
+    TrainConfig: {
+        "accumulate": "grad_accum_steps",
+        "final_rate": "min_lr_ratio",
+        "warmup": "warmup_ratio",
+        "clip": "max_grad_norm",
+        "align": "align_documents",
+    }
+}
+
+
+def with_current_names(kind: type, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a config as a file has them, under the names of this version."""
+    names = OLD_NAMES.get(kind, {})
+    return {names.get(name, name): value for name, value in values.items()}
+
+
 def to_dict(config: ModelConfig | TrainConfig) -> dict[str, Any]:
     """The fields as plain data, for JSON."""
     return asdict(config)
 
 
 def from_dict(kind: type[T], values: Mapping[str, Any]) -> T:
-    """Build a config from plain data such as a JSON file holds.
+    """Build a config from plain data such as a JSON file holds, an older version's included.
 
     Raises:
         StorytellerError: a field is unknown or missing, or a value is out of range.
     """
+    values = with_current_names(kind, values)
     known = {field.name for field in fields(kind)}  # type: ignore[arg-type]
     if unknown := sorted(set(values) - known):
         raise StorytellerError(f"{kind.__name__} has no field {', '.join(unknown)}; it was written by another version.")

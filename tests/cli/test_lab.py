@@ -89,7 +89,7 @@ def started(monkeypatch, trusted) -> list[list[str]]:
 
     monkeypatch.setattr(lab_command, "jupyter", lambda which: Server)
     monkeypatch.setattr(kernel, "register", lambda: False)
-    monkeypatch.setattr(lab_command, "settle", lambda environment: None)
+    monkeypatch.setattr(lab_command, "set_environment", lambda environment: None)
     monkeypatch.setattr(lab_command, "trust", trusted.extend)
     return arguments
 
@@ -252,7 +252,7 @@ def test_classic_notebook_opens_the_same_page_in_its_own_way(course, work, start
 
 def test_the_lab_has_our_settings_below_the_users_own():
     environment = {"JUPYTER_CONFIG_PATH": "theirs"}
-    lab_command.settle(environment)
+    lab_command.set_environment(environment)
     theirs, ours = environment["JUPYTER_CONFIG_PATH"].split(os.pathsep)
     assert theirs == "theirs"
     assert environment["JUPYTER_PREFER_ENV_PATH"] == "1"
@@ -477,7 +477,7 @@ def halves(student, draw):
 def recorded(course, work):
     """A student's folder with checks that can be loaded; records what came of a check."""
     from storyteller_course import load_lesson
-    from storyteller_course.notebook.progress_store import State
+    from storyteller_course.notebook.progress_store import ProgressStore
 
     write_checks(course / NAME, CHECKS)
     (course / NAME / "reference.py").unlink()
@@ -485,7 +485,7 @@ def recorded(course, work):
     folder = work / NAME
 
     def record(exercise: str, earned: int, *, solved: bool) -> None:
-        State.find(folder).record(load_lesson(folder), exercise, earned=earned, solved=solved)
+        ProgressStore.find(folder).record(load_lesson(folder), exercise, earned=earned, solved=solved)
 
     return record
 

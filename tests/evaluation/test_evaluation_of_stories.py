@@ -9,7 +9,8 @@ import torch
 from storyteller.config import ModelConfig
 from storyteller.errors import StorytellerError
 from storyteller.evaluation.stories import SampledStory, SampleReport, byte_lengths, measure, sample_stories
-from storyteller.inference.generate import Sampling, tell
+from storyteller.inference.generate import tell
+from storyteller.inference.sampling_options import Sampling
 from storyteller.moe.layer import build_model
 from storyteller.storyworld import Contradiction
 from storyteller.tokenizer import Tokenizer
@@ -140,11 +141,11 @@ def test_by_default_storyworlds_rules_are_the_check():
     assert report.counts == {"nothing recognised": 1}
 
 
-def test_a_story_that_never_ends_is_not_sound():
+def test_a_story_that_never_ends_is_not_complete():
     told = [
         SampledStory("The end.", True, ()),
         SampledStory("a a a a", False, ()),
         SampledStory("He is she.", True, (Contradiction("pronoun", "He is she.", "why"),)),
     ]
-    assert SampleReport(tuple(told)).sound == pytest.approx(1 / 3)
+    assert SampleReport(tuple(told)).complete_and_consistent == pytest.approx(1 / 3)
     assert SampleReport(tuple(told)).consistent == pytest.approx(2 / 3)

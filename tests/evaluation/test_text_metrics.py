@@ -41,7 +41,7 @@ def test_words_that_no_training_story_has_break_a_run():
 
 
 def test_a_run_that_is_longer_than_the_longest_counts_as_that(monkeypatch):
-    monkeypatch.setattr(text_metrics, "LONGEST", 8)
+    monkeypatch.setattr(text_metrics, "MAX_RUN_WORDS", 8)
     text = " ".join(str(i) for i in range(30))
     assert CopyFinder([text]).longest(text).words == 8
 

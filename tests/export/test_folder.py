@@ -146,11 +146,14 @@ def test_what_a_kill_left_is_cleared_away(run, tmp_path):
 
 
 @pytest.mark.parametrize("format", ["hf", "gguf"])
-def test_learned_positions_are_refused_before_anything_is_written(tmp_path, format):
+@pytest.mark.parametrize(
+    ("change", "words"), [({"positions": "learned"}, "learned positions"), ({"router": "sigmoid"}, "a sigmoid router")]
+)
+def test_what_mixtral_has_not_is_refused_before_anything_is_written(tmp_path, format, change, words):
     if format == "gguf":
         pytest.importorskip("gguf")
-    run = make_run(tmp_path / "run", replace(CONFIG, positions="learned"))
-    with pytest.raises(StorytellerError, match="learned positions"):
+    run = make_run(tmp_path / "run", replace(CONFIG, **change))
+    with pytest.raises(StorytellerError, match=words):
         export_run(run, tmp_path / "out", format=format)
     assert names(tmp_path) == {"run"}
 

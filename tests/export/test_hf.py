@@ -11,9 +11,10 @@ from exported import CONFIG, FORMS, TEXT, make_run
 from storyteller.errors import StorytellerError
 from storyteller.export import export_run
 from storyteller.export.mixtral_weights import as_transformers
-from storyteller.inference.generate import Sampling, generate
+from storyteller.inference.generate import generate
+from storyteller.inference.sampling_options import Sampling
+from storyteller.runs.load import load_model
 from storyteller.tokenizer import END_OF_TEXT
-from storyteller.training.checkpoint import load_model
 
 transformers = pytest.importorskip("transformers")
 

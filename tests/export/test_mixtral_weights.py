@@ -8,8 +8,9 @@ from torch import Tensor
 
 from storyteller.config import ModelConfig
 from storyteller.errors import StorytellerError
-from storyteller.export.mixtral_weights import as_transformers, transformers_names
-from storyteller.moe.layer import build_model, load_balancing_loss
+from storyteller.export.mixtral_weights import as_transformers, config_fields, transformers_names
+from storyteller.moe.layer import build_model
+from storyteller.moe.losses import load_balancing_loss
 from storyteller.transformer.decoder import Decoder
 
 transformers = pytest.importorskip("transformers")
@@ -95,7 +96,8 @@ def test_the_balance_loss_is_the_same_layer_by_layer(padded):
     mask = real if padded else None
     positions = (real.long().cumsum(1) - 1).clamp(min=0)
     theirs = peer_of(model)(ids, attention_mask=real.long(), position_ids=positions, output_router_logits=True)
-    ours = [load_balancing_loss(routing, attention_mask=mask) for routing in model(ids, attention_mask=mask).routing]
+    routings = model(ids, attention_mask=mask).routing
+    ours = [load_balancing_loss(layer.probs, layer.expert_ids, attention_mask=mask) for layer in routings]
     assert len(ours) == len(theirs.router_logits) == CONFIG.n_layers
     for loss, logits in zip(ours, theirs.router_logits, strict=True):
         wanted = load_balancing_loss_func((logits,), CONFIG.n_experts, CONFIG.top_k, real.long() if padded else None)
@@ -103,7 +105,7 @@ def test_the_balance_loss_is_the_same_layer_by_layer(padded):
 
 
 def test_the_gradients_are_the_same(model):
-    """Through router, renormalised weights and experts alike."""
+    """Through router, renormalized weights and experts alike."""
     peer, ids = peer_of(model), random_ids(2, 10)
     for net in (model, peer):
         torch.nn.functional.cross_entropy(net(ids).logits.flatten(0, 1), ids.flatten()).backward()
@@ -119,3 +121,9 @@ def test_the_gradients_are_the_same(model):
 def test_a_model_with_learned_positions_has_no_mixtral_form():
     with pytest.raises(StorytellerError, match="rotary"):
         as_transformers(build_model(replace(CONFIG, positions="learned"), seed=1))
+
+
+def test_a_model_with_a_sigmoid_router_has_no_mixtral_form():
+    with pytest.raises(StorytellerError, match=r"sigmoid router and Mixtral a softmax: .* format onnx"):
+        as_transformers(build_model(replace(CONFIG, router="sigmoid"), seed=1))
+    assert config_fields(replace(CONFIG, router="sigmoid", n_experts=0))  # a dense model has none

@@ -33,7 +33,8 @@ def test_it_says_what_was_trained_on_what(tmp_path):
     for words in (
         "# fox", f"{parameters.total:,} parameters, of which a token passes through {parameters.active:,}",
         "`storyworld-small:everyday`", "tokens seen | 12,345", "1.500 nats a token, on 999 tokens", "0.750",
-        "48% of 100", "learning rate 0.003", "4 SwiGLU experts, each 48 wide; a token visits 2", "at most 64 tokens",
+        "48% of 100", "learning rate 0.003", "at most 64 tokens",
+        "4 SwiGLU experts, each 48 wide; a token is routed to 2, by the softmax of the router's logits",
     ):  # fmt: skip
         assert words in text, words
 

@@ -10,13 +10,14 @@ import torch
 from exported import CONFIG, FORMS, STORY, make_run
 from storyteller.errors import StorytellerError
 from storyteller.export import export_run
-from storyteller.training.checkpoint import load_model
+from storyteller.runs.load import load_model
 
 pytest.importorskip("onnxscript")
 onnxruntime = pytest.importorskip("onnxruntime")
 SMALL = replace(CONFIG, n_layers=1, n_experts=3)
 OTHERS = {
     **{name: FORMS[name] for name in ("moe-2 kv heads-tied", "dense-2 kv heads-untied")},
+    "sigmoid router": replace(SMALL, router="sigmoid"),
     "learned positions": replace(SMALL, positions="learned"),
 }
 
@@ -84,7 +85,7 @@ def test_every_form_of_model_gives_the_same_scores(tmp_path, capfd, config):
 
 @pytest.mark.slow
 def test_the_weights_of_a_large_model_lie_in_a_file_of_their_own(tmp_path, monkeypatch):
-    monkeypatch.setattr("storyteller.export.onnx.LARGEST", 10_000)
+    monkeypatch.setattr("storyteller.export.onnx.MAX_EMBEDDED_BYTES", 10_000)
     run = make_run(tmp_path / "run", replace(SMALL, n_experts=0))
     export_run(run, tmp_path / "out", format="onnx")
     assert (tmp_path / "out" / "model.onnx.data").stat().st_size > 10_000

@@ -4,12 +4,12 @@ import threading
 
 import pytest
 
-from storyteller.figures import generator_widget as public
-from storyteller.figures.generator_widget import Generator
-from storyteller.figures.traced_story import still_html, told_html
-from storyteller.inference.sampling import Sampling
+from storyteller.figures import generator as public
+from storyteller.figures.generator_widget import GeneratorForm
+from storyteller.figures.traced_story import still_html, story_html
+from storyteller.inference.sampling_options import Sampling
 from storyteller.inference.trace import stream_traced
-from storyteller.training.checkpoint import load_model
+from storyteller.runs.load import load_model
 from tellers import make_run
 
 pytest.importorskip("ipywidgets", reason="the extra `lessons` is not installed")
@@ -24,7 +24,7 @@ def teller(tmp_path_factory):
 
 @pytest.fixture
 def form(teller):
-    return Generator(*teller, "the fox", SAMPLING, "still")
+    return GeneratorForm(*teller, "the fox", SAMPLING, "still")
 
 
 def test_without_a_kernel_the_first_story_is_a_still_picture(teller, monkeypatch):
@@ -39,41 +39,43 @@ def test_without_a_kernel_the_first_story_is_a_still_picture(teller, monkeypatch
 
 
 def test_the_form_starts_with_the_settings_it_is_given(form):
-    assert form.sampling() == Sampling(temperature=2, top_p=1.0, max_new_tokens=20, seed=3)
+    assert form.sampling() == Sampling(temperature=2, max_new_tokens=20, seed=3)
 
 
 def test_the_button_tells_what_the_form_asks_for(form, teller):
-    form.opening.value, form.top_k.value, form.seed.value, form.length.value = "an owl", 9, 5, 8
+    form.opening.value = "an owl"
+    for name, value in {"top_k": 9, "seed": 5, "length": 8}.items():
+        form.fields[name].value = value
     form.tell.click()
     form.thread.join(60)
     asked = Sampling(temperature=2, top_k=9, top_p=1.0, seed=5, max_new_tokens=8)
-    assert form.story.value == told_html(stream_traced(*teller, "an owl", sampling=asked), opening="an owl")
+    assert form.story.value == story_html(stream_traced(*teller, "an owl", sampling=asked), opening="an owl")
     assert not form.tell.disabled
     assert form.stop.disabled
 
 
 def test_greedy_greys_out_what_says_how_to_draw(form, teller):
-    drawing = (form.temperature, form.top_k, form.top_p, form.seed)
-    form.greedy.value, form.length.value = True, 8
+    drawing = (form.fields["temperature"], form.fields["top_k"], form.fields["top_p"], form.fields["seed"])
+    form.fields["greedy"].value, form.fields["length"].value = True, 8
     assert all(field.disabled for field in drawing)
     form.tell.click()
     form.thread.join(60)
     asked = Sampling(greedy=True, max_new_tokens=8)
-    assert form.story.value == told_html(stream_traced(*teller, "the fox", sampling=asked), opening="the fox")
-    form.greedy.value = False
+    assert form.story.value == story_html(stream_traced(*teller, "the fox", sampling=asked), opening="the fox")
+    form.fields["greedy"].value = False
     assert not any(field.disabled for field in drawing)
 
 
-def test_settings_without_a_field_stay_as_they_were_given(teller):
-    given = Sampling(greedy=True, min_p=0.1, repetition_penalty=1.2, top_p=0.5, max_new_tokens=20)
-    form = Generator(*teller, "the fox", given, "still")
+def test_every_setting_stays_as_it_was_given(teller):
+    given = Sampling(greedy=True, min_p=0.1, repetition_penalty=1.2, top_p=0.5, typical_p=0.9, max_new_tokens=20)
+    form = GeneratorForm(*teller, "the fox", given, "still")
     assert form.sampling() == given
-    assert form.temperature.disabled
+    assert form.fields["temperature"].disabled
 
 
 def test_stop_ends_the_story_where_it_is(form, teller):
     model, _ = teller
-    form.length.value, reached, go_on = 600, threading.Event(), threading.Event()
+    form.fields["length"].value, reached, go_on = 600, threading.Event(), threading.Event()
     passes = []
 
     def wait(*_) -> None:

@@ -1,5 +1,7 @@
 """Filters and the draw, beside transformers' and beside loops that are obviously right."""
 
+import math
+
 import pytest
 import torch
 from hypothesis import given
@@ -7,18 +9,19 @@ from hypothesis import strategies as st
 
 from storyteller.errors import StorytellerError
 from storyteller.inference.sampling import (
-    Sampling,
     apply_filters,
     apply_temperature,
     filters_for,
     keep_min_p,
     keep_top_k,
     keep_top_p,
+    keep_typical_p,
     penalize_repetition,
     probabilities,
     sample_inverse_cdf,
     uniform_draws,
 )
+from storyteller.inference.sampling_options import Sampling
 
 processors = pytest.importorskip("transformers.generation.logits_process")
 
@@ -52,6 +55,37 @@ def test_min_p_is_that_of_transformers(logits, min_p):
     assert torch.equal(keep_min_p(logits, min_p), processors.MinPLogitsWarper(min_p)(None, logits))
 
 
+@pytest.mark.parametrize("typical_p", [1e-6, 0.1, 0.5, 0.9, 0.999])
+def test_typical_p_is_that_of_transformers(logits, typical_p):
+    theirs = processors.TypicalLogitsWarper(typical_p)
+    assert torch.equal(keep_typical_p(logits, typical_p), theirs(None, logits))
+    ties = logits.round()
+    assert torch.equal(keep_typical_p(ties, typical_p), theirs(None, ties))
+    some_removed = keep_top_k(logits, 9)
+    assert torch.equal(keep_typical_p(some_removed, typical_p), theirs(None, some_removed))
+
+
+@pytest.mark.parametrize("typical_p", [0.2, 0.5, 0.9])
+def test_typical_p_takes_tokens_by_the_distance_of_their_surprise_from_the_entropy(logits, typical_p):
+    for row, keep in zip(logits.double(), keep_typical_p(logits.double(), typical_p).isfinite(), strict=True):
+        probs = row.softmax(-1).tolist()
+        entropy = -sum(p * math.log(p) for p in probs)
+        order = sorted(range(len(probs)), key=lambda token: abs(-math.log(probs[token]) - entropy))
+        expected, mass = set(), 0.0
+        for token in order:
+            if mass >= typical_p:
+                break
+            expected.add(token)
+            mass += probs[token]
+        assert set(keep.nonzero().flatten().tolist()) == expected
+
+
+def test_typical_p_can_remove_the_likeliest_token_where_the_model_is_undecided():
+    probs = torch.tensor([[0.3] + [0.07] * 10])
+    kept = keep_typical_p(probs.log(), 0.5).isfinite()
+    assert kept.tolist() == [[False] + [True] * 10]  # ties with the last token that is kept stay
+
+
 @pytest.mark.parametrize("penalty", [0.7, 1.2, 3.0])
 def test_repetition_penalty_is_that_of_transformers(logits, penalty):
     ids = torch.randint(50, (64, 20), generator=torch.Generator().manual_seed(1))
@@ -62,7 +96,8 @@ def test_repetition_penalty_is_that_of_transformers(logits, penalty):
 
 def test_all_filters_together_come_in_the_order_of_transformers(logits):
     transformers = pytest.importorskip("transformers")
-    settings = {"temperature": 0.7, "top_k": 20, "top_p": 0.8, "min_p": 0.05, "repetition_penalty": 1.3}
+    settings = {"temperature": 0.7, "top_k": 20, "top_p": 0.8, "min_p": 0.05}
+    settings |= {"typical_p": 0.7, "repetition_penalty": 1.3}
     ids = torch.randint(50, (64, 20), generator=torch.Generator().manual_seed(1))
     seen = torch.zeros(64, 50, dtype=torch.bool).scatter_(1, ids, True)
     config = transformers.MistralConfig(
@@ -99,18 +134,18 @@ def test_the_likeliest_token_survives_every_filter(logits):
 
 def test_settings_that_change_nothing_add_no_filter():
     assert filters_for(Sampling()) == []
-    assert filters_for(Sampling(top_p=1.0, min_p=0.0)) == []
+    assert filters_for(Sampling(top_p=1.0, min_p=0.0, typical_p=1.0)) == []
 
 
 def test_greedy_leaves_out_what_cannot_change_the_likeliest_token():
-    greedy = Sampling(greedy=True, temperature=0.5, top_k=3, top_p=0.5, min_p=0.1)
+    greedy = Sampling(greedy=True, temperature=0.5, top_k=3, top_p=0.5, min_p=0.1, typical_p=0.5)
     assert filters_for(greedy) == []
 
 
 def test_filters_do_not_change_their_input(logits):
     before = logits.clone()
     seen = torch.ones_like(logits, dtype=torch.bool)
-    everything = Sampling(temperature=0.7, top_k=9, top_p=0.8, min_p=0.05, repetition_penalty=1.3)
+    everything = Sampling(temperature=0.7, top_k=9, top_p=0.8, min_p=0.05, typical_p=0.7, repetition_penalty=1.3)
     apply_filters(logits, filters_for(everything), seen=seen)
     assert torch.equal(logits, before)
 
@@ -169,6 +204,8 @@ def test_more_steps_begin_with_the_same_numbers():
         ("top_p", float("nan")),
         ("top_k", 0),
         ("top_k", -3),
+        ("typical_p", 0.0),
+        ("typical_p", 1.1),
         ("min_p", 1.0),
         ("min_p", -0.1),
         ("repetition_penalty", 0.0),

@@ -1,5 +1,7 @@
 import math
+import sys
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
@@ -8,16 +10,12 @@ from torch import Tensor
 
 from slow_forms import dispatch_by_loop
 from storyteller.config import ModelConfig
-from storyteller.moe.layer import (
-    MoELayer,
-    Router,
-    Routing,
-    build_model,
-    load_balancing_loss,
-    route_top_k,
-    router_statistics,
-    router_z_loss,
-)
+from storyteller.moe.dispatch import dispatch_dense, dispatch_sorted
+from storyteller.moe.layer import MoELayer, build_model
+from storyteller.moe.losses import load_balancing_loss, router_z_loss
+from storyteller.moe.router import route_top_k
+from storyteller.transformer.attention import attend
+from storyteller.transformer.decoder import swiglu
 
 CONFIG = ModelConfig(
     vocab_size=31,
@@ -37,26 +35,6 @@ def normal(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-def routing_of(logits: Tensor, k: int = 2) -> Routing:
-    return Routing(logits, logits.softmax(-1), *route_top_k(logits, k), torch.tensor(0))
-
-
-def test_route_top_k_is_a_softmax_over_all_cut_to_k_and_renormalised():
-    logits = normal(20, 6)
-    weights, experts = route_top_k(logits, 3)
-    probs, wanted = logits.softmax(-1).topk(3, dim=-1)
-    torch.testing.assert_close(weights, probs / probs.sum(-1, keepdim=True))
-    assert torch.equal(experts, wanted)
-
-
-def test_the_router_runs_in_float32_under_autocast():
-    router, x = Router(CONFIG), normal(5, 8).float()
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        logits = router(x)
-    torch.testing.assert_close(logits, x @ router.weight.T, rtol=1e-6, atol=1e-6)
-    assert router.bfloat16()(x.bfloat16()).dtype == torch.float32
-
-
 def test_the_moe_layer_equals_its_formula():
     layer = MoELayer(CONFIG).double()
     x = normal(2, 5, 8)
@@ -69,7 +47,7 @@ def test_the_moe_layer_equals_its_formula():
             wanted = wanted + p * (layer.down[e] @ (F.silu(gate) * up))
         torch.testing.assert_close(answer, wanted)
     assert routing.logits.shape == routing.probs.shape == (10, 4)
-    assert routing.weights.shape == routing.experts.shape == (10, 2)
+    assert routing.gate_weights.shape == routing.expert_ids.shape == (10, 2)
     assert routing.dropped == 0
 
 
@@ -79,7 +57,7 @@ def test_the_moe_layers_gradients_pass_gradcheck():
 
     def run(x: Tensor, *weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         y, routing = torch.func.functional_call(layer, dict(zip(names, weights, strict=True)), (x,))
-        return y, load_balancing_loss(routing), router_z_loss(routing)
+        return y, load_balancing_loss(routing.probs, routing.expert_ids), router_z_loss(routing.logits)
 
     inputs = [normal(1, 4, 8).requires_grad_(), *(p.detach().clone().requires_grad_() for p in layer.parameters())]
     assert torch.autograd.gradcheck(run, inputs)
@@ -92,9 +70,9 @@ def test_the_model_runs_the_parts_it_is_given():
         calls.append("route")
         return route_top_k(logits, k)
 
-    def dispatch(x: Tensor, weights: Tensor, experts: Tensor, run) -> Tensor:
+    def dispatch(x: Tensor, gate_weights: Tensor, expert_ids: Tensor, experts) -> Tensor:
         calls.append("dispatch")
-        return dispatch_by_loop(x, weights, experts, run)
+        return dispatch_by_loop(x, gate_weights, expert_ids, experts)
 
     ids = torch.arange(10)[None]
     own = build_model(CONFIG, seed=1, route=route, dispatch=dispatch).double()
@@ -108,15 +86,15 @@ def test_a_full_expert_drops_and_counts_in_training_only():
     free.load_state_dict(layer.state_dict())
     x = normal(2, 8, 8)  # 16 tokens x 2 choices / 4 experts, halved: 4 places each
     y, routing = layer(x)
-    load = torch.bincount(routing.experts.flatten(), minlength=4)
+    load = torch.bincount(routing.expert_ids.flatten(), minlength=4)
     assert routing.dropped == (load - 4).clamp(min=0).sum() > 0
-    assert (routing.weights == 0).sum() == routing.dropped
-    assert router_statistics(routing).dropped == pytest.approx(routing.dropped.item() / 32)
+    assert (routing.gate_weights == 0).sum() == routing.dropped
+    assert routing.dropped_share == pytest.approx(routing.dropped.item() / 32)
     assert not torch.allclose(y, free(x)[0])
     y.sum().backward()  # a dropped choice must not break the backward pass
 
     y, routing = layer.eval()(x)
-    assert routing.dropped == 0
+    assert routing.dropped == routing.dropped_share == 0
     torch.testing.assert_close(y, free(x)[0])
 
 
@@ -124,49 +102,6 @@ def test_a_capacity_that_holds_everything_changes_nothing():
     layer = MoELayer(replace(CONFIG, capacity_factor=4.0)).double()
     x = normal(2, 8, 8)
     torch.testing.assert_close(layer(x)[0], layer.eval()(x)[0])
-
-
-def test_a_balanced_router_has_a_balance_loss_of_k():
-    logits = torch.tensor([[9.0, 9, 0, 0], [0, 0, 9, 9], [9, 0, 0, 9], [0, 9, 9, 0]])
-    assert load_balancing_loss(routing_of(logits)).item() == pytest.approx(2.0)
-
-
-def test_a_router_that_prefers_one_pair_of_experts_has_a_balance_loss_of_e():
-    logits = torch.tensor([[30.0, 30, 0, 0]]).repeat(6, 1)
-    assert load_balancing_loss(routing_of(logits)).item() == pytest.approx(4.0)
-
-
-def test_descending_the_balance_loss_balances_the_load():
-    logits = normal(200, 4) * 0.1 + torch.tensor([2.0, 0, 0, 0])
-    bias = torch.zeros(4, dtype=torch.float64, requires_grad=True)
-    for _ in range(400):
-        (gradient,) = torch.autograd.grad(load_balancing_loss(routing_of(logits + bias)), bias)
-        bias = (bias - 0.1 * gradient).detach().requires_grad_()
-    assert router_statistics(routing_of(logits)).max_load == pytest.approx(2.0, abs=0.01)
-    assert router_statistics(routing_of(logits + bias)).max_load < 1.2
-
-
-def test_z_loss_equals_its_formula():
-    logits = normal(7, 4)
-    wanted = sum(math.log(sum(math.exp(z) for z in row)) ** 2 for row in logits.tolist()) / 7
-    assert router_z_loss(routing_of(logits)).item() == pytest.approx(wanted)
-
-
-def test_padding_is_left_out_of_losses_and_statistics():
-    logits, mask = normal(12, 4), torch.tensor([[False] * 2 + [True] * 4, [True] * 6])
-    whole, kept = routing_of(logits), routing_of(logits[mask.flatten()])
-    torch.testing.assert_close(load_balancing_loss(whole, attention_mask=mask), load_balancing_loss(kept))
-    torch.testing.assert_close(router_z_loss(whole, attention_mask=mask), router_z_loss(kept))
-    torch.testing.assert_close(router_statistics(whole, attention_mask=mask), router_statistics(kept))
-
-
-def test_router_statistics_of_known_cases():
-    even = router_statistics(routing_of(torch.eye(4).double().repeat(3, 1) * 0 + torch.tensor([9.0, 9, 0, 0])))
-    assert even.load.tolist() == [0.5, 0.5, 0, 0]
-    assert (even.utilization, even.max_load, even.dropped) == (0.5, 2.0, 0.0)
-    assert even.entropy == pytest.approx(math.log(2), abs=0.01)
-    assert router_statistics(routing_of(torch.zeros(5, 4))).entropy == pytest.approx(math.log(4))
-    assert router_statistics(routing_of(torch.tensor([[1e4, 0, 0, 0]]))).entropy == 0.0
 
 
 @pytest.mark.parametrize("n_tokens", [1, 3, 300])
@@ -177,3 +112,93 @@ def test_bfloat16_autocast_gives_what_float32_gives(n_tokens):
         y, routing = layer(x)
     assert routing.logits.dtype == torch.float32
     torch.testing.assert_close(y.float(), wanted, rtol=0.05, atol=0.05)
+
+
+@torch.no_grad()
+def sigmoid_layer_by_loops(layer: MoELayer, x: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The output, and the scores of all experts divided by their sum, of one token after the other."""
+    outputs, probs = [], []
+    for token in x.flatten(0, 1):
+        scores = [1 / (1 + math.exp(-float(weight @ token))) for weight in layer.router.weight]
+        chosen = sorted(range(len(scores)), key=lambda e: -scores[e])[:k]
+        output = torch.zeros_like(token)
+        for e in chosen:
+            gate, up = (layer.gate_up[e] @ token).chunk(2)
+            output += scores[e] / sum(scores[e] for e in chosen) * (layer.down[e] @ (F.silu(gate) * up))
+        outputs.append(output)
+        probs.append([score / sum(scores) for score in scores])
+    return torch.stack(outputs).view_as(x), torch.tensor(probs, dtype=x.dtype)
+
+
+@pytest.mark.parametrize("k", [1, 2, 4])
+def test_a_layer_with_a_sigmoid_router_equals_its_formula_written_as_loops(k):
+    layer = MoELayer(replace(CONFIG, router="sigmoid", top_k=k)).double()
+    x = normal(2, 5, 8)
+    y, routing = layer(x)
+    wanted, probs = sigmoid_layer_by_loops(layer, x, k)
+    torch.testing.assert_close(y, wanted)
+    torch.testing.assert_close(routing.probs, probs)
+    torch.testing.assert_close(routing.gate_weights.sum(-1), torch.ones(10).double())
+
+
+def test_the_gradients_of_a_layer_with_a_sigmoid_router_are_those_of_plain_operations():
+    layer = MoELayer(replace(CONFIG, router="sigmoid")).double()
+    x = normal(2, 5, 8).requires_grad_()
+    y, routing = layer(x)
+    inputs = [x, *layer.parameters()]
+    loss = (y * normal(2, 5, 8, seed=1)).sum() + load_balancing_loss(routing.probs, routing.expert_ids)
+    got = torch.autograd.grad(loss, inputs)
+
+    tokens = x.reshape(-1, 8)
+    scores = (tokens @ layer.router.weight.T).sigmoid()  # (N, E)
+    best = scores.topk(2).values
+    gates = torch.where(scores >= best[:, 1:], scores, 0) / best.sum(-1, keepdim=True)  # (N, E)
+    gate, up = torch.einsum("nd,efd->enf", tokens, layer.gate_up).chunk(2, dim=-1)
+    dense = torch.einsum("ne,enf,edf->nd", gates, F.silu(gate) * up, layer.down)
+    f = (gates > 0).double().mean(0)
+    loss = (dense * normal(2, 5, 8, seed=1).view_as(dense)).sum()
+    loss = loss + 4 * (f * (scores / scores.sum(-1, keepdim=True)).mean(0)).sum()
+    for name, ours, theirs in zip(
+        ["x", "router", "gate_up", "down"], got, torch.autograd.grad(loss, inputs), strict=True
+    ):
+        torch.testing.assert_close(ours, theirs, msg=lambda m, n=name: f"{n}: {m}")
+
+
+def test_a_sigmoid_router_whose_scores_are_all_tiny_gives_no_nan():
+    layer = MoELayer(replace(CONFIG, router="sigmoid"))
+    x = torch.full((1, 1, 8), -300.0)
+    torch.nn.init.constant_(layer.router.weight, 1.0)  # sigmoid(-2400) is 0 in float32
+    y, routing = layer(x)
+    assert y.isfinite().all()
+    torch.testing.assert_close(routing.gate_weights, torch.full((1, 2), 0.5))
+
+
+def test_a_model_remembers_which_of_its_parts_were_replaced():
+    own_route = lambda logits, k: route_top_k(-logits, k)  # noqa: E731
+    layer = partial(MoELayer, route=own_route)
+    assert build_model(CONFIG).replaced_parts == ()
+    assert build_model(CONFIG, attend=attend, route=route_top_k, dispatch=dispatch_sorted).replaced_parts == ()
+    assert build_model(CONFIG, route=own_route, dispatch=dispatch_dense).replaced_parts == ("route", "dispatch")
+    assert build_model(CONFIG, layer=layer, route=own_route).replaced_parts == ("layer",)  # it has a route of its own
+    assert build_model(CONFIG, apply_rope=lambda x, cos, sin: x, layer=layer).replaced_parts == ("apply_rope", "layer")
+    assert build_model(replace(CONFIG, n_experts=0), layer=layer).replaced_parts == ()  # there is no such layer
+    assert build_model(CONFIG, route=own_route, equivalent=True).replaced_parts == ()
+
+
+def test_an_experts_product_is_at_most_five_calls_away(monkeypatch):
+    calls = []
+
+    def noting(*args: Tensor, **options: Tensor) -> Tensor:
+        frame, names = sys._getframe(1), ["swiglu"]
+        while frame is not None:
+            if "storyteller" in frame.f_code.co_filename and "/tests/" not in frame.f_code.co_filename:
+                names.append(frame.f_code.co_qualname)
+            frame = frame.f_back
+        calls.append(names[::-1])
+        return swiglu(*args, **options)
+
+    monkeypatch.setattr("storyteller.moe.dispatch.swiglu", noting)
+    for ids in (torch.arange(10)[None], torch.tensor([[3]])):
+        build_model(CONFIG, seed=1)(ids)
+    assert {tuple(names[:-2]) for names in calls} == {("Decoder.forward", "Block.forward", "MoELayer.forward")}
+    assert {len(names) for names in calls} == {5}

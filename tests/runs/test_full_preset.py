@@ -24,7 +24,7 @@ def plan():
     """The preset with one sequence a step, float32 on every machine, and nothing between the steps."""
     full = preset("full")
     train = replace(
-        full.train, steps=2, batch_size=1, accumulate=1, dtype="float32", gradient_checkpointing=True,
+        full.train, steps=2, batch_size=1, grad_accum_steps=1, dtype="float32", gradient_checkpointing=True,
         evaluate_every=100, checkpoint_every=100,
     )  # fmt: skip
     return full.model, train

@@ -1,5 +1,6 @@
 """A run that is killed again and again ends exactly like one that was left alone."""
 
+import os
 import random
 import subprocess
 import sys
@@ -10,8 +11,9 @@ import numpy as np
 import pytest
 import torch
 
+from repository import ROOT
 from storyteller.training.checkpoint import list_checkpoints
-from storyteller.training.trainer import Event, Saved, StepDone
+from storyteller.training.events import Event, Saved, StepDone
 from tiny_training import tiny_trainer
 
 STEPS = 24
@@ -28,14 +30,16 @@ def train(folder: Path) -> None:
     torch.manual_seed(1)
     random.seed(1)
     np.random.seed(1)
-    settings = {"steps": STEPS, "checkpoint_every": 1, "accumulate": 2, "evaluate_every": 10}
+    settings = {"steps": STEPS, "checkpoint_every": 1, "grad_accum_steps": 2, "evaluate_every": 10}
     trainer = tiny_trainer(folder, on_event=say, **settings)
     trainer.resume()
     trainer.run()
 
 
 def start(folder: Path) -> subprocess.Popen:
-    return subprocess.Popen([sys.executable, __file__, str(folder)], stdout=subprocess.PIPE, text=True)
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "tests")}  # where tiny_training lies
+    command = [sys.executable, __file__, str(folder)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
 
 
 def train_and_kill(folder: Path, moments: random.Random) -> None:

@@ -11,11 +11,11 @@ import pytest
 
 from ports import free_port
 from storyteller.errors import StorytellerError
-from storyteller.inference.generate import Sampling, encode_prompt, stream, stream_text
-from storyteller.serve.app import FILES, make_app
-from storyteller.serve.queue import Turns
-from storyteller.serve.request import MOST_CHARACTERS, MOST_TOKENS, read_asked
-from storyteller.training.checkpoint import load_model
+from storyteller.inference.generate import encode_prompt, stream, stream_text
+from storyteller.inference.sampling_options import Sampling
+from storyteller.runs.load import load_model
+from storyteller.serve.app import FILES, StoryQueue, make_app
+from storyteller.serve.request import MAX_OPENING_CHARS, MAX_STORY_TOKENS, read_request
 from tellers import make_run
 
 pytestmark = pytest.mark.skipif(
@@ -134,7 +134,7 @@ def test_a_browser_that_goes_away_ends_its_story(teller, long):
 def test_one_story_at_a_time_a_short_queue_and_then_come_again(teller, long):
     with (
         slowly(teller[0]),
-        serving(teller, most_waiting=1) as client,
+        serving(teller, max_waiting=1) as client,
         client.stream("POST", "/tell", json=long) as first,
     ):
         telling = first.iter_lines()  # kept: a reader that is dropped hangs up
@@ -161,11 +161,16 @@ def test_one_story_at_a_time_a_short_queue_and_then_come_again(teller, long):
         ({"top_k": 0}, "top_k is 0"),
         ({"top_k": 2.5}, "top_k must be a whole number or null"),
         ({"top_p": 1.5}, "top_p is 1.5"),
+        ({"min_p": 1}, "min_p is 1"),
+        ({"typical_p": 0}, "typical_p is 0"),
+        ({"typical_p": "all"}, "typical_p must be a number or null"),
+        ({"repetition_penalty": None}, "repetition_penalty must be a number"),
+        ({"repetition_penalty": 0}, "repetition_penalty is 0"),
         ({"seed": -1}, "seed is -1"),
         ({"seed": 2**70}, "seed is too large"),
         ({"length": 0}, "length is 0"),
-        ({"length": MOST_TOKENS + 1}, "length is 1001"),
-        ({"opening": "x" * (MOST_CHARACTERS + 1)}, "2,001 characters"),
+        ({"length": MAX_STORY_TOKENS + 1}, "length is 1001"),
+        ({"opening": "x" * (MAX_OPENING_CHARS + 1)}, "2,001 characters"),
         ({"opening": 5}, "opening must be text"),
         ({"opening": "<|endoftext|>"}, "special token"),
         ({"opening": "half \ud83e"}, "lone surrogate"),
@@ -188,7 +193,7 @@ def test_what_is_no_request_is_refused(client, body):
 
 def test_a_number_that_json_does_not_have_is_refused():
     with pytest.raises(StorytellerError, match="temperature"):
-        read_asked(b'{"temperature": NaN}')
+        read_request(b'{"temperature": NaN}')
 
 
 def test_a_request_without_end_is_cut_off(client):
@@ -230,22 +235,22 @@ def test_the_page_brings_everything_itself(client):
 
 def test_whoever_leaves_the_queue_makes_room():
     async def go() -> None:
-        turns = Turns(most_waiting=1)
-        async with turns.take():
-            assert not turns.full
+        queue = StoryQueue(max_waiting=1)
+        async with queue.turn():
+            assert not queue.full
 
             async def wait() -> None:
-                async with turns.take():
+                async with queue.turn():
                     pass
 
             waiting = asyncio.create_task(wait())
             await asyncio.sleep(0)
-            assert turns.full
+            assert queue.full
             waiting.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await waiting
-            assert not turns.full
-        assert turns.here == 0
+            assert not queue.full
+        assert queue.size == 0
 
     asyncio.run(go())
 

@@ -2,14 +2,12 @@ import math
 
 import pytest
 import torch
-import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
 from storyteller.config import ModelConfig
-from storyteller.errors import StorytellerError
-from storyteller.transformer.attention import Attention, KVCache, apply_rope, attend, causal_mask, rope_table
+from storyteller.transformer.attention import Attention, apply_rope, attend, causal_mask, rope_table
 
 CONFIG = ModelConfig(
     vocab_size=11, max_seq_len=32, d_model=24, n_layers=2, n_heads=4, n_kv_heads=2, d_ff=16, n_experts=0
@@ -139,28 +137,3 @@ def test_attention_runs_the_part_it_is_given():
     torch.testing.assert_close(layer(x), library(x))
     assert calls == [((2, 4, 5, 6), (2, 4, 5, 6), True)]  # keys are repeated: a plain attend need not know of groups
     torch.testing.assert_close(layer(x[:, :1]), library(x[:, :1]))
-
-
-def test_a_cache_longer_than_the_model_reads_is_refused():
-    with pytest.raises(StorytellerError, match="33 tokens was asked for, but the model reads at most 32"):
-        KVCache(CONFIG, batch_size=1, capacity=33)
-
-
-def test_attention_through_a_cache_equals_attention_at_once():
-    layer, x = Attention(CONFIG).double(), normal(2, 9, 24)
-    cache = KVCache(CONFIG, batch_size=2, dtype=torch.float64)
-    wanted = F.layer_norm(layer(x), (24,))
-    got = []
-    for start, end in ((0, 4), (4, 5), (5, 9)):
-        mask = causal_mask(end - start, end, device=CPU) if end - start > 1 else None
-        got.append(layer(x[:, start:end], mask=mask, cache=cache, layer=1))
-        cache.advance(end - start)
-    torch.testing.assert_close(F.layer_norm(torch.cat(got, dim=1), (24,)), wanted)
-
-
-def test_attention_refuses_a_chunk_after_cached_tokens_without_a_mask():
-    layer, cache = Attention(CONFIG), KVCache(CONFIG, batch_size=1)
-    layer(torch.ones(1, 3, 24), cache=cache)
-    cache.advance(3)
-    with pytest.raises(ValueError, match="5 keys for 2 queries"):
-        layer(torch.ones(1, 2, 24), cache=cache)

@@ -11,9 +11,24 @@ from collections.abc import Sequence
 
 import typer
 
-from storyteller.cli.shared.interrupt import Interruptible
+from storyteller.cli import (
+    download,
+    evaluate,
+    export,
+    info,
+    mlflow,
+    preprocess,
+    serve,
+    stories,
+    story,
+    tell,
+    tokenizer,
+    train,
+)
+from storyteller.cli.shared.typer_extensions import Interruptible, ManyValues
 from storyteller.errors import StorytellerError
 from storyteller.utils.openmp import sleep_while_waiting
+from storyteller_course.cli import doctor, lab, progress, reset
 
 app = typer.Typer(
     name="storyteller",
@@ -25,44 +40,23 @@ app = typer.Typer(
 )
 
 
-def _register() -> None:
-    """Hand every command to the app. In a function, so that each file is found in one list."""
-    from storyteller.cli import (
-        download,
-        evaluate,
-        export,
-        info,
-        mlflow,
-        preprocess,
-        serve,
-        stories,
-        story,
-        tell,
-        tokenizer,
-        train,
-    )
-    from storyteller.cli.shared.multi_value import ManyValues
-    from storyteller_course.cli import doctor, lab, progress, reset
-
-    app.command("lab")(lab.lab)
-    app.command("progress")(progress.progress)
-    app.command("reset")(reset.reset)
-    app.command("story")(story.story)
-    app.command("tell")(tell.tell)
-    app.command("train")(train.train)
-    app.command("evaluate")(evaluate.evaluate)
-    app.command("export")(export.export)
-    app.command("mlflow")(mlflow.mlflow)
-    app.command("serve")(serve.serve)
-    app.command("stories")(stories.stories)
-    app.command("download", cls=ManyValues)(download.download)
-    app.command("tokenizer", cls=ManyValues)(tokenizer.tokenizer)
-    app.command("preprocess", cls=ManyValues)(preprocess.preprocess)
-    app.command("info")(info.info)
-    app.command("doctor")(doctor.doctor)
-
-
-_register()
+# The order of `storyteller --help`.
+app.command()(lab.lab)
+app.command()(progress.progress)
+app.command()(reset.reset)
+app.command()(story.story)
+app.command()(tell.tell)
+app.command()(train.train)
+app.command()(evaluate.evaluate)
+app.command()(export.export)
+app.command()(mlflow.mlflow)
+app.command()(serve.serve)
+app.command()(stories.stories)
+app.command(cls=ManyValues)(download.download)
+app.command(cls=ManyValues)(tokenizer.tokenizer)
+app.command(cls=ManyValues)(preprocess.preprocess)
+app.command()(info.info)
+app.command()(doctor.doctor)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -9,7 +9,7 @@ import typer
 
 from storyteller.errors import StorytellerError, optional_import
 
-FIRST = "01"
+FIRST_LESSON = "01"
 
 
 def lab(
@@ -28,14 +28,14 @@ def lab(
     from storyteller_course.notebook import workspace
 
     given = list(arguments or [])
-    asked = given.pop(0) if given and not given[0].startswith("-") else FIRST
+    asked = given.pop(0) if given and not given[0].startswith("-") else FIRST_LESSON
     server = jupyter("notebook" if notebook else "lab")
     folder = workspace.find_work(work)
     bring_lessons(folder, beside=beside)
     lesson = workspace.find_lesson(workspace.lessons_in(folder), asked)
     if kernel.register():
         print(f"The kernel {kernel.DISPLAY_NAME} is registered with this Python.")
-    settle(os.environ)
+    set_environment(os.environ)
     options = [f"--ServerApp.root_dir={folder}", f"--ServerApp.open_browser={browser}"]
     if port is not None:
         options.append(f"--ServerApp.port={port}")
@@ -43,12 +43,12 @@ def lab(
     server.launch_instance(argv=[*options, *pages(page, notebook=notebook), *given])
 
 
-def settle(environment: MutableMapping[str, str]) -> None:
+def set_environment(environment: MutableMapping[str, str]) -> None:
     """Set for this run of Jupyter what a student's lab should be like.
 
-    Our kernel is taken where the user's home has one of that name too. The files in `course/jupyter` leave of nbgrader
-    what a student needs, the Validate button, give it ten minutes a cell, and spare a first lesson the question about
-    Jupyter news.
+    Our kernel is taken where the user's home has one of that name too. The files in `storyteller_course/jupyter` leave
+    of nbgrader what a student needs, the Validate button, give it ten minutes a cell, and spare a first lesson the
+    question about Jupyter news.
     """
     from storyteller_course import kernel
 
@@ -95,7 +95,7 @@ def bring_lessons(folder: Path, *, beside: bool) -> None:
     delivery = workspace.deliver(lessons, folder, beside=beside)
     trust([*(folder / name for name in (*delivery.new, *delivery.updated)), *delivery.beside.values()])
     print(f"Your lessons are {'now ' if first else ''}in {folder}.")
-    for sentence in news(delivery, first=first):
+    for sentence in update_notes(delivery, first=first):
         print(sentence)
 
 
@@ -108,17 +108,17 @@ def trust(files: Sequence[Path]) -> None:
             notary.sign(nbformat.read(file, as_version=4))
 
 
-def news(delivery: Any, *, first: bool) -> Sequence[str]:
+def update_notes(delivery: Any, *, first: bool) -> Sequence[str]:
     """What a student should know about an update, in sentences; nothing when nothing has changed."""
-    told = [] if first or not delivery.new else [f"New: {', '.join(delivery.new)}."]
+    notes = [] if first or not delivery.new else [f"New: {', '.join(delivery.new)}."]
     if delivery.updated:
-        told.append(f"Brought up to date with the course: {', '.join(delivery.updated)}.")
+        notes.append(f"Brought up to date with the course: {', '.join(delivery.updated)}.")
     for name, kept in delivery.kept.items():
-        told.append(f"Brought up to date: {name}. Yours was different and is kept as {kept}.")
+        notes.append(f"Brought up to date: {name}. Yours was different and is kept as {kept}.")
     for name, new in delivery.beside.items():
-        told.append(f"The course's newer {name} is beside yours as {new.name}.")
+        notes.append(f"The course's newer {name} is beside yours as {new.name}.")
     for name in delivery.waiting:
-        told.append(f"The course has a newer {name}. Yours, with your work in it, is left as it is.")
+        notes.append(f"The course has a newer {name}. Yours, with your work in it, is left as it is.")
     if delivery.waiting:
-        told.append("To get the newer one beside it: storyteller lab --beside")
-    return told
+        notes.append("To get the newer one beside it: storyteller lab --beside")
+    return notes

@@ -2,7 +2,7 @@
 
     answers = [
         Wrong("count_pairs", "ignores_counts", "Each word is counted once. Add its count.",
-              change=("counts[pair] += count", "counts[pair] += 1")),
+              change=("+= count", "+= 1")),
         Wrong("encode", "text_order", "Merges follow the order of the text, not their rank.", code='''...'''),
         Right("count_pairs", "with_counter", code='''...'''),
         Given("decode", change=[("replace", "ignore")]),
@@ -81,7 +81,7 @@ class Given(Answer):
 
 
 def reference_source(reference: types.ModuleType, name: str) -> str:
-    """The source of the reference's function or class; a re-export from the library works too."""
+    """The source of the reference's function or class."""
     try:
         return inspect.getsource(getattr(reference, name))
     except (AttributeError, OSError, TypeError) as error:
@@ -89,14 +89,9 @@ def reference_source(reference: types.ModuleType, name: str) -> str:
 
 
 def namespace_of(answer: Answer, reference: types.ModuleType) -> dict[str, Any]:
-    """The names of the reference module, with this answer in the place of the reference's own.
-
-    A re-exported function comes with the names of the module that defines it, which its code may use.
-    """
-    original = getattr(reference, answer.exercise)
-    home = inspect.getmodule(original) or reference
+    """The names of the reference module, with this answer in the place of the reference's own."""
     source = answer.source(reference_source(reference, answer.exercise))
-    namespace = {**vars(home), **vars(reference)}
+    namespace = dict(vars(reference))
     namespace.pop(answer.exercise)
     run_source(source, namespace, f"<answer to {answer.exercise}>")
     if answer.exercise not in namespace:

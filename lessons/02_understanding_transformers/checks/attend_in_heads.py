@@ -18,7 +18,10 @@ attend_in_heads = Exercise(
         "After the split the shape is (B, T, H, K). Attend wants (B, H, T, K): swap dimensions 1 and 2 before, and "
         "swap them back before the heads are put side by side.",
     ),
-    forbidden=("torch.nn.functional.scaled_dot_product_attention", "torch.nn.functional.multi_head_attention_forward"),
+    forbidden=(
+        "torch.nn.functional.scaled_dot_product_attention",
+        "torch.nn.functional.multi_head_attention_forward",
+    ),
 )
 
 

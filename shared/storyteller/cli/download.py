@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 
 from storyteller.corpus.huggingface import HUB_CORPORA, HubStream
+from storyteller.corpus.local_files import SPLIT_NAMES
 from storyteller.corpus.story import Story
 from storyteller.errors import StorytellerError
 from storyteller.utils.atomic_io import replacing, write_json
@@ -23,12 +24,12 @@ ROWS_PER_PART = 10_000  # rows in one file: what a killed download has to fetch 
 
 
 def download(
-    datasets: Annotated[list[str], typer.Option(help="one or more of tinystories, writingprompts")] = [  # noqa: B006
+    datasets: Annotated[list[str], typer.Option(help=f"one or more of {', '.join(HUB_CORPORA)}")] = [  # noqa: B006
         "tinystories"
     ],
     out: Annotated[Path, typer.Option(help="folder; each corpus gets one of its own in it")] = Path("data"),
     limit: Annotated[int | None, typer.Option(min=1, help="rows of each split at most")] = None,
-    splits: Annotated[list[str], typer.Option(help="one or more of train, validation, test")] = [  # noqa: B006
+    splits: Annotated[list[str], typer.Option(help=f"one or more of {', '.join(SPLIT_NAMES)}")] = [  # noqa: B006
         "train",
         "validation",
     ],

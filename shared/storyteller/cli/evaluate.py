@@ -4,21 +4,26 @@ storyteller evaluate runs/tiny --temperature 0.4 --temperature 0.8
 storyteller evaluate runs/tiny/step-001500 runs/tiny --corpus storyworld --corpus held-out.txt --out report
 """
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from storyteller.cli.shared.typer_extensions import with_sampling_options
 from storyteller.errors import StorytellerError
+from storyteller.inference.sampling_options import SAMPLING_OPTIONS, Sampling
 
 if TYPE_CHECKING:
     from storyteller.evaluation.compare import Row
     from storyteller.evaluation.text_metrics import CopyFinder
-    from storyteller.inference.generate import Sampling
 
-HELD_OUT = 200  # stories of each corpus
-REMEMBERED = 20_000  # training stories in which copies are looked for
+HELD_OUT_STORIES = 200  # of each corpus
+MAX_INDEXED_STORIES = 20_000  # of training, in which copies are looked for
+
+# The settings of sampling that are compared: all but these three, which hold for every story.
+COMPARED = [name for name in SAMPLING_OPTIONS if name not in ("seed", "max_new_tokens", "greedy")]
 
 ABOUT = (
     "consistent: stories that come to their end without a contradiction, as far as a program finds them. "
@@ -29,82 +34,77 @@ ABOUT = (
 )
 
 
+@with_sampling_options(repeatable=COMPARED, seed=1, max_new_tokens=400)
 def evaluate(
     run: Annotated[list[Path] | None, typer.Argument(help="runs, or single checkpoints of them  [runs/tiny]")] = None,
     corpus: Annotated[
         list[str] | None, typer.Option(help="held-out stories to read; default: what the first run was trained on")
     ] = None,
-    temperature: Annotated[list[float] | None, typer.Option(help="one or more, to compare  [as make story]")] = None,
-    top_p: Annotated[list[float] | None, typer.Option(help="one or more, to compare with each temperature")] = None,
-    top_k: Annotated[int | None, typer.Option(help="choose among the k likeliest tokens")] = None,
+    *,
+    settings: dict[str, Any],
     stories: Annotated[int, typer.Option(min=1, help="stories to tell with each setting")] = 50,
     opening: Annotated[str, typer.Option(help="how they begin; nothing leaves that to the model")] = "",
-    seed: Annotated[int, typer.Option(help="of the first story; the others follow")] = 1,
     out: Annotated[Path | None, typer.Option(help="folder for figures, picture and the stories themselves")] = None,
 ) -> None:
-    """Measure how well models predict held-out stories, and what the stories that they tell are like."""
+    """Measure how well models predict held-out stories, and what the stories that they tell are like.
+
+    The temperature is that of storyteller story where none is given.
+    """
     from rich.console import Console
 
     from storyteller.corpus import load_stories
-    from storyteller.evaluation.compare import compare, of_corpus
-    from storyteller.runs.pipeline import TEMPERATURE
-    from storyteller.training.checkpoint import load_model
+    from storyteller.evaluation.compare import compare, corpus_row
+    from storyteller.runs.consistency import STORY_TEMPERATURE
+    from storyteller.runs.load import load_model, run_of
+    from storyteller.runs.run_config import RunConfig
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
     runs = run or [Path("runs/tiny")]
-    common = {"top_k": top_k, "seed": seed, "max_new_tokens": 400}
-    samplings = _samplings(temperature or [TEMPERATURE], top_p or [None], common)
-    tellers = {str(path): load_model(path, notice=console.print) for path in runs}
-    names = corpus or [_corpus_of(runs[0])]
-    corpora = {name: [story.text for story in load_stories(name, split="validation", limit=HELD_OUT)] for name in names}
+    samplings = combinations(settings | {"temperature": settings["temperature"] or [STORY_TEMPERATURE]})
+    models = {str(path): load_model(path, notice=console.print) for path in runs}
+    if not corpus:
+        trained = run_of(runs[0])
+        if not (trained / "run.json").is_file():
+            raise StorytellerError(f"{trained} does not say what it was trained on: name a corpus with --corpus.")
+        corpus = [RunConfig.load(trained).corpus]
+    corpora = {}
+    for name in corpus:
+        corpora[name] = [story.text for story in load_stories(name, split="validation", limit=HELD_OUT_STORIES)]
     console.print("Indexing the training stories ...")
     finders = _training_stories(runs)
     rows = compare(
-        tellers,
+        models,
         samplings,
         corpora=corpora,
         openings=[opening] * stories,
         trained_on=finders,
         notice=console.print,
     )
-    rows.append(of_corpus(names[0], corpora[names[0]][:stories], copies=finders.get(str(runs[0]))))
+    rows.append(corpus_row(corpus[0], corpora[corpus[0]][:stories], copies=finders.get(str(runs[0]))))
     _show(rows, stories, console)
     if out is not None:
         _save(rows, out)
         console.print(f"The stories, the figures and a picture of them are in {out}.")
 
 
-def _samplings(
-    temperatures: Sequence[float], top_ps: Sequence[float | None], common: dict[str, Any]
-) -> "dict[str, Sampling]":
-    """Every temperature with every top_p, by name."""
-    from storyteller.inference.generate import Sampling
-
-    return {
-        f"temperature {temperature:g}" + ("" if top_p is None else f", top_p {top_p:g}"): Sampling(
-            temperature=temperature, top_p=top_p, **common
-        )
-        for temperature in temperatures
-        for top_p in top_ps
-    }
-
-
-def _corpus_of(run: Path) -> str:
-    """What a run was trained on."""
-    from storyteller.runs.run_config import Plan
-    from storyteller.training.checkpoint import run_of
-
-    folder = run_of(run)
-    if not (folder / "run.json").is_file():
-        raise StorytellerError(f"{folder} does not say what it was trained on: name a corpus with --corpus.")
-    return Plan.load(folder).corpus
+def combinations(settings: Mapping[str, Any]) -> dict[str, Sampling]:
+    """Every combination of the values that are compared, by name; what greedy decoding ignores is not compared."""
+    greedy = settings["greedy"]
+    compared = [name for name in COMPARED if settings[name] and not (greedy and SAMPLING_OPTIONS[name].greedy_ignores)]
+    common = {name: value for name, value in settings.items() if name not in COMPARED}
+    samplings = {}
+    for values in itertools.product(*(settings[name] for name in compared)):
+        chosen = dict(zip(compared, values, strict=True))
+        words = ["greedy"] * greedy + [f"{name} {value:g}" for name, value in chosen.items()]
+        samplings[", ".join(words)] = Sampling(**common, **chosen)
+    return samplings
 
 
 def _training_stories(runs: Sequence[Path]) -> "dict[str, CopyFinder]":
     """For each run that still has its shards, where copies are looked for; checkpoints of one run share it."""
     from storyteller.evaluation.text_metrics import CopyFinder
+    from storyteller.runs.load import run_of
     from storyteller.tokenizer import Tokenizer
-    from storyteller.training.checkpoint import run_of
     from storyteller.training.token_shards import INDEX, open_shards
 
     finders: dict[Path, CopyFinder] = {}
@@ -112,7 +112,7 @@ def _training_stories(runs: Sequence[Path]) -> "dict[str, CopyFinder]":
         if (folder / "train" / INDEX).is_file():
             tokenizer = Tokenizer.load(folder / "tokenizer.json")
             with open_shards(folder / "train", tokenizer) as shards:
-                documents = (shards.document(i).tolist() for i in range(min(shards.n_documents, REMEMBERED)))
+                documents = (shards.document(i).tolist() for i in range(min(shards.n_documents, MAX_INDEXED_STORIES)))
                 finders[folder] = CopyFinder(tokenizer.decode(ids, skip_special=True) for ids in documents)
     return {str(path): finders[run_of(path)] for path in runs if run_of(path) in finders}
 
@@ -126,8 +126,8 @@ def _show(rows: "Sequence[Row]", stories: int, console: Any) -> None:
     for row in rows:
         table.add_column(f"{row.checkpoint}\n{row.sampling}", justify="right", overflow="fold", min_width=8)
     figures = [row.figures() for row in rows]
-    for name in dict.fromkeys(name for found in figures for name in found):
-        table.add_row(name, *(form(found[name]) if name in found else "" for found in figures))
+    for name in dict.fromkeys(name for column in figures for name in column):
+        table.add_row(name, *(form(column[name]) if name in column else "" for column in figures))
     console.print()
     console.print(table)
     console.print(f"\n{ABOUT}\n")

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from storyteller.cli.shared.default_corpora import DATA, TOKENIZER
+from storyteller.cli.shared.default_corpora import CORPUS_HELP, DATA, TOKENIZER
+from storyteller.corpus.load import EMBEDDED
+from storyteller.corpus.local_files import SPLIT_NAMES
 from storyteller.errors import StorytellerError
 
 if TYPE_CHECKING:
@@ -23,30 +25,36 @@ if TYPE_CHECKING:
 def preprocess(
     corpus: Annotated[
         list[str] | None,
-        typer.Option(
-            help="storyworld, tinystories, writingprompts, or paths; default: what download left, or storyworld"
-        ),
+        typer.Option(help=CORPUS_HELP),
     ] = None,
     tokenizer: Annotated[Path, typer.Option(help="the tokenizer's file")] = TOKENIZER,
     out: Annotated[Path, typer.Option(help="folder for the shards; each split gets one of its own in it")] = DATA
     / "shards",
-    split: Annotated[list[str], typer.Option(help="one or more of train, validation, test")] = [  # noqa: B006
+    split: Annotated[list[str], typer.Option(help=f"one or more of {', '.join(SPLIT_NAMES)}")] = [  # noqa: B006
         "train",
         "validation",
     ],
     limit: Annotated[int | None, typer.Option(min=1, help="stories of each split and corpus at most")] = None,
     prompts: Annotated[bool, typer.Option(help="put each story's prompt before it")] = False,
     clean: Annotated[bool, typer.Option(help="mend the texts and drop what is no story")] = True,
-    seed: Annotated[int, typer.Option(help="of storyworld")] = 1,
+    seed: Annotated[int, typer.Option(help=f"of {EMBEDDED}")] = 1,
 ) -> None:
     """Clean a corpus and write it as token shards; the same command goes on where it was stopped."""
     from rich.console import Console
 
     from storyteller.cli.shared.default_corpora import default_corpora
+    from storyteller.cli.tokenizer import tokenizer as learn
+    from storyteller.tokenizer import Tokenizer
 
     console = Console()
     corpora = corpus or default_corpora()
-    learned = _tokenizer(tokenizer, corpora, seed=seed, clean=clean)
+    if not tokenizer.exists():  # the default one is made first
+        if tokenizer != TOKENIZER:
+            raise StorytellerError(
+                f"There is no tokenizer {tokenizer}; make it with storyteller tokenizer --out {tokenizer}."
+            )
+        learn(corpus=corpora, seed=seed, clean=clean)
+    learned = Tokenizer.load(tokenizer)
     try:
         for name in split:
             console.print(f"{name} stories of {' and '.join(corpora)}:", highlight=False, soft_wrap=True)
@@ -65,18 +73,6 @@ def preprocess(
         raise StorytellerError(
             f"stopped; complete shards are kept in {out}, and the same command goes on from there."
         ) from None
-
-
-def _tokenizer(file: Path, corpora: list[str], *, seed: int, clean: bool) -> "Tokenizer":
-    """The tokenizer in the file; where the default file is not there yet, it is made first."""
-    from storyteller.cli.tokenizer import tokenizer as learn
-    from storyteller.tokenizer import Tokenizer
-
-    if not file.exists():
-        if file != TOKENIZER:
-            raise StorytellerError(f"There is no tokenizer {file}; make it with storyteller tokenizer --out {file}.")
-        learn(corpus=corpora, seed=seed, clean=clean)
-    return Tokenizer.load(file)
 
 
 def _write_split(

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from storyteller.cli.shared.load_run import trained_model
+from storyteller.cli.shared.load_run import load_run
 from storyteller.cli.shared.ports import refuse_taken_port
 from storyteller.errors import optional_import
 
@@ -25,7 +25,7 @@ def serve(
     refuse_taken_port(host, port)
     from storyteller.serve.app import make_app
 
-    model, tokenizer = trained_model(run, device=device)
+    model, tokenizer = load_run(run, device=device)
     hosts = LOOPBACK if host in LOOPBACK else ("*",)
     app = make_app(model, tokenizer, title=f"The model of {run}", hosts=hosts)
     print(f"Stories at http://{f'[{host}]' if ':' in host else host}:{port} (Ctrl-C ends it)", flush=True)

@@ -8,21 +8,20 @@ from typing import Annotated
 
 import typer
 
-from storyteller.cli.shared.default_corpora import TOKENIZER
+from storyteller.cli.shared.default_corpora import CORPUS_HELP, TOKENIZER
+from storyteller.corpus.load import EMBEDDED
 from storyteller.errors import StorytellerError
 
 
 def tokenizer(
     corpus: Annotated[
         list[str] | None,
-        typer.Option(
-            help="storyworld, tinystories, writingprompts, or paths; default: what download left, or storyworld"
-        ),
+        typer.Option(help=CORPUS_HELP),
     ] = None,
     vocab_size: Annotated[int, typer.Option(help="tokens in the vocabulary")] = 2048,
     out: Annotated[Path, typer.Option(help="the tokenizer's file")] = TOKENIZER,
     limit: Annotated[int, typer.Option(min=1, help="stories to learn from, of each corpus")] = 10_000,
-    seed: Annotated[int, typer.Option(help="of storyworld")] = 1,
+    seed: Annotated[int, typer.Option(help=f"of {EMBEDDED}")] = 1,
     clean: Annotated[bool, typer.Option(help="mend the texts first and drop what is no story")] = True,
 ) -> None:
     """Learn a vocabulary from the stories of a corpus."""

@@ -9,8 +9,8 @@
     )
     print(rows[0].figures())
 
-Read the figures together. A low temperature makes stories consistent and alike; a model that knows its training data
-by heart is consistent and varied, and tells nothing of its own.
+Read the figures together. A low temperature makes stories consistent and alike; a model that memorizes its training
+data is consistent and varied, and tells nothing of its own.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,13 +19,13 @@ from statistics import median
 
 from storyteller.evaluation.stories import SampledStory, SampleReport, measure, sample_stories
 from storyteller.evaluation.text_metrics import Copied, CopyFinder
-from storyteller.inference.generate import Sampling
+from storyteller.inference.sampling_options import Sampling
 from storyteller.storyworld import contradictions
 from storyteller.tokenizer import Tokenizer
 from storyteller.training.losses import Metrics
 from storyteller.transformer.decoder import Decoder
 
-Notice = Callable[[str], None]  # is told one sentence
+Notice = Callable[[str], None]  # called with a sentence
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,25 +42,25 @@ class Row:
         """The figures by name, as for a table, JSON or a tracker; shares are 0 to 1, lengths in words."""
         predicted = {
             f"{figure}, {corpus}": value
-            for corpus, found in self.metrics.items()
-            for figure, value in (("perplexity", found.perplexity), ("bits per byte", found.bits_per_byte))
+            for corpus, metrics in self.metrics.items()
+            for figure, value in (("perplexity", metrics.perplexity), ("bits per byte", metrics.bits_per_byte))
             if value is not None
         }
-        told = {
-            "consistent": self.report.sound,  # as `make story` counts: babble that never ends is not consistent
+        of_stories = {
+            "consistent": self.report.complete_and_consistent,  # as `make story` counts
             "ended": self.report.ended,
             "words": self.report.words,
             "distinct 2-grams": self.report.distinct(2),
             "distinct 4-grams": self.report.distinct(4),
             "repetition": self.report.repetition,
         }
-        lengths = [found.words for found in self.copied]
+        lengths = [copied.words for copied in self.copied]
         copied = {"copied words, median": median(lengths), "copied words, most": max(lengths)} if lengths else {}
-        return predicted | told | copied
+        return predicted | of_stories | copied
 
 
 def compare(
-    tellers: Mapping[str, tuple[Decoder, Tokenizer]],
+    models: Mapping[str, tuple[Decoder, Tokenizer]],
     samplings: Mapping[str, Sampling],
     *,
     corpora: Mapping[str, Sequence[str]],
@@ -71,12 +71,12 @@ def compare(
     """Measure every checkpoint on every corpus, and let it tell stories with every setting.
 
     Args:
-        tellers: checkpoints by name, each a model and its tokenizer.
+        models: checkpoints by name, each a model and its tokenizer.
         samplings: settings by name. Give them all the same seed, so that they differ in nothing else.
         corpora: held-out texts by name.
         openings: how the stories begin, one story each; "" leaves the beginning to the model.
         trained_on: the training texts of a checkpoint, by its name, to find what is copied from them.
-        notice: is told what is being done.
+        notice: called with what is being done.
 
     Returns:
         A row for each checkpoint and setting, in their order.
@@ -86,7 +86,7 @@ def compare(
     """
     rows = []
     finders = trained_on or {}
-    for checkpoint, (model, tokenizer) in tellers.items():
+    for checkpoint, (model, tokenizer) in models.items():
         notice(f"Reading held-out stories with {checkpoint} ...")
         metrics = {name: measure(model, tokenizer, texts) for name, texts in corpora.items()}
         for name, sampling in samplings.items():
@@ -98,11 +98,11 @@ def compare(
     return rows
 
 
-def of_corpus(corpus: str, texts: Sequence[str], *, copies: CopyFinder | None = None) -> Row:
-    """The same figures of stories that no model told: what a model that has learned its corpus should come near to.
+def corpus_row(corpus: str, texts: Sequence[str], *, copies: CopyFinder | None = None) -> Row:
+    """The same figures of stories that no model wrote: what a model that has learned its corpus should come near to.
 
     Held-out stories copy from the training stories too, for every corpus has its turns of phrase. A model that
-    copies no more than they do has not learned its data by heart.
+    copies no more than they do has not memorized its data.
 
     Args:
         corpus: its name.

@@ -6,7 +6,7 @@
     report.save(Path("stories.txt"))  # and read them: a number alone says little
 
 Neither figure is enough by itself. A model may predict well and lose track of who owns the kite, and it may contradict
-itself never because it tells the same story every time: hence `distinct` beside the share of consistent stories.
+itself never because it tells the same story every time: hence `distinct` next to the share of consistent stories.
 """
 
 from collections import Counter
@@ -17,29 +17,23 @@ from statistics import fmean
 
 from storyteller.errors import StorytellerError
 from storyteller.evaluation.text_metrics import distinct_n, repetition
-from storyteller.inference.generate import Sampling, encode_prompt, generate
+from storyteller.inference.generate import encode_prompt, generate
+from storyteller.inference.sampling_options import Sampling
 from storyteller.storyworld import Contradiction, contradictions
 from storyteller.tokenizer import Tokenizer
 from storyteller.training.batches import InMemoryTokens, validation_batches
-from storyteller.training.losses import Metrics, evaluate
+from storyteller.training.losses import Metrics, byte_lengths, evaluate
 from storyteller.transformer.decoder import Decoder
 
 Check = Callable[[str], Sequence[Contradiction]]  # what in a text cannot be true together
-
-
-def byte_lengths(tokenizer: Tokenizer) -> list[int]:
-    """How many bytes of text each token stands for, (V,); 0 for the end-of-text token, which is not text."""
-    lengths = [len(tokenizer.token_bytes(token)) for token in range(tokenizer.vocab_size)]
-    lengths[tokenizer.end_id] = 0
-    return lengths
 
 
 def measure(model: Decoder, tokenizer: Tokenizer, texts: Iterable[str], *, batch_size: int = 16) -> Metrics:
     """How well the model predicts texts: loss in nats a token, perplexity and bits per byte.
 
     Bits per byte is the surprise at all tokens, in bits, over the bytes of the texts, so that models with different
-    tokenizers can be compared. The end-of-text token behind each text is predicted too: its surprise counts, and it has
-    no bytes. The router's auxiliary losses have no part in any of the figures. The texts are packed one behind another
+    tokenizers can be compared. The end-of-text token after each text is predicted too: its surprise counts, and it has
+    no bytes. The router's auxiliary losses have no part in any of the figures. The texts are packed one after the other
     and cut into sequences of `max_seq_len`, as for validation in training.
 
     Raises:
@@ -57,7 +51,7 @@ def measure(model: Decoder, tokenizer: Tokenizer, texts: Iterable[str], *, batch
 
 @dataclass(frozen=True)
 class SampledStory:
-    """A story that the model told."""
+    """A story that the model generated."""
 
     text: str  # its opening included
     ended: bool  # the model ended it; otherwise it was cut at max_new_tokens
@@ -76,8 +70,8 @@ class SampleReport:
         return _mean(not story.contradictions for story in self.stories)
 
     @property
-    def sound(self) -> float:
-        """The share of stories that came to their end without a contradiction; babble that never ends is not sound."""
+    def complete_and_consistent(self) -> float:
+        """Share of stories that came to their end without a contradiction; babble that never ends does not count."""
         return _mean(story.ended and not story.contradictions for story in self.stories)
 
     @property
@@ -93,7 +87,7 @@ class SampleReport:
     @property
     def counts(self) -> dict[str, int]:
         """For each kind of contradiction, most frequent first, the number of stories that have it."""
-        kinds = Counter(kind for story in self.stories for kind in {found.kind for found in story.contradictions})
+        kinds = Counter(kind for story in self.stories for kind in {each.kind for each in story.contradictions})
         return dict(sorted(kinds.items(), key=lambda item: (-item[1], item[0])))
 
     def distinct(self, n: int = 4) -> float:
@@ -102,14 +96,14 @@ class SampleReport:
 
     @property
     def repetition(self) -> float:
-        """The mean share of a story's word 4-grams that stood in it before."""
+        """The mean share of a story's word 4-grams that occurred earlier in it."""
         return _mean(repetition(story.text) for story in self.stories)
 
     def save(self, path: Path) -> None:
         """Write the stories into a text file to be read, each with its contradictions below it."""
         parts = []
         for number, story in enumerate(self.stories, start=1):
-            notes = [f"  ! {found.kind}: {found.explanation}" for found in story.contradictions]
+            notes = [f"  ! {each.kind}: {each.explanation}" for each in story.contradictions]
             cut = [] if story.ended else ["  (cut)"]
             parts.append("\n".join([f"--- {number} ---", story.text.strip(), *cut, *notes]))
         path.write_text("\n\n".join(parts) + "\n", encoding="utf-8", newline="\n")
@@ -131,7 +125,7 @@ def sample_stories(
         tokenizer: the one it was trained with.
         openings: how the stories begin; "" leaves the beginning to the model.
         sampling: how tokens are chosen. Story i draws with `sampling.seed` + i, whatever the batch size.
-        batch_size: stories told side by side; it changes the time and the memory, not the stories.
+        batch_size: stories generated at once; it changes the time and the memory, not the stories.
         check: gives the contradictions of a text.
 
     Raises:
@@ -150,5 +144,5 @@ def sample_stories(
 
 
 def _mean(values: Iterable[float]) -> float:
-    figures = list(values)
-    return fmean(figures) if figures else float("nan")
+    numbers = list(values)
+    return fmean(numbers) if numbers else float("nan")

@@ -1,13 +1,13 @@
 """How varied texts are: how much they repeat each other, themselves, and what the model was trained on.
 
     >>> stories = ["the fox ran and the fox ran", "an owl slept"]
-    >>> distinct_n(stories, 2)  # 6 of the 8 pairs of neighbours are different ones
+    >>> distinct_n(stories, 2)  # 6 of the 8 pairs of neighbors are different ones
     0.75
     >>> copies = CopyFinder(["once the old fox ran home", "an owl slept in a tree"])
     >>> copies.longest("and then the old fox ran away")
     Copied(words=4, passage='the old fox ran')
 
-A word is what stands between white space, with the signs that cling to it. A model that tells the same good story
+A word is what white space separates, with its punctuation. A model that tells the same good story
 again and again, or one out of its training data, looks perfect in every other figure.
 """
 
@@ -18,11 +18,11 @@ import numpy as np
 
 Words = Sequence[str]
 
-LONGEST = 1_024  # words; runs that are longer count as so long
+MAX_RUN_WORDS = 1_024  # longer runs count as so long
 
 
 def ngrams(words: Words, n: int) -> Iterator[tuple[str, ...]]:
-    """All runs of n neighbouring words, overlapping ones too."""
+    """All runs of n neighboring words, overlapping ones too."""
     return (tuple(words[i : i + n]) for i in range(len(words) - n + 1))
 
 
@@ -34,21 +34,21 @@ def distinct_n(texts: Iterable[str], n: int) -> float:
 
     Source: Li et al. 2016, "A Diversity-Promoting Objective Function for Neural Conversation Models", section 5.1.
     """
-    found = [gram for text in texts for gram in ngrams(text.split(), n)]
-    return len(set(found)) / len(found) if found else float("nan")
+    grams = [gram for text in texts for gram in ngrams(text.split(), n)]
+    return len(set(grams)) / len(grams) if grams else float("nan")
 
 
 def repetition(text: str, n: int = 4) -> float:
-    """The share of a text's word n-grams that stood in it before: 0 for none, near 1 for a text that is stuck.
+    """The share of a text's word n-grams that occurred earlier in it: 0 for none, near 1 for a text that is stuck.
 
     Source: Welleck et al. 2020, "Neural Text Generation with Unlikelihood Training", section 6.1 ("seq-rep-n").
     """
-    found = list(ngrams(text.split(), n))
-    return 1 - len(set(found)) / len(found) if found else 0.0
+    grams = list(ngrams(text.split(), n))
+    return 1 - len(set(grams)) / len(grams) if grams else 0.0
 
 
 class Copied(NamedTuple):
-    """A run of words that also stands in the training texts."""
+    """A run of words that also occurs in the training texts."""
 
     words: int  # how many
     passage: str  # the words themselves
@@ -57,8 +57,8 @@ class Copied(NamedTuple):
 class CopyFinder:
     """Finds the longest run of words that a text has in common with any of many texts.
 
-    All suffixes of the texts are sorted, once. The suffixes that begin with a given run then stand side by side, and
-    the longest run in common with them is found by halving.
+    A suffix array: all suffixes of the texts are sorted, once. The suffixes that begin with a given run are then
+    neighbors, and the longest run in common with them is found by binary search.
 
     Source: Manber and Myers 1993, "Suffix Arrays: A New Method for On-Line String Searches".
 
@@ -76,20 +76,20 @@ class CopyFinder:
         self._order = _sorted_suffixes(self._numbers)
 
     def longest(self, text: str) -> Copied:
-        """The longest run of words of `text` that stands in one of the texts; of several, the first."""
+        """The longest run of words of `text` that occurs in one of the texts; of several, the first."""
         words = text.split()
         numbers = np.array([self._ids.get(word, -1) for word in words], dtype=np.int64)  # -1: in none of the texts
         start, length = 0, 0
         for i in range(len(numbers)):
             if len(numbers) - i <= length:
                 break
-            found = self._run_at(numbers[i : i + LONGEST])
-            if found > length:
-                start, length = i, found
+            shared = self._shared_run(numbers[i : i + MAX_RUN_WORDS])
+            if shared > length:
+                start, length = i, shared
         return Copied(length, " ".join(words[start : start + length]))
 
-    def _run_at(self, wanted: np.ndarray) -> int:
-        """How many numbers from the beginning of `wanted` stand somewhere in the texts in this order."""
+    def _shared_run(self, wanted: np.ndarray) -> int:
+        """How many numbers from the beginning of `wanted` occur somewhere in the texts in this order."""
         low, high = 0, len(self._order)
         while low < high:  # the first suffix that is not smaller than what is wanted
             middle = (low + high) // 2
@@ -98,35 +98,32 @@ class CopyFinder:
                 low = middle + 1
             else:
                 high = middle
-        beside = [place for place in (low - 1, low) if 0 <= place < len(self._order)]
-        return max((_in_common(self._suffix(place, len(wanted)), wanted) for place in beside), default=0)
+        neighbors = [rank for rank in (low - 1, low) if 0 <= rank < len(self._order)]
+        longest = 0
+        for suffix in (self._suffix(rank, len(wanted)) for rank in neighbors):
+            differ = np.flatnonzero(suffix != wanted[: len(suffix)])
+            longest = max(longest, int(differ[0]) if len(differ) else len(suffix))
+        return longest
 
-    def _suffix(self, place: int, length: int) -> np.ndarray:
-        start = self._order[place]
+    def _suffix(self, rank: int, length: int) -> np.ndarray:
+        start = self._order[rank]
         return self._numbers[start : start + length]
 
 
 def _sorted_suffixes(numbers: np.ndarray) -> np.ndarray:
-    """Where the suffixes start, in the order of their first `LONGEST` numbers.
+    """Where the suffixes start, in the order of their first `MAX_RUN_WORDS` numbers.
 
     Suffixes are sorted by their first number, then by their first 2, 4, 8, ...: the rank by the first n, and the rank
-    by the n behind them, together give the order by the first 2n.
+    by the n after them, together give the order by the first 2n.
     """
     rank, length = numbers, 1
     while True:
-        behind = np.full_like(rank, -1)
-        behind[:-length] = rank[length:]
-        order = np.lexsort((behind, rank))
-        steps = (np.diff(rank[order]) != 0) | (np.diff(behind[order]) != 0)
+        next_rank = np.full_like(rank, -1)
+        next_rank[:-length] = rank[length:]
+        order = np.lexsort((next_rank, rank))
+        steps = (np.diff(rank[order]) != 0) | (np.diff(next_rank[order]) != 0)
         length *= 2
-        if steps.all() or length >= LONGEST:
+        if steps.all() or length >= MAX_RUN_WORDS:
             return order
         rank = np.empty_like(rank)
         rank[order] = np.concatenate(([0], steps.cumsum()))
-
-
-def _in_common(one: np.ndarray, other: np.ndarray) -> int:
-    """How many numbers two rows have in common at their beginnings."""
-    shorter = min(len(one), len(other))
-    differ = np.flatnonzero(one[:shorter] != other[:shorter])
-    return int(differ[0]) if len(differ) else shorter

@@ -1,10 +1,17 @@
-"""Exporting a trained model, so that other programs can load it without this package.
+"""Lesson 05: exporting a trained model, so that other programs can load it without this package.
 
     storyteller export runs/tiny --out tiny-hf                  # for transformers, and whatever reads its folders
     storyteller export runs/tiny --out tiny-gguf --format gguf  # for llama.cpp
     storyteller export runs/tiny --out tiny-onnx --format onnx  # for onnxruntime
 
-The weights stay as they were trained, in float32, so the other program gives the same scores as ours, up to rounding.
+The weights stay as they were trained, in float32, so the other program gives the same logits as ours, up to rounding.
+
+formats.py          the table of formats, and `export_run`
+trained_run.py      what is exported: model, tokenizer and what is known of the training
+card.py             the model card
+folder.py           a folder that is complete or not there
+hf.py, gguf.py, onnx.py   one format each
+mixtral_weights.py  our weights under the names of transformers
 """
 
 from storyteller.export.formats import FORMATS, export_run

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from storyteller.corpus.huggingface import HUB_CORPORA
 from storyteller.corpus.load import EMBEDDED, SMALL
-from storyteller.export.trained_run import Trained
+from storyteller.export.trained_run import TrainedRun
 from storyteller.moe.cost_model import count_parameters
 
 
-def model_card(trained: Trained, *, usage: str, library: str) -> str:
+def model_card(trained: TrainedRun, *, usage: str, library: str) -> str:
     """The text of `README.md`.
 
     Args:
@@ -27,10 +27,20 @@ def model_card(trained: Trained, *, usage: str, library: str) -> str:
     size = f"{parameters.total:,} parameters"
     if trained.config.n_experts:
         size += f", of which a token passes through {parameters.active:,}"
+    name = _corpus(trained)
+    if trained.plan is None:
+        corpus = "a corpus that its run does not name"
+    elif _is_embedded(trained):
+        corpus = f"`{trained.plan.corpus}`, stories that the course's own seeded generator makes"
+    elif name in HUB_CORPORA:
+        repository = HUB_CORPORA[name].repository
+        corpus = f"[{repository}](https://huggingface.co/datasets/{repository})"
+    else:
+        corpus = f"`{name}`, a corpus of its maker's own"
     parts = [
         _head(trained, library),
         f"# {trained.name}\n\nA {kind} decoder with {size}. It was built and trained in the Storyteller course, and "
-        f"it does one thing: it tells short stories in English. It learned from {_corpus_in_words(trained)}.",
+        f"it does one thing: it tells short stories in English. It learned from {corpus}.",
         f"## How to use it\n\n{usage}\n\nA story begins behind the token `<|endoftext|>` and ends with it. The model "
         f"reads at most {trained.config.max_seq_len} tokens, its own included.",
         f"## Training\n\n{_table(training_facts(trained))}",
@@ -42,7 +52,7 @@ def model_card(trained: Trained, *, usage: str, library: str) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _corpus(trained: Trained) -> str:
+def _corpus(trained: TrainedRun) -> str:
     """The corpus's name: without its genres, of a file without its folders; empty where it is not known."""
     if trained.plan is None:
         return ""
@@ -50,22 +60,11 @@ def _corpus(trained: Trained) -> str:
     return name if name in (EMBEDDED, SMALL, *HUB_CORPORA) else Path(trained.plan.corpus).name
 
 
-def _is_embedded(trained: Trained) -> bool:
+def _is_embedded(trained: TrainedRun) -> bool:
     return _corpus(trained) in (EMBEDDED, SMALL)
 
 
-def _corpus_in_words(trained: Trained) -> str:
-    if trained.plan is None:
-        return "a corpus that its run does not name"
-    name = _corpus(trained)
-    if _is_embedded(trained):
-        return f"`{trained.plan.corpus}`, stories that the course's own seeded generator makes"
-    if name in HUB_CORPORA:
-        return f"[{HUB_CORPORA[name].repository}](https://huggingface.co/datasets/{HUB_CORPORA[name].repository})"
-    return f"`{name}`, a corpus of its maker's own"
-
-
-def _head(trained: Trained, library: str) -> str:
+def _head(trained: TrainedRun, library: str) -> str:
     """Facts for the hub, as YAML. Every value is written as JSON, which YAML reads."""
     facts: dict[str, object] = {
         "language": "en",
@@ -80,7 +79,7 @@ def _head(trained: Trained, library: str) -> str:
     return "\n".join(["---", *(f"{name}: {json.dumps(value)}" for name, value in facts.items()), "---"])
 
 
-def training_facts(trained: Trained) -> dict[str, str]:
+def training_facts(trained: TrainedRun) -> dict[str, str]:
     """What is known of the training, in the order in which a reader asks."""
     values = trained.values
     facts = {}
@@ -96,13 +95,13 @@ def training_facts(trained: Trained) -> dict[str, str]:
         if metrics["bits_per_byte"] is not None:
             facts["bits per byte"] = f"{metrics['bits_per_byte']:.3f}"
     if trained.sampled is not None:
-        consistent, told = trained.sampled["consistent"], trained.sampled["stories"]
-        facts["stories without a contradiction"] = f"{consistent:.0%} of {told} sampled, as far as a program finds them"
+        share = f"{trained.sampled['consistent']:.0%} of {trained.sampled['stories']} sampled"
+        facts["stories without a contradiction"] = f"{share}, as far as a program finds them"
     if train := values.get("train_config"):
-        rows = f"{train['batch_size'] * train['accumulate']} sequences an update"
+        rows = f"{train['batch_size'] * train['grad_accum_steps']} sequences an update"
         facts["optimizer"] = (
             f"AdamW, learning rate {train['learning_rate']:g} after a warmup, then a cosine down to "
-            f"{train['final_rate']:.0%} of it; weight decay {train['weight_decay']:g}; {rows}; seed {train['seed']}"
+            f"{train['min_lr_ratio']:.0%} of it; weight decay {train['weight_decay']:g}; {rows}; seed {train['seed']}"
         )
         if trained.config.n_experts:
             facts["router losses"] = f"balance {train['balance_weight']:g}, z {train['z_weight']:g}"
@@ -111,7 +110,7 @@ def training_facts(trained: Trained) -> dict[str, str]:
     return facts
 
 
-def shape_facts(trained: Trained) -> dict[str, str]:
+def shape_facts(trained: TrainedRun) -> dict[str, str]:
     """The model's shape and its vocabulary."""
     config = trained.config
     facts = {
@@ -125,7 +124,8 @@ def shape_facts(trained: Trained) -> dict[str, str]:
     }
     if config.n_experts:
         facts["feed-forward"] = (
-            f"{config.n_experts} SwiGLU experts, each {config.d_ff} wide; a token visits {config.top_k}"
+            f"{config.n_experts} SwiGLU experts, each {config.d_ff} wide; a token is routed to {config.top_k}, "
+            f"by the {config.router} of the router's logits"
         )
     if config.n_experts and config.capacity_factor is not None:
         facts["expert capacity"] = f"factor {config.capacity_factor:g} in training; nothing is dropped in generation"
@@ -146,7 +146,7 @@ def _authors(by_student: Mapping[str, bool]) -> str:
     return "\n\n".join(lines)
 
 
-def _licence(trained: Trained) -> str:
+def _licence(trained: TrainedRun) -> str:
     if _is_embedded(trained):
         return "MIT, as the course and the corpus that comes with it."
     corpus = HUB_CORPORA.get(_corpus(trained))
@@ -154,7 +154,7 @@ def _licence(trained: Trained) -> str:
     return f"The course's code is under the MIT licence, {of_corpus}: heed both when you pass this model on."
 
 
-def _limits(trained: Trained) -> str:
+def _limits(trained: TrainedRun) -> str:
     limits = "It knows the world of its corpus and nothing else. It follows no instructions and answers no questions. "
     limits += "Names, objects and places may change in mid-story. Nobody has looked through what it says"
     if _corpus(trained) == "writingprompts":

@@ -18,7 +18,7 @@ RECORD = "export.json"  # what the folder was made from and which files are part
 
 @contextmanager
 def new_folder(target: Path) -> Iterator[Path]:
-    """Give an empty folder beside `target` to write into, and name it `target` once that is done.
+    """Give an empty folder next to `target` to write into, and name it `target` once that is done.
 
     After an exception the unfinished folder is removed; after a kill it is left as `.NAME.partial`, which the next
     export overwrites. Either way `target` is what it was before.
@@ -59,7 +59,11 @@ def refuse_other(target: Path) -> None:
         raise StorytellerError(f"{target} is a file; name a folder to make with --out.")
     if not target.exists() or not any(target.iterdir()):
         return
-    others = sorted({path.name for path in target.iterdir()} - set(_files_of_export(target)))
+    try:
+        files = {RECORD, *json.loads((target / RECORD).read_text(encoding="utf-8"))["files"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        files = set()  # no export: everything here is something else
+    others = sorted({path.name for path in target.iterdir()} - files)
     if others:
         shown = ", ".join(others[:3]) + (", ..." if len(others) > 3 else "")
         raise StorytellerError(f"{target} holds what is no part of an earlier export ({shown}): name another --out.")
@@ -70,11 +74,3 @@ def write_record(folder: Path, facts: dict[str, Any]) -> None:
     files = sorted(path.name for path in folder.iterdir())
     text = json.dumps(facts | {"files": files}, indent=2, ensure_ascii=False)
     (folder / RECORD).write_text(text + "\n", encoding="utf-8", newline="\n")
-
-
-def _files_of_export(folder: Path) -> list[str]:
-    """The files of the export in a folder, none where there is no export."""
-    try:
-        return [RECORD, *json.loads((folder / RECORD).read_text(encoding="utf-8"))["files"]]
-    except (OSError, ValueError, KeyError, TypeError):
-        return []  # nothing here is ours, so everything counts as something else

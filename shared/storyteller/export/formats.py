@@ -8,15 +8,15 @@ from storyteller.errors import StorytellerError
 from storyteller.export import gguf, hf, onnx
 from storyteller.export.card import model_card
 from storyteller.export.folder import new_folder, write_record
-from storyteller.export.trained_run import Notice, Trained, read_trained
+from storyteller.export.trained_run import Notice, TrainedRun, read_trained
 
 
 class Format(NamedTuple):
     """How one format is written."""
 
-    check: Callable[[Trained], None]  # raises StorytellerError where the format has no place for such a model
-    write: Callable[[Trained, Path], None]  # fills an empty folder
-    usage: Callable[[Trained], str]  # how to load it, for the model card: Markdown
+    check: Callable[[TrainedRun], None]  # raises StorytellerError where the format has no place for such a model
+    write: Callable[[TrainedRun, Path], None]  # fills an empty folder
+    usage: Callable[[TrainedRun], str]  # how to load it, for the model card: Markdown
     library: str  # what loads it, as the Hugging Face hub names it
 
 
@@ -40,13 +40,13 @@ def export_run(
     The folder is written aside and renamed, so `out` is complete or not there. An earlier export there is replaced.
 
     Args:
-        run: the run's folder, for its newest sound checkpoint, or a checkpoint's own, such as `run/step-000200`.
+        run: the run's folder, for its latest valid checkpoint, or a checkpoint's own, such as `run/step-000200`.
         out: the folder to make.
         format: one of `FORMATS`.
         by_student: for each part that the model was built and trained with, such as `{"route_top_k": True}`, whether
             the student wrote it; the model card lists them. None takes what the run's `parts.json` says; where there
             is none, every part is the course's.
-        notice: is told when a damaged checkpoint was passed over; None gives a Python warning.
+        notice: called when a damaged checkpoint was passed over; None gives a Python warning.
 
     Raises:
         StorytellerError: the run cannot be read, the format has no place for such a model, a package is missing, `out`

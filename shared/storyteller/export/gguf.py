@@ -2,13 +2,13 @@
 
 Its architecture is called "llama", and Mixtral is a llama with experts. Two things differ from our own form:
 
-- RoPE turns neighbouring features, 0 with 1, 2 with 3, as in RoFormer's paper; ours turns feature i with i + K/2. The
+- RoPE turns neighbouring features, 0 with 1, 2 with 3, as in RoFormer's paper; ours turns feature i with i + Dh/2. The
   rows of the query and key weights change places, so that each pair stays a pair.
 - The pre-tokenizer is no rule in the file but a name, "gpt-2", that llama.cpp knows.
 
 In float32 llama.cpp takes widths of any size; its quantized types want multiples of 32 or 256.
 
-Legend: `D` model width, `H` query heads, `G` key and value heads, `K` head width, `F` feed-forward width, `E` experts.
+Legend: `D` model width, `H` query heads, `G` key and value heads, `Dh` head width, `F` feed-forward width, `E` experts.
 
 Source: the GGUF specification in ggml's docs/gguf.md; llama.cpp's convert_hf_to_gguf.py for the order of the rows.
 """
@@ -22,12 +22,12 @@ from torch import Tensor
 from storyteller.config import ModelConfig
 from storyteller.errors import optional_import
 from storyteller.export.mixtral_weights import config_fields, transformers_names
-from storyteller.export.trained_run import Trained
-from storyteller.runs.pipeline import TEMPERATURE
+from storyteller.export.trained_run import TrainedRun
+from storyteller.runs.consistency import STORY_TEMPERATURE
 from storyteller.tokenizer import Vocabulary
 from storyteller.tokenizer.vocabulary import to_unicode
 
-# What stands in a layer, by the name that Mixtral gives it in memory (dense: Mistral).
+# The weights of a layer, by the name that Mixtral gives it in memory (dense: Mistral).
 LAYER = {
     "input_layernorm.weight": "attn_norm.weight",
     "self_attn.q_proj.weight": "attn_q.weight",
@@ -48,13 +48,13 @@ OUTSIDE = {
 }
 
 
-def check(trained: Trained) -> None:
+def check(trained: TrainedRun) -> None:
     """Raise StorytellerError where llama.cpp has no place for such a model, or the package is missing."""
     optional_import("gguf", extra="export")
     config_fields(trained.config)
 
 
-def write(trained: Trained, folder: Path) -> None:
+def write(trained: TrainedRun, folder: Path) -> None:
     """Write the model and its tokenizer into one file, `NAME.gguf`."""
     gguf = optional_import("gguf", extra="export")
     writer = gguf.GGUFWriter(folder / file_name(trained), "llama")
@@ -72,7 +72,7 @@ def write(trained: Trained, folder: Path) -> None:
         writer.close()
 
 
-def file_name(trained: Trained) -> str:
+def file_name(trained: TrainedRun) -> str:
     """The file is named after the run."""
     return f"{trained.name}.gguf"
 
@@ -106,7 +106,7 @@ def add_tokenizer(writer: Any, vocabulary: Vocabulary, *, end_id: int) -> None:
     writer.add_token_list(sorted(ids, key=ids.__getitem__))
     writer.add_token_types(kinds)
     writer.add_token_merges([f"{to_unicode(left)} {to_unicode(right)}" for left, right in vocabulary.merges])
-    # As in training: a story begins behind the end-of-text token, and ends with it.
+    # As in training: a story begins after the end-of-text token, and ends with it.
     writer.add_bos_token_id(end_id)
     writer.add_eos_token_id(end_id)
     writer.add_add_bos_token(True)
@@ -133,28 +133,28 @@ def llama_names(state: dict[str, Tensor], config: ModelConfig) -> dict[str, Tens
 
 
 def pair_neighbours(weight: Tensor, head_dim: int) -> Tensor:
-    """Bring the two rows that RoPE turns together side by side: row i of each half of a head, then row i + 1.
+    """Bring the two rows that RoPE turns together next to each other: row i of each half of a head, then row i + 1.
 
     Args:
-        weight: (H*K, D), each head's rows in two halves of K/2.
+        weight: (H*Dh, D), each head's rows in two halves of Dh/2.
 
     Returns:
-        (H*K, D)
+        (H*Dh, D)
 
     >>> import torch
     >>> pair_neighbours(torch.arange(8.0)[:, None], head_dim=4).flatten().tolist()
     [0.0, 2.0, 1.0, 3.0, 4.0, 6.0, 5.0, 7.0]
     """
-    halves = weight.view(-1, 2, head_dim // 2, weight.size(1))  # (H, 2, K/2, D)
-    return halves.transpose(1, 2).reshape(weight.shape)  # (H*K, D)
+    halves = weight.view(-1, 2, head_dim // 2, weight.size(1))  # (H, 2, Dh/2, D)
+    return halves.transpose(1, 2).reshape(weight.shape)  # (H*Dh, D)
 
 
 def as_array(weight: Tensor) -> np.ndarray:
-    """A weight as gguf wants it: float32, rows one behind the other."""
+    """A weight as gguf wants it: float32, rows one after the other."""
     return weight.detach().float().contiguous().numpy()
 
 
-def usage(trained: Trained) -> str:
+def usage(trained: TrainedRun) -> str:
     """How to tell a story with it."""
     return f"""With the package xllamacpp, which brings llama.cpp along, or with any other program that loads GGUF:
 
@@ -164,7 +164,7 @@ import xllamacpp
 params = xllamacpp.CommonParams()
 params.model.path = "{file_name(trained)}"  # in this folder
 server = xllamacpp.Server(params)
-answer = server.handle_completions({{"prompt": "Once upon a time", "temperature": {TEMPERATURE}}})
+answer = server.handle_completions({{"prompt": "Once upon a time", "temperature": {STORY_TEMPERATURE}}})
 print("Once upon a time" + answer["choices"][0]["text"])
 ```
 

@@ -13,15 +13,15 @@ from safetensors.torch import save_file
 
 from storyteller.errors import StorytellerError
 from storyteller.export.mixtral_weights import config_fields, names_on_disk
-from storyteller.export.trained_run import Trained
-from storyteller.runs.pipeline import TEMPERATURE
+from storyteller.export.trained_run import TrainedRun
+from storyteller.runs.consistency import STORY_TEMPERATURE
 from storyteller.tokenizer import END_OF_TEXT
 from storyteller.utils.atomic_io import write_json
 
 WEIGHTS = "model.safetensors"
 
 
-def check(trained: Trained) -> None:
+def check(trained: TrainedRun) -> None:
     """Raise StorytellerError where transformers cannot run such a model as Mixtral or Mistral."""
     config = trained.config
     config_fields(config)
@@ -33,7 +33,7 @@ def check(trained: Trained) -> None:
             )
 
 
-def write(trained: Trained, folder: Path) -> None:
+def write(trained: TrainedRun, folder: Path) -> None:
     """Write weights, configuration and tokenizer into an empty folder."""
     write_json(folder / "config.json", model_config(trained))
     write_json(folder / "generation_config.json", special_ids(trained) | {"pad_token_id": trained.tokenizer.end_id})
@@ -44,7 +44,7 @@ def write(trained: Trained, folder: Path) -> None:
     (folder / WEIGHTS).chmod((folder / "config.json").stat().st_mode)  # safetensors lets only the owner read
 
 
-def model_config(trained: Trained) -> dict[str, Any]:
+def model_config(trained: TrainedRun) -> dict[str, Any]:
     """The content of `config.json`."""
     kind = "mixtral" if trained.config.n_experts else "mistral"
     return {
@@ -59,19 +59,19 @@ def model_config(trained: Trained) -> dict[str, Any]:
     }
 
 
-def special_ids(trained: Trained) -> dict[str, int]:
+def special_ids(trained: TrainedRun) -> dict[str, int]:
     """The end-of-text token begins a story and ends it, as in training."""
     return {"bos_token_id": trained.tokenizer.end_id, "eos_token_id": trained.tokenizer.end_id}
 
 
-def write_tokenizer(trained: Trained, folder: Path) -> None:
-    """Write `tokenizer.json`, and beside it what `AutoTokenizer` wants to know."""
+def write_tokenizer(trained: TrainedRun, folder: Path) -> None:
+    """Write `tokenizer.json`, and what `AutoTokenizer` wants to know beside it."""
     trained.tokenizer.save(folder / "tokenizer.json")
     settings = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "bos_token": END_OF_TEXT,
         "eos_token": END_OF_TEXT,
-        "pad_token": END_OF_TEXT,  # a batch of prompts is filled up with it on the left, where a mask hides it
+        "pad_token": END_OF_TEXT,  # a batch of prompts is padded with it on the left, where the attention mask hides it
         "padding_side": "left",
         "model_max_length": trained.config.max_seq_len,
         "clean_up_tokenization_spaces": False,
@@ -79,14 +79,15 @@ def write_tokenizer(trained: Trained, folder: Path) -> None:
     write_json(folder / "tokenizer_config.json", settings)
 
 
-def usage(trained: Trained) -> str:
+def usage(trained: TrainedRun) -> str:
     """How to tell a story with it."""
+    length, temperature = trained.config.max_seq_len, STORY_TEMPERATURE
     return f"""```python
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 model = AutoModelForCausalLM.from_pretrained("{trained.name}")  # this folder
 tokenizer = AutoTokenizer.from_pretrained("{trained.name}")
 opening = tokenizer("{END_OF_TEXT}Once upon a time", return_tensors="pt")
-story = model.generate(**opening, max_length={trained.config.max_seq_len}, do_sample=True, temperature={TEMPERATURE})
+story = model.generate(**opening, max_length={length}, do_sample=True, temperature={temperature})
 print(tokenizer.decode(story[0], skip_special_tokens=True))
 ```"""

@@ -23,7 +23,7 @@ def as_transformers(model: Decoder, *, attention: str = "eager", experts: str = 
         settings: more fields of its config, such as `output_router_logits=True`.
 
     Raises:
-        StorytellerError: transformers is not installed, or the model has learned positions.
+        StorytellerError: transformers is not installed, or the model has learned positions or a sigmoid router.
     """
     transformers = optional_import("transformers", extra="test")
     config = model.config
@@ -42,8 +42,13 @@ def config_fields(config: ModelConfig) -> dict[str, Any]:
     """Our model's shape in the fields of `MixtralConfig`, or of `MistralConfig` where it is dense.
 
     Raises:
-        StorytellerError: the model has learned positions.
+        StorytellerError: the model has learned positions, or a router other than softmax.
     """
+    if config.n_experts and config.router != "softmax":
+        raise StorytellerError(
+            f"The model has a {config.router} router and Mixtral a softmax: train one with router 'softmax', or export "
+            "it in the format onnx."
+        )
     if config.positions != "rope":
         raise StorytellerError(
             "The model has learned positions and Mixtral rotary ones: train one with positions 'rope'."

@@ -1,8 +1,8 @@
-"""A graph that onnxruntime runs, in any language that it speaks: token ids in, scores of the next token out.
+"""A graph that onnxruntime runs, in any language that it speaks: token ids in, logits of the next token out.
 
 A graph knows no "as many rows as this expert happens to have". Every expert therefore reads every token, and a token's
-router weights, 0 for the experts that it does not visit, decide what counts
-(`storyteller.moe.dispatch.dispatch_dense`): the same scores for E/k times the arithmetic. There is no cache, so each
+gate weights, 0 for the experts that it is not routed to, decide what counts
+(`storyteller.moe.dispatch.dispatch_dense`): the same logits for E/k times the arithmetic. There is no cache, so each
 new token reads the whole text again.
 """
 
@@ -17,17 +17,17 @@ import torch
 from torch import Tensor, nn
 
 from storyteller.errors import optional_import
-from storyteller.export.trained_run import Trained
+from storyteller.export.trained_run import TrainedRun
 from storyteller.moe.dispatch import dispatch_dense
 from storyteller.moe.layer import MoELayer
 from storyteller.tokenizer import END_OF_TEXT
 from storyteller.transformer.decoder import Decoder
 
 WEIGHTS = "model.onnx"
-LARGEST = 2**30  # bytes of weights inside the file; protobuf ends at 2 GiB, and more lies in a file beside it
+MAX_EMBEDDED_BYTES = 2**30  # of weights inside the file; protobuf ends at 2 GiB, and more goes to a second file
 
 
-class Scores(nn.Module):
+class LogitsModel(nn.Module):
     """The decoder as a graph sees it: tensors in, a tensor out."""
 
     def __init__(self, decoder: Decoder) -> None:
@@ -40,33 +40,33 @@ class Scores(nn.Module):
         return logits
 
 
-def check(trained: Trained) -> None:
+def check(trained: TrainedRun) -> None:
     """Raise StorytellerError where a package is missing. Every model has a place in ONNX."""
     optional_import("onnx", extra="export")
     optional_import("onnxscript", extra="export")
 
 
-def write(trained: Trained, folder: Path) -> None:
+def write(trained: TrainedRun, folder: Path) -> None:
     """Write the graph and the tokenizer."""
     for part in trained.model.modules():
         if isinstance(part, MoELayer):
             part.dispatch = dispatch_dense
-    program = to_graph(Scores(trained.model).eval(), max_seq_len=trained.config.max_seq_len)
+    program = to_graph(LogitsModel(trained.model).eval(), max_seq_len=trained.config.max_seq_len)
     facts = {"max_seq_len": trained.config.max_seq_len, "end_of_text_id": trained.tokenizer.end_id}
     program.model.metadata_props.update({name: str(value) for name, value in facts.items()})
     size = sum(weight.nbytes for weight in trained.model.parameters())
-    program.save(folder / WEIGHTS, external_data=size > LARGEST)
+    program.save(folder / WEIGHTS, external_data=size > MAX_EMBEDDED_BYTES)
     trained.tokenizer.save(folder / "tokenizer.json")
 
 
-def to_graph(scores: Scores, *, max_seq_len: int) -> Any:
+def to_graph(model: LogitsModel, *, max_seq_len: int) -> Any:
     """The graph for any number of rows and up to `max_seq_len` tokens, as torch's `ONNXProgram`."""
     rows = torch.export.Dim("rows", min=1)
     tokens = torch.export.Dim(f"up_to_{max_seq_len}_tokens", min=1, max=max_seq_len)
     example = torch.zeros(2, min(3, max_seq_len), dtype=torch.long)
     with _quiet():
         return torch.onnx.export(
-            scores,
+            model,
             (example,),
             dynamo=True,
             verbose=False,
@@ -90,7 +90,7 @@ def _quiet() -> Iterator[None]:
         log.setLevel(level)
 
 
-def usage(trained: Trained) -> str:
+def usage(trained: TrainedRun) -> str:
     """How to tell a story with it."""
     return f"""```python
 import numpy as np

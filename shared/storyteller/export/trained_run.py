@@ -8,9 +8,9 @@ from typing import Any
 
 from storyteller.config import ModelConfig
 from storyteller.errors import StorytellerError
-from storyteller.runs.run_config import Plan
+from storyteller.runs.load import load_trained, run_of
+from storyteller.runs.run_config import RunConfig
 from storyteller.tokenizer import Tokenizer
-from storyteller.training.checkpoint import load_trained, run_of
 from storyteller.transformer.decoder import Decoder
 
 Notice = Callable[[str], None]
@@ -19,15 +19,15 @@ PARTS_FILE = "parts.json"  # in a run's folder: which of its parts the student w
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trained:
-    """A trained model and its story."""
+class TrainedRun:
+    """A trained model, and what is known of its training."""
 
     name: str  # of the run
     model: Decoder  # on the CPU, in evaluation mode
     tokenizer: Tokenizer
     step: int  # updates of the weights
     values: Mapping[str, Any]  # what the checkpoint says of the training; see `Trainer.capture`
-    plan: Plan | None  # what the run was; None where no command made it
+    plan: RunConfig | None  # what the run was; None where no command made it
     sampled: Mapping[str, Any] | None  # how many of its stories hold together; None where that was not measured
     by_student: Mapping[str, bool]  # part -> whether the student wrote it; empty where all are the course's
 
@@ -37,16 +37,18 @@ class Trained:
         return self.model.config
 
 
-def read_trained(run: Path, *, by_student: Mapping[str, bool] | None = None, notice: Notice | None = None) -> Trained:
+def read_trained(
+    run: Path, *, by_student: Mapping[str, bool] | None = None, notice: Notice | None = None
+) -> TrainedRun:
     """Read a run, or one checkpoint of it.
 
     Args:
         run: the run's folder, or a checkpoint's own.
         by_student: who wrote what; None takes what the run says of itself.
-        notice: is told when a damaged checkpoint was passed over; None gives a Python warning.
+        notice: called when a damaged checkpoint was passed over; None gives a Python warning.
 
     Raises:
-        StorytellerError: there is no sound checkpoint, no tokenizer, or the two do not belong together; or what the run
+        StorytellerError: there is no valid checkpoint, no tokenizer, or the two do not belong together; or what the run
             says of its parts is damaged.
     """
     model, tokenizer, checkpoint = load_trained(run, notice=notice)
@@ -57,13 +59,13 @@ def read_trained(run: Path, *, by_student: Mapping[str, bool] | None = None, not
         )
     folder = run_of(run)
     sampled = folder / "sampled.json"
-    return Trained(
+    return TrainedRun(
         name=folder.resolve().name,
         model=model,
         tokenizer=tokenizer,
         step=checkpoint.step,
         values=checkpoint.values,
-        plan=Plan.load(folder) if (folder / "run.json").is_file() else None,
+        plan=RunConfig.load(folder) if (folder / "run.json").is_file() else None,
         sampled=json.loads(sampled.read_text(encoding="utf-8")) if sampled.is_file() else None,
         by_student=parts_of(folder) if by_student is None else by_student,
     )

@@ -2,11 +2,10 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from storyteller.figures.charts import show
-from storyteller.figures.display import COLOURS, safe
-from storyteller.figures.texts import visible
+from storyteller.figures.display import COLORS, safe, visible
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -55,7 +54,7 @@ def looked_at(tokens: Sequence[bytes], weights: Sequence[float], *, query: int, 
         tokens: the bytes of each.
         weights: how much the query looks at each of them.
         query: the place of the token that looks.
-        label: what stands before the text.
+        label: before the text.
     """
     top = max(*(float(weight) for weight in weights), 1e-9)
     spans = [f'<b style="display:inline-block;min-width:9em">{safe(label)}</b>'] if label else []
@@ -63,7 +62,7 @@ def looked_at(tokens: Sequence[bytes], weights: Sequence[float], *, query: int, 
         shade = float(weight) / top if place <= query else 0.0
         ground = f"rgba(47,109,176,{0.85 * shade:.2f})"
         ink = "#aaa" if place > query else ("#fff" if shade > 0.6 else "#111")
-        frame = f"outline:2px solid {COLOURS[1]};" if place == query else ""
+        frame = f"outline:2px solid {COLORS[1]};" if place == query else ""
         text = safe(visible(token)).replace("␣", "&nbsp;")
         spans.append(
             f'<span title="{float(weight):.3f}" style="background:{ground};color:{ink};{frame}border-radius:3px;'
@@ -82,27 +81,23 @@ def clocks(pairs: Sequence[tuple[float, float]], *, names: Sequence[str], captio
     Args:
         pairs: for each face the angles of its two hands, in radians, counter-clockwise from three o'clock.
         names: of the two hands.
-        captions: what stands below each face.
+        captions: below each face.
     """
     faces = []
     for number, hands in enumerate(pairs):
-        centre = 70 + 140 * number
-        lines = [f'<circle cx="{centre}" cy="62" r="50" fill="#f4f6f9" stroke="#9aa4b0"/>']
-        for angle, colour in zip(hands, COLOURS, strict=False):
-            x, y = centre + 46 * math.cos(angle), 62 - 46 * math.sin(angle)
-            lines.append(f'<line x1="{centre}" y1="62" x2="{x:.1f}" y2="{y:.1f}" stroke="{colour}" stroke-width="4"/>')
+        center = 70 + 140 * number
+        lines = [f'<circle cx="{center}" cy="62" r="50" fill="#f4f6f9" stroke="#9aa4b0"/>']
+        for angle, color in zip(hands, COLORS, strict=False):
+            x, y = center + 46 * math.cos(angle), 62 - 46 * math.sin(angle)
+            lines.append(f'<line x1="{center}" y1="62" x2="{x:.1f}" y2="{y:.1f}" stroke="{color}" stroke-width="4"/>')
         if captions:
-            lines.append(_words(captions[number], centre, 130, "#222"))
+            style = f'x="{center}" y="130" font-size="12" text-anchor="middle" fill="#222"'
+            lines.append(f"<text {style}>{safe(captions[number])}</text>")
         faces += lines
     legend = "".join(
-        f'<span style="color:{colour}"><b>{safe(name)}</b></span>&nbsp;&nbsp; '
-        for name, colour in zip(names, COLOURS, strict=False)
+        f'<span style="color:{color}"><b>{safe(name)}</b></span>&nbsp;&nbsp; '
+        for name, color in zip(names, COLORS, strict=False)
     )
     width = 140 * len(pairs)
     picture = f'<svg width="{width}" height="140" xmlns="http://www.w3.org/2000/svg">{"".join(faces)}</svg>'
     return f'<div style="background:#fff;color:#111;padding:4px">{picture}<br>{legend}</div>'
-
-
-def _words(text: str, x: float, y: float, colour: str) -> str:
-    style: dict[str, Any] = {"x": x, "y": y, "font-size": 12, "text-anchor": "middle", "fill": colour}
-    return f"<text {' '.join(f'{name}={chr(34)}{value}{chr(34)}' for name, value in style.items())}>{safe(text)}</text>"

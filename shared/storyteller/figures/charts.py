@@ -1,9 +1,11 @@
 """Charts: distributions, lines and bars. The title says what is to be seen."""
 
+import base64
+import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from storyteller.figures.display import COLOURS
+from storyteller.figures.display import COLORS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,9 +23,9 @@ def histogram(
     low = min(min(values) for values in series.values())
     high = max(max(values) for values in series.values())
     edges = [low + (high - low) * i / bins for i in range(bins + 1)]
-    for (name, values), colour in zip(series.items(), COLOURS, strict=False):
+    for (name, values), color in zip(series.items(), COLORS, strict=False):
         weights = [100 / len(values)] * len(values)
-        axes.hist(values, bins=edges, weights=weights, color=colour, alpha=0.55, label=name)
+        axes.hist(values, bins=edges, weights=weights, color=color, alpha=0.55, label=name)
     top = axes.get_ylim()[1]
     for i, (name, value) in enumerate((marks or {}).items()):
         axes.axvline(value, color="#444444", linewidth=1, linestyle="--")
@@ -56,10 +58,10 @@ def curves(
         dots: also draw each point.
     """
     figure, axes = new_axes(title, xlabel, ylabel)
-    for (name, (xs, ys)), colour in zip(lines.items(), COLOURS, strict=False):
+    for (name, (xs, ys)), color in zip(lines.items(), COLORS, strict=False):
         style = {"linestyle": "--", "linewidth": 1.2} if name in dashed else {"linewidth": 1.8}
         axes.plot(
-            xs, ys, color=colour, label=name, marker="o" if dots and name not in dashed else "", markersize=4, **style
+            xs, ys, color=color, label=name, marker="o" if dots and name not in dashed else "", markersize=4, **style
         )
     if "x" in log:
         axes.set_xscale("log")
@@ -73,10 +75,10 @@ def curves(
 
 
 def bars(values: Mapping[str, float], *, title: str, xlabel: str, form: str = "{:g}") -> None:
-    """Lying bars with their values behind them, the first on top."""
+    """Horizontal bars with their values after them, the first on top."""
     figure, axes = new_axes(title, xlabel, "", height=0.9 + 0.33 * len(values))
     names = list(values)
-    axes.barh(names, [values[name] for name in names], color=COLOURS[0], height=0.65)
+    axes.barh(names, [values[name] for name in names], color=COLORS[0], height=0.65)
     for i, name in enumerate(names):
         axes.text(values[name], i, " " + form.format(values[name]), va="center", fontsize=9)
     axes.invert_yaxis()
@@ -106,7 +108,7 @@ def panels_figure(values: Mapping[str, Mapping[str, float]]) -> "Figure":
     for name, axes in zip(names, grid.flat, strict=False):
         for place, (thing, figures) in enumerate(values.items()):
             height = figures.get(name, 0.0)
-            axes.barh(thing, height, color=COLOURS[place % len(COLOURS)], height=0.65)
+            axes.barh(thing, height, color=COLORS[place % len(COLORS)], height=0.65)
             axes.text(height, place, f" {height:.3g}" if name in figures else " not measured", va="center", fontsize=8)
         axes.set_title(name, loc="left", fontsize=9)
         axes.margins(x=0.3)
@@ -117,6 +119,29 @@ def panels_figure(values: Mapping[str, Mapping[str, float]]) -> "Figure":
         axes.set_visible(False)
     grid[0, 0].invert_yaxis()  # the first on top; all panels share the axis
     return figure
+
+
+def chances(
+    tokens: Sequence[str], before: Sequence[float], after: Sequence[float], *, title: str, width: float = 7.6
+) -> str:
+    """The likeliest next tokens, with their probabilities before and after the filters: HTML.
+
+    Args:
+        tokens: their texts, the likeliest first.
+        before: the model's own probabilities.
+        after: what the filters have made of them; 0 for a token that was removed.
+        title: what is to be seen.
+        width: of the picture, in inches; two of 5.6 stand side by side in a notebook.
+    """
+    figure, axes = new_axes(title, "", "probability", width=width, height=3.2)
+    places = range(len(tokens))
+    axes.bar([place - 0.2 for place in places], before, width=0.4, color=COLORS[1], alpha=0.55, label="the model's")
+    axes.bar([place + 0.2 for place in places], after, width=0.4, color=COLORS[0], label="to be drawn from")
+    axes.set_xticks(list(places), [f"“{token}”" for token in tokens], rotation=60, ha="right", fontsize=8)
+    axes.set_ylim(0, max(0.2, *before, *after) * 1.08)
+    axes.grid(axis="x", visible=False)
+    axes.legend(frameon=False)
+    return as_html(figure, title)
 
 
 def new_axes(
@@ -146,3 +171,14 @@ def show(figure: "Figure") -> None:
 
     display(figure)
     plt.close(figure)  # or the inline backend would show it once more
+
+
+def as_html(figure: "Figure", alt: str) -> str:
+    """A finished chart as an image inside HTML, for a picture with a slider."""
+    import matplotlib.pyplot as plt
+
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    plt.close(figure)
+    data = base64.b64encode(buffer.getvalue()).decode("ascii")
+    return f'<img alt="{alt}" src="data:image/png;base64,{data}"/>'

@@ -1,20 +1,19 @@
-"""A story generator in the notebook: an opening, a few settings, and the story in colours as it is told."""
+"""A story generator in the notebook: an opening, the settings of sampling, and the story in colors as it grows."""
 
 import threading
 import time
-from dataclasses import replace
 from typing import Any
 
 from storyteller.errors import StorytellerError, optional_import
 from storyteller.figures.display import kernel_runs, publish, safe, widget_view
-from storyteller.figures.traced_story import still_html, told_html
-from storyteller.inference.sampling import Sampling
+from storyteller.figures.traced_story import still_html, story_html
+from storyteller.inference.sampling_options import SAMPLING_OPTIONS, Sampling, SamplingOption
 from storyteller.inference.trace import TokenTrace, stream_traced
 from storyteller.tokenizer import Tokenizer
 from storyteller.transformer.decoder import Decoder
 
 SAMPLING = Sampling(temperature=0.8, max_new_tokens=200, seed=1)
-PAUSE = 0.15  # seconds between two pictures: each carries the whole story to the browser
+REFRESH_S = 0.15  # seconds between two pictures: each carries the whole story to the browser
 
 
 def generator(
@@ -22,8 +21,8 @@ def generator(
 ) -> None:
     """A form that asks the model for stories; where no widget runs, the first of them as a still picture.
 
-    Each token stands on the ground of its rarity. The pointer on it shows its probability, what else the model thought
-    of, and the experts at work. While a story is told, other cells may run, but should leave this model alone.
+    The background of each token shows its rarity. The pointer on it shows its probability, the model's alternatives,
+    and the experts at work. While a story is generated, other cells may run, but should leave this model alone.
 
     Args:
         model: the model.
@@ -35,35 +34,36 @@ def generator(
         StorytellerError: the opening is no text for this tokenizer.
     """
     tokens = list(stream_traced(model, tokenizer, opening, sampling=sampling))
-    text = opening + "".join(told.text for told in tokens)
+    text = opening + "".join(token.text for token in tokens)
     bundle = {"text/html": still_html(tokens, opening=opening), "text/plain": text}
     if kernel_runs():
-        form = Generator(model, tokenizer, opening, sampling, told_html(tokens, opening=opening))
+        form = GeneratorForm(model, tokenizer, opening, sampling, story_html(tokens, opening=opening))
         bundle |= widget_view(form.box)
     publish(bundle)
 
 
-class Generator:
-    """The form. A story is told in a thread, so that the kernel can hear the Stop button."""
+class GeneratorForm:
+    """The form. A story is generated in a thread, so that the kernel can hear the Stop button.
+
+    Args:
+        model: the model.
+        tokenizer: the one it was trained with.
+        opening: how the first story begins.
+        sampling: the settings that the form starts with.
+        still: the first story, as HTML.
+    """
 
     def __init__(self, model: Decoder, tokenizer: Tokenizer, opening: str, sampling: Sampling, still: str) -> None:
-        self.model, self.tokenizer, self.start = model, tokenizer, sampling
+        self.model, self.tokenizer = model, tokenizer
         widgets = optional_import("ipywidgets", extra="lessons")
-        wide = {"style": {"description_width": "7em"}, "layout": {"width": "24em"}}
-        self.opening = widgets.Textarea(opening, description="opening", rows=2, style=wide["style"])
-        self.opening.layout.width = "48.5em"
-        self.greedy = widgets.Checkbox(
-            sampling.greedy, description="greedy: always the likeliest token, nothing is drawn", indent=False
+        self.opening = widgets.Textarea(
+            opening, description="opening", rows=2, style={"description_width": "10em"}, layout={"width": "54.5em"}
         )
-        self.greedy.layout.width, self.greedy.layout.margin = "40em", "2px 2px 2px 7.5em"
-        hot, top_p = sampling.temperature, sampling.top_p or 1.0
-        self.temperature = widgets.FloatSlider(hot, min=0.1, max=3, step=0.1, description="temperature", **wide)
-        self.top_p = widgets.FloatSlider(top_p, min=0.05, max=1, step=0.05, description="top-p (1: all)", **wide)
-        self.top_k = widgets.BoundedIntText(
-            sampling.top_k or 0, min=0, max=1_000_000, description="top-k (0: all)", **wide
-        )
-        self.seed = widgets.BoundedIntText(sampling.seed, min=0, max=2**31, description="seed", **wide)
-        self.length = widgets.IntSlider(sampling.max_new_tokens, min=1, max=600, description="most tokens", **wide)
+        # One field for every setting, by the setting's name in a form.
+        self.fields = {
+            option.form_name: _field(widgets, option, getattr(sampling, option.name))
+            for option in SAMPLING_OPTIONS.values()
+        }
         self.tell = widgets.Button(description="Tell", button_style="primary")
         self.stop = widgets.Button(description="Stop", disabled=True)
         self.story = widgets.HTML(still)
@@ -71,30 +71,26 @@ class Generator:
         self.thread: threading.Thread | None = None
         self.tell.on_click(lambda _: self.begin())
         self.stop.on_click(lambda _: self.stopped.set())
-        self.greedy.observe(lambda _: self.settle(), "value")
-        self.settle()
-        rows = [[self.temperature, self.top_k], [self.top_p, self.seed], [self.length, self.tell, self.stop]]
-        self.box = widgets.VBox([self.opening, self.greedy, *map(widgets.HBox, rows), self.story])
+        greedy = self.fields["greedy"]
+        greedy.observe(lambda _: self.disable_ignored(), "value")
+        self.disable_ignored()
+        numbers = [field for field in self.fields.values() if field is not greedy]
+        rows = [numbers[i : i + 2] for i in range(0, len(numbers), 2)] + [[self.tell, self.stop]]
+        self.box = widgets.VBox([self.opening, greedy, *map(widgets.HBox, rows), self.story])
 
-    def settle(self) -> None:
-        """Grey out what says how to draw, while nothing is drawn."""
-        for field in (self.temperature, self.top_k, self.top_p, self.seed):
-            field.disabled = self.greedy.value
+    def disable_ignored(self) -> None:
+        """Gray out the settings that greedy decoding ignores, while it is chosen."""
+        for option in SAMPLING_OPTIONS.values():
+            self.fields[option.form_name].disabled = option.greedy_ignores and self.fields["greedy"].value
 
     def sampling(self) -> Sampling:
-        """What the form says; what it has no field for stays as it started. Its limits keep every value in range."""
-        return replace(
-            self.start,
-            temperature=self.temperature.value,
-            top_k=self.top_k.value or None,
-            top_p=self.top_p.value,
-            seed=self.seed.value,
-            max_new_tokens=self.length.value,
-            greedy=self.greedy.value,
-        )
+        """What the form says. Its limits keep every value in range."""
+        values = {option.name: self.fields[option.form_name].value for option in SAMPLING_OPTIONS.values()}
+        off = {option.name: None for option in SAMPLING_OPTIONS.values() if values[option.name] == option.off}
+        return Sampling(**values | off)
 
     def begin(self) -> None:
-        """Start a story; nothing while one is told."""
+        """Start a story; nothing while one is generated."""
         if self.thread is not None and self.thread.is_alive():
             return
         opening = self.opening.value
@@ -109,18 +105,40 @@ class Generator:
         self.thread.start()
 
     def _run(self, opening: str, tokens: Any) -> None:
-        told: list[TokenTrace] = []
-        shown = 0.0
+        """Generate the story, in a thread, and show what there is of it every now and then."""
+        generated: list[TokenTrace] = []
+        refreshed = 0.0
         try:
-            for one in tokens:
-                told.append(one)
-                if time.monotonic() - shown > PAUSE:
-                    self.story.value, shown = told_html(told, opening=opening), time.monotonic()
+            for token in tokens:
+                generated.append(token)
+                if time.monotonic() - refreshed > REFRESH_S:
+                    self.story.value, refreshed = story_html(generated, opening=opening), time.monotonic()
                 if self.stopped.is_set():
                     break
-            self.story.value = told_html(told, opening=opening)
+            self.story.value = story_html(generated, opening=opening)
         except StorytellerError as fault:
             self.story.value = f"<p><b>{safe(str(fault))}</b></p>"
         finally:
             tokens.close()
             self.tell.disabled, self.stop.disabled = False, True
+
+
+def _field(widgets: Any, option: SamplingOption, value: Any) -> Any:
+    """The widget of one setting: a checkbox, a slider where the range is small, and a box for a number otherwise."""
+    if option.kind is bool:
+        layout = {"width": "40em", "margin": "2px 2px 2px 10.5em"}
+        return widgets.Checkbox(value, description=_lower_first(option.label), indent=False, layout=layout)
+    low, high, label = option.low, option.high, _lower_first(option.label)
+    if option.off is not None:  # a slider has no empty place
+        low, high = min(low, option.off), max(high, option.off)
+        label += f" ({option.off:g}: all)"
+        value = option.off if value is None else value
+    wide = {"description": label, "style": {"description_width": "10em"}, "layout": {"width": "27em"}}
+    if option.kind is float:
+        return widgets.FloatSlider(value, min=low, max=high, step=option.step, **wide)
+    kind = widgets.IntSlider if high <= 1_000 else widgets.BoundedIntText
+    return kind(value, min=low, max=high, **wide)
+
+
+def _lower_first(text: str) -> str:
+    return text[:1].lower() + text[1:]

@@ -1,13 +1,12 @@
-"""Figures of routers: who visits whom, how loads move, and what a dispatch does step by step."""
+"""Figures of routers: which tokens go to which experts, how loads move, and what a dispatch does step by step."""
 
 from collections.abc import Mapping, Sequence
 
 from storyteller.figures.charts import dress, show
-from storyteller.figures.display import publish_html, safe
-from storyteller.figures.texts import visible
+from storyteller.figures.display import publish_html, safe, visible
 
 # One for each expert; the lighter form, behind text.
-EXPERT_COLOURS = ("#2f6db0", "#d9772b", "#4a8f5c", "#8a5ea8", "#b0455a", "#8c6d31", "#3a9da0", "#6b6b6b")
+EXPERT_COLORS = ("#2f6db0", "#d9772b", "#4a8f5c", "#8a5ea8", "#b0455a", "#8c6d31", "#3a9da0", "#6b6b6b")
 EXPERT_PASTELS = ("#c5dcf5", "#fbd9b8", "#c9e6c8", "#e3cff1", "#f6c9d1", "#ece0b8", "#c2e7e8", "#dcdcdc")
 GAP = "&#8203;"  # a line may break here
 
@@ -18,7 +17,7 @@ def loads(runs: Mapping[str, Load], *, title: str, columns: int = 3, steps: Sequ
     """How the load of each expert moves in training: a panel a run, the experts stacked on one another.
 
     Args:
-        runs: name -> for each step the share of the visits that each expert received.
+        runs: name -> for each step the share of the assignments that each expert received.
         title: what is to be seen.
         columns: panels side by side.
         steps: the numbers of these steps; None counts them from 0.
@@ -31,7 +30,7 @@ def loads(runs: Mapping[str, Load], *, title: str, columns: int = 3, steps: Sequ
         rows, columns, figsize=size, dpi=90, layout="constrained", squeeze=False, sharex="col", sharey=True
     )
     for axes, (name, run) in zip(grid.flat, runs.items(), strict=False):
-        axes.stackplot(steps or range(len(run)), *zip(*run, strict=True), colors=EXPERT_COLOURS, linewidth=0)
+        axes.stackplot(steps or range(len(run)), *zip(*run, strict=True), colors=EXPERT_COLORS, linewidth=0)
         dress(axes, name, "", "")
         axes.title.set_fontsize(9)
         axes.tick_params(labelsize=8)
@@ -57,7 +56,7 @@ def expert_map(
     label: str = "",
     form: str = "",
 ) -> None:
-    """A table of numbers as colours, darker for more.
+    """A table of numbers as colors, darker for more.
 
     Args:
         values: a row of numbers for each name in `rows`.
@@ -65,7 +64,7 @@ def expert_map(
         columns: names, from left to right.
         title: what is to be seen.
         xlabel: what the columns are.
-        label: what the colours mean.
+        label: what the colors mean.
         form: writes each number into its field, such as "{:.0%}"; empty for none.
     """
     import matplotlib.pyplot as plt
@@ -81,14 +80,14 @@ def expert_map(
         middle = max(map(max, values)) / 2
         for i, row in enumerate(values):
             for j, value in enumerate(row):
-                colour = "white" if value > middle else "#222222"
-                axes.text(j, i, form.format(value), ha="center", va="center", fontsize=8, color=colour)
+                color = "white" if value > middle else "#222222"
+                axes.text(j, i, form.format(value), ha="center", va="center", fontsize=8, color=color)
     figure.colorbar(image, ax=axes, label=label, fraction=0.025, pad=0.01)
     show(figure)
 
 
 def colored_by_expert(tokens: Sequence[bytes], experts: Sequence[int]) -> None:
-    """A text in which each token has the colour of the expert that it went to, with a legend."""
+    """A text in which each token has the color of the expert that it went to, with a legend."""
     spans = []
     for token, e in zip(tokens, experts, strict=True):
         text = safe(visible(token))
@@ -102,9 +101,9 @@ def colored_by_expert(tokens: Sequence[bytes], experts: Sequence[int]) -> None:
 
 
 def _patch(text: str, e: int) -> str:
-    """A piece of HTML on the colour of an expert."""
-    colour = EXPERT_PASTELS[e % len(EXPERT_PASTELS)]
-    return f'<span style="background:{colour};color:#111;border-radius:3px;white-space:nowrap">{text}</span>'
+    """A piece of HTML on the color of an expert."""
+    color = EXPERT_PASTELS[e % len(EXPERT_PASTELS)]
+    return f'<span style="background:{color};color:#111;border-radius:3px;white-space:nowrap">{text}</span>'
 
 
 def dispatch_step(words: Sequence[str], experts: Sequence[Sequence[int]], step: int) -> str:
@@ -122,8 +121,8 @@ def dispatch_step(words: Sequence[str], experts: Sequence[Sequence[int]], step: 
 
     def box(c: int, mark: str = "") -> str:
         text = f"{mark}{safe(words[c // k])}<br><small>choice {c} → {chosen[c]}</small>"
-        colour = EXPERT_PASTELS[chosen[c] % len(EXPERT_PASTELS)]
-        style = f"display:inline-block;background:{colour};color:#111;border-radius:4px;margin:1px;padding:1px 6px"
+        color = EXPERT_PASTELS[chosen[c] % len(EXPERT_PASTELS)]
+        style = f"display:inline-block;background:{color};color:#111;border-radius:4px;margin:1px;padding:1px 6px"
         return f'<span style="{style};text-align:center">{text}</span>'
 
     groups = {e: [c for c in order if chosen[c] == e] for e in sorted(set(chosen))}
@@ -146,13 +145,13 @@ def dispatch_step(words: Sequence[str], experts: Sequence[Sequence[int]], step: 
 
 
 def balance_picture(f: Sequence[float], probs: Sequence[float], push: Sequence[float], loss: float) -> str:
-    """Visits, probabilities and the push of the balance loss on each expert's probability, as bars in HTML.
+    """Assignments, probabilities and the push of the load-balancing loss on each expert's probability, as bars in HTML.
 
     Args:
-        f: visits per token of each expert.
+        f: assignments per token of each expert.
         probs: mean probability of each expert.
         push: the gradient of the loss with respect to each mean probability; above 0 it is lowered.
-        loss: the balance loss.
+        loss: the load-balancing loss.
     """
     head = "<tr><th></th><th>visits f</th><th>probability P</th><th>gradient E·f (lowers P)</th></tr>"
     top = max(push)
@@ -165,7 +164,7 @@ def balance_picture(f: Sequence[float], probs: Sequence[float], push: Sequence[f
 
 def _bar(value: float, largest: float, e: int) -> str:
     width = 110 * value / largest if largest else 0
-    colour = EXPERT_COLOURS[e % len(EXPERT_COLOURS)]
-    block = f"display:inline-block;width:{width:.0f}px;height:0.8em;background:{colour}"
+    color = EXPERT_COLORS[e % len(EXPERT_COLORS)]
+    block = f"display:inline-block;width:{width:.0f}px;height:0.8em;background:{color}"
     field = "display:inline-block;width:170px;text-align:left"
     return f'<span style="{field}"><span style="{block}"></span> {value:.2f}</span>'

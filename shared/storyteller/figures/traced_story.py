@@ -1,4 +1,4 @@
-"""A told story in colours: the rarer a token was to the model, the stronger its ground.
+"""A generated story in colors: the rarer a token was to the model, the stronger its background.
 
 The same HTML serves the notebook and the web page. It holds no script; the card with a token's particulars is shown by
 the style sheet, while the pointer or the keyboard's focus is on the token.
@@ -6,23 +6,22 @@ the style sheet, while the pointer or the keyboard's focus is on the token.
 
 from collections.abc import Iterable
 
-from storyteller.figures.display import safe
-from storyteller.figures.texts import visible
+from storyteller.figures.display import safe, visible
 from storyteller.inference.trace import TokenTrace
 
-SHADES = 10
+N_SHADES = 10  # of the background, by probability
 
 
-def _strength(shade: int) -> float:
-    """How opaque the ground is: nothing for the surest shade."""
-    return float(0.72 * (1 - shade / (SHADES - 1)) ** 1.5)
+def _opacity(shade: int) -> float:
+    """How opaque the background of a shade is: nothing for the surest."""
+    return float(0.72 * (1 - shade / (N_SHADES - 1)) ** 1.5)
 
 
 _SHADES = "".join(
-    f".told .p{shade} {{ background: rgba(224, 122, 38, {_strength(shade):.2f}); }}\n" for shade in range(SHADES)
+    f".told .p{shade} {{ background: rgba(224, 122, 38, {_opacity(shade):.2f}); }}\n" for shade in range(N_SHADES)
 )
 
-# Only colours that are seen on white and on black; text takes its colour from where it stands.
+# Only colors that are seen on white and on black; text takes its color from where it stands.
 STYLE = f"""\
 .told {{ white-space: pre-wrap; line-height: 1.7; max-width: 46em; overflow-wrap: break-word; }}
 .told .token {{ position: relative; border-radius: 3px; outline-offset: 1px; }}
@@ -43,7 +42,7 @@ STYLE = f"""\
 {_SHADES}"""
 
 
-def told_html(tokens: Iterable[TokenTrace], *, opening: str = "") -> str:
+def story_html(tokens: Iterable[TokenTrace], *, opening: str = "") -> str:
     """A whole story with its style, to be shown anywhere."""
     room = "padding-bottom:13em"  # a notebook's output ends at its last line, and would cut the cards of that line off
     text = f"<b>{safe(opening)}</b>{''.join(map(token_html, tokens))}"
@@ -53,55 +52,53 @@ def told_html(tokens: Iterable[TokenTrace], *, opening: str = "") -> str:
 def still_html(tokens: Iterable[TokenTrace], *, opening: str = "") -> str:
     """A whole story for where a style sheet may be taken away, as on GitHub: what a card would say is a title."""
     spans = [f"<b>{safe(opening)}</b>"]
-    for told in tokens:
-        if told.text or told.is_end:
-            ground = f"background:rgba(224,122,38,{_strength(_shade(told)):.2f});border-radius:3px"
-            text = "∎" if told.is_end else safe(told.text)
-            spans.append(f'<span style="{ground}" title="{safe(_summary(told))}">{text}</span>')
+    for token in tokens:
+        if token.text or token.is_end:
+            likeliest = ", ".join(f"{visible(other)} {percent(share)}" for other, share in token.alternatives)
+            summary = f"{_name(token)} had {_probability(token)}; likeliest: {likeliest}"
+            if token.experts:
+                summary += f"; experts at work: {_experts(token)}"
+            style = f"background:rgba(224,122,38,{_opacity(_shade(token)):.2f});border-radius:3px"
+            text = "∎" if token.is_end else safe(token.text)
+            spans.append(f'<span style="{style}" title="{safe(summary)}">{text}</span>')
     style = "white-space:pre-wrap;overflow-wrap:anywhere;line-height:1.7;max-width:46em"
     return f'<div style="{style}">{"".join(spans)}</div>'
 
 
-def token_html(told: TokenTrace) -> str:
+def token_html(token: TokenTrace) -> str:
     """One token with its card; nothing for a token within a character, which the one that completes it shows."""
-    if not (told.text or told.is_end):
+    if not (token.text or token.is_end):
         return ""
-    text, kind = ("∎", "token end") if told.is_end else (safe(told.text), "token")
-    return f'<span class="{kind} p{_shade(told)}" tabindex="-1">{text}{_card(told)}</span>'
+    card = [f'<span class="heading"><b>{safe(_name(token))}</b> had {_probability(token)}</span>']
+    for other, probability in token.alternatives:
+        name = safe(visible(other)) if other != b"<|endoftext|>" else "the end"
+        card.append(f'<span class="other"><code>{name}</code><span>{percent(probability)}</span></span>')
+    if token.experts:
+        card.append(f'<span class="experts">experts at work: {_experts(token)}</span>')
+    text, kind = ("∎", "token end") if token.is_end else (safe(token.text), "token")
+    return (
+        f'<span class="{kind} p{_shade(token)}" tabindex="-1">{text}'
+        f'<span class="card" role="tooltip">{"".join(card)}</span></span>'
+    )
 
 
-def _shade(told: TokenTrace) -> int:
-    return min(SHADES - 1, int(told.probability * SHADES))
+def _shade(token: TokenTrace) -> int:
+    return min(N_SHADES - 1, int(token.probability * N_SHADES))
 
 
-def _name(told: TokenTrace) -> str:
-    return "the end" if told.is_end else visible(told.text.encode())
+def _name(token: TokenTrace) -> str:
+    return "the end" if token.is_end else visible(token.text.encode())
 
 
-def _odds(told: TokenTrace) -> str:
-    after = "the only choice" if told.chance == 1 else f"drawn with {percent(told.chance)}"  # greedy, or all others cut
-    return f"{percent(told.probability)}; {after}"
+def _probability(token: TokenTrace) -> str:
+    """The model's probability in words, and the one with which the token was drawn."""
+    drawn = token.sampling_probability
+    after = "the only choice" if drawn == 1 else f"drawn with {percent(drawn)}"  # greedy, or all others removed
+    return f"{percent(token.probability)}; {after}"
 
 
-def _experts(told: TokenTrace) -> str:
-    return " · ".join(f"layer {layer}: {', '.join(map(str, experts))}" for layer, experts in enumerate(told.experts))
-
-
-def _summary(told: TokenTrace) -> str:
-    """The card in one line of text."""
-    others = ", ".join(f"{visible(other)} {percent(share)}" for other, share in told.alternatives)
-    at_work = f"; experts at work: {_experts(told)}" if told.experts else ""
-    return f"{_name(told)} had {_odds(told)}; likeliest: {others}{at_work}"
-
-
-def _card(told: TokenTrace) -> str:
-    lines = [f'<span class="heading"><b>{safe(_name(told))}</b> had {_odds(told)}</span>']
-    for other, probability in told.alternatives:
-        shown = safe(visible(other)) if other != b"<|endoftext|>" else "the end"
-        lines.append(f'<span class="other"><code>{shown}</code><span>{percent(probability)}</span></span>')
-    if told.experts:
-        lines.append(f'<span class="experts">experts at work: {_experts(told)}</span>')
-    return f'<span class="card" role="tooltip">{"".join(lines)}</span>'
+def _experts(token: TokenTrace) -> str:
+    return " · ".join(f"layer {layer}: {', '.join(map(str, experts))}" for layer, experts in enumerate(token.experts))
 
 
 def percent(share: float) -> str:

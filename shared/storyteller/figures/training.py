@@ -1,19 +1,13 @@
 """Figures of training: the curves of a run, the first steps of AdamW, and the numbers that float16 can hold."""
 
-import base64
-import io
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
-from storyteller.figures.charts import new_axes, show
-from storyteller.figures.display import COLOURS
+from storyteller.figures.charts import as_html, new_axes, show
+from storyteller.figures.display import COLORS
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-SMALLEST, LARGEST = 2.0**-24, 65504.0  # what float16 can hold, apart from 0
-LOWEST, HIGHEST = -50, 20  # powers of 2 that are drawn
+MIN_FLOAT16, MAX_FLOAT16 = 2.0**-24, 65504.0  # absolute values that float16 can hold, apart from 0
+MIN_EXPONENT, MAX_EXPONENT = -50, 20  # powers of 2 that are drawn
 
 
 def run_curves(
@@ -45,8 +39,8 @@ def run_curves(
         squeeze=False,
     )
     figure.suptitle(title, x=0.01, ha="left", fontsize=11)
-    for panel, (name, values), colour in zip(panels[:, 0], series.items(), COLOURS, strict=False):
-        panel.plot(range(1, len(values) + 1), values, color=colour, linewidth=1.4)
+    for panel, (name, values), color in zip(panels[:, 0], series.items(), COLORS, strict=False):
+        panel.plot(range(1, len(values) + 1), values, color=color, linewidth=1.4)
         panel.set_ylabel(name, fontsize=9)
         panel.grid(alpha=0.25)
         panel.spines[["top", "right"]].set_visible(False)
@@ -74,8 +68,8 @@ def adam_steps(betas: tuple[float, float], *, steps: int = 60) -> str:
         "learning rates moved",
         height=3.0,
     )
-    axes.plot(range(1, steps + 1), raw, color=COLOURS[1], label="averages as they are")
-    axes.plot(range(1, steps + 1), corrected, color=COLOURS[0], label="bias taken out")
+    axes.plot(range(1, steps + 1), raw, color=COLORS[1], label="averages as they are")
+    axes.plot(range(1, steps + 1), corrected, color=COLORS[0], label="bias taken out")
     axes.set_ylim(0, 6.6)
     axes.legend(frameon=False)
     return as_html(figure, f"step length of AdamW with betas {betas}")
@@ -89,7 +83,7 @@ def float16_range(exponents: Sequence[float], scale: float) -> str:
         scale: of the loss.
     """
     moved = [exponent + math.log2(scale) for exponent in exponents]
-    low, high = math.log2(SMALLEST) - 1, math.log2(LARGEST)  # half of the smallest number still rounds up to it
+    low, high = math.log2(MIN_FLOAT16) - 1, math.log2(MAX_FLOAT16)  # half of the smallest number still rounds up to it
     lost = sum(exponent < low for exponent in moved) / len(moved)
     times = f"{scale:,g}" if scale >= 1 else f"1/{1 / scale:,g}"
     over = sum(exponent > high for exponent in moved) / len(moved)
@@ -99,23 +93,12 @@ def float16_range(exponents: Sequence[float], scale: float) -> str:
         "gradients (%)",
         height=3.0,
     )
-    edges = list(range(LOWEST, HIGHEST + 1))
-    axes.hist(moved, bins=edges, weights=[100 / len(moved)] * len(moved), color=COLOURS[0], alpha=0.75)
-    axes.axvspan(LOWEST, low, color=COLOURS[5], alpha=0.18, linewidth=0)
-    axes.axvspan(high, HIGHEST, color=COLOURS[4], alpha=0.25, linewidth=0)
-    axes.set_xlim(LOWEST, HIGHEST)
+    edges = list(range(MIN_EXPONENT, MAX_EXPONENT + 1))
+    axes.hist(moved, bins=edges, weights=[100 / len(moved)] * len(moved), color=COLORS[0], alpha=0.75)
+    axes.axvspan(MIN_EXPONENT, low, color=COLORS[5], alpha=0.18, linewidth=0)
+    axes.axvspan(high, MAX_EXPONENT, color=COLORS[4], alpha=0.25, linewidth=0)
+    axes.set_xlim(MIN_EXPONENT, MAX_EXPONENT)
     axes.set_ylim(0, 20)
-    axes.text(LOWEST + 1, 18, "0 in float16", fontsize=9)
-    axes.text(HIGHEST - 0.3, 18, "infinite", fontsize=9, ha="right")
+    axes.text(MIN_EXPONENT + 1, 18, "0 in float16", fontsize=9)
+    axes.text(MAX_EXPONENT - 0.3, 18, "infinite", fontsize=9, ha="right")
     return as_html(figure, f"gradients in float16 at a loss scale of {times}")
-
-
-def as_html(figure: "Figure", alt: str) -> str:
-    """A finished chart as an image inside HTML, for a picture with a slider."""
-    import matplotlib.pyplot as plt
-
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    plt.close(figure)
-    data = base64.b64encode(buffer.getvalue()).decode("ascii")
-    return f'<img alt="{alt}" src="data:image/png;base64,{data}"/>'

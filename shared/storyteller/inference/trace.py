@@ -1,10 +1,10 @@
-"""A story as it is told, token by token, with what the model thought at each.
+"""A trace of each generated token: its probabilities, its alternatives and its routing.
 
-    for told in stream_traced(model, tokenizer, "Once upon a time", sampling=Sampling(temperature=0.8)):
-        print(told.text, told.probability, told.experts)
+    for token in stream_traced(model, tokenizer, "Once upon a time", sampling=Sampling(temperature=0.8)):
+        print(token.text, token.probability, token.experts)
 
-`storyteller.inference.generate.stream` does the telling. What is to be seen here is taken from the side: the scores by
-two filters that change nothing, the routing by a hook on the model's output.
+`storyteller.inference.generate.stream` does the generation. What is traced is recorded along the way: the logits by two
+filters that change nothing, the first and the last of the chain, and the routing by a hook on the model's output.
 """
 
 import codecs
@@ -15,25 +15,25 @@ from typing import Any
 from torch import Tensor, nn
 
 from storyteller.inference.generate import encode_prompt, stream
-from storyteller.inference.sampling import Filter, Sampling, filters_for
+from storyteller.inference.sampling import Filter, filters_for
+from storyteller.inference.sampling_options import Sampling
 from storyteller.tokenizer import Tokenizer
 from storyteller.transformer.decoder import Decoder, Output
 
-ALTERNATIVES = 5
+N_ALTERNATIVES = 5  # likeliest tokens that a trace names
 
 
 @dataclass(frozen=True, kw_only=True)
 class TokenTrace:
-    """One token of a story, and how it came about."""
+    """One generated token, and how it came about."""
 
     token: int
-    text: str  # the characters that are whole now; empty within a character, and for the end-of-text token
-    is_end: bool  # the end-of-text token: here the model ended the story
-    probability: float  # that the model gave it, before temperature and the other filters
-    chance: float  # with which it was drawn, after them; 1 when greedy
+    text: str  # the characters that it completes; empty within a character, and for the end-of-text token
+    is_end: bool  # the end-of-text token: the model ended the story here
+    probability: float  # the model's own, before temperature and the other filters
+    sampling_probability: float  # with which it was drawn, after the filters; 1 when greedy
     alternatives: tuple[tuple[bytes, float], ...]  # the likeliest tokens and their probabilities, likeliest first
-    # For each MoE layer, the experts at work when the token was chosen, best first. They were visited by the token
-    # before it, whose output is the score of this one.
+    # For each MoE layer, the experts that the token before was routed to, best first: its output gave these logits.
     experts: tuple[tuple[int, ...], ...]
 
 
@@ -45,7 +45,7 @@ def stream_traced(
     sampling: Sampling,
     filters: Iterable[Filter] | None = None,
 ) -> Iterator[TokenTrace]:
-    """Continue an opening with the tokens of `stream`, each as soon as it is chosen.
+    """Continue an opening with the tokens of `stream`, each as soon as it is sampled.
 
     The texts together are those of `stream_text`.
 
@@ -54,54 +54,53 @@ def stream_traced(
     """
     prompt = encode_prompt(model, tokenizer, opening)
     chain = filters_for(sampling) if filters is None else list(filters)
-    return _tell(model, tokenizer, prompt, sampling=sampling, chain=chain)
+    return _trace(model, tokenizer, prompt, sampling=sampling, chain=chain)
 
 
-def _tell(
+def _trace(  # a generator of its own: `stream_traced` refuses a bad opening when it is called, not at the first token
     model: Decoder, tokenizer: Tokenizer, prompt: Sequence[int], *, sampling: Sampling, chain: Sequence[Filter]
 ) -> Iterator[TokenTrace]:
-    seen = _Seen()
+    step = _StepRecorder()
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    hook = model.register_forward_hook(seen.routing_of)
+    hook = model.register_forward_hook(step.record_routing)
     try:
-        watched = [seen.before, *chain, seen.after]
-        tokens = stream(model, prompt, sampling=sampling, stop={tokenizer.end_id}, filters=watched)
+        recorded = [step.record_logits, *chain, step.record_filtered]
+        tokens = stream(model, prompt, sampling=sampling, stop={tokenizer.end_id}, filters=recorded)
         for number, token in enumerate(tokens, start=1):
             is_end = token == tokenizer.end_id
             piece = b"" if is_end else tokenizer.token_bytes(token)
-            text = decoder.decode(piece, final=is_end or number == sampling.max_new_tokens)
-            probs = seen.scores.softmax(-1)  # (V,)
-            best = probs.topk(min(ALTERNATIVES, len(probs)))
+            probs = step.logits.softmax(-1)  # (V,)
+            likeliest = probs.topk(min(N_ALTERNATIVES, len(probs)))
             yield TokenTrace(
                 token=token,
-                text=text,
+                text=decoder.decode(piece, final=is_end or number == sampling.max_new_tokens),
                 is_end=is_end,
                 probability=probs[token].item(),
-                chance=1.0 if sampling.greedy else seen.filtered.softmax(-1)[token].item(),
+                sampling_probability=1.0 if sampling.greedy else step.filtered.softmax(-1)[token].item(),
                 alternatives=tuple(
                     (tokenizer.token_bytes(other), probability)
-                    for other, probability in zip(best.indices.tolist(), best.values.tolist(), strict=True)
+                    for other, probability in zip(likeliest.indices.tolist(), likeliest.values.tolist(), strict=True)
                 ),
-                experts=seen.experts,
+                experts=step.experts,
             )
     finally:
         hook.remove()
 
 
-class _Seen:
-    """The last step's scores and routing, as they pass by."""
+class _StepRecorder:
+    """The logits and the routing of the newest step, recorded by filters and a hook."""
 
-    scores: Tensor  # (V,), of the model
-    filtered: Tensor  # (V,), what the filters made of them
+    logits: Tensor  # (V,), the model's
+    filtered: Tensor  # (V,), after the filters
     experts: tuple[tuple[int, ...], ...] = ()
 
-    def before(self, logits: Tensor, seen: Tensor) -> Tensor:
-        self.scores = logits[0]
+    def record_logits(self, logits: Tensor, seen: Tensor) -> Tensor:
+        self.logits = logits[0]
         return logits
 
-    def after(self, logits: Tensor, seen: Tensor) -> Tensor:
+    def record_filtered(self, logits: Tensor, seen: Tensor) -> Tensor:
         self.filtered = logits[0]
         return logits
 
-    def routing_of(self, module: nn.Module, arguments: Any, output: Output) -> None:
-        self.experts = tuple(tuple(layer.experts[-1].tolist()) for layer in output.routing)  # of the newest token
+    def record_routing(self, module: nn.Module, arguments: Any, output: Output) -> None:
+        self.experts = tuple(tuple(layer.expert_ids[-1].tolist()) for layer in output.routing)  # of the newest token

@@ -6,8 +6,8 @@
     '505,965,312 in all, 166,226,688 for a token'
 
 Legend: `B` batch, `T` tokens in a sequence, `N` = B*T tokens in a row, `D` model width, `H` query heads, `G` key and
-value heads, `K` head width, `E` experts, `k` experts that a token visits, `F` feed-forward width, `V` vocabulary,
-`L` layers.
+value heads, `Dh` head width, `E` experts, `k` experts that a token is routed to, `F` feed-forward width, `V`
+vocabulary, `L` layers.
 
 Sources: Kaplan et al. 2020, "Scaling Laws for Neural Language Models", section 2.1 · Chowdhery et al. 2022, "PaLM",
 appendix B · Korthikanti et al. 2022, "Reducing Activation Recomputation in Large Transformer Models", section 4 (how
@@ -49,7 +49,7 @@ class Parameters:
     attention: int  # all layers
     router: int  # all layers; 0 when dense
     feed_forward: int  # all layers, all experts
-    active_feed_forward: int  # all layers, the experts that one token visits
+    active_feed_forward: int  # all layers, the experts that one token is routed to
     norms: int
 
     @property
@@ -66,7 +66,7 @@ class Parameters:
 def count_parameters(config: ModelConfig) -> Parameters:
     """Count a model's parameters without building it.
 
-    A layer's attention has D*(H + 2G)*K weights for queries, keys and values and D*H*K for the output; an expert, or
+    A layer's attention has D*(H + 2G)*Dh weights for queries, keys and values and D*H*Dh for the output; an expert, or
     the dense feed-forward part, 3*D*F (gate, up and down); the router D*E; the two norms 2*D.
     """
     D, L, V, F = config.d_model, config.n_layers, config.vocab_size, config.d_ff
@@ -86,12 +86,13 @@ def forward_flops(config: ModelConfig, *, context: float | None = None) -> float
     """Floating-point operations to predict one token, a multiplication and an addition counted as two.
 
     2 for every weight that the token is multiplied with (active parameters without norms and lookups; the output layer
-    counts, tied or not), and 4 * L * D * context for attention: each of the H heads multiplies K numbers twice, for the
-    score and for the mix, for every token looked at. Softmax, norms and activations are left out as too few to matter.
+    counts, tied or not), and 4 * L * D * context for attention: each of the H heads multiplies Dh numbers twice, for
+    the score and for the mix, for every token attended to. Softmax, norms and activations are left out as too few to
+    matter.
 
     Args:
         config: the model's shape.
-        context: tokens that the token looks at. By default the mean over a full causal sequence,
+        context: tokens that the token attends to. By default the mean over a full causal sequence,
             (max_seq_len + 1) / 2.
 
     Source: Kaplan et al. 2020, section 2.1 and table 1, whose C_forward = 2N + 2 * L * n_ctx * D is the same with
@@ -166,7 +167,7 @@ def _layer_numbers(config: ModelConfig) -> tuple[int, int]:
     qkv = (config.n_heads + 2 * config.n_kv_heads) * config.head_dim
     # Queries, keys and values, then rotated (and keys and values repeated for every query head), then the mixed values.
     attention = qkv + 3 * D + D
-    # For each expert visited: the token, gate and up, silu(gate), their product, the answer; dense needs no copies.
+    # For each expert routed to: the token, gate and up, silu(gate), their product, the output; dense needs no copies.
     feed_forward = k * (4 * F + (2 * D if config.n_experts else 0)) + D
     # The residual stream before and after each part, and each norm's result.
     return attention + feed_forward, 4 * D + 2 * config.n_experts
@@ -187,13 +188,13 @@ def training_memory(config: ModelConfig, train: TrainConfig, *, gradient_checkpo
 
 
 def cache_bytes(config: ModelConfig, *, batch_size: int = 1, dtype: str = "float32") -> int:
-    """Bytes of keys and values for `batch_size` texts of full length: 2 * L * B * T * G * K numbers."""
+    """Bytes of keys and values for `batch_size` texts of full length: 2 * L * B * T * G * Dh numbers."""
     kv_width = config.n_kv_heads * config.head_dim
     return 2 * config.n_layers * batch_size * config.max_seq_len * kv_width * BYTES[dtype]
 
 
 def inference_memory(config: ModelConfig, *, batch_size: int = 1, dtype: str = "float32") -> int:
-    """Bytes to generate: all weights (a token may visit any expert) and the cache of keys and values."""
+    """Bytes to generate: all weights (a token may be routed to any expert) and the cache of keys and values."""
     weights = count_parameters(config).total * BYTES[dtype]
     return weights + cache_bytes(config, batch_size=batch_size, dtype=dtype)
 
@@ -201,10 +202,10 @@ def inference_memory(config: ModelConfig, *, batch_size: int = 1, dtype: str = "
 def training_tokens(preset: Preset) -> int:
     """Tokens that the preset's whole run reads at most, those read again in a later epoch included.
 
-    With `align`, sequences end with their story and have fewer than `max_seq_len`.
+    With `align_documents`, sequences end with their story and have fewer than `max_seq_len`.
     """
     train = preset.train
-    return train.steps * train.accumulate * train.batch_size * preset.model.max_seq_len
+    return train.steps * train.grad_accum_steps * train.batch_size * preset.model.max_seq_len
 
 
 def training_hours(preset: Preset, machine: Machine) -> float:

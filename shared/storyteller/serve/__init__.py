@@ -1,7 +1,6 @@
-"""A web page on which a trained model tells stories: `storyteller serve`.
+"""Lesson 05: a web page on which a trained model tells stories: `storyteller serve`.
 
-asking.py    what a browser asks for, read and bounded
-turns.py     one story at a time, and a short queue
-app.py       the three addresses: the page, its style, and POST /tell, which streams a story
+request.py   the settings of a request: the fields of the page's form, and the JSON, read and bounded
+app.py       the addresses: the page, its style, and POST /tell, which streams a story; one at a time, and a short queue
 page/        the page itself: plain HTML, CSS and JavaScript, with nothing from elsewhere
 """

@@ -1,39 +1,41 @@
-"""What a browser asks for: read from JSON, and refused in one sentence where it is out of bounds."""
+"""A request for a story: the fields of the page's form, and the JSON that comes of them, refused where out of bounds.
+
+Both are made from `SAMPLING_OPTIONS`, so a setting that is added there is on the page and in the requests.
+"""
 
 import json
 from dataclasses import dataclass
+from types import NoneType
 from typing import Any
 
 from storyteller.errors import StorytellerError
-from storyteller.inference.sampling import Sampling
+from storyteller.figures.display import safe
+from storyteller.inference.sampling_options import SAMPLING_OPTIONS, Sampling, SamplingOption
 
-MOST_BYTES = 20_000  # of a request
-MOST_CHARACTERS = 2_000  # of an opening
-MOST_TOKENS = 1_000  # of a story
-HOTTEST = 5.0  # beyond it every token is as likely as any other
+MAX_REQUEST_BYTES = 20_000
+MAX_OPENING_CHARS = 2_000
+MAX_STORY_TOKENS = int(SAMPLING_OPTIONS["max_new_tokens"].high)
+MAX_TEMPERATURE = SAMPLING_OPTIONS["temperature"].high  # beyond it every token is as likely as any other
 
-# Fields of a request, with the kinds of value that JSON may have there. None (null) is "not used".
-FIELDS: dict[str, tuple[type, ...]] = {
-    "opening": (str,),
-    "greedy": (bool,),  # always the likeliest token; nothing is drawn then
-    "temperature": (int, float),
-    "top_k": (int, type(None)),
-    "top_p": (int, float, type(None)),
-    "seed": (int,),
-    "length": (int,),
+DEFAULTS = Sampling(temperature=0.8, seed=1)
+
+# Fields of a request, with the kinds of value that JSON may have there. None (null) leaves a setting out.
+FIELDS: dict[str, tuple[type, ...]] = {"opening": (str,)} | {
+    option.form_name: ((int, float) if option.kind is float else (option.kind,)) + (NoneType,) * option.nullable
+    for option in SAMPLING_OPTIONS.values()
 }
-IN_WORDS = {str: "text", bool: "true or false", int: "a whole number", float: "a number", type(None): "null"}
+KINDS_IN_WORDS = {str: "text", bool: "true or false", int: "a whole number", float: "a number", NoneType: "null"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
-    """One wish for a story."""
+class StoryRequest:
+    """How a story begins, and how its tokens are sampled."""
 
     opening: str
     sampling: Sampling
 
 
-def read_asked(body: bytes) -> Asked:
+def read_request(body: bytes) -> StoryRequest:
     """Read a request.
 
     Raises:
@@ -47,27 +49,22 @@ def read_asked(body: bytes) -> Asked:
         raise StorytellerError('The request must be a JSON object such as {"opening": "Once"}.')
     for name, value in values.items():
         _check_kind(name, value)
-    opening, length = values.get("opening", ""), values.get("length", 300)
-    temperature = values.get("temperature", 0.8)
-    if len(opening) > MOST_CHARACTERS:
-        raise StorytellerError(f"The opening has {len(opening):,} characters; at most {MOST_CHARACTERS:,} are read.")
-    if not 1 <= length <= MOST_TOKENS:
-        raise StorytellerError(f"length is {length}; a story has 1 to {MOST_TOKENS:,} tokens.")
-    if not 0 < temperature <= HOTTEST:
+    opening = values.get("opening", "")
+    if len(opening) > MAX_OPENING_CHARS:
+        raise StorytellerError(f"The opening has {len(opening):,} characters; at most {MAX_OPENING_CHARS:,} are read.")
+    settings = {
+        option.name: values.get(option.form_name, getattr(DEFAULTS, option.name))
+        for option in SAMPLING_OPTIONS.values()
+    }
+    length, temperature = settings["max_new_tokens"], settings["temperature"]
+    if not 1 <= length <= MAX_STORY_TOKENS:
+        raise StorytellerError(f"length is {length}; a story has 1 to {MAX_STORY_TOKENS:,} tokens.")
+    if not 0 < temperature <= MAX_TEMPERATURE:
         raise StorytellerError(
-            f"temperature is {temperature:g}; it must be above 0 and at most {HOTTEST:g}. For the likeliest token at "
-            "every step use greedy."
+            f"temperature is {temperature:g}; it must be above 0 and at most {MAX_TEMPERATURE:g}. For the likeliest "
+            "token at every step use greedy."
         )
-    top_p = values.get("top_p")
-    sampling = Sampling(
-        temperature=float(temperature),
-        top_k=values.get("top_k"),
-        top_p=None if top_p is None else float(top_p),
-        seed=values.get("seed", 1),
-        max_new_tokens=length,
-        greedy=values.get("greedy", False),
-    )
-    return Asked(opening=opening, sampling=sampling)
+    return StoryRequest(opening=opening, sampling=Sampling(**settings))
 
 
 def _check_kind(name: str, value: Any) -> None:
@@ -76,7 +73,30 @@ def _check_kind(name: str, value: Any) -> None:
     kinds = FIELDS[name]
     wrong = isinstance(value, bool) and bool not in kinds  # to Python, True is a whole number
     if wrong or not isinstance(value, kinds):
-        wanted = " or ".join(dict.fromkeys(IN_WORDS[kind] for kind in kinds if not (kind is int and float in kinds)))
-        raise StorytellerError(f"{name} must be {wanted}.")
+        wanted = [KINDS_IN_WORDS[kind] for kind in kinds if not (kind is int and float in kinds)]
+        raise StorytellerError(f"{name} must be {' or '.join(wanted)}.")
     if isinstance(value, int) and abs(value) >= 2**63:
         raise StorytellerError(f"{name} is too large a number.")
+
+
+def form_html() -> str:
+    """The fields of the page's form, one for every setting.
+
+    Those that greedy decoding ignores are in the fieldset `#drawing`, which the page's script disables.
+    """
+    options = SAMPLING_OPTIONS.values()
+    switches = [
+        f'<label class="wide check"><input id="{option.form_name}" type="checkbox"> {safe(option.label)}</label>'
+        for option in options
+        if option.kind is bool
+    ]
+    drawing = [_number_field(option) for option in options if option.kind is not bool and option.greedy_ignores]
+    others = [_number_field(option) for option in options if option.kind is not bool and not option.greedy_ignores]
+    return "\n  ".join([*switches, '<fieldset id="drawing">', *drawing, "</fieldset>", *others])
+
+
+def _number_field(option: SamplingOption) -> str:
+    default = getattr(DEFAULTS, option.name)
+    start = 'placeholder="all"' if default is None else f'value="{default:g}"'
+    limits = f'min="{option.low:g}" max="{option.high:.10g}" step="{option.step:g}"'
+    return f'<label>{safe(option.label)} <input id="{option.form_name}" type="number" {limits} {start}></label>'

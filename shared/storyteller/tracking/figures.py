@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from storyteller.figures.charts import dress
-from storyteller.figures.display import COLOURS
+from storyteller.figures.display import COLORS
 from storyteller.tracking.background_writer import OpenRun
 
 LOSSES = {"training": "loss", "validation": "validation/loss"}
@@ -27,10 +27,10 @@ def draw_curves(run: OpenRun) -> None:
 def losses_figure(curves: dict[str, list[tuple[int, float]]]) -> Any:
     """Loss by step: a fine line, and dots for validation."""
     figure, axes = _new_axes("Loss by step", "step", "nats a token")
-    for (label, points), colour in zip(curves.items(), COLOURS, strict=False):
+    for (label, points), color in zip(curves.items(), COLORS, strict=False):
         steps, values = zip(*points, strict=True)
         style = {"marker": "o", "markersize": 4} if label == "validation" else {"linewidth": 0.8}
-        axes.plot(steps, values, color=colour, label=label, **style)
+        axes.plot(steps, values, color=color, label=label, **style)
     axes.legend(frameon=False)
     return figure
 
@@ -45,8 +45,8 @@ def load_figure(loads: Sequence[Sequence[float]], step: int) -> Any:
     axes.imshow(even, cmap="Blues", vmin=0, vmax=max(2.0, *map(max, even)), aspect="auto")
     for layer, shares in enumerate(even):
         for expert, share in enumerate(shares):
-            colour = "white" if share > 1.4 else "black"
-            axes.text(expert, layer, f"{share:.2f}", ha="center", va="center", fontsize=8, color=colour)
+            color = "white" if share > 1.4 else "black"
+            axes.text(expert, layer, f"{share:.2f}", ha="center", va="center", fontsize=8, color=color)
     axes.set_xticks(range(n_experts))
     axes.set_yticks(range(len(loads)))
     axes.grid(visible=False)

@@ -5,7 +5,7 @@ sequence is a window of T tokens of that stream, so it may begin inside one stor
 padded (GPT-3, appendix B). Two choices go with it:
 
 - Attention is not cut at the boundaries. A story may look at the one before it and soon learns that this does not help.
-  `Batch.documents` tells which document each token belongs to, for whoever wants the block mask.
+  `Batch.document_ids` tells which document each token belongs to, for whoever wants the block mask.
 - The token after an end token is the first token of the next document, and it is predicted: this is how the model
   learns to begin a story, so `<|endoftext|>` alone is a prompt. `predict_first_token=False` leaves those targets out.
 
@@ -13,7 +13,7 @@ padded (GPT-3, appendix B). Two choices go with it:
     >>> stream.tokens(0, len(stream)).tolist()
     [5, 6, 7, 0, 8, 9, 0]
     >>> batch = validation_batches(stream, batch_size=1, seq_len=4)[0]
-    >>> batch.inputs.tolist(), batch.targets.tolist(), batch.documents.tolist()
+    >>> batch.inputs.tolist(), batch.targets.tolist(), batch.document_ids.tolist()
     ([[5, 6, 7, 0]], [[6, 7, 0, 8]], [[0, 0, 0, 0]])
 """
 
@@ -81,7 +81,7 @@ class Batch:
 
     inputs: Tensor  # (B, T) int64
     targets: Tensor  # (B, T) int64: inputs shifted by one; -100 where there is nothing to predict
-    documents: Tensor  # (B, T) int64: the document of each input token; -1 where the row is padded
+    document_ids: Tensor  # (B, T) int64: the document of each input token; -1 where the row is padded
 
     @property
     def n_targets(self) -> int:
@@ -91,17 +91,29 @@ class Batch:
     @property
     def n_tokens(self) -> int:
         """How many tokens are read."""
-        return int((self.documents != PAD_DOCUMENT).sum())
+        return int((self.document_ids != PAD_DOCUMENT).sum())
 
     @property
     def attention_mask(self) -> Tensor | None:
         """True where a real token stands, (B, T) bool; None when no position is padded, as always in training."""
-        real = self.documents != PAD_DOCUMENT
+        real = self.document_ids != PAD_DOCUMENT
         return None if bool(real.all()) else real
 
     def to(self, device: torch.device | str) -> "Batch":
         """The same batch on another device."""
-        return Batch(self.inputs.to(device), self.targets.to(device), self.documents.to(device))
+        return Batch(self.inputs.to(device), self.targets.to(device), self.document_ids.to(device))
+
+
+class BatchSource(Protocol):
+    """What the trainer draws from; `TrainingBatches` is one."""
+
+    def __next__(self) -> Batch: ...
+
+    def state_dict(self) -> dict[str, int]:
+        """The place in the data."""
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Go to a saved place."""
 
 
 class TrainingBatches:
@@ -114,18 +126,18 @@ class TrainingBatches:
 
     The place is counted in sequences, not in batches: a run may go on with another batch size where it stopped.
 
-    With `align`, every sequence instead begins with an end token and the document behind it, each document once in an
-    epoch. It is meant for short runs on short stories: wherever a name stands, the sentence that introduced it is in
-    sight, and a prompt begins with an end token too. The sequences of a batch are as long as its longest document; what
-    follows a shorter one in the stream fills its row. What a document has beyond T tokens is not seen, so leave it off
-    for long documents.
+    With `align_documents`, every sequence instead begins with an end token and the document behind it, each document
+    once in an epoch. It is meant for short runs on short stories: wherever a name stands, the sentence that introduced
+    it is in sight, and a prompt begins with an end token too. The sequences of a batch are as long as its longest
+    document; what follows a shorter one in the stream fills its row. What a document has beyond T tokens is not seen,
+    so leave it off for long documents.
 
     Args:
         source: the packed documents.
         batch_size: B, sequences in a batch.
-        seq_len: T, tokens in a sequence; with `align`, at most.
+        seq_len: T, tokens in a sequence; with `align_documents`, at most.
         seed: decides the order.
-        align: begin every sequence with the end token before a document.
+        align_documents: begin every sequence with the end token before a document.
         predict_first_token: whether the first token of a document is a target.
 
     Raises:
@@ -139,7 +151,7 @@ class TrainingBatches:
         batch_size: int,
         seq_len: int,
         seed: int,
-        align: bool = False,
+        align_documents: bool = False,
         predict_first_token: bool = True,
     ) -> None:
         if len(source) < seq_len:
@@ -151,9 +163,9 @@ class TrainingBatches:
         self.batch_size = batch_size
         self.seq_len = seq_len
         self.seed = seed
-        self.align = align
+        self.align_documents = align_documents
         self.predict_first_token = predict_first_token
-        self.n_sequences = len(source.boundaries) - 1 if align else len(source) // seq_len  # in an epoch
+        self.n_sequences = len(source.boundaries) - 1 if align_documents else len(source) // seq_len  # in an epoch
         self.epoch = 0
         self.position = 0  # sequences of this epoch already given out
         self._starts = self._order()
@@ -161,7 +173,7 @@ class TrainingBatches:
     def _order(self) -> np.ndarray:
         """Where the sequences of this epoch start, in the order in which they come."""
         random = np.random.default_rng([self.seed, self.epoch])
-        if self.align:
+        if self.align_documents:
             return random.permutation(self.source.boundaries[:-1] - 1) % len(self.source)
         first = random.integers(len(self.source))
         return (first + random.permutation(self.n_sequences) * self.seq_len) % len(self.source)
@@ -173,20 +185,16 @@ class TrainingBatches:
         self.position += 1
         return int(self._starts[self.position - 1])
 
-    def _length_from(self, starts: np.ndarray) -> int:
-        """T of the batch whose sequences start there."""
-        if not self.align:
-            return self.seq_len
-        begins = self.source.boundaries
-        document = np.searchsorted(begins, (starts + 1) % len(self.source))
-        return int(min(self.seq_len, (begins[document + 1] - begins[document]).max()))
-
     def __iter__(self) -> Iterator[Batch]:
         return self
 
     def __next__(self) -> Batch:
         starts = np.array([self._next_start() for _ in range(self.batch_size)])
-        length = self._length_from(starts) + 1  # T + 1 tokens a row: the last one is only a target
+        length = self.seq_len + 1  # T + 1 tokens a row: the last one is only a target
+        if self.align_documents:  # no longer than the longest document of the batch
+            begins = self.source.boundaries
+            document = np.searchsorted(begins, (starts + 1) % len(self.source))
+            length = int(min(self.seq_len, (begins[document + 1] - begins[document]).max())) + 1
         rows = [_ring(self.source, start, length) for start in starts.tolist()]
         positions = starts[:, None] + np.arange(length)  # (B, T + 1)
         return _batch(np.stack(rows), positions % len(self.source), self.source, self.predict_first_token)
@@ -245,19 +253,19 @@ class _FixedBatches(Sequence[Batch]):
 
 
 def validation_batches(
-    source: TokenSource, *, batch_size: int, seq_len: int, limit: int | None = None, align: bool = False
+    source: TokenSource, *, batch_size: int, seq_len: int, limit: int | None = None, align_documents: bool = False
 ) -> Sequence[Batch]:
     """Batches in a fixed order in which every token but the first is a target exactly once.
 
-    The last batch may have fewer rows. A row that is not full is padded at the end: inputs 0, targets -100, documents
-    -1.
+    The last batch may have fewer rows. A row that is not full is padded at the end: inputs 0, targets -100,
+    document ids -1.
 
     Args:
         source: the packed documents.
         batch_size: B, sequences in a batch.
         seq_len: T, tokens in a sequence.
         limit: how many batches at most, counted from the beginning; None takes all.
-        align: begin a new sequence at each document, with the end token before it, as in training with `align`.
+        align_documents: begin a new sequence at each document, with the end token before it, as `TrainingBatches` does.
 
     Raises:
         StorytellerError: there are not two tokens, so there is nothing to predict.
@@ -265,7 +273,7 @@ def validation_batches(
     last = len(source) - 1  # the last token is only a target
     if last < 1:
         raise StorytellerError(f"The validation split has {len(source)} tokens; it needs at least 2: add stories.")
-    ends = source.boundaries[1:].tolist() if align else [last + 1]
+    ends = source.boundaries[1:].tolist() if align_documents else [last + 1]
     windows, first = [], 0
     for end in ends:  # from a document's end token, or the beginning, to before the next
         windows += [(start, min(start + seq_len, end - 1)) for start in range(first, end - 1, seq_len)]
@@ -289,9 +297,7 @@ def _batch(tokens: np.ndarray, positions: np.ndarray, source: TokenSource, predi
     """Shift by one. `tokens` and their `positions` in the stream are (B, T + 1), -1 where a row is padded."""
     # The last boundary at or before a position is the start of its document.
     documents = np.searchsorted(source.boundaries, positions, side="right") - 1  # (B, T + 1)
-    padding = (
-        positions[:, 1:] == PAD_DOCUMENT
-    )  # a token without a successor has nothing to predict, so it counts as padding
+    padding = positions[:, 1:] == PAD_DOCUMENT  # a token without a successor has nothing to predict: padding too
     ignored = padding
     if not predict_first_token:
         ignored = padding | np.isin(positions[:, 1:], source.boundaries[:-1])

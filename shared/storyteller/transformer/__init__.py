@@ -1,1 +1,7 @@
-"""Lesson 02: attention with rotary positions and grouped queries, its cache, and the decoder around it."""
+"""Lesson 02: the decoder, from token ids to logits.
+
+attention        scaled dot-product attention, causal masks, RoPE, multi-head and grouped-query attention
+kv_cache         keys and values of the tokens so far, for generation
+decoder          RMSNorm, SwiGLU, a block, the whole model
+initialisation   what each weight is before the first step
+"""

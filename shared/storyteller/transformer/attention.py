@@ -1,15 +1,15 @@
-"""Attention: how each token gathers what it needs from the tokens before it.
+"""Attention: how each token gathers what it needs from the tokens before it; and RoPE, which tells positions apart.
 
     >>> import torch
-    >>> q = k = v = torch.ones(1, 2, 5, 4)  # 1 text, 2 heads, 5 tokens, head width 4
+    >>> q = k = v = torch.ones(1, 2, 5, 4)  # 1 text, 2 heads, 5 tokens, 4 features a head
     >>> attend(q, k, v, causal=True).shape
     torch.Size([1, 2, 5, 4])
 
-Legend: `B` batch, `T` tokens that ask (queries), `S` tokens that answer (keys: the cached ones, then the `T` new ones),
-`D` model width, `H` query heads, `G` key and value heads (grouped-query attention has fewer of them), `K` head width.
+Legend: `B` batch, `T` query positions, `S` key positions (the cached ones, then the `T` new ones), `D` model width, `H`
+query heads, `G` key and value heads (grouped-query attention has fewer of them), `Dh` head width.
 
 Papers: Vaswani et al. 2017, "Attention Is All You Need", section 3.2 · Su et al. 2021, "RoFormer", section 3.2.2 ·
-Ainslie et al. 2023, "GQA", section 2.2 · Shazeer 2019, "Fast Transformer Decoding", section 2.4 (the cache).
+Ainslie et al. 2023, "GQA", section 2.2.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from storyteller.config import ModelConfig
-from storyteller.errors import StorytellerError
+from storyteller.transformer.kv_cache import KVCache
 
 
 class Attend(Protocol):
@@ -30,22 +30,22 @@ class Attend(Protocol):
         """See `attend`."""
 
 
-# rotate(x (B, H, T, K), cos, sin) -> (B, H, T, K), as `apply_rope` does
-Rotate = Callable[[Tensor, Tensor, Tensor], Tensor]
+# apply_rope(x (B, H, T, Dh), cos, sin) -> (B, H, T, Dh)
+ApplyRope = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, *, mask: Tensor | None = None, causal: bool = False) -> Tensor:
-    """softmax(q k^T / sqrt(K)) v: every query takes the average of the values, weighted by how well their keys fit.
+    """softmax(q k^T / sqrt(Dh)) v: every query takes the average of the values, weighted by how well their keys match.
 
     Args:
-        q: (B, H, T, K), what each token looks for.
-        k: (B, H, S, K), what each token offers to be found by.
-        v: (B, H, S, K), what each token hands over.
-        mask: bool, broadcastable to (B, H, T, S); True where a query may look.
-        causal: query i may look at the keys 0 to i only. Needs S = T, and no mask.
+        q: (B, H, T, Dh), the queries.
+        k: (B, H, S, Dh), the keys.
+        v: (B, H, S, Dh), the values.
+        mask: bool, broadcastable to (B, H, T, S); True where a query attends to a key.
+        causal: query i attends to the keys 0 to i only. Needs S = T, and no mask.
 
     Returns:
-        (B, H, T, K)
+        (B, H, T, Dh)
 
     Raises:
         ValueError: `causal` with a mask, or with S different from T, where "the keys before" has two meanings.
@@ -61,17 +61,17 @@ def attend(q: Tensor, k: Tensor, v: Tensor, *, mask: Tensor | None = None, causa
 
 
 def causal_mask(n_queries: int, n_keys: int, *, real: Tensor | None = None, device: torch.device) -> Tensor:
-    """Who may look at whom when the queries are the last of the keys: real tokens that are not in the future.
+    """Which keys each query attends to, when the queries are the last of the keys: real tokens, none in the future.
 
     Args:
         n_queries: T.
-        n_keys: S. Query i stands at column S - T + i.
+        n_keys: S. Query i is at column S - T + i.
         real: (B, S) bool, False for padding; None where nothing is padded.
         device: where the mask lives.
 
     Returns:
-        (B, 1, T, S) bool, or (1, 1, T, S) without `real`. A token always sees itself, padding too: a query that may
-        look nowhere would divide by zero in the softmax.
+        (B, 1, T, S) bool, or (1, 1, T, S) without `real`. A token always attends to itself, padding too: a query
+        without any key would divide by zero in the softmax.
     """
     column = torch.arange(n_keys, device=device)  # (S,)
     query = column[n_keys - n_queries :, None]  # (T, 1)
@@ -82,22 +82,22 @@ def causal_mask(n_queries: int, n_keys: int, *, real: Tensor | None = None, devi
 
 
 def rope_frequencies(head_dim: int, base: float) -> Tensor:
-    """By how much each pair of features turns from one position to the next, in radians: base^(-2i/K), (K/2,)."""
+    """By how much each pair of features turns from one position to the next, in radians: base^(-2i/Dh), (Dh/2,)."""
     return base ** (-torch.arange(0, head_dim, 2, dtype=torch.float32) / head_dim)
 
 
 def rope_table(head_dim: int, max_seq_len: int, base: float) -> tuple[Tensor, Tensor]:
     """Cosine and sine of the angle by which each position turns each pair of features.
 
-    Pair i turns by position * base^(-2i/K): the first pairs are fast hands of the clock, the last ones slow.
+    Pair i turns by position * base^(-2i/Dh): the first pairs have the highest frequency, the last ones the lowest.
 
     Returns:
-        cos and sin, each (max_seq_len, K/2), float32.
+        cos and sin, each (max_seq_len, Dh/2), float32.
 
     Source: Su et al. 2021 (RoFormer), section 3.2.2.
     """
-    frequencies = rope_frequencies(head_dim, base)  # (K/2,)
-    angle = torch.outer(torch.arange(max_seq_len, dtype=torch.float32), frequencies)  # (max_seq_len, K/2)
+    frequencies = rope_frequencies(head_dim, base)  # (Dh/2,)
+    angle = torch.outer(torch.arange(max_seq_len, dtype=torch.float32), frequencies)  # (max_seq_len, Dh/2)
     return angle.cos(), angle.sin()
 
 
@@ -105,168 +105,55 @@ def apply_rope(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Rotary position embedding: turn each pair of features by its position's angle.
 
     The product of a turned query and a turned key depends on their distance alone. Feature i is paired with feature
-    i + K/2 (the "half-split" layout of Llama and Mixtral; the paper pairs neighbours, which is the same up to a
+    i + Dh/2 (the "half-split" layout of Llama and Mixtral; the paper pairs neighbours, which is the same up to a
     permutation of the features).
 
     Args:
-        x: (B, H, T, K)
-        cos: (T, K/2), or (B, 1, T, K/2) where rows stand at different positions.
+        x: (B, H, T, Dh)
+        cos: (T, Dh/2), or (B, 1, T, Dh/2) where rows are at different positions.
         sin: the same shape.
 
     Returns:
-        (B, H, T, K), in the dtype of `x`; the rotation itself runs in the table's precision.
+        (B, H, T, Dh), in the dtype of `x`; the rotation itself runs in the table's precision.
 
     Source: Su et al. 2021 (RoFormer), equation 34.
     """
-    first, second = x.chunk(2, dim=-1)  # (B, H, T, K/2) each
-    turned = torch.cat((first * cos - second * sin, first * sin + second * cos), dim=-1)  # (B, H, T, K)
+    first, second = x.chunk(2, dim=-1)  # (B, H, T, Dh/2) each
+    turned = torch.cat((first * cos - second * sin, first * sin + second * cos), dim=-1)  # (B, H, T, Dh)
     return turned.to(x.dtype)
-
-
-class KVCache:
-    """The keys and values of every token read so far, so that a new token costs one step and not a whole text.
-
-    The room is allocated once. `Decoder` writes into it: give the same cache to each call, first with the prompt, then
-    with each new token. Positions go on where the cache ends.
-
-        cache = model.new_cache(batch_size=1)
-        logits = model(prompt, cache=cache, last_position_only=True).logits
-        logits = model(next_token, cache=cache).logits
-
-    Texts of different lengths are padded on the left, with an `attention_mask` for the prompt; the cache remembers it.
-    It is made for generation: what it holds carries no gradient.
-
-    Args:
-        config: the model's.
-        batch_size: B, texts generated at once.
-        capacity: the most tokens a text may have in all, padding included; `config.max_seq_len` by default.
-        dtype: of keys and values.
-        device: where they live.
-
-    Raises:
-        StorytellerError: the capacity is larger than the model's `max_seq_len`.
-    """
-
-    def __init__(
-        self,
-        config: ModelConfig,
-        *,
-        batch_size: int,
-        capacity: int | None = None,
-        dtype: torch.dtype = torch.float32,
-        device: torch.device | str = "cpu",
-    ) -> None:
-        self.capacity = config.max_seq_len if capacity is None else capacity
-        if self.capacity > config.max_seq_len:
-            raise StorytellerError(
-                f"A cache for {self.capacity} tokens was asked for, but the model reads at most {config.max_seq_len}: "
-                "generate fewer tokens, or train with a larger max_seq_len."
-            )
-        shape = (batch_size, config.n_kv_heads, self.capacity, config.head_dim)  # (B, G, capacity, K)
-        self.keys = [torch.zeros(shape, dtype=dtype, device=device) for _ in range(config.n_layers)]
-        self.values = [torch.zeros(shape, dtype=dtype, device=device) for _ in range(config.n_layers)]
-        self.real = torch.ones(batch_size, self.capacity, dtype=torch.bool, device=device)  # False for padding
-        self.padded = False  # whether `real` holds any False
-        self.length = 0  # columns in use
-
-    def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Store the new tokens' k and v, each (B, G, T, K), and return all that the layer has: (B, G, S, K) each."""
-        end = self.length + k.size(2)
-        keys, values = self.keys[layer][:, :, :end], self.values[layer][:, :, :end]  # (B, G, S, K) each
-        keys[:, :, self.length :] = k.detach()
-        values[:, :, self.length :] = v.detach()
-        return keys.to(k.dtype), values.to(v.dtype)
-
-    def mark(self, n_tokens: int, attention_mask: Tensor | None) -> Tensor | None:
-        """Note which of the next tokens are real; return that of all columns, (B, S), or None if all are real."""
-        end = self.length + n_tokens
-        self.padded = self.padded or attention_mask is not None
-        self.real[:, self.length : end] = True if attention_mask is None else attention_mask
-        return self.real[:, :end] if self.padded else None
-
-    def advance(self, n_tokens: int) -> None:
-        """The next tokens are stored in every layer: let the cache end after them."""
-        self.length += n_tokens
-
-    def reset(self) -> None:
-        """Forget everything and start a new text in the same room."""
-        self.length, self.padded = 0, False
 
 
 class Attention(nn.Module):
     """Multi-head attention; with `n_kv_heads` below `n_heads`, grouped-query attention.
 
-    Each of the H heads attends on its own, in K = D/H features. In grouped-query attention, H/G neighbouring query
+    Each of the H heads attends on its own, in Dh = D/H features. In grouped-query attention, H/G neighbouring query
     heads share a key and a value head, which makes the cache smaller by that factor.
 
     Source: Vaswani et al. 2017, section 3.2.2; Ainslie et al. 2023, section 2.2.
     """
 
-    def __init__(self, config: ModelConfig, *, attend: Attend = attend, rotate: Rotate = apply_rope) -> None:
+    def __init__(self, config: ModelConfig, *, attend: Attend = attend, apply_rope: ApplyRope = apply_rope) -> None:
         super().__init__()
         self.n_heads, self.n_kv_heads, self.head_dim = config.n_heads, config.n_kv_heads, config.head_dim
         # One matrix for queries, keys and values: one large product is quicker than three small ones.
         self.qkv = nn.Linear(config.d_model, (self.n_heads + 2 * self.n_kv_heads) * self.head_dim, bias=False)
         self.out = nn.Linear(config.d_model, config.d_model, bias=False)
-        self.attend, self.rotate = attend, rotate
-
-    @torch.no_grad()
-    def start_as_copier(self, generator: torch.Generator, *, gain: float = 2.0) -> None:
-        """Set weights with which a token looks for tokens like itself, and adds what it finds there to itself.
-
-        Keys start equal to queries, so like finds like. Values and output are an orthogonal matrix and its transpose,
-        whose product is `gain` times the identity, so what a head reads arrives as it was. Learning to copy a name
-        from the first sentence into the last otherwise takes a small model most of a short run.
-
-        Source: Trockman and Kolter 2023, Mimetic Initialization of Self-Attention Layers. Their recipe, for vision, has
-        the same query-key product and a negative value-output product; the positive one they report of GPT-2.
-        """
-        H, G, K = self.n_heads, self.n_kv_heads, self.head_dim
-        q, k, v = self.qkv.weight.split((H * K, G * K, G * K))  # (H*K, D) and twice (G*K, D)
-        k.copy_(q.view(G, H // G, K, -1)[:, 0].reshape(G * K, -1))  # the first query head of each group
-        random = torch.empty(v.size(1), v.size(0)).normal_(generator=generator)  # (D, G*K)
-        basis = torch.linalg.qr(random).Q.T * gain**0.5  # (G*K, D), orthogonal rows
-        v.copy_(basis)
-        shared = basis.view(G, 1, K, -1).expand(G, H // G, K, -1).reshape(H * K, -1)  # each head reads its group's
-        self.out.weight.copy_(shared.T * (G / H))
-
-    @torch.no_grad()
-    def start_looking_back(self, shared: Tensor, *, rope_base: float, lead: float = 3.0) -> None:
-        """Set weights with which the first key head looks at the token before, whatever the tokens are.
-
-        Queries and keys are made from what all tokens share, so a score depends on the distance alone: RoPE turns them
-        on with each position, and a query that starts one step behind the keys fits the key one position back.
-
-        Args:
-            shared: (D,) what every token has in common: a vector whose product with any normalised token is 1.
-            rope_base: as in `rope_table`.
-            lead: by how much the score of the token before exceeds that of its neighbours.
-        """
-        H, G, K = self.n_heads, self.n_kv_heads, self.head_dim
-        turn = rope_frequencies(K, rope_base)[:6]  # the fastest pairs; slow ones do not tell neighbours apart
-        n = len(turn)
-        size = (lead * K**0.5 / (1 - turn.cos()).sum()) ** 0.5
-        query, key = torch.zeros(K), torch.zeros(K)
-        key[:n] = size
-        query[:n], query[K // 2 : K // 2 + n] = size * turn.cos(), -size * turn.sin()
-        q, k, _ = self.qkv.weight.split((H * K, G * K, G * K))
-        q.view(H, K, -1)[: H // G] = torch.outer(query, shared)  # all query heads that read the first key head
-        k.view(G, K, -1)[0] = torch.outer(key, shared)
+        self.attend, self.apply_rope = attend, apply_rope
 
     def forward(
         self,
         x: Tensor,
         *,
-        rotation: tuple[Tensor, Tensor] | None = None,
+        rope: tuple[Tensor, Tensor] | None = None,
         mask: Tensor | None = None,
         cache: KVCache | None = None,
         layer: int = 0,
     ) -> Tensor:
-        """Let every token look at the tokens before it.
+        """Let every token attend to the tokens before it.
 
         Args:
             x: (B, T, D)
-            rotation: cos and sin of RoPE at the tokens' positions (see `apply_rope`), or None.
+            rope: cos and sin of RoPE at the tokens' positions (see `apply_rope`), or None.
             mask: bool, (B, 1, T, S), as `causal_mask` makes it; None for plain causal attention.
             cache: earlier tokens' keys and values; the new ones are added.
             layer: which of the cache's layers is this one's.
@@ -275,25 +162,20 @@ class Attention(nn.Module):
             (B, T, D)
         """
         B, T, D = x.shape
-        heads = self.qkv(x).view(B, T, -1, self.head_dim).transpose(1, 2)  # (B, H + 2G, T, K)
-        H, G = self.n_heads, self.n_kv_heads
-        qk, v = heads.split((H + G, G), dim=1)  # (B, H + G, T, K) and (B, G, T, K)
-        if rotation is not None:
-            qk = self.rotate(qk, *rotation)
-        q, k = qk.split((H, G), dim=1)  # (B, H, T, K) and (B, G, T, K)
+        H, G, Dh = self.n_heads, self.n_kv_heads, self.head_dim
+        heads = self.qkv(x).view(B, T, -1, Dh).transpose(1, 2)  # (B, H + 2G, T, Dh)
+        qk, v = heads.split((H + G, G), dim=1)  # (B, H + G, T, Dh) and (B, G, T, Dh)
+        if rope is not None:
+            qk = self.apply_rope(qk, *rope)
+        q, k = qk.split((H, G), dim=1)  # (B, H, T, Dh) and (B, G, T, Dh)
         if cache is not None:
-            k, v = cache.append(layer, k, v)  # (B, G, S, K)
-        y = self._attend_in_groups(q, k, v, mask)  # (B, H, T, K)
+            k, v = cache.append(layer, k, v)  # (B, G, S, Dh) each
+        if T == 1:
+            # A single query attends to all keys. The queries that share a key head stand in as T: no key is copied.
+            y = self.attend(q.reshape(B, G, H // G, Dh), k, v, mask=mask).reshape(B, H, 1, Dh)
+        else:
+            if H != G:
+                k, v = (part.repeat_interleave(H // G, dim=1) for part in (k, v))  # (B, H, S, Dh) each
+            y = self.attend(q, k, v, mask=mask, causal=mask is None)  # (B, H, T, Dh)
         mixed: Tensor = self.out(y.transpose(1, 2).reshape(B, T, D))
         return mixed
-
-    def _attend_in_groups(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
-        """Bring queries and shared keys to the same number of heads, and attend."""
-        B, H, T, K = q.shape
-        G = self.n_kv_heads
-        if T == 1:
-            # A lone new token sees everything. The queries that share a key stand in as T, so no key is copied.
-            return self.attend(q.reshape(B, G, H // G, K), k, v, mask=mask).reshape(B, H, 1, K)
-        if H != G:
-            k, v = (part.repeat_interleave(H // G, dim=1) for part in (k, v))  # (B, H, S, K)
-        return self.attend(q, k, v, mask=mask, causal=mask is None)

@@ -1,4 +1,4 @@
-"""The decoder: from token ids to the odds of the next token.
+"""The decoder: from token ids to the logits of the next token.
 
     >>> from storyteller.config import preset
     >>> import torch
@@ -24,19 +24,12 @@ from torch.utils.checkpoint import checkpoint
 
 from storyteller.config import ModelConfig
 from storyteller.errors import StorytellerError
-from storyteller.transformer.attention import (
-    Attend,
-    Attention,
-    KVCache,
-    Rotate,
-    apply_rope,
-    attend,
-    causal_mask,
-    rope_table,
-)
+from storyteller.transformer.attention import ApplyRope, Attend, Attention, apply_rope, attend, causal_mask, rope_table
+from storyteller.transformer.initialisation import initialize
+from storyteller.transformer.kv_cache import KVCache
 
-# Builds the feed-forward part of a layer, given the layer's number. The part takes (B, T, D) and returns (B, T, D), or
-# a pair of that and a record of its routing, as `storyteller.moe.layer.MoELayer` does.
+# Builds the feed-forward part of a layer, given the layer's number. The part takes (B, T, D) and returns (B, T, D) and
+# its routing: a `storyteller.moe.router.Routing`, or None where it is dense.
 FeedForward = Callable[[ModelConfig, int], nn.Module]
 # Builds a norm, called as `RMSNorm` is: with the width and `eps`. Its only parameter is `weight`.
 Norm = Callable[..., nn.Module]
@@ -46,7 +39,7 @@ class Output(NamedTuple):
     """What a forward pass gives."""
 
     logits: Tensor  # (B, T, V), or (B, 1, V) with last_position_only; before the softmax
-    routing: list[Any]  # one `storyteller.moe.layer.Routing` for each MoE layer; empty for a dense model
+    routing: list[Any]  # one `storyteller.moe.router.Routing` for each MoE layer; empty for a dense model
 
 
 class RMSNorm(nn.Module):
@@ -94,15 +87,15 @@ class SwiGLU(nn.Module):
         self.gate_up = nn.Linear(config.d_model, 2 * config.d_ff, bias=False)
         self.down = nn.Linear(config.d_ff, config.d_model, bias=False)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, T, D) to (B, T, D)."""
-        return swiglu(x, self.gate_up.weight, self.down.weight)
+    def forward(self, x: Tensor) -> tuple[Tensor, None]:
+        """(B, T, D) to (B, T, D), and no routing."""
+        return swiglu(x, self.gate_up.weight, self.down.weight), None
 
 
 class Block(nn.Module):
-    """One layer: tokens first exchange what they know (attention), then each thinks on its own (feed-forward).
+    """One layer: attention mixes the tokens, then the feed-forward part changes each on its own.
 
-    Both parts read a normalised copy and add to the residual stream (pre-norm).
+    Both parts read a normalized copy and add to the residual stream (pre-norm).
 
     Source: Xiong et al. 2020, figure 1b.
     """
@@ -114,24 +107,27 @@ class Block(nn.Module):
         *,
         attend: Attend,
         feed_forward: FeedForward,
-        rotate: Rotate = apply_rope,
+        apply_rope: ApplyRope = apply_rope,
         norm: Norm = RMSNorm,
     ) -> None:
         super().__init__()
         self.layer = layer
         self.attention_norm = norm(config.d_model, eps=config.norm_eps)
-        self.attention = Attention(config, attend=attend, rotate=rotate)
+        self.attention = Attention(config, attend=attend, apply_rope=apply_rope)
         self.feed_forward_norm = norm(config.d_model, eps=config.norm_eps)
         self.feed_forward = feed_forward(config, layer)
 
     def forward(
-        self, x: Tensor, rotation: tuple[Tensor, Tensor] | None, mask: Tensor | None, cache: KVCache | None
+        self, x: Tensor, rope: tuple[Tensor, Tensor] | None, mask: Tensor | None, cache: KVCache | None
     ) -> tuple[Tensor, Any]:
-        """(B, T, D) to (B, T, D) and the routing, which is None where the feed-forward part is dense."""
-        x = x + self.attention(self.attention_norm(x), rotation=rotation, mask=mask, cache=cache, layer=self.layer)
-        thought = self.feed_forward(self.feed_forward_norm(x))
-        thought, routing = thought if isinstance(thought, tuple) else (thought, None)
-        return x + thought, routing
+        """(B, T, D) to (B, T, D), and the routing, which is None where the feed-forward part is dense."""
+        x = x + self.attention(self.attention_norm(x), rope=rope, mask=mask, cache=cache, layer=self.layer)
+        ff_output, routing = self.feed_forward(self.feed_forward_norm(x))
+        return x + ff_output, routing
+
+
+# What a decoder is made of, unless it is given something else.
+LIBRARY_PARTS = {"attend": attend, "apply_rope": apply_rope, "norm": RMSNorm, "feed_forward": SwiGLU}
 
 
 class Decoder(nn.Module):
@@ -141,14 +137,19 @@ class Decoder(nn.Module):
         config: its shape.
         seed: decides the initial weights, whatever torch's global random state is.
         attend: the attention of every layer; see `storyteller.transformer.attention.attend`.
-        rotate: turns queries and keys by their positions; see `storyteller.transformer.attention.apply_rope`.
+        apply_rope: turns queries and keys by their positions; see `storyteller.transformer.attention.apply_rope`.
         norm: builds each of the norms.
         feed_forward: builds each layer's feed-forward part; `SwiGLU`, the default, is dense.
 
     Attributes:
+        replaced_parts: the names of the arguments that were given something else than the library's own part. Its
+            weights mean something together with these parts only, so a checkpoint keeps the names.
         checkpoint_blocks: recompute each block in the backward pass instead of keeping its activations: the same
             gradients, less memory, about a third more time. The trainer sets it.
     """
+
+    cos: Tensor  # (max_seq_len, Dh/2), with sin the table of RoPE
+    sin: Tensor
 
     def __init__(
         self,
@@ -156,75 +157,27 @@ class Decoder(nn.Module):
         *,
         seed: int = 1,
         attend: Attend = attend,
-        rotate: Rotate = apply_rope,
+        apply_rope: ApplyRope = apply_rope,
         norm: Norm = RMSNorm,
         feed_forward: FeedForward = SwiGLU,
     ) -> None:
         super().__init__()
         self.config = config
+        own = {"attend": attend, "apply_rope": apply_rope, "norm": norm, "feed_forward": feed_forward}
+        self.replaced_parts = tuple(name for name, part in own.items() if part is not LIBRARY_PARTS[name])
         self.checkpoint_blocks = False
         self.embedding = nn.Embedding(config.vocab_size, config.d_model)
         self.position = nn.Embedding(config.max_seq_len, config.d_model) if config.positions == "learned" else None
         self.blocks = nn.ModuleList(
-            Block(config, layer, attend=attend, rotate=rotate, norm=norm, feed_forward=feed_forward)
+            Block(config, layer, attend=attend, apply_rope=apply_rope, norm=norm, feed_forward=feed_forward)
             for layer in range(config.n_layers)
         )
         self.norm = norm(config.d_model, eps=config.norm_eps)
         self.head = None if config.tie_embeddings else nn.Linear(config.d_model, config.vocab_size, bias=False)
         cos, sin = rope_table(config.head_dim, config.max_seq_len, config.rope_base)
-        self.register_buffer("cos", cos, persistent=False)  # computed, so no business of a checkpoint
+        self.register_buffer("cos", cos, persistent=False)  # computed, so not part of a checkpoint
         self.register_buffer("sin", sin, persistent=False)
-        self.initialize(seed)
-
-    @torch.no_grad()
-    def initialize(self, seed: int) -> None:
-        """Draw all weights anew from a normal distribution of standard deviation `init_std`.
-
-        The last matrix of each attention and feed-forward part is drawn smaller, by sqrt(2 * n_layers): that many parts
-        add up in the residual stream (Radford et al. 2019, GPT-2, section 2.3). Norms start at 1.
-
-        With `init="mimetic"` attention then starts as one that copies, see `_start_mimetic`.
-        """
-        generator = torch.Generator().manual_seed(seed)
-        into_residual = ("attention.out.weight", "feed_forward.down.weight", "feed_forward.down")
-        for name, parameter in self.named_parameters():
-            if parameter.dim() > 1:
-                std = self.config.init_std
-                std = std / (2 * self.config.n_layers) ** 0.5 if name.endswith(into_residual) else std
-                # Drawn on the CPU in float32, so that a seed means the same weights on every device.
-                parameter.copy_(torch.empty(parameter.shape, device="cpu").normal_(0, std, generator=generator))
-            else:
-                parameter.fill_(0.0 if name.endswith("bias") else 1.0)
-        if self.config.init == "mimetic":
-            self._start_mimetic(generator)
-
-    def _start_mimetic(self, generator: torch.Generator) -> None:
-        """Let attention begin where long training would bring it: with heads that find a name and copy it.
-
-        In every layer like tokens find each other (`Attention.start_as_copier`). In the first, one head adds the token
-        before to each token (`Attention.start_looking_back`). Together they are induction heads: in the second layer
-        "red" finds whatever followed an earlier "red", for "kite" now holds "red" too, and copies it.
-
-        The head that looks back needs a mark that all tokens share: a ninth of each embedding's squared length points
-        in one common direction. The logits do not notice, as it adds the same to all of them.
-
-        Source: Olsson et al. 2022, In-context Learning and Induction Heads, for the two heads; starting from them is
-        ours.
-        """
-        attentions = [part for part in self.modules() if isinstance(part, Attention)]
-        for attention in attentions:
-            attention.start_as_copier(generator)
-        if self.position is not None:  # learned positions say nothing about distances
-            return
-        D, std = self.config.d_model, self.config.init_std
-        common = torch.empty(D).normal_(generator=generator)
-        common /= common.norm()  # (D,)
-        queries_and_keys = (self.config.n_heads + self.config.n_kv_heads) * self.config.head_dim
-        for weight in (self.embedding.weight, *(part.qkv.weight[:queries_and_keys] for part in attentions)):
-            weight -= torch.outer(weight @ common, common)  # the mark says nothing about the token
-        self.embedding.weight += common * std * (D / 8) ** 0.5  # beside a length of about std * sqrt(D)
-        reach = (D / 9) ** 0.5  # of a token in the common direction, once RMSNorm has scaled it to sqrt(D)
-        attentions[0].start_looking_back(common / reach, rope_base=self.config.rope_base)
+        initialize(self, seed=seed)
 
     def new_cache(self, *, batch_size: int, capacity: int | None = None, dtype: torch.dtype | None = None) -> KVCache:
         """An empty cache on the model's device, in its dtype; under autocast, name autocast's dtype instead."""
@@ -244,8 +197,9 @@ class Decoder(nn.Module):
 
         Args:
             ids: (B, T) int64.
-            attention_mask: (B, T) bool, True for real tokens. Padding is seen by no real token and takes up no
-                position; its own logits mean nothing. Leave it out where nothing is padded: that is faster.
+            attention_mask: (B, T) bool, True = attend, as in transformers; False for padding. No real token attends
+                to padding, and it takes up no position; its own logits mean nothing. Leave it out where nothing is
+                padded: that is faster.
             cache: keys and values of the tokens before these; these are added to it.
             last_position_only: logits of the last position only, (B, 1, V): all that generation needs.
 
@@ -254,20 +208,26 @@ class Decoder(nn.Module):
         """
         T = ids.size(1)
         start = 0 if cache is None else cache.length
-        self._check_length(start + T, cache)
-        real = attention_mask if cache is None else cache.mark(T, attention_mask)  # (B, S) or None
-        # Without a mask, attention is causal by itself; a chunk after earlier tokens needs to be told where it stands.
+        room = self.config.max_seq_len if cache is None else cache.capacity
+        if start + T > room:
+            place = "this model reads" if cache is None else "the cache holds"
+            raise StorytellerError(
+                f"The text is {start + T} tokens long, but {place} at most {room}: shorten the text, "
+                "or train with a larger max_seq_len."
+            )
+        real = attention_mask if cache is None else cache.update_mask(T, attention_mask)  # (B, S) or None
+        # Without a mask, attention is causal by itself; a chunk after earlier tokens needs to know its positions.
         mask = None
         if real is not None or (start > 0 and T > 1):
             mask = causal_mask(T, start + T, real=real, device=ids.device)  # (B, 1, T, S)
 
-        x, rotation = self._embed(ids, start, real)  # (B, T, D)
+        x, rope = self._embed(ids, start, real)  # (B, T, D)
         routing = []
         for block in self.blocks:
             if self.checkpoint_blocks and torch.is_grad_enabled() and cache is None:
-                x, routed = checkpoint(block, x, rotation, mask, None, use_reentrant=False, preserve_rng_state=False)
+                x, routed = checkpoint(block, x, rope, mask, None, use_reentrant=False, preserve_rng_state=False)
             else:
-                x, routed = block(x, rotation, mask, cache)
+                x, routed = block(x, rope, mask, cache)
             if routed is not None:
                 routing.append(routed)
         if cache is not None:
@@ -285,17 +245,5 @@ class Decoder(nn.Module):
             positions = (real.long().cumsum(dim=1) - 1).clamp(min=0)[:, start:]  # (B, T)
         if self.position is not None:
             return x + self.position.weight[positions], None
-        cos, sin = (
-            self.get_buffer("cos")[positions],
-            self.get_buffer("sin")[positions],
-        )  # (T, K/2), or (B, T, K/2) with padding
-        return x, (cos, sin) if real is None else (cos[:, None], sin[:, None])  # (B, 1, T, K/2)
-
-    def _check_length(self, n_tokens: int, cache: KVCache | None) -> None:
-        room = self.config.max_seq_len if cache is None else cache.capacity
-        if n_tokens > room:
-            place = "this model reads" if cache is None else "the cache holds"
-            raise StorytellerError(
-                f"The text is {n_tokens} tokens long, but {place} at most {room}: shorten the text, "
-                "or train with a larger max_seq_len."
-            )
+        cos, sin = self.cos[positions], self.sin[positions]  # (T, Dh/2) each, or (B, T, Dh/2) with padding
+        return x, (cos, sin) if real is None else (cos[:, None], sin[:, None])  # (B, 1, T, Dh/2)

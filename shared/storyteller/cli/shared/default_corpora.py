@@ -1,4 +1,4 @@
-"""What `storyteller tokenizer` and `storyteller preprocess` share: which corpora they read when none is named."""
+"""What `storyteller tokenizer` and `storyteller preprocess` share: the corpora that they read."""
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -12,17 +12,20 @@ from storyteller.corpus.story import Story
 DATA = Path("data")  # where `storyteller download` puts what it fetches
 TOKENIZER = DATA / "tokenizer.json"
 
+CORPUS_NAMES = ", ".join([EMBEDDED, *HUB_CORPORA])
+CORPUS_HELP = f"{CORPUS_NAMES}, or paths; default: what download left, or {EMBEDDED}"
+
 
 def default_corpora(data: Path = DATA) -> list[str]:
     """What `storyteller download` has left in `data`, or else the embedded corpus."""
-    there = [(data / name).as_posix() for name in HUB_CORPORA if any((data / name).glob("train-*.jsonl"))]
-    return there or [EMBEDDED]
+    downloaded = [(data / name).as_posix() for name in HUB_CORPORA if any((data / name).glob("train-*.jsonl"))]
+    return downloaded or [EMBEDDED]
 
 
 def read_corpora(
     corpora: Sequence[str], *, split: str, limit: int | None, seed: int, clean: bool, report: CleaningReport
 ) -> Iterator[Story]:
-    """The stories of several corpora, one corpus behind the other; `limit` holds for each.
+    """The stories of several corpora, one corpus after the other; `limit` holds for each.
 
     Raises:
         StorytellerError: one of them cannot be read; at once where it does not exist.

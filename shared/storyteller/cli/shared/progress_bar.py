@@ -9,7 +9,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from storyteller.training.events import Evaluated, Event, Message, StepDone
 
-PLAIN_SECONDS = 15.0  # between two lines where there is no terminal, such as in a log
+PLAIN_LINE_INTERVAL_S = 15.0  # seconds between two lines where there is no terminal, such as in a log
 
 
 def clock(seconds: float) -> str:
@@ -34,7 +34,7 @@ def amount(number: float) -> str:
 
 
 class TrainingProgress:
-    """Listens to a trainer (`on_event`) and shows tokens seen, loss, tokens a second and the time left."""
+    """Called with each event of a trainer (`on_event`): shows tokens seen, loss, tokens a second and the time left."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -60,8 +60,15 @@ class TrainingProgress:
     def __call__(self, event: Event) -> None:
         """Show one event."""
         match event:
-            case StepDone():
-                self._step(event)
+            case StepDone(step=step, steps=steps):
+                figures = (
+                    f"{amount(event.tokens)} tokens  loss {event.loss:.3f}  "
+                    f"{amount(event.tokens_per_second)} tokens/s  {clock(event.seconds_left)} left"
+                )
+                self.bar.update(self.task, completed=step, total=steps, figures=figures)
+                if not self.console.is_terminal and time.monotonic() - self.last_line > PLAIN_LINE_INTERVAL_S:
+                    self.last_line = time.monotonic()
+                    self.say(f"training {step / steps:4.0%}  {figures}")
             case Evaluated(step=step, metrics=metrics):
                 bits = "" if metrics.bits_per_byte is None else f", {metrics.bits_per_byte:.3f} bits per byte"
                 self.say(f"step {step}: validation loss {metrics.loss:.3f}{bits}")
@@ -71,13 +78,3 @@ class TrainingProgress:
     def say(self, text: str) -> None:
         """Print a line above the bar."""
         self.console.print(text, highlight=False, markup=False, soft_wrap=True)
-
-    def _step(self, done: StepDone) -> None:
-        figures = (
-            f"{amount(done.tokens)} tokens  loss {done.loss:.3f}  "
-            f"{amount(done.tokens_per_second)} tokens/s  {clock(done.seconds_left)} left"
-        )
-        self.bar.update(self.task, completed=done.step, total=done.steps, figures=figures)
-        if not self.console.is_terminal and time.monotonic() - self.last_line > PLAIN_SECONDS:
-            self.last_line = time.monotonic()
-            self.say(f"training {done.step / done.steps:4.0%}  {figures}")

@@ -3,7 +3,7 @@
 
 const at = (id) => document.getElementById(id);
 const story = at("story");
-let asking = null; // the AbortController of the story that is being told
+let asking = null; // the AbortController of the story that is being generated
 
 at("form").addEventListener("submit", (event) => {
   event.preventDefault();
@@ -15,24 +15,25 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !asking) tell();
 });
 
-// Greedy draws nothing, so what says how to draw is greyed out. "pageshow": a browser may bring the form back as it was.
-function settle() {
+// Greedy draws nothing, so what says how to draw is grayed out. "pageshow": a browser may bring the form back as it was.
+function disableIgnored() {
   at("drawing").disabled = at("greedy").checked;
 }
-at("greedy").addEventListener("change", settle);
-window.addEventListener("pageshow", settle);
+at("greedy").addEventListener("change", disableIgnored);
+window.addEventListener("pageshow", disableIgnored);
 
-// An empty field means: not used. What is no number goes to the server as it is, which says what is wrong.
+// What the fields say. An empty one means: not used. What is no number goes to the server as it is, which says what is wrong.
 function settings() {
-  const number = (id) => (at(id).value.trim() === "" ? null : Number(at(id).value));
-  const asked = { opening: at("opening").value, greedy: at("greedy").checked };
-  for (const id of ["temperature", "top_k", "top_p", "seed", "length"]) {
-    if (at(id).matches(":disabled")) continue;
-    const value = at(id).validity.badInput ? NaN : number(id);
-    if (Number.isNaN(value)) throw new Error(`${at(id).labels[0].textContent.trim()} must be a number.`);
-    if (value !== null) asked[id] = value;
+  const request = { opening: at("opening").value };
+  for (const field of at("form").querySelectorAll("input")) {
+    if (field.type === "checkbox") request[field.id] = field.checked;
+    else if (!field.matches(":disabled") && (field.validity.badInput || field.value.trim() !== "")) {
+      const value = field.validity.badInput ? NaN : Number(field.value);
+      if (Number.isNaN(value)) throw new Error(`${field.labels[0].textContent.trim()} must be a number.`);
+      request[field.id] = value;
+    }
   }
-  return asked;
+  return request;
 }
 
 async function tell() {
@@ -40,18 +41,18 @@ async function tell() {
   const stopper = new AbortController();
   problem("");
   try {
-    const asked = settings();
+    const request = settings();
     asking = stopper;
     busy(true);
     status("Reading the opening ...");
     const answer = await fetch("/tell", {
       method: "POST",
       headers: { "Content-Type": "application/json" },
-      body: JSON.stringify(asked),
+      body: JSON.stringify(request),
       signal: stopper.signal,
     });
     if (!answer.ok) throw new Error((await answer.json()).error);
-    begin(asked.opening);
+    begin(request.opening);
     for await (const line of lines(answer.body)) show(line);
   } catch (error) {
     if (error.name === "AbortError") status("Stopped.");

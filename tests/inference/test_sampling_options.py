@@ -1,0 +1,157 @@
+"""Every setting of sampling is on every surface, and each surface hands its values on."""
+
+import json
+import re
+from dataclasses import fields
+from html.parser import HTMLParser
+
+import pytest
+import typer
+
+from storyteller.inference.sampling import filters_for
+from storyteller.inference.sampling_options import SAMPLING_OPTIONS, Sampling
+from storyteller.serve.request import DEFAULTS, FIELDS, form_html, read_request
+from storyteller_course.cli import app
+
+# A value for each setting that is neither its default nor that of any surface.
+VALUES = {
+    "temperature": 0.7,
+    "top_k": 40,
+    "top_p": 0.9,
+    "min_p": 0.05,
+    "typical_p": 0.95,
+    "repetition_penalty": 1.2,
+    "seed": 7,
+    "max_new_tokens": 50,
+    "greedy": True,
+}
+WANTED = Sampling(**VALUES)
+
+
+class Inputs(HTMLParser):
+    """The attributes of each <input> of a page, by its id."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.inputs: dict[str, dict[str, str | None]] = {}
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        if tag == "input":
+            self.inputs[dict(attrs)["id"]] = dict(attrs)
+
+
+def on_the_command_line(command: str) -> dict[str, typer.core.TyperOption]:
+    return {option.name: option for option in typer.main.get_command(app).commands[command].params}
+
+
+def on_the_page() -> dict[str, str]:
+    inputs = Inputs(form_html()).inputs
+    return {name: inputs[option.form_name] for name, option in SAMPLING_OPTIONS.items() if option.form_name in inputs}
+
+
+def in_a_request() -> dict[str, tuple]:
+    return {name: FIELDS[option.form_name] for name, option in SAMPLING_OPTIONS.items() if option.form_name in FIELDS}
+
+
+def in_the_notebook() -> dict[str, object]:
+    pytest.importorskip("ipywidgets", reason="the extra `lessons` is not installed")
+    from storyteller.figures.generator_widget import GeneratorForm
+
+    form = GeneratorForm(None, None, "", WANTED, "")
+    assert form.sampling() == WANTED
+    return {name: form.fields[option.form_name] for name, option in SAMPLING_OPTIONS.items()}
+
+
+SURFACES = {
+    "storyteller tell": lambda: on_the_command_line("tell"),
+    "storyteller evaluate": lambda: on_the_command_line("evaluate"),
+    "the page": on_the_page,
+    "its requests": in_a_request,
+    "the notebook's form": in_the_notebook,
+}
+
+
+@pytest.mark.parametrize("surface", SURFACES)
+def test_a_surface_has_every_setting(surface):
+    assert {setting.name for setting in fields(Sampling)} == SAMPLING_OPTIONS.keys() == VALUES.keys()
+    assert SAMPLING_OPTIONS.keys() - SURFACES[surface]().keys() == set()
+
+
+@pytest.mark.parametrize("name", SAMPLING_OPTIONS)
+def test_every_setting_has_a_range_a_label_and_help(name):
+    option = SAMPLING_OPTIONS[name]
+    assert option.label
+    assert option.help
+    if option.kind is not bool:
+        assert option.allows(option.kind(option.low))
+        assert option.allows(option.kind(option.high))
+        assert option.step > 0
+    assert (option.off is not None) == option.nullable
+
+
+@pytest.mark.parametrize("name", ["top_k", "top_p", "min_p", "typical_p"])
+def test_a_slider_at_its_off_value_is_a_setting_left_out(name):
+    from storyteller.figures.generator_widget import GeneratorForm
+
+    form = GeneratorForm(None, None, "", WANTED, "")
+    form.fields[name].value = SAMPLING_OPTIONS[name].off
+    assert getattr(form.sampling(), name) is None
+
+
+def test_the_command_tell_samples_as_its_options_say(monkeypatch, capsys):
+    asked = []
+    monkeypatch.setattr("storyteller.cli.tell.load_run", lambda run, device: (None, None))
+    monkeypatch.setattr(
+        "storyteller.inference.generate.stream_text",
+        lambda model, tokenizer, opening, sampling: asked.append(sampling) or iter([]),
+    )
+    options = [
+        word
+        for name, value in VALUES.items()
+        for word in ([f"--{name}"] if value is True else [f"--{name.replace('_', '-')}", str(value)])
+    ]
+    typer.main.get_command(app).main(["tell", "Once", *options], standalone_mode=False)
+    assert asked == [WANTED]
+
+
+def test_the_command_evaluate_compares_every_combination():
+    from storyteller.cli.evaluate import combinations
+
+    one_each = {
+        name: value if name in ("seed", "max_new_tokens", "greedy") else [value] for name, value in VALUES.items()
+    }
+    settings = one_each | {"greedy": False, "temperature": [0.4, 0.8], "typical_p": [0.5, 0.9], "top_k": None}
+    samplings = combinations(settings)
+    assert len(samplings) == 4
+    name = "temperature 0.8, top_p 0.9, min_p 0.05, typical_p 0.5, repetition_penalty 1.2"
+    values = VALUES | {"greedy": False, "temperature": 0.8, "typical_p": 0.5, "top_k": None}
+    assert samplings[name] == Sampling(**values)
+    assert list(combinations(settings | {"greedy": True})) == ["greedy, repetition_penalty 1.2"]
+
+
+def test_a_request_samples_as_its_json_says():
+    body = {option.form_name: VALUES[name] for name, option in SAMPLING_OPTIONS.items()}
+    assert read_request(json.dumps(body).encode()).sampling == WANTED
+    assert read_request(b"{}").sampling == DEFAULTS
+
+
+def test_the_page_starts_with_the_defaults_of_a_request():
+    page = on_the_page()
+    for name, option in SAMPLING_OPTIONS.items():
+        default = getattr(DEFAULTS, name)
+        if option.kind is bool:
+            assert page[name]["type"] == "checkbox"
+        elif default is None:
+            assert page[name]["placeholder"] == "all"
+            assert "value" not in page[name]
+        else:
+            assert option.kind(page[name]["value"]) == default
+    drawing = re.search(r'<fieldset id="drawing">(.*)</fieldset>', form_html(), re.DOTALL)[1]
+    ignored = {option.form_name for option in SAMPLING_OPTIONS.values() if option.greedy_ignores}
+    assert Inputs(drawing).inputs.keys() == ignored
+
+
+@pytest.mark.parametrize("name", [name for name, option in SAMPLING_OPTIONS.items() if option.greedy_ignores])
+def test_what_greedy_ignores_adds_no_filter(name):
+    assert filters_for(Sampling(greedy=True, **{name: VALUES[name]})) == []

@@ -1,0 +1,27 @@
+import torch
+from torch import Tensor
+
+from storyteller.config import ModelConfig
+from storyteller.moe.router import Router, route_top_k
+
+CONFIG = ModelConfig(vocab_size=31, max_seq_len=16, d_model=8, n_layers=2, n_heads=2, n_kv_heads=1, d_ff=6, n_experts=4)
+
+
+def normal(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def test_route_top_k_is_a_softmax_over_all_cut_to_k_and_renormalized():
+    logits = normal(20, 6)
+    gate_weights, expert_ids = route_top_k(logits, 3)
+    probs, wanted = logits.softmax(-1).topk(3, dim=-1)
+    torch.testing.assert_close(gate_weights, probs / probs.sum(-1, keepdim=True))
+    assert torch.equal(expert_ids, wanted)
+
+
+def test_the_router_runs_in_float32_under_autocast():
+    router, x = Router(CONFIG), normal(5, 8).float()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        logits = router(x)
+    torch.testing.assert_close(logits, x @ router.weight.T, rtol=1e-6, atol=1e-6)
+    assert router.bfloat16()(x.bfloat16()).dtype == torch.float32
