@@ -19,7 +19,7 @@ from storyteller.training.optim import as_optimizer, cosine_schedule, parameter_
 from storyteller.training.trainer import Trainer, TrainerComponents
 from storyteller_course import load_lesson
 from storyteller_course.exercises.toy_training import PracticeModel, PracticeRun
-from storyteller_course.parts import training_basics as parts
+from storyteller_course.lesson_tools import training_basics as tools
 
 LESSON = load_lesson(ROOT / "lessons" / "04_training_basics")
 reference = LESSON.reference
@@ -41,7 +41,7 @@ def small_model(seed=1, **changes):
 
 
 def test_every_exercise_has_a_part():
-    assert [name for name in LESSON.exercises if LESSON.part(name) is None] == []
+    assert [name for name in LESSON.exercises if LESSON.stand_in(name) is None] == []
 
 
 # --- the reference against independent implementations -------------------------------------------------------------
@@ -66,7 +66,7 @@ def test_cross_entropy_is_pytorchs(seed, dtype):
     targets[targets < 0] = -100
     targets[0, 0] = 3
     wanted = F.cross_entropy(logits.to(torch.float64).flatten(0, 1), targets.flatten())
-    for function in (reference.cross_entropy, parts.cross_entropy):
+    for function in (reference.cross_entropy, LESSON.stand_in("cross_entropy")):
         assert function(logits, targets).item() == pytest.approx(wanted.item(), rel=1e-5)
 
 
@@ -214,7 +214,7 @@ def test_the_lessons_pieces_train_as_the_librarys_do():
 
 
 def test_peak_memory_counts_shared_storages_once_and_lets_go():
-    with parts.PeakMemory() as memory:
+    with tools.PeakMemory() as memory:
         first = torch.zeros(1000)  # 4,000 bytes
         view = first.view(10, 100)
         second = first + 1

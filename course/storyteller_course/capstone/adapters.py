@@ -12,7 +12,7 @@ from storyteller.errors import StorytellerError
 from storyteller.moe.layer import build_model
 from storyteller.runs.pipeline import Notice, RunComponents
 from storyteller.tokenizer import FIRST_MERGE, Tokenizer, Vocabulary
-from storyteller.tokenizer.vocabulary import BYTE_TOKENS, END_OF_TEXT
+from storyteller.tokenizer.vocabulary import END_OF_TEXT
 from storyteller.training.batches import Batch
 from storyteller.training.events import StepLosses
 from storyteller.training.mixed_precision import autocast
@@ -20,7 +20,8 @@ from storyteller.training.optim import as_optimizer
 from storyteller.training.trainer import Trainer, TrainerComponents
 from storyteller.transformer.decoder import Decoder
 from storyteller_course.capstone.collect import Gathered
-from storyteller_course.parts.data_preparation import Pair, as_vocabulary
+from storyteller_course.capstone.library_forms import ids_of_merges
+from storyteller_course.lesson_tools.data_preparation import as_vocabulary
 
 Part = Callable[..., Any]
 
@@ -94,16 +95,6 @@ def learn_with(learn: Part, texts: Iterable[str], *, vocab_size: int, notice: No
         return Tokenizer(as_vocabulary(merges, (END_OF_TEXT,)))
     notice("train_bpe: on the whole corpus yours learned other merges than the course's: the course's in this run.")
     return library
-
-
-def ids_of_merges(vocabulary: Vocabulary) -> list[Pair]:
-    """The merges as lesson 01 writes them: pairs of ids."""
-    ids = {token: i for i, token in enumerate(BYTE_TOKENS)}
-    merges = []
-    for new_id, (left, right) in enumerate(vocabulary.merges, start=FIRST_MERGE):
-        merges.append((ids[left], ids[right]))
-        ids[left + right] = new_id
-    return merges
 
 
 class OwnTokenizer(Tokenizer):

@@ -23,7 +23,7 @@ class Source:
     """A part of the storyteller, and whose it is."""
 
     role: Role
-    part: Part  # what is at work
+    part: Part | None  # what is at work; None for the library's, where the lesson with the course's is not here
     own: Part | None  # the student's, if it is right; it may be too slow to be at work
     slower: float = 0.0  # how many times, where that is why the student's is not at work
     reason: str = ""  # any other reason for that
@@ -31,7 +31,7 @@ class Source:
     @property
     def yours(self) -> bool:
         """Is the student's at work?"""
-        return self.part is self.own
+        return self.own is not None and self.part is self.own
 
     @property
     def why(self) -> str:
@@ -54,16 +54,22 @@ class Gathered:
     def yours(self, name: str) -> Part | None:
         """The student's part, if it is at work; its calls are counted."""
         source = self.sources[name]
-        return counted(source.part, lambda: self.calls.update([name])) if source.yours else None
+        return counted(source.own, lambda: self.calls.update([name])) if source.own and source.yours else None
 
     def afterwards(self, name: str) -> Part:
         """The part for what comes after the training, where the student's may be as slow as it is."""
         source = self.sources[name]
-        return source.own or source.part
+        part = source.own or source.part
+        if part is None:
+            raise StorytellerError(
+                f"The course's {name} belongs to {source.role.lesson}, which is not here: put that lesson's folder "
+                "beside this one."
+            )
+        return part
 
     def filters(self, sampling: Sampling) -> list[Filter]:
         """The filters that `sampling` asks for, of these parts."""
-        from storyteller_course.parts.full_training_and_inference import FILTERS, filters_of
+        from storyteller_course.lesson_tools.full_training_and_inference import FILTERS, filters_of
 
         return filters_of(sampling, **{name: self.afterwards(name) for name in FILTERS})
 
@@ -117,6 +123,8 @@ def _source(role: Role, live: dict[str, Any], earlier: Gathered, clock: Clock | 
     own = found.own
     if role.inside and not earlier.sources[role.inside].yours:
         return Source(role=role, part=course, own=own, reason=f"{role.inside}, which calls it, is not yours")
+    if course is None:
+        return Source(role=role, part=own, own=own)
     try:
         is_same, reason = (
             same(trial(own)(), trial(course)()),
@@ -138,7 +146,11 @@ def _found(role: Role, live: dict[str, Any], earlier: Gathered) -> Found | None:
 
     A function from a saved notebook calls the parts that are at work, as far as it calls any of them.
     """
-    at_work = {name: earlier.yours(name) or source.part for name, source in earlier.sources.items()}
+    at_work = {
+        name: part
+        for name, source in earlier.sources.items()
+        if (part := earlier.yours(name) or source.part) is not None
+    }
     try:
         return look_for(role.name, live, at_work=at_work)
     except StorytellerError:

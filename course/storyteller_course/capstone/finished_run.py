@@ -18,7 +18,7 @@ from storyteller.transformer.decoder import Decoder
 from storyteller_course.capstone.adapters import OwnTokenizer
 from storyteller_course.capstone.collect import Gathered
 from storyteller_course.capstone.history import History
-from storyteller_course.parts.full_training_and_inference import tell_with
+from storyteller_course.lesson_tools.full_training_and_inference import tell_with
 
 TOLD, HELD_OUT = 40, 60  # stories told for each setting of `Run.evaluate`, and stories measured on
 FIGURES = ("consistent", "ended", "words", "distinct 4-grams", "repetition")

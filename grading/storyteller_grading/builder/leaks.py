@@ -45,37 +45,37 @@ def secret_lines(answers: Iterable[MarkedAnswer], given: Mapping[str, Sequence[s
         given: the code that a bug hunt's student starts from, by exercise.
     """
     answers = list(answers)
-    shown = {_squeeze(line) for answer in answers for line in _shown(answer, given.get(answer.name, ()))}
+    shown = {squeezed(line) for answer in answers for line in _shown(answer, given.get(answer.name, ()))}
     secret = {}
     for answer in answers:
         for line in "\n".join(answer.hidden()).split("\n"):
-            if len(line.strip()) >= MIN_SECRET_CHARS and not STEP.match(line.strip()) and _squeeze(line) not in shown:
-                secret[_squeeze(line)] = answer.name
+            if len(line.strip()) >= MIN_SECRET_CHARS and not STEP.match(line.strip()) and squeezed(line) not in shown:
+                secret[squeezed(line)] = answer.name
     return secret
 
 
 def leaks_in(text: str, secret: Mapping[str, str]) -> list[tuple[int, str, str]]:
     """Each line of a text that gives an answer away: its number from 0, the line, the exercise."""
-    found = []
+    leaks = []
     for number, line in enumerate(text.split("\n")):
-        squeezed = _squeeze(line)
-        if len(squeezed) < MIN_SECRET_CHARS / 2:
+        packed = squeezed(line)
+        if len(packed) < MIN_SECRET_CHARS / 2:
             continue
         for part, name in secret.items():
-            if part in squeezed:
-                found.append((number, line.strip(), name))
+            if part in packed:
+                leaks.append((number, line.strip(), name))
                 break
-    return found
+    return leaks
 
 
 def leaks_in_notebook(notebook: NotebookNode, secret: Mapping[str, str]) -> list[tuple[str, int, str, str]]:
     """The same for a notebook's sources, outputs and metadata; the cell's id comes first, "" for the notebook's own."""
-    found = [("", *leak) for leak in leaks_in(_texts(notebook.metadata), secret)]
+    leaks = [("", *leak) for leak in leaks_in(_texts(notebook.metadata), secret)]
     for cell in notebook.cells:
-        found += [(cell.id, *leak) for leak in leaks_in(cell.source, secret)]
+        leaks += [(cell.id, *leak) for leak in leaks_in(cell.source, secret)]
         rest = {key: value for key, value in cell.items() if key not in ("source", "id")}
-        found += [(cell.id, 0, line, name) for _, line, name in leaks_in(_texts(rest), secret)]
-    return found
+        leaks += [(cell.id, 0, line, name) for _, line, name in leaks_in(_texts(rest), secret)]
+    return leaks
 
 
 def files_within(name: str, content: bytes) -> Iterator[tuple[str, bytes]]:
@@ -152,5 +152,6 @@ def _texts(value: object) -> str:
     return ""
 
 
-def _squeeze(line: str) -> str:
+def squeezed(line: str) -> str:
+    """A line without white space."""
     return "".join(line.split())

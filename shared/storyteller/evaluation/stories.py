@@ -6,7 +6,7 @@
     report.save(Path("stories.txt"))  # and read them: a number alone says little
 
 Neither figure is enough by itself. A model may predict well and lose track of who owns the kite, and it may contradict
-itself never because it tells the same story every time: hence `distinct` beside the share of consistent stories.
+itself never because it tells the same story every time: hence `distinct` next to the share of consistent stories.
 """
 
 from collections import Counter
@@ -51,7 +51,7 @@ def measure(model: Decoder, tokenizer: Tokenizer, texts: Iterable[str], *, batch
 
 @dataclass(frozen=True)
 class SampledStory:
-    """A story that the model told."""
+    """A story that the model generated."""
 
     text: str  # its opening included
     ended: bool  # the model ended it; otherwise it was cut at max_new_tokens

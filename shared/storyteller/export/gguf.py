@@ -27,7 +27,7 @@ from storyteller.runs.consistency import STORY_TEMPERATURE
 from storyteller.tokenizer import Vocabulary
 from storyteller.tokenizer.vocabulary import to_unicode
 
-# What stands in a layer, by the name that Mixtral gives it in memory (dense: Mistral).
+# The weights of a layer, by the name that Mixtral gives it in memory (dense: Mistral).
 LAYER = {
     "input_layernorm.weight": "attn_norm.weight",
     "self_attn.q_proj.weight": "attn_q.weight",
@@ -106,7 +106,7 @@ def add_tokenizer(writer: Any, vocabulary: Vocabulary, *, end_id: int) -> None:
     writer.add_token_list(sorted(ids, key=ids.__getitem__))
     writer.add_token_types(kinds)
     writer.add_token_merges([f"{to_unicode(left)} {to_unicode(right)}" for left, right in vocabulary.merges])
-    # As in training: a story begins behind the end-of-text token, and ends with it.
+    # As in training: a story begins after the end-of-text token, and ends with it.
     writer.add_bos_token_id(end_id)
     writer.add_eos_token_id(end_id)
     writer.add_add_bos_token(True)

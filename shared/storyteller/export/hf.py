@@ -65,7 +65,7 @@ def special_ids(trained: TrainedRun) -> dict[str, int]:
 
 
 def write_tokenizer(trained: TrainedRun, folder: Path) -> None:
-    """Write `tokenizer.json`, and beside it what `AutoTokenizer` wants to know."""
+    """Write `tokenizer.json`, and what `AutoTokenizer` wants to know beside it."""
     trained.tokenizer.save(folder / "tokenizer.json")
     settings = {
         "tokenizer_class": "PreTrainedTokenizerFast",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from storyteller.errors import StorytellerError
-from storyteller.figures.texts import table
+from storyteller.figures.display import table
 from storyteller.tracking.store import EXPERIMENT, connect, store_uri
 
 # What is worth reading in one table; the rest is on MLflow's pages.

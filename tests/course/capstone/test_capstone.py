@@ -1,6 +1,7 @@
 """A storyteller of the student's own parts: who goes in, that they are at work, and that nothing else changes."""
 
 import functools
+import importlib
 import inspect
 import shutil
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from storyteller.runs import pipeline
 from storyteller.runs.load import load_trained
 from storyteller.training.events import Saved, StepDone
 from storyteller_course import capstone
-from storyteller_course.capstone import collect, roles, train
+from storyteller_course.capstone import collect, roles
 from storyteller_course.capstone.benchmarks import TRIALS, same
 from storyteller_course.capstone.collect import Gathered, Source
 from storyteller_course.capstone.history import History
@@ -29,6 +30,9 @@ from storyteller_course.exercises.lesson import load_lesson
 from storyteller_course.notebook.progress_store import ProgressStore
 from storyteller_course.notebook.use import Found
 from tellers import make_run
+
+# The module: `capstone.train` is the function of that name in it.
+train = importlib.import_module("storyteller_course.capstone.train")
 
 Part = Callable[..., Any]
 
@@ -152,7 +156,8 @@ def test_every_part_of_the_students_is_at_work_and_the_run_is_the_librarys(noteb
     assert run.history.loss == pytest.approx(losses, rel=2e-3)
     assert len(losses) == train.FAST_STEPS
 
-    _model, tokenizer, _ = load_trained(Path("runs/own"))  # as `storyteller tell` does
+    _model, tokenizer, checkpoint = load_trained(Path("runs/own"))  # as `storyteller tell` does
+    assert checkpoint.values["replaced_parts"] == []  # they are proven equal to the library's
     assert tokenizer.fingerprint == run.tokenizer.fingerprint
     story = run.tell("A little girl", sampling=Sampling(temperature=0.8, top_p=0.9, max_new_tokens=12, seed=1))
     assert story.startswith("A little girl")
@@ -184,6 +189,14 @@ def test_the_card_names_only_what_was_at_work(notebooks, work, capsys):
     with pytest.raises(SystemExit):
         main(["export", "runs/one", "--out", "by-command"])
     assert by_student[0] in Path("by-command/README.md").read_text(encoding="utf-8").splitlines()
+
+
+def test_a_layer_of_the_students_is_not_trained_with_a_router_that_it_does_not_have(notebooks, work):
+    notebooks["MoELayer"] = copied(ROLE_OF["MoELayer"].course)
+    with pytest.raises(
+        StorytellerError, match="Your MoELayer routes by a softmax, and this model has a sigmoid router"
+    ):
+        capstone.train(capstone.gather(), folder="runs/sigmoid", changes={"router": "sigmoid"})
 
 
 def step_done(step: int, *, planned: int) -> StepDone:
