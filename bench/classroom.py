@@ -25,8 +25,8 @@ from bench.common import Row
 from storyteller_course.exercises.inputs import PUBLIC
 from storyteller_course.exercises.lesson import Lesson, load_lesson
 from storyteller_course.grading.grade import grade
-from storyteller_course.runner.in_process import LocalStudent
-from storyteller_grading.classroom.autograde.autograde import Wanted, autograde
+from storyteller_course.runner.in_process import InProcessStudent
+from storyteller_grading.classroom.autograde.autograde import GradingOptions, autograde
 from storyteller_grading.classroom.course import Course
 from storyteller_grading.judge.hidden_seeds import DRAWS, hidden_seeds
 from storyteller_grading.paths import find_lessons, lessons_folder
@@ -35,7 +35,7 @@ from storyteller_grading.process_memory import memory_below
 CLASS = 200  # students
 STUDENTS = int(os.environ.get("STORYTELLER_BENCH_STUDENTS", "12"))  # that are graded; the class is projected from them
 SECRET = "ab" * 32
-LOOK = 0.2  # seconds between two looks at the memory
+POLL_INTERVAL_S = 0.2  # seconds between two looks at the memory
 CONFIG = "c = get_config()\nc.Execute.timeout = 600\nc.Execute.kernel_name = 'python3'\n"
 
 
@@ -93,7 +93,7 @@ def _ours(folder: Path, lesson: Lesson, document: dict[str, Any]) -> tuple[float
     came: list[float] = []
     with _Memory() as memory:
         began = time.perf_counter()
-        wanted = Wanted(jobs=_processors(), unsafe=True)
+        wanted = GradingOptions(jobs=_processors(), unsafe=True)
         summary = autograde(course, lesson.folder, wanted, step=lambda outcome: came.append(time.perf_counter()))
     scores = {outcome.data["earned"] for outcome in summary.outcomes}
     if scores != {100}:
@@ -133,7 +133,7 @@ def _checks(lesson: Lesson, document: dict[str, Any]) -> float:
     seeds = (PUBLIC, *hidden_seeds(SECRET, DRAWS))
     began = time.perf_counter()
     for exercise in lesson.exercises.values():
-        grade(exercise, LocalStudent(namespace), seeds=seeds)
+        grade(exercise, InProcessStudent(namespace), seeds=seeds)
     return time.perf_counter() - began
 
 
@@ -181,5 +181,5 @@ class _Memory(threading.Thread):
         self.join()
 
     def run(self) -> None:
-        while not self.done.wait(LOOK):
+        while not self.done.wait(POLL_INTERVAL_S):
             self.most = max(self.most, memory_below(psutil.Process()))

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from repository import ROOT
@@ -15,6 +16,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # No test may reach a hub; a loader that tries must fail at once.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
+# A busy machine is no fault of the code: no example of a property has a deadline.
+hypothesis.settings.register_profile("storyteller", deadline=None)
+hypothesis.settings.load_profile("storyteller")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -6,7 +6,7 @@ In a notebook:
 
 In the files of a lesson's folders `checks` and `answers`:
 
-    from storyteller_course import Exercise, close, equal, given, raises, true, unchanged
+    from storyteller_course import Exercise, close, equal, fixture, raises, true, unchanged
     from storyteller_course import Given, Right, Wrong
 
 A name is imported when it is first used, so that importing this package loads neither torch nor IPython.
@@ -15,47 +15,27 @@ A name is imported when it is first used, so that importing this package loads n
 import importlib
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from storyteller_course.exercises.assertions import Mismatch, close, equal, raises, true, unchanged
-    from storyteller_course.exercises.exercise import Exercise
-    from storyteller_course.exercises.known_answers import Given, Right, Wrong
-    from storyteller_course.exercises.lesson import Lesson, load_lesson
-    from storyteller_course.notebook.check import CheckFailed, check, hint, progress
-    from storyteller_course.notebook.use import use
-    from storyteller_course.runner.protocol import StudentError, given
-
-__all__ = [
-    "CheckFailed",
-    "Exercise",
-    "Given",
-    "Lesson",
-    "Mismatch",
-    "Right",
-    "StudentError",
-    "Wrong",
-    "check",
-    "close",
-    "equal",
-    "given",
-    "hint",
-    "load_lesson",
-    "progress",
-    "raises",
-    "true",
-    "unchanged",
-    "use",
-]
-
-_HOMES = {
+_NAMES_OF = {
     "exercises.assertions": ("Mismatch", "close", "equal", "raises", "true", "unchanged"),
     "exercises.exercise": ("Exercise",),
+    "exercises.fixtures": ("fixture",),
     "exercises.known_answers": ("Given", "Right", "Wrong"),
     "exercises.lesson": ("Lesson", "load_lesson"),
     "notebook.check": ("CheckFailed", "check", "hint", "progress"),
     "notebook.use": ("use",),
-    "runner.protocol": ("StudentError", "given"),
+    "runner.student_errors": ("StudentError",),
 }
-_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+_HOME_OF = {name: module for module, names in _NAMES_OF.items() for name in names}
+
+if TYPE_CHECKING:  # the same names for a type checker, which does not run `__getattr__`
+    from storyteller_course.exercises.assertions import Mismatch, close, equal, raises, true, unchanged
+    from storyteller_course.exercises.exercise import Exercise
+    from storyteller_course.exercises.fixtures import fixture
+    from storyteller_course.exercises.known_answers import Given, Right, Wrong
+    from storyteller_course.exercises.lesson import Lesson, load_lesson
+    from storyteller_course.notebook.check import CheckFailed, check, hint, progress
+    from storyteller_course.notebook.use import use
+    from storyteller_course.runner.student_errors import StudentError
 
 
 def __getattr__(name: str) -> Any:
@@ -64,3 +44,7 @@ def __getattr__(name: str) -> Any:
     value = getattr(importlib.import_module(f"{__name__}.{_HOME_OF[name]}"), name)
     globals()[name] = value
     return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME_OF})

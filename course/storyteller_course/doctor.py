@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Literal
 
 from storyteller.errors import StorytellerError
+from storyteller.tracking.store import is_server, store_uri
 from storyteller_course import kernel
 
 Verdict = Literal["ok", "advice", "fault"]
@@ -234,8 +235,6 @@ def check_corpora(environment: dict[str, str] | None = None) -> Finding:
 
 def check_tracking() -> Finding:
     """Where are runs tracked from here? The store is named, and no server is asked."""
-    from storyteller.tracking.store import is_server, store_uri  # the package loads torch
-
     try:
         uri = store_uri()
     except StorytellerError as error:

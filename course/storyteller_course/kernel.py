@@ -1,4 +1,4 @@
-"""The Jupyter kernel `storyteller`: this Python, with the settings that make torch's threads polite.
+"""The Jupyter kernel `storyteller`: this Python, with the settings that give torch's threads a passive wait policy.
 
     complaint()      # "" when notebooks find a kernel that starts this Python
     register()       # make it so

@@ -7,7 +7,7 @@
     storyteller-grade collect 01 submissions.zip
     storyteller-grade autograde 01     # a whole class, in its course's folder; run again, it goes on where it was
 
-A command imports what it needs inside its body, so that `storyteller-grade --help` answers at once.
+The commands are in `storyteller_grading.commands`, one file a command.
 """
 
 import sys
@@ -17,6 +17,19 @@ import typer
 
 from storyteller.errors import StorytellerError
 from storyteller.utils.openmp import sleep_while_waiting
+from storyteller_grading.commands.autograde import autograde
+from storyteller_grading.commands.build import build
+from storyteller_grading.commands.collect import collect
+from storyteller_grading.commands.export import HELP, export
+from storyteller_grading.commands.feedback import feedback
+from storyteller_grading.commands.init import init
+from storyteller_grading.commands.judge import judge
+from storyteller_grading.commands.new import new
+from storyteller_grading.commands.regrade import regrade
+from storyteller_grading.commands.rehearse import rehearse
+from storyteller_grading.commands.release import release
+from storyteller_grading.commands.report import report
+from storyteller_grading.commands.similar import similar
 
 app = typer.Typer(
     name="storyteller-grade",
@@ -26,38 +39,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-
-@app.callback()
-def _group() -> None:
-    """Keep the commands' names even where there is only one."""
-
-
-def _register() -> None:
-    """Hand every command to the app."""
-    from storyteller_grading import commands
-    from storyteller_grading.classroom import commands as classroom
-    from storyteller_grading.classroom import commands_course as course
-    from storyteller_grading.classroom import commands_handing as handing
-    from storyteller_grading.classroom import commands_lms as lms
-    from storyteller_grading.classroom import commands_review as review
-    from storyteller_grading.judge import command
-
-    app.command("build")(commands.build)
-    app.command("new")(commands.new)
-    app.command("judge")(command.judge)
-    app.command("init")(course.init)
-    app.command("release")(course.release)
-    app.command("collect")(handing.collect)
-    app.command("autograde")(classroom.autograde)
-    app.command("regrade")(classroom.regrade)
-    app.command("feedback")(review.feedback)
-    app.command("report")(review.report)
-    app.command("similar")(review.similar)
-    app.command("export")(lms.export)
-    app.command("rehearse")(review.rehearse)
-
-
-_register()
+app.command()(build)
+app.command()(new)
+app.command()(judge)
+app.command()(init)
+app.command()(release)
+app.command()(collect)
+app.command()(autograde)
+app.command()(regrade)
+app.command()(feedback)
+app.command()(report)
+app.command()(similar)
+app.command(help=HELP)(export)
+app.command()(rehearse)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

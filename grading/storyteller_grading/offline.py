@@ -24,6 +24,8 @@ def network_off() -> str:
     """Cut this process and its children off from the network; an empty string, or why that could not be done."""
     if not sys.platform.startswith("linux"):
         return f"{sys.platform} has no network namespaces"
+    import fcntl
+
     user, group = os.getuid(), os.getgid()
     if libc().unshare(NEW_USERS | NEW_NETWORK):
         return os.strerror(ctypes.get_errno())
@@ -31,20 +33,14 @@ def network_off() -> str:
         Path("/proc/self/setgroups").write_text("deny", encoding="ascii")
         Path("/proc/self/uid_map").write_text(f"{user} {user} 1", encoding="ascii")
         Path("/proc/self/gid_map").write_text(f"{group} {group} 1", encoding="ascii")
-        _loopback_up()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:  # bring up loopback
+            request = struct.pack("16sh14x", b"lo", 0)
+            flags = struct.unpack("16sh14x", fcntl.ioctl(control, _GET_FLAGS, request))[1]
+            fcntl.ioctl(control, _SET_FLAGS, struct.pack("16sh14x", b"lo", flags | _UP))
     except OSError as error:
         # The network is gone already, and so is the way to the kernel: a notebook would hang.
         sys.exit(f"storyteller-grade: the network is off, but loopback cannot be brought up ({error}).")
     return ""
-
-
-def _loopback_up() -> None:
-    import fcntl
-
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
-        request = struct.pack("16sh14x", b"lo", 0)
-        flags = struct.unpack("16sh14x", fcntl.ioctl(control, _GET_FLAGS, request))[1]
-        fcntl.ioctl(control, _SET_FLAGS, struct.pack("16sh14x", b"lo", flags | _UP))
 
 
 def main(command: list[str]) -> int:

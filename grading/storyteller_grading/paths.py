@@ -28,11 +28,23 @@ def find_lessons(lessons: Path, wanted: list[str] | None = None) -> list[Path]:
     folders = sorted(path.parent for path in lessons.glob("[0-9][0-9]_*/lesson.md"))
     if not wanted:
         return folders
-    found = []
+    chosen = []
     for name in wanted:
-        one = lesson_named(folders, name)
-        if one is None:
-            known = ", ".join(one.name for one in folders) or "none"
+        folder = lesson_named(folders, name)
+        if folder is None:
+            known = ", ".join(path.name for path in folders) or "none"
             raise StorytellerError(f"There is no lesson {name!r}; there are: {known}.")
-        found.append(one)
-    return found
+        chosen.append(folder)
+    return chosen
+
+
+def lesson_folder(wanted: str) -> Path:
+    """The folder of a lesson on this machine: a path, where a lesson is there; else by its number or name.
+
+    Raises:
+        StorytellerError: there is no such lesson.
+    """
+    from storyteller_course.exercises.lesson import is_lesson
+
+    folder = Path(wanted)
+    return folder if is_lesson(folder) else find_lessons(lessons_folder(), [folder.name])[0]

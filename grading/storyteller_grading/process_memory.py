@@ -14,9 +14,9 @@ def memory_below(process: psutil.Process) -> int:
         family = [process, *process.children(recursive=True)]
     except psutil.Error:
         return 0
-    for one in family:
+    for member in family:
         try:
-            held = one.memory_full_info()
+            held = member.memory_full_info()
         except psutil.Error:  # it ended just now
             continue
         total += getattr(held, "pss", held.uss)

@@ -12,13 +12,9 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, TypeVar
 
 from storyteller.errors import StorytellerError
+from storyteller.errors import require as _require
 
 T = TypeVar("T")
-
-
-def _require(condition: bool, message: str) -> None:
-    if not condition:
-        raise StorytellerError(message)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,12 @@ class StorytellerError(Exception):
     """Something the user can mend; the message says how."""
 
 
+def require(condition: bool, message: str) -> None:
+    """Raise a StorytellerError with this message unless the condition holds."""
+    if not condition:
+        raise StorytellerError(message)
+
+
 def optional_import(name: str, *, extra: str) -> ModuleType:
     """Import a package that only some commands need, or say how to get it.
 

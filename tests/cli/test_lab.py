@@ -477,7 +477,7 @@ def halves(student, draw):
 def recorded(course, work):
     """A student's folder with checks that can be loaded; records what came of a check."""
     from storyteller_course import load_lesson
-    from storyteller_course.notebook.progress_store import State
+    from storyteller_course.notebook.progress_store import ProgressStore
 
     write_checks(course / NAME, CHECKS)
     (course / NAME / "reference.py").unlink()
@@ -485,7 +485,7 @@ def recorded(course, work):
     folder = work / NAME
 
     def record(exercise: str, earned: int, *, solved: bool) -> None:
-        State.find(folder).record(load_lesson(folder), exercise, earned=earned, solved=solved)
+        ProgressStore.find(folder).record(load_lesson(folder), exercise, earned=earned, solved=solved)
 
     return record
 

@@ -135,9 +135,9 @@ def victim(x, factor):
     "the worker asks itself for the right answer": """
 import gc
 def victim(x, factor):
-    from storyteller_course.runner.student_proxy import Student
+    from storyteller_course.runner.student_proxy import StudentProxy
     for thing in gc.get_objects():
-        if type(thing).__name__ in ("Channel", "Server", "RemoteStudent", "Student"):
+        if type(thing).__name__ in ("Channel", "Server", "RemoteStudent", "StudentProxy"):
             for name in ("call", "answer", "exchange", "victim"):
                 try: getattr(thing, name)(x, factor)
                 except BaseException as error:
@@ -470,7 +470,7 @@ def victim(x, factor): return x * 0
 """,
     "an outcome without an error is forged": """
 import sys
-frames, serve = sys.modules["storyteller_course.runner.frames"], sys.modules["storyteller_course.runner.server"]
+frames, serve = sys.modules["storyteller_course.runner.protocol"], sys.modules["storyteller_course.runner.server"]
 from storyteller_course.runner.protocol import Outcome
 def forged(outcome, keep=None): return frames.encode((True, None, ((), "", (), "")))
 serve.write_outcome = frames.write_outcome = forged

@@ -11,10 +11,10 @@ from storyteller_course.exercises.lesson import Lesson, load_lesson
 from storyteller_grading.builder.build import draft_lesson
 from storyteller_grading.builder.nbgrader_release import student_notebook
 from storyteller_grading.builder.scaffold import new_lesson
-from storyteller_grading.classroom.autograde.autograde import Wanted, autograde
+from storyteller_grading.classroom.autograde.autograde import GradingOptions, autograde
 from storyteller_grading.classroom.autograde.records import Record, Records
 from storyteller_grading.classroom.course import Course
-from storyteller_grading.classroom.rehearsal.rehearsal import PLAN, rehearse, set_due
+from storyteller_grading.classroom.rehearsal.rehearsal import PLAN, set_due, write_class
 from storyteller_grading.judge.hidden_seeds import hidden_seeds
 
 SECRET = "5" * 64
@@ -62,10 +62,10 @@ def make_course(folder: Path) -> Course:
 def graded_class(folder: Path, lesson: Lesson, *, students: int, seed: int = 1, jobs: int = 1) -> GradedClass:
     """Write a class and autograde it, with one hidden input a case."""
     course, draws = make_course(folder), 1
-    rehearse(course, lesson, students=students, seed=seed, seeds=hidden_seeds(SECRET, draws))
+    write_class(course, lesson, students=students, seed=seed, seeds=hidden_seeds(SECRET, draws))
     set_due(course, lesson.name)
     # The code is our own: where there is no sandbox it may run without.
-    autograde(course, lesson.folder, Wanted(draws=draws, jobs=jobs, unsafe=True))
+    autograde(course, lesson.folder, GradingOptions(draws=draws, jobs=jobs, unsafe=True))
     return read_class(folder, lesson)
 
 

@@ -5,10 +5,10 @@ import signal
 import time
 from pathlib import Path
 
-from storyteller_grading.classroom.autograde.grade_task import Outcome, Task, failed
+from storyteller_grading.classroom.autograde.grade_task import Task, TaskOutcome, failed
 
 
-def strange(task: Task) -> Outcome:
+def strange(task: Task) -> TaskOutcome:
     """Does what the notebook says; the folder `task.lesson` counts how often it was tried."""
     order = task.notebook.decode()
     tries = Path(task.lesson) / task.student
@@ -21,7 +21,7 @@ def strange(task: Task) -> Outcome:
         time.sleep(600)
     if order == "fail" or (order == "fail once" and first):
         return failed(task, f"no luck with {task.secret}")
-    return Outcome(lesson="x", student=task.student, sha256=task.sha256, status="graded")
+    return TaskOutcome(lesson="x", student=task.student, sha256=task.sha256, status="graded")
 
 
 def strange_tasks(folder: Path, orders: dict[str, str]) -> list[Task]:

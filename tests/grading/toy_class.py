@@ -11,7 +11,7 @@ from toy_lesson import write_toy
 
 from storyteller_grading.builder.build import draft_lesson
 from storyteller_grading.builder.nbgrader_release import student_notebook
-from storyteller_grading.classroom.autograde.grade_task import Outcome
+from storyteller_grading.classroom.autograde.grade_task import TaskOutcome
 from storyteller_grading.classroom.course import Course
 
 NAME = "09_toys"
@@ -68,7 +68,20 @@ def hand_in(course: Course, student: str, document: Any, *, when: str = "") -> P
     return place / f"{NAME}.ipynb"
 
 
-def outcome(student: str, earned: Mapping[str, int] = POINTS, written: str = "Because.", **changes: Any) -> Outcome:
+def hand_in_all(course, home):
+    hand_in(course, "ada", notebook(home, written="Because."), when="2026-03-01 12:00:00.000000 UTC")
+    hand_in(course, "bob", notebook(home, {"double": RIGHT["double"]}))
+    hand_in(course, "cyd", '{"cells": 3}')
+    hand_in(course, "dan", notebook(home, RIGHT | {"half": "import os\nos._exit(0)"}))
+    other = course.submitted / "eve" / NAME
+    other.mkdir(parents=True)
+    (other / "mine.ipynb").write_text(json.dumps(notebook(home)), encoding="utf-8")
+    (course.submitted / "fay" / NAME).mkdir(parents=True)
+    (course.submitted / "fay" / NAME / f"{NAME}.ipynb").symlink_to(course.secret_file)
+    (course.submitted / "gil" / NAME).mkdir(parents=True)
+
+
+def outcome(student: str, earned: Mapping[str, int] = POINTS, written: str = "Because.", **changes: Any) -> TaskOutcome:
     """What a judge would say, without one: each exercise has one case."""
     exercises = [
         {
@@ -94,7 +107,7 @@ def outcome(student: str, earned: Mapping[str, int] = POINTS, written: str = "Be
         "notes": [],
     }
     about = {"lesson": NAME, "student": student, "sha256": "0" * 64, "status": "graded", "data": data}
-    return Outcome(**about | {"answers": dict(RIGHT), "written": {"why": written}} | changes)
+    return TaskOutcome(**about | {"answers": dict(RIGHT), "written": {"why": written}} | changes)
 
 
 def _case(points: int, earned: int) -> dict[str, Any]:

@@ -4,6 +4,7 @@ Solutions are executed and compared by `make notebooks-test`.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,14 +16,14 @@ from gated import Course, template
 
 from repository import ROOT
 from storyteller.utils.atomic_io import zipped
-from storyteller_course.exercises.lesson import parts_module
-from storyteller_grading.builder.build import POINTS, answers_of
+from storyteller_grading.builder.build import POINTS, answers_of, without_open_book
 from storyteller_grading.builder.drift import drift_of_sources
 from storyteller_grading.builder.execute import run_cells
 from storyteller_grading.builder.leaks import files_within, leaks_in, leaks_in_file, leaks_in_notebook
-from storyteller_grading.builder.solution_regions import LONGEST
+from storyteller_grading.builder.solution_regions import MAX_ANSWER_LINES
 from storyteller_grading.judge.judge import judge_notebook
 from storyteller_grading.release.bundle import class_files
+from storyteller_grading.release.wheel import PARTS as WHEEL
 
 # Of a lesson's head and end.
 WORDS = (
@@ -31,6 +32,7 @@ WORDS = (
 )
 DIAGNOSED = 0.95  # of the known wrong answers
 SEEDS = 20  # with which right answers must pass
+DIGITS = 6  # that a number with a fraction may have in an output that is compared
 
 
 TEMPLATE = "template"  # what new lessons are made from
@@ -60,6 +62,22 @@ def test_no_notebook_has_drifted_from_its_sources(course):
     assert drift_of_sources(course.folder, course.solutions) == []
 
 
+def test_no_compared_output_hangs_on_rounding(course):
+    """Nor do more digits than processors agree on stand in it: print whether a difference is below a bound."""
+    faults = []
+    for cell in nbformat.read(course.solution, as_version=4).cells:
+        if cell.cell_type == "code" and "nbval-ignore-output" not in cell.metadata.get("tags", []):
+            texts = [one.get("text") or one.get("data", {}).get("text/plain", "") for one in cell.outputs]
+            faults += [f"{cell.id}: {number}" for text in texts for number in hanging_on_rounding(text)]
+    assert faults == []
+
+
+def test_numbers_that_hang_on_rounding_are_found():
+    found = hanging_on_rounding("apart by 1.2e-07 or 0.0e+00 or 3E-5, 87.99999999999999 words, tensor(252083.7656)")
+    assert found == ["1.2e-07", "0.0e+00", "3E-5", "87.99999999999999", "252083.7656"]
+    assert hanging_on_rounding("5.18e+21 tensor([11.1920, 1550.0000]) 1,736,192 of 2,023.9, 0.00032, 90112.0") == []
+
+
 def test_the_lesson_is_whole(course):
     """What DESIGN.md asks of every lesson, once its front matter no longer says `draft: true`."""
     lesson, faults = course.lesson, []
@@ -72,9 +90,8 @@ def test_the_lesson_is_whole(course):
     if not course.draft:
         faults += [f"{len(graded)} graded exercises, not 8 to 10"] * (not 8 <= len(graded) <= 10)
         faults += [f"{len(hunts)} bug hunts, not 2 or more"] * (len(hunts) < 2)
-        parts = parts_module(course.name)
-        faults += [f"{parts} lacks {name}, for students who have not solved it" for name in lesson.exercises
-                   if lesson.part(name) is None]  # fmt: skip
+        faults += [f"nothing stands in for {name}, for students who have not solved it" for name in lesson.exercises
+                   if lesson.stand_in(name) is None]  # fmt: skip
     faults += [f"{len(written)} written answers, not 1"] * (len(written) != 1)
     faults += ["not 100 points"] * (sum(one.points for one in graded) != POINTS)
     for one in lesson.exercises.values():
@@ -86,11 +103,35 @@ def test_the_lesson_is_whole(course):
     assert faults == []
 
 
+def test_what_stands_in_needs_only_what_its_exercise_builds_on(course):
+    """So that the judge can send it to a worker without the answer that is graded there."""
+    lesson = course.lesson
+    for name in lesson.plain.pieces.keys() & lesson.exercises.keys():
+        needed = set(lesson.plain.needed([name])) & lesson.exercises.keys()
+        assert needed <= {name, *lesson.foundations(name)}, name
+
+
+def test_no_line_of_an_answer_stands_in_the_library_that_a_class_gets(course):
+    """Its own functions, which the exercises name, apart."""
+    secret = without_open_book(course.secrets, course.lesson)
+    assert len(secret) > 0.8 * len(course.secrets)
+    files = [
+        path for package in WHEEL for path in (ROOT / package).rglob("*") if path.suffix in (".py", ".md", ".html")
+    ]
+    assert len(files) > 250
+    found = []
+    for path in files:
+        if "template" not in path.parts:
+            leaks = leaks_in(path.read_text(encoding="utf-8"), secret)
+            found += [f"{path}:{1 + number}: {line} (an answer to {name})" for number, line, name in leaks]
+    assert found == []
+
+
 def test_answers_are_short(course):
     for name, one in answers_of(course.lesson).items():
         lines = [line for region in one.answer.hidden() for line in region.split("\n")]
         code = [line for line in lines if line.strip() and not line.strip().startswith("#")]
-        assert len(code) <= LONGEST, name
+        assert len(code) <= MAX_ANSWER_LINES, name
 
 
 def test_no_line_of_an_answer_is_handed_out(course):
@@ -218,6 +259,18 @@ def test_nbgrader_validates_the_solution(course, tmp_path):
     (tmp_path / "nbgrader_config.py").write_text(config, encoding="utf-8")
     said = nbgrader("validate", course.solution.name, cwd=tmp_path, STORYTELLER_LESSON=str(course.folder))
     assert "Success! Your notebook passes all the tests." in said
+
+
+def hanging_on_rounding(text: str) -> list[str]:
+    """The numbers of a text that are as small as a rounding error, or that have a fraction and more than six digits."""
+    found = []
+    for number in re.finditer(r"(?<![\w.])(\d[\d,]*)(\.\d+)?(e[+-]?\d+)?", text, re.IGNORECASE):
+        whole, fraction, exponent = number.groups(default="")
+        digits = (whole + fraction).translate({ord(","): None, ord("."): None}).strip("0")
+        tiny = exponent and int(exponent[1:]) <= 0
+        if tiny or (float(fraction or 0) and len(digits) > DIGITS):
+            found.append(number.group())
+    return found
 
 
 def failures(result) -> list[str]:

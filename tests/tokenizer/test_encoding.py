@@ -96,7 +96,7 @@ def test_ids_are_those_of_all_the_others(text: str) -> None:
 def test_every_white_space_in_every_company_gives_the_same_words() -> None:
     from tokenizers import pre_tokenizers
 
-    from storyteller.tokenizer.vocabulary import spell
+    from storyteller.tokenizer.vocabulary import to_unicode
 
     byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False)
     for space in WHITE_SPACE:
@@ -104,7 +104,9 @@ def test_every_white_space_in_every_company_gives_the_same_words() -> None:
             text = "".join(signs)
             words = split_words(text)
             assert words == plain_words(text)
-            assert [spell(word.encode()) for word in words] == [word for word, _ in byte_level.pre_tokenize_str(text)]
+            assert [to_unicode(word.encode()) for word in words] == [
+                word for word, _ in byte_level.pre_tokenize_str(text)
+            ]
             assert tokenizer().decode(tokenizer().encode(text)) == text
 
 
@@ -141,12 +143,16 @@ def test_a_long_word_has_the_same_ids_as_in_tiktoken(sign: str) -> None:
 
 
 def test_memory_is_bounded_and_forgetting_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(encoding, "MOST_REMEMBERED", 20)
-    monkeypatch.setattr(encoding, "LONGEST_REMEMBERED", 6)
+    monkeypatch.setattr(encoding, "MAX_CACHE_ENTRIES", 20)
+    monkeypatch.setattr(encoding, "MAX_CACHED_CHARS", 6)
     forgetful = Tokenizer(tokenizer().vocabulary)
     texts = told_stories(50)
     assert forgetful.encode_batch(texts) == tokenizer().encode_batch(texts)
-    for memory in (forgetful._encoder._words, forgetful._encoder._first_chunks, forgetful._encoder._further_chunks):
+    for memory in (
+        forgetful._encoder._word_cache,
+        forgetful._encoder._first_chunk_cache,
+        forgetful._encoder._further_chunk_cache,
+    ):
         assert len(memory) <= 20
         assert max(map(len, memory), default=0) <= 6
 

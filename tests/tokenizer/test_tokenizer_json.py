@@ -13,7 +13,7 @@ from test_training import told_stories
 
 from storyteller.errors import StorytellerError
 from storyteller.tokenizer import END_OF_TEXT, Tokenizer, Vocabulary, tokenizer_json
-from storyteller.tokenizer.vocabulary import BYTE_TOKENS, spell
+from storyteller.tokenizer.vocabulary import BYTE_TOKENS, to_unicode
 
 TEXTS = [*told_stories(5), "", " ", "Zoë 日本\x00 👩‍🚀\n\n  x\u3000y", "don't 'LL 've 12³"]
 
@@ -25,9 +25,13 @@ def content() -> dict[str, Any]:
 
 def write_gpt2_files(ours: Tokenizer, folder: Path) -> None:
     """vocab.json and merges.txt, as OpenAI published GPT-2's."""
-    ids = {spell(token): i for token, i in ours.vocabulary.tokens.items()} | dict(ours.vocabulary.special_tokens)
+    ids = {to_unicode(token): i for token, i in ours.vocabulary.tokens.items()} | dict(ours.vocabulary.special_tokens)
     (folder / "vocab.json").write_text(json.dumps(ids), encoding="utf-8")
-    lines = ["#version: 0.2", *(f"{spell(left)} {spell(right)}" for left, right in ours.vocabulary.merges), ""]
+    lines = [
+        "#version: 0.2",
+        *(f"{to_unicode(left)} {to_unicode(right)}" for left, right in ours.vocabulary.merges),
+        "",
+    ]
     (folder / "merges.txt").write_text("\n".join(lines), encoding="utf-8", newline="\n")
 
 
@@ -254,6 +258,6 @@ def test_the_fingerprint_tells_vocabularies_apart() -> None:
 def test_bytes_are_spelled_as_gpt2_spells_them() -> None:
     from tokenizers import pre_tokenizers
 
-    assert sorted(map(spell, BYTE_TOKENS)) == sorted(pre_tokenizers.ByteLevel.alphabet())
-    assert [spell(token) for token in BYTE_TOKENS] == sorted(map(spell, BYTE_TOKENS))
-    assert spell(b" \n") == "ĠĊ"
+    assert sorted(map(to_unicode, BYTE_TOKENS)) == sorted(pre_tokenizers.ByteLevel.alphabet())
+    assert [to_unicode(token) for token in BYTE_TOKENS] == sorted(map(to_unicode, BYTE_TOKENS))
+    assert to_unicode(b" \n") == "ĠĊ"

@@ -15,7 +15,7 @@ from storyteller.errors import StorytellerError
 from storyteller.storyworld import generate
 from storyteller.tokenizer import END_OF_TEXT, Tokenizer, pretokenize
 from storyteller.tokenizer.pretokenize import count_words, split_chunks, split_words
-from storyteller.tokenizer.vocabulary import BYTE_TOKENS, spell
+from storyteller.tokenizer.vocabulary import BYTE_TOKENS, to_unicode
 
 # Few letters give many ties, runs and overlaps; the others are two, three and four bytes long.
 NARROW = st.lists(st.text(st.sampled_from("aab  'st\n1!"), max_size=40), max_size=8)
@@ -24,7 +24,7 @@ ANY = st.lists(st.text(st.characters(exclude_categories=["Cs", "Cn"]), max_size=
 
 
 def merges_of(tokenizer: Tokenizer) -> list[tuple[str, str]]:
-    return [(spell(left), spell(right)) for left, right in tokenizer.vocabulary.merges]
+    return [(to_unicode(left), to_unicode(right)) for left, right in tokenizer.vocabulary.merges]
 
 
 def merges_by_tokenizers(texts: list[str], vocab_size: int) -> list[tuple[str, str]]:
@@ -121,9 +121,9 @@ def test_chunks_hold_the_words_of_the_text(text: str) -> None:
 def test_counting_in_small_pieces_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     texts = [*told_stories(20), "  \n  a  b \n\n  c\t \t d" * 20]
     wanted = Counter(word for text in texts for word in plain_words(text))
-    monkeypatch.setattr(pretokenize, "_MOST_CHUNKS", 10)
+    monkeypatch.setattr(pretokenize, "_MAX_CHUNKS", 10)
     for length in (1, 2, 7, 50):
-        monkeypatch.setattr(pretokenize, "_SLICE", length)
+        monkeypatch.setattr(pretokenize, "_SLICE_CHARS", length)
         assert count_words(texts) == wanted
 
 

@@ -15,9 +15,9 @@ a checkpoint made with replaced parts is refused by whoever does not replace the
 who wrote what.
 """
 
-from storyteller_course.capstone.adapters import as_parts
+from storyteller_course.capstone.adapters import as_run_components
 from storyteller_course.capstone.collect import Gathered, Source, gather
 from storyteller_course.capstone.finished_run import Run
 from storyteller_course.capstone.train import train
 
-__all__ = ["Gathered", "Run", "Source", "as_parts", "gather", "train"]
+__all__ = ["Gathered", "Run", "Source", "as_run_components", "gather", "train"]

@@ -17,7 +17,7 @@ def progress(
     from storyteller_course.capstone.roles import ROLE_OF, whose
     from storyteller_course.notebook import workspace
     from storyteller_course.notebook.check import progress_text
-    from storyteller_course.notebook.progress_store import Standing, State
+    from storyteller_course.notebook.progress_store import ProgressStore, Standing
 
     folder = workspace.find_work(work)
     lessons = workspace.lessons_in(folder)
@@ -27,7 +27,7 @@ def progress(
     standings: dict[str, Standing] = {}
     for number, folder_of_lesson in enumerate(chosen):
         loaded = load_lesson(folder_of_lesson)
-        summary = State.find(folder_of_lesson).summary(loaded)
+        summary = ProgressStore.find(folder_of_lesson).summary(loaded)
         standings |= {standing.name: standing for standing in summary}
         print(("\n" if number else "") + progress_text(loaded, summary))
     if not lesson and standings.keys() & ROLE_OF.keys():

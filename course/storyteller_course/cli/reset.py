@@ -19,7 +19,7 @@ def reset(
 ) -> None:
     """Bring an exercise's answer cell back as the course gives it; what was there is kept."""
     from storyteller_course.notebook import workspace
-    from storyteller_course.notebook.progress_store import State
+    from storyteller_course.notebook.progress_store import ProgressStore
 
     home = workspace.find_work(work)
     if workspace.is_release(home):
@@ -42,7 +42,7 @@ def reset(
         kept = workspace.put_aside(folder, exercise, suffix, (was.rstrip() + "\n").encode())
         print(f"What was there is kept in {kept}.")
     write_whole(file, json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
-    State.find(folder).forget(course.name, exercise)
+    ProgressStore.find(folder).forget(course.name, exercise)
     print(f"The cell of {exercise} is as the course gives it. If it is open: File > Reload Notebook from Disk.")
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from storyteller_course.exercises.equality import Rules, difference, kind_of
-from storyteller_course.runner.protocol import StudentError
+from storyteller_course.runner.student_errors import StudentError
 
 EXACTLY = Rules()
 
@@ -72,20 +72,15 @@ def close(
 
 
 def _compare(got: Any, wanted: Any, what: str, rules: Rules) -> None:
-    found = difference(got, wanted, rules)
-    if found is None:
+    first = difference(got, wanted, rules)
+    if first is None:
         return
     if got is None:
         text = f"{what}: your function gave back None; did you forget the return?"
     else:
-        text = f"{what}: " + (f"at {found.where} " if found.where else "") + found.text + "."
-    raise Mismatch(
-        _capital(text), got=got, wanted=wanted, where=found.where, compared=True, pair=found.pair, rules=rules
-    )
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+        text = f"{what}: " + (f"at {first.where} " if first.where else "") + first.text + "."
+    message = text[:1].upper() + text[1:]
+    raise Mismatch(message, got=got, wanted=wanted, where=first.where, compared=True, pair=first.pair, rules=rules)
 
 
 def true(condition: Any, message: str, *, got: Any = None) -> None:

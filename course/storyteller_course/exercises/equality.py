@@ -104,12 +104,11 @@ def first_difference(got: Sequence[Any], wanted: Sequence[Any]) -> int:
 
 
 def _numbers(got: Any, wanted: Any, rules: Rules, where: str) -> Difference | None:
-    whole = isinstance(wanted, int)
-    if whole and isinstance(got, float) and rules.exact:
+    if isinstance(wanted, int) and isinstance(got, float) and rules.exact:
         return Difference(where, f"you have a float, {brief(got)}, where the int {brief(wanted)} should be")
     if got == wanted or (got != got and wanted != wanted):
         return None
-    if not rules.exact and not isinstance(wanted, complex):
+    if not rules.exact and not isinstance(wanted, bool | complex):
         rtol, atol = _tolerances(("float64",), rules)
         if math.isclose(got, wanted, rel_tol=rtol, abs_tol=atol):
             return None
@@ -120,10 +119,6 @@ def _tolerances(names: Sequence[str], rules: Rules) -> tuple[float, float]:
     """The tolerances of the coarsest of these types, unless the rules name their own."""
     rtol, atol = max(TOLERANCES.get(name, (0.0, 0.0)) for name in names)
     return (rtol if rules.rtol is None else rules.rtol, atol if rules.atol is None else rules.atol)
-
-
-def _same(got: Any, wanted: Any, rules: Rules, where: str) -> Difference | None:
-    return None if got == wanted else Difference(where, f"you have {brief(got)}, it should be {brief(wanted)}")
 
 
 def _texts(got: Any, wanted: Any, rules: Rules, where: str) -> Difference | None:
@@ -142,27 +137,24 @@ def _texts(got: Any, wanted: Any, rules: Rules, where: str) -> Difference | None
 
 def _rows(got: Any, wanted: Any, rules: Rules, where: str) -> Difference | None:
     for index, (mine, right) in enumerate(zip(got, wanted, strict=False)):
-        found = difference(mine, right, rules, f"{where}[{index}]")
-        if found:
+        inner = difference(mine, right, rules, f"{where}[{index}]")
+        if inner:
             # A single number, or a short tuple of them, says more among its neighbours.
-            alone = found.pair is None or (isinstance(right, tuple) and found.pair[1] is right)
-            return replace(found, pair=(got, wanted)) if alone else found
+            alone = inner.pair is None or (isinstance(right, tuple) and inner.pair[1] is right)
+            return replace(inner, pair=(got, wanted)) if alone else inner
     if len(got) != len(wanted):
-        return Difference(where, f"you have {_count(len(got))}, there should be {len(wanted)}", (got, wanted))
+        count = f"{len(got)} item" + ("" if len(got) == 1 else "s")
+        return Difference(where, f"you have {count}, there should be {len(wanted)}", (got, wanted))
     return None
-
-
-def _count(number: int) -> str:
-    return f"{number} item" + ("" if number == 1 else "s")
 
 
 def _tables(got: Any, wanted: Any, rules: Rules, where: str) -> Difference | None:
     for key, right in wanted.items():
         if key not in got:
             return Difference(f"{where}[{brief(key)}]", "you have no entry")
-        found = difference(got[key], right, rules, f"{where}[{brief(key)}]")
-        if found:
-            return found
+        inner = difference(got[key], right, rules, f"{where}[{brief(key)}]")
+        if inner:
+            return inner
     for key in got:
         if key not in wanted:
             return Difference(f"{where}[{brief(key)}]", "you have an entry that should not be there")
@@ -187,6 +179,12 @@ def _number_kind(tensor: Any) -> str:
 
 
 def _tensors(got: Any, wanted: Any, rules: Rules, where: str) -> Difference | None:
+    if is_array(wanted):
+        if wanted.dtype.kind not in "biufc" or got.dtype.kind not in "biufc":  # texts, objects
+            return _rows(got.tolist(), wanted.tolist(), rules, where)
+        import torch
+
+        got, wanted = torch.from_numpy(got.copy()), torch.from_numpy(wanted.copy())
     got, wanted = got.detach().cpu(), wanted.detach().cpu()
     if got.shape != wanted.shape:
         return Difference(where, f"your shape is {tuple(got.shape)}, it should be {tuple(wanted.shape)}")
@@ -221,14 +219,6 @@ def agreement(got: Any, wanted: Any, rules: Rules) -> Any:
     return torch.isclose(got.to(wide), wanted.to(wide), rtol=rtol, atol=atol, equal_nan=True)
 
 
-def _arrays(got: Any, wanted: Any, rules: Rules, where: str) -> Difference | None:
-    if wanted.dtype.kind not in "biufc" or got.dtype.kind not in "biufc":  # texts, objects
-        return _rows(got.tolist(), wanted.tolist(), rules, where)
-    import torch
-
-    return _tensors(torch.from_numpy(got.copy()), torch.from_numpy(wanted.copy()), rules, where)
-
-
 def _is(*kinds: type) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, kinds)
 
@@ -237,8 +227,8 @@ Comparison = Callable[[Any, Any, Rules, str], Difference | None]
 
 COMPARISONS: list[tuple[Callable[[Any], bool], Comparison]] = [
     (is_tensor, _tensors),
-    (is_array, _arrays),
-    (_is(bool), _same),
+    (is_array, _tensors),
+    (_is(bool), _numbers),
     (lambda value: isinstance(value, int | float | complex) and not isinstance(value, bool), _numbers),
     (_is(str), _texts),
     (_is(bytes, bytearray), _texts),

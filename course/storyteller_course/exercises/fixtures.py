@@ -1,10 +1,10 @@
 """What a check may ask the student's side to build, because it is not data and cannot be sent.
 
-    student.sample(logits, given("generator", seed=1))
+    student.sample(logits, fixture("generator", seed=1))
     model = student.make("tiny_model", seed=1)  # a handle that later calls take as an argument
 
-A recipe is trusted code of the course that runs beside the student's. Add one here as a plain function and name it in
-`RECIPES`.
+A fixture is built by trusted code of the course that runs beside the student's. Add one here as a plain function and
+name it in `FIXTURES`.
 """
 
 from collections.abc import Callable
@@ -18,6 +18,17 @@ if TYPE_CHECKING:
     from storyteller.tokenizer import Tokenizer
     from storyteller.transformer.decoder import Decoder, RMSNorm
     from storyteller_course.exercises.toy_training import Folder, PracticeModel, PracticeRun
+    from storyteller_course.runner.serialization import Fixture
+
+
+def fixture(name: str, *args: Any, **kwargs: Any) -> "Fixture":
+    """An argument that is not data: the function of this module with that name builds it beside the student's code.
+
+    fixture("generator", seed=1)
+    """
+    from storyteller_course.runner.serialization import Fixture
+
+    return Fixture(name, args, kwargs)
 
 
 def generator(seed: int) -> "torch.Generator":
@@ -75,7 +86,7 @@ def tokenizer(texts: list[str], vocab_size: int) -> "Tokenizer":
 
 
 def practice_model(seed: int = 0, **options: Any) -> "PracticeModel":
-    """A model of a few hundred parameters to train; see `practice.py`."""
+    """A model of a few hundred parameters to train; see `toy_training.py`."""
     from storyteller_course.exercises.toy_training import PracticeModel
 
     return PracticeModel(seed, **options)
@@ -89,20 +100,20 @@ def practice_norm(width: int) -> "RMSNorm":
 
 
 def practice_run(seed: int = 0) -> "PracticeRun":
-    """A training run that takes milliseconds; see `practice.py`."""
+    """A training run that takes milliseconds; see `toy_training.py`."""
     from storyteller_course.exercises.toy_training import PracticeRun
 
     return PracticeRun(seed)
 
 
 def folder(files: dict[str, bytes] | None = None) -> "Folder":
-    """A temporary folder with these files in it; see `practice.py`."""
+    """A temporary folder with these files in it; see `toy_training.py`."""
     from storyteller_course.exercises.toy_training import Folder
 
     return Folder(files)
 
 
-RECIPES: dict[str, Callable[..., Any]] = {
+FIXTURES: dict[str, Callable[..., Any]] = {
     "experts": experts,
     "folder": folder,
     "generator": generator,
@@ -115,10 +126,10 @@ RECIPES: dict[str, Callable[..., Any]] = {
 }
 
 
-def build(recipe: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Build what a recipe says.
+def build(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """The fixture with this name.
 
     Raises:
-        KeyError: there is no such recipe; a mistake in the exercise's checks.
+        KeyError: there is no such fixture; a mistake in the exercise's checks.
     """
-    return RECIPES[recipe](*args, **kwargs)
+    return FIXTURES[name](*args, **kwargs)

@@ -1,4 +1,4 @@
-"""Small things to practise training on: what the recipes of lesson 04 build.
+"""Small things to practise training on: what the fixtures of lesson 04 are.
 
 They have all that makes training and its checkpoints delicate, in the size of a few hundred float64 numbers: dropout,
 an auxiliary loss, tied weights, a place in the data, and random numbers of their own.
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from storyteller.training.batches import InMemoryTokens, TrainingBatches
 
-LARGEST = 16 << 20  # bytes that a folder may hold when it is carried from one process to the next
+MAX_FOLDER_BYTES = 16 << 20  # when it is carried from one process to the next
 
 
 class PracticeModel(nn.Module):
@@ -92,8 +92,8 @@ class PracticeRun:
     def __init__(self, seed: int = 0) -> None:
         self.model = PracticeModel(seed)
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=0.05)
-        dice = torch.Generator().manual_seed(seed + 1)
-        documents = [torch.randint(1, 13, (7,), generator=dice).tolist() for _ in range(12)]
+        document_generator = torch.Generator().manual_seed(seed + 1)
+        documents = [torch.randint(1, 13, (7,), generator=document_generator).tolist() for _ in range(12)]
         self.batches = TrainingBatches(InMemoryTokens.pack(documents, end_id=0), batch_size=2, seq_len=5, seed=seed)
         self.generator = torch.Generator().manual_seed(seed + 2)
         self.step = 0
@@ -141,13 +141,19 @@ class Folder:
 
     Args:
         files: its contents, path -> bytes.
+
+    Raises:
+        ValueError: a path leads out of the folder.
     """
 
     def __init__(self, files: Mapping[str, bytes] | None = None) -> None:
         self.path = Path(tempfile.mkdtemp(prefix="storyteller-"))
         weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
         for name, content in (files or {}).items():
-            target = self.path / _inside(name)
+            inside = PurePosixPath(name)  # the names come from a student's process; none may lead out of the folder
+            if inside.is_absolute() or ".." in inside.parts or not inside.parts or "\\" in name or ":" in name:
+                raise ValueError(f"{name!r} is no path inside a folder.")
+            target = self.path / inside
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
 
@@ -164,17 +170,9 @@ class Folder:
         Raises:
             ValueError: together they are too large to be carried.
         """
-        found = [path for path in sorted(self.path.rglob("*")) if path.is_file() and not path.is_symlink()]
-        if sum(path.stat().st_size for path in found) > LARGEST:
+        paths = [path for path in sorted(self.path.rglob("*")) if path.is_file() and not path.is_symlink()]
+        if sum(path.stat().st_size for path in paths) > MAX_FOLDER_BYTES:
             raise ValueError(
-                f"The files are larger than {LARGEST:,} bytes together; a checkpoint here has a few thousand."
+                f"The files are larger than {MAX_FOLDER_BYTES:,} bytes together; a checkpoint here has a few thousand."
             )
-        return {path.relative_to(self.path).as_posix(): path.read_bytes() for path in found}
-
-
-def _inside(name: str) -> PurePosixPath:
-    """A path that cannot leave the folder it is put into: the names come from a student's process."""
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or not path.parts or "\\" in name or ":" in name:
-        raise ValueError(f"{name!r} is no path inside a folder.")
-    return path
+        return {path.relative_to(self.path).as_posix(): path.read_bytes() for path in paths}

@@ -3,8 +3,8 @@
 A class's copy of a lesson has this in the place of the answers, so that a mistake is recognised and explained there as
 in the repository.
 
-`mistakes.zip` has a member for each exercise, which is read when a check fails: plain data and tensors on the wire of
-`storyteller_course.runner.serialization`. An outcome that several wrong answers share stands there once.
+`mistakes.zip` has a member for each exercise, which is read when a check fails: plain data and tensors as
+`storyteller_course.runner.serialization` writes them. An outcome that several wrong answers share is there once.
 """
 
 import zipfile
@@ -19,11 +19,12 @@ from storyteller.utils.atomic_io import zipped
 from storyteller_course.exercises.assertions import Mismatch
 from storyteller_course.exercises.inputs import PUBLIC
 from storyteller_course.exercises.known_answers import Wrong
-from storyteller_course.grading.run import Run
-from storyteller_course.runner.protocol import Outcome, StudentError
+from storyteller_course.grading.result import CaseRun
+from storyteller_course.runner.protocol import Outcome
 from storyteller_course.runner.serialization import Malformed, Reference, decode, encode
+from storyteller_course.runner.student_errors import StudentError
 
-# What reading a damaged file raises: zipfile, the wire, and taking apart what is of another form.
+# What reading a damaged file raises: zipfile, the decoder, and taking apart what is of another form.
 _BROKEN = (OSError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError)
 _STRANGE = (Malformed, ValueError, TypeError, LookupError)
 
@@ -32,7 +33,7 @@ _VALUE, _OBJECT, _ERROR = "value", "object", "error"
 
 @dataclass(frozen=True, kw_only=True)
 class Behaviour:
-    """What came of a wrong answer in a case."""
+    """The result of a wrong answer in a case."""
 
     outcomes: Sequence[Outcome]  # of the calls; of an error only its kind and its class are kept
     fails: bool
@@ -45,12 +46,12 @@ class RecordedMistake:
     wrong: Wrong  # without its code
     cases: Mapping[str, Behaviour]  # by the case's id
 
-    def run(self, like: Run, *, limit: float) -> Run | None:
-        """What came of it in the case of another run; None where that run's inputs are not the public ones."""
+    def run(self, like: CaseRun, *, limit: float) -> CaseRun | None:
+        """Its result in the case of another run; None where that run's inputs are not the public ones."""
         known = self.cases.get(like.case.id) if like.seed == PUBLIC else None
         if known is None:
             return None
-        return Run(
+        return CaseRun(
             exercise=like.exercise,
             case=like.case,
             seed=like.seed,
@@ -80,7 +81,18 @@ def unpack(path: Path, exercise: str) -> list[RecordedMistake]:
         with zipfile.ZipFile(path) as archive:
             if exercise not in archive.namelist():
                 return []
-            return _decoded(exercise, archive.read(exercise))
+            rows, pool = decode(archive.read(exercise))
+        outcomes = [_outcome(*plain) for plain in pool]
+        return [
+            RecordedMistake(
+                Wrong(exercise, name, explanation, synonym_of=synonym),
+                {
+                    case: Behaviour(outcomes=[outcomes[number] for number in calls], fails=fails)
+                    for case, (fails, calls) in cases.items()
+                },
+            )
+            for (name, explanation, synonym), cases in rows
+        ]
     except (*_BROKEN, *_STRANGE) as error:
         raise StorytellerError(
             f"{path} is damaged ({error}): take it once more out of the lesson that was handed out to you."
@@ -88,51 +100,38 @@ def unpack(path: Path, exercise: str) -> list[RecordedMistake]:
 
 
 def _encoded(mistakes: Iterable[RecordedMistake]) -> bytes:
-    pool: dict[bytes, tuple[int, Any]] = {}  # an outcome, as bytes and as it goes on the wire; by number
+    pool: dict[bytes, tuple[int, Any]] = {}  # what a diagnosis compares of an outcome, as bytes: its number, plain data
 
     def number(outcome: Outcome) -> int:
-        plain = _plain(outcome)
+        plain: tuple[Any, ...]
+        if outcome.error is not None:
+            plain = _ERROR, outcome.error.kind, outcome.error.names[:1]
+        elif isinstance(outcome.value, Reference):  # an object that was made beside the student's code
+            plain = _OBJECT, outcome.value.number, outcome.value.kind
+        else:
+            plain = _VALUE, outcome.value
         return pool.setdefault(encode(plain), (len(pool), plain))[0]
 
     rows = [
         (
-            (one.wrong.name, one.wrong.explanation, one.wrong.synonym_of),
-            {case: (known.fails, [number(outcome) for outcome in known.outcomes]) for case, known in one.cases.items()},
+            (mistake.wrong.name, mistake.wrong.explanation, mistake.wrong.synonym_of),
+            {
+                case: (behaviour.fails, [number(outcome) for outcome in behaviour.outcomes])
+                for case, behaviour in mistake.cases.items()
+            },
         )
-        for one in mistakes
+        for mistake in mistakes
     ]
     return encode((rows, [plain for _, plain in pool.values()]))
 
 
-def _decoded(exercise: str, content: bytes) -> list[RecordedMistake]:
-    rows, pool = decode(content)
-    outcomes = [_outcome(*plain) for plain in pool]
-    return [
-        RecordedMistake(
-            Wrong(exercise, name, explanation, synonym_of=synonym),
-            {case: Behaviour(outcomes=[outcomes[at] for at in calls], fails=fails) for case, (fails, calls) in cases},
-        )
-        for (name, explanation, synonym), found in rows
-        for cases in [found.items()]
-    ]
-
-
-def _plain(outcome: Outcome) -> tuple[Any, ...]:
-    """What a diagnosis compares of an outcome, as plain data."""
-    if outcome.error is not None:
-        return _ERROR, outcome.error.kind, outcome.error.names[:1]
-    if isinstance(outcome.value, Reference):  # an object that was made beside the student's code
-        return _OBJECT, outcome.value.number, outcome.value.kind
-    return _VALUE, outcome.value
-
-
-def _outcome(what: str, *parts: Any) -> Outcome:
-    if what == _ERROR:
+def _outcome(kind_of_outcome: str, *parts: Any) -> Outcome:
+    if kind_of_outcome == _ERROR:
         kind, names = parts
         return Outcome(error=StudentError(kind, "", names=names))
-    if what == _OBJECT:
+    if kind_of_outcome == _OBJECT:
         return Outcome(value=Reference(*parts))
-    if what == _VALUE:
+    if kind_of_outcome == _VALUE:
         [value] = parts
         return Outcome(value=value)
-    raise ValueError(f"an outcome of the unknown kind {what!r}")
+    raise ValueError(f"an outcome of the unknown kind {kind_of_outcome!r}")

@@ -1,14 +1,38 @@
-"""What came of a check, as data: the notebook's card and the judge's report are made from it."""
+"""The results of a check, as data: the notebook's card and the judge's report are made from them."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from storyteller_course.exercises.assertions import Mismatch
 from storyteller_course.exercises.equality import Rules
+from storyteller_course.exercises.exercise import Case, Exercise
+from storyteller_course.runner.student_errors import StudentError
+
+if TYPE_CHECKING:
+    from storyteller_course.runner.protocol import Outcome
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CaseRun:
+    """One case, run once with one seed."""
+
+    exercise: Exercise
+    case: Case
+    seed: str
+    seed_index: int
+    outcomes: "list[Outcome]"  # of the calls, in their order
+    failure: Mismatch | StudentError | None  # None: passed
+    seconds: float
+
+    @property
+    def is_endless(self) -> bool:
+        """Did a call run into its time limit?"""
+        return any(outcome.error is not None and outcome.error.kind == "timeout" for outcome in self.outcomes)
 
 
 @dataclass(frozen=True, kw_only=True)
 class CaseResult:
-    """What came of one case."""
+    """The result of a case, with all its seeds."""
 
     id: str
     title: str
@@ -36,7 +60,7 @@ class CaseResult:
 
 @dataclass(frozen=True, kw_only=True)
 class ExerciseResult:
-    """What came of an exercise."""
+    """The result of an exercise."""
 
     name: str
     points: int
@@ -44,7 +68,7 @@ class ExerciseResult:
     solved: bool  # every case passed
     cases: list[CaseResult]
     mistake: str = ""  # the known mistake that explains most
-    replaced: tuple[str, ...] = ()  # exercises that the course's own parts stood in for
+    replaced: tuple[str, ...] = ()  # exercises that the course's own functions stood in for
 
     @property
     def unfinished(self) -> bool:

@@ -14,7 +14,7 @@ from storyteller.errors import StorytellerError
 from storyteller_course.exercises.lesson import Lesson
 from storyteller_course.grading.result import ExerciseResult
 from storyteller_course.notebook.locate import current_lesson, is_own, lesson_of
-from storyteller_course.notebook.progress_store import Standing, State
+from storyteller_course.notebook.progress_store import ProgressStore, Standing
 from storyteller_course.report import card
 from storyteller_course.report.safe_repr import clean
 
@@ -42,34 +42,35 @@ def check(name: str, *, show: Literal["", "reference"] = "") -> None:
         CheckFailed: a case fails.
         StorytellerError: there is no such exercise.
     """
-    from storyteller_course.notebook.use import check_quietly, note
+    from storyteller_course.grading.grade import grade
+    from storyteller_course.grading.known_mistakes import known_mistakes
+    from storyteller_course.notebook.use import note, student_with_stand_ins
 
     if show not in ("", "reference"):
         raise StorytellerError(f'show={show!r} means nothing here; show="reference" shows the reference beside yours.')
     namespace = sys._getframe(1).f_globals
     lesson = lesson_of(name)
-    result = check_quietly(lesson, name, namespace, explain=True)
+    with student_with_stand_ins(lesson, name, namespace) as (student, replaced):
+        result = grade(lesson.exercises[name], student, mistakes=known_mistakes(lesson, name), replaced=replaced)
     note(lesson, name, namespace, result)
     if is_own(lesson):
-        State.find(lesson.folder).record(lesson, name, earned=result.earned, solved=result.solved)
-    foot = _foot(lesson, result, show)
+        ProgressStore.find(lesson.folder).record(lesson, name, earned=result.earned, solved=result.solved)
+    foot = ""  # what one may do next
+    if result.solved and not show and lesson.reference is not None:
+        foot = f'Curious? `check("{name}", show="reference")` shows the reference beside yours.'
+    elif not result.solved and show:
+        foot = "The reference is shown once yours has full marks."
+    elif not result.solved and lesson.exercises[name].hints:
+        foot = f'Stuck? `hint("{name}")` helps in small steps.'
     _display(card.html(result, foot=foot), card.text(result, foot=foot))
-    _refresh(lesson)
+    shown_progress = _progress_displays.get(lesson.folder)
+    if shown_progress is not None:
+        standings = ProgressStore.find(lesson.folder).summary(lesson)
+        shown_progress.update(_bundle(progress_html(lesson, standings), progress_text(lesson, standings)), raw=True)
     if not result.solved:
         raise CheckFailed(result)
     if show:
         _show_reference(lesson, name, namespace)
-
-
-def _foot(lesson: Lesson, result: ExerciseResult, show: str) -> str:
-    """What one may do next."""
-    if result.solved:
-        if lesson.reference is None or show:
-            return ""
-        return f'Curious? `check("{result.name}", show="reference")` shows the reference beside yours.'
-    if show:
-        return "The reference is shown once yours has full marks."
-    return f'Stuck? `hint("{result.name}")` helps in small steps.' if lesson.exercises[result.name].hints else ""
 
 
 def _show_reference(lesson: Lesson, name: str, namespace: dict[str, Any]) -> None:
@@ -105,7 +106,7 @@ def hint(name: str) -> None:
     if not hints:
         _display(card.wrap(f"There are no hints for {card.prose(f'`{name}`')}."), f"There are no hints for {name}.")
         return
-    seen = State.find(lesson.folder).next_hint(lesson, name)
+    seen = ProgressStore.find(lesson.folder).next_hint(lesson, name)
     title = f"Hint {seen} of {len(hints)}"
     shown = hints[:seen]
     body = "".join(f'<div class="sty-say">{number}. {card.prose(text)}</div>' for number, text in enumerate(shown, 1))
@@ -125,20 +126,13 @@ def progress() -> None:
         raise StorytellerError(
             f"No lesson was found in {Path.cwd()}: a notebook must lie in its lesson's folder, beside its checks."
         )
-    standings = State.find(lesson.folder).summary(lesson)
+    standings = ProgressStore.find(lesson.folder).summary(lesson)
     handle = _display(progress_html(lesson, standings), progress_text(lesson, standings), updatable=True)
     if handle is not None:
         _progress_displays[lesson.folder] = handle
 
 
-_progress_displays: dict[Path, Any] = {}  # what IPython gave for each lesson's last progress display
-
-
-def _refresh(lesson: Lesson) -> None:
-    handle = _progress_displays.get(lesson.folder)
-    if handle is not None:
-        standings = State.find(lesson.folder).summary(lesson)
-        handle.update(_bundle(progress_html(lesson, standings), progress_text(lesson, standings)), raw=True)
+_progress_displays: dict[Path, Any] = {}  # IPython's handle of each lesson's last progress display
 
 
 def progress_html(lesson: Lesson, standings: list[Standing]) -> str:
@@ -146,7 +140,12 @@ def progress_html(lesson: Lesson, standings: list[Standing]) -> str:
     earned, points, bonus = _totals(standings)
     rows = []
     for standing in standings:
-        state, mark = _state(standing)
+        if standing.solved:
+            state, mark = "sty-ok", "✓"
+        elif standing.checked and standing.earned:
+            state, mark = "sty-no", "✗"
+        else:
+            state, mark = "sty-quiet", "·"
         stars = "★" * standing.stars
         score = f"{standing.earned} / {standing.points}" + (" bonus" if standing.bonus else "")
         rows.append(
@@ -180,23 +179,17 @@ def _totals(standings: list[Standing]) -> tuple[int, int, str]:
     graded = [standing for standing in standings if not standing.bonus]
     bonus = sum(standing.earned for standing in standings if standing.bonus)
     note = f", and {bonus} bonus" if bonus else ""
-    return sum(one.earned for one in graded), sum(one.points for one in graded), note
-
-
-def _state(standing: Standing) -> tuple[str, str]:
-    if standing.solved:
-        return "sty-ok", "✓"
-    return ("sty-no", "✗") if standing.checked and standing.earned else ("sty-quiet", "·")
+    return sum(standing.earned for standing in graded), sum(standing.points for standing in graded), note
 
 
 def _next(standings: list[Standing]) -> str:
-    left = [standing for standing in standings if not standing.solved]
-    if not left:
+    unsolved = [standing for standing in standings if not standing.solved]
+    if not unsolved:
         return "Everything is solved."
-    plain = [standing for standing in left if not standing.bonus]
-    if not plain:
-        return f"All that counts is solved; `{left[0].name}` is there for those who want more."
-    return f"Next: `{plain[0].name}`."
+    graded = [standing for standing in unsolved if not standing.bonus]
+    if not graded:
+        return f"All that counts is solved; `{unsolved[0].name}` is there for those who want more."
+    return f"Next: `{graded[0].name}`."
 
 
 def _bundle(html: str, text: str) -> dict[str, str]:

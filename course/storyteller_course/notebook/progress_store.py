@@ -18,7 +18,7 @@ from storyteller.utils.atomic_io import write_json
 from storyteller_course.exercises.lesson import Lesson
 
 FOLDER = ".storyteller"
-MOST_CHECKED = 500  # remembered results of checks
+MAX_CHECKED = 500  # remembered results of checks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,14 +36,14 @@ class Standing:
 
 
 @dataclass(frozen=True)
-class State:
+class ProgressStore:
     """The files in one folder; None keeps nothing."""
 
     folder: Path | None
 
     @classmethod
-    def find(cls, lesson_folder: Path) -> "State":
-        """The state that belongs to a lesson's folder.
+    def find(cls, lesson_folder: Path) -> "ProgressStore":
+        """The store that belongs to a lesson's folder.
 
         It lies in the nearest folder above that has a `.storyteller`, otherwise right above the lesson's. The variable
         STORYTELLER_STATE names another folder; "off" keeps nothing.
@@ -58,7 +58,7 @@ class State:
         return cls(lesson_folder.parent / FOLDER)
 
     def record(self, lesson: Lesson, exercise: str, *, earned: int, solved: bool) -> None:
-        """Note what came of a check."""
+        """Note the result of a check."""
         points = lesson.exercises[exercise].points
         self._note(lesson, exercise, {"earned": earned, "points": points, "solved": solved})
 
@@ -83,13 +83,15 @@ class State:
     def summary(self, lesson: Lesson) -> list[Standing]:
         """How far the student is with each exercise of a lesson, in the lesson's order."""
         data = self._read("progress.json")
-        found = []
+        standings = []
         for exercise in lesson.exercises.values():
             entry = self._entry(data, lesson, exercise.name)
             numbers = {key: entry[key] for key in ("earned", "hints") if type(entry.get(key)) is int}
             about = {key: getattr(exercise, key) for key in ("name", "stars", "points", "bonus")}
-            found.append(Standing(**about, **numbers, solved=entry.get("solved") is True, checked="solved" in entry))
-        return found
+            standings.append(
+                Standing(**about, **numbers, solved=entry.get("solved") is True, checked="solved" in entry)
+            )
+        return standings
 
     def passed(self, key: str) -> bool:
         """Is it known that the code with this digest passed its check?"""
@@ -98,7 +100,7 @@ class State:
     def note_passed(self, key: str) -> None:
         """Remember that the code with this digest passed its check."""
         known = [other for other in self._checked() if other != key]
-        self._write("checked.json", {"passed": [*known[-MOST_CHECKED + 1 :], key]})
+        self._write("checked.json", {"passed": [*known[-MAX_CHECKED + 1 :], key]})
 
     def _checked(self) -> list[str]:
         known = self._read("checked.json").get("passed")

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-LARGEST = 50_000_000  # bytes of a notebook
-LOCKED = "-check"  # the end of a check cell's id
+MAX_NOTEBOOK_BYTES = 50_000_000
+MAX_CONSTANT_ITEMS = 1000  # of a container that counts with its value
+CHECK_CELL_SUFFIX = "-check"  # of a check cell's id
 
 
 # --- Live functions --------------------------------------------------------------------------------------------------
@@ -33,7 +34,13 @@ def digest(namespace: Mapping[str, Any], name: str) -> str:
         sha.update(f"\0{current}\0".encode())
         value = namespace[current]
         codes = list(_codes(value))
-        sha.update(b"".join(map(_code_bytes, codes)) if codes else repr(_plain(value)).encode("utf-8", "replace"))
+        if codes:
+            sha.update(b"".join(map(_code_bytes, codes)))
+        else:  # constants count with their value; modules, models and the like with their type alone
+            is_short = isinstance(value, list | tuple | set | frozenset | dict) and len(value) < MAX_CONSTANT_ITEMS
+            is_constant = value is None or is_short or isinstance(value, bool | int | float | str | bytes)
+            text = repr(value if is_constant else getattr(value, "__name__", type(value).__name__))
+            sha.update(text.encode("utf-8", "replace"))
         names += sorted({used for code in codes for used in _names(code)} - seen)
     return sha.hexdigest()
 
@@ -58,15 +65,6 @@ def _code_bytes(code: types.CodeType) -> bytes:
 def _names(code: types.CodeType) -> set[str]:
     inner = (constant for constant in code.co_consts if isinstance(constant, types.CodeType))
     return set(code.co_names).union(*map(_names, inner))
-
-
-def _plain(value: Any) -> Any:
-    """Constants count with their value; modules, models and the like with their type alone."""
-    if value is None or isinstance(value, bool | int | float | str | bytes):
-        return value
-    if isinstance(value, list | tuple | set | frozenset | dict) and len(value) < 1000:
-        return value
-    return getattr(value, "__name__", type(value).__name__)
 
 
 def without_docstring(source: str) -> str:
@@ -101,13 +99,15 @@ def statements(notebook: Path) -> list[Statement]:
     Cells that cannot be parsed are left out, lines of magic too. An unreadable notebook defines nothing.
     """
     try:
-        if notebook.stat().st_size > LARGEST:
+        if notebook.stat().st_size > MAX_NOTEBOOK_BYTES:
             return []
         cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
         code = [(str(cell.get("id", "")), "".join(cell["source"])) for cell in cells if cell["cell_type"] == "code"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return []
-    return [statement for cell, source in code if not cell.endswith(LOCKED) for statement in _parse(cell, source)]
+    return [
+        statement for cell, source in code if not cell.endswith(CHECK_CELL_SUFFIX) for statement in _parse(cell, source)
+    ]
 
 
 def _parse(cell: str, source: str) -> Iterator[Statement]:
@@ -148,7 +148,7 @@ def _defined(node: ast.stmt) -> Iterator[str]:
         yield from (name.id for name in names if isinstance(name.ctx, ast.Store))
 
 
-def needed(found: list[Statement], name: str) -> list[Statement]:
+def needed(statements: list[Statement], name: str) -> list[Statement]:
     """The statements that `name` needs, itself included, in the notebook's order.
 
     Of several that define a name, the one in the cell with that id counts, otherwise the last.
@@ -157,14 +157,10 @@ def needed(found: list[Statement], name: str) -> list[Statement]:
     names = [name]
     while names:
         current = names.pop()
-        index = _home(found, current)
-        if index is not None and index not in chosen:
-            chosen.add(index)
-            names += found[index].uses
-    return [found[index] for index in sorted(chosen)]
-
-
-def _home(found: list[Statement], name: str) -> int | None:
-    homes = [index for index, statement in enumerate(found) if name in statement.defines]
-    own = [index for index in homes if found[index].cell == name]
-    return (own or homes)[-1] if homes else None
+        homes = [index for index, statement in enumerate(statements) if current in statement.defines]
+        own = [index for index in homes if statements[index].cell == current]
+        for index in (own or homes)[-1:]:
+            if index not in chosen:
+                chosen.add(index)
+                names += statements[index].uses
+    return [statements[index] for index in sorted(chosen)]

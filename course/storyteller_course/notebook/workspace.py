@@ -62,8 +62,8 @@ def find_lesson(lessons: Sequence[Path], asked: str) -> Path:
     Raises:
         StorytellerError: there is no such lesson.
     """
-    if found := lesson_named(lessons, asked):
-        return found
+    if lesson := lesson_named(lessons, asked):
+        return lesson
     names = ", ".join(folder.name for folder in lessons) or "none"
     raise StorytellerError(f"There is no lesson {asked!r}; the lessons are: {names}.")
 
@@ -80,9 +80,9 @@ def notebook_of(lesson: Path) -> Path:
 
 
 def find_work(asked: Path | None = None, *, cwd: Path | None = None) -> Path:
-    """The student's folder: the one asked for, the one we stand in, or `my-lessons` here. It need not exist yet.
+    """The student's folder: the one asked for, the one that we are in, or `my-lessons` here. It need not exist yet.
 
-    A folder with lessons of a class release is the student's, be it that we stand in it or in one of its lessons.
+    A folder with lessons of a class release is the student's, be it that we are in it or in one of its lessons.
 
     Raises:
         StorytellerError: the folder asked for is a file, or the course's own.
@@ -195,10 +195,10 @@ def _course_files(lessons: Sequence[Path]) -> Iterator[tuple[str, Path]]:
 def read_copied(work: Path) -> dict[str, str]:
     """What was copied when; empty where that is not known (any more)."""
     try:
-        found = json.loads((work / STATE / COPIED).read_text(encoding="utf-8"))
+        copied = json.loads((work / STATE / COPIED).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return {str(name): str(value) for name, value in found.items()} if isinstance(found, dict) else {}
+    return {str(name): str(value) for name, value in copied.items()} if isinstance(copied, dict) else {}
 
 
 def put_aside(lesson: Path, stem: str, suffix: str, content: bytes) -> Path:

@@ -11,14 +11,20 @@ from storyteller_course.exercises.assertions import changed
 from storyteller_course.grading.result import CaseResult, ExerciseResult
 from storyteller_course.report.card_style import STYLE
 from storyteller_course.report.difference_pictures import aligned_text, picture
-from storyteller_course.report.safe_repr import clean, show
+from storyteller_course.report.safe_repr import clean, safe_repr
 
-PRINTED = 1000  # characters of what the student's code printed
+MAX_PRINTED_CHARS = 1000  # of what the student's code printed
 
 
 def html(result: ExerciseResult, *, foot: str = "") -> str:
-    """The card of a result as HTML; `foot` is a line below it, in which `code` may stand in backticks."""
-    body = [_head(result.name, result.earned, result.points)]
+    """The card of a result as HTML; `foot` is a line below it, in which `code` is in backticks."""
+    share = 100 * result.earned / result.points if result.points else 0
+    full = "sty-full" if result.earned == result.points else ""
+    body = [
+        f'<div class="sty-head"><span class="sty-name">{escape(result.name)}</span>'
+        f'<span class="sty-bar"><i class="{full}" style="width:{share:.0f}%"></i></span>'
+        f'<span class="sty-points">{result.earned} of {result.points} points</span></div>'
+    ]
     if result.unfinished:
         body.append(f'<div class="sty-say">{prose(beginning(result))}</div>')
     else:
@@ -32,13 +38,13 @@ def wrap(body: str) -> str:
     return f'<div class="sty">{STYLE}{body}</div>'
 
 
-def escape(text: str, longest: int = 2000) -> str:
+def escape(text: str, max_chars: int = 2000) -> str:
     """Text of unknown origin, safe to put between tags."""
-    return escape_html.escape(clean(text, longest))
+    return escape_html.escape(clean(text, max_chars))
 
 
 def prose(text: str) -> str:
-    """A sentence as HTML; what stands in backticks becomes code."""
+    """A sentence as HTML; what is in backticks becomes code."""
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text)).replace("\n", "<br>")
 
 
@@ -50,7 +56,7 @@ def beginning(result: ExerciseResult) -> str:
 
 
 def notes(result: ExerciseResult) -> list[str]:
-    """Lines below the cases: what the course's parts stood in for, and a guard that failed."""
+    """Lines below the cases: what the course's functions stood in for, and a guard that failed."""
     lines = []
     if any(not case.passed and case.points == 0 for case in result.cases):
         lines.append(
@@ -62,21 +68,11 @@ def notes(result: ExerciseResult) -> list[str]:
     return lines
 
 
-def _head(name: str, earned: int, points: int) -> str:
-    share = 100 * earned / points if points else 0
-    done = "sty-full" if earned == points else ""
-    return (
-        f'<div class="sty-head"><span class="sty-name">{escape(name)}</span>'
-        f'<span class="sty-bar"><i class="{done}" style="width:{share:.0f}%"></i></span>'
-        f'<span class="sty-points">{earned} of {points} points</span></div>'
-    )
-
-
 def _repeats(result: ExerciseResult, case: CaseResult) -> bool:
     """Was this case's explanation, or message, already given for an earlier case?"""
     earlier = result.cases[: result.cases.index(case)]
-    said = case.explanation or case.message
-    return bool(said) and any((other.explanation or other.message) == said for other in earlier)
+    text = case.explanation or case.message
+    return bool(text) and any((other.explanation or other.message) == text for other in earlier)
 
 
 def _case(case: CaseResult, repeated: bool) -> str:
@@ -105,12 +101,17 @@ def _details(case: CaseResult, repeated: bool) -> str:
             parts.append(f'<div class="sty-say">{prose(_mutation(case))}</div>')
         if case.code:
             parts.append(f"<pre>line {case.line}: {escape(case.code, 200)}</pre>")
-        parts += [picture(case.pair, case.rules), _values(case)]
+        parts.append(picture(case.pair, case.rules))
+        if not case.compared and case.got is not None:
+            parts.append(f"<pre>{escape(safe_repr(case.got))}</pre>")
+        elif case.compared and not (_is_number(case.got) and _is_number(case.wanted)):  # the message has numbers
+            both = f"yours:  {safe_repr(case.got)}\nwanted: {safe_repr(case.wanted)}"
+            parts.append(_folded("both values", escape(both, 3000)))
     parts += [
         f'<div class="sty-say">Python warns, which costs nothing: {escape(text, 300)}</div>' for text in case.warnings
     ]
     if case.printed and not case.passed and not repeated:
-        parts.append(_folded("what your code printed", escape(case.printed, PRINTED)))
+        parts.append(_folded("what your code printed", escape(case.printed, MAX_PRINTED_CHARS)))
     inside = "".join(parts)
     return f'<div class="sty-more">{inside}</div>' if inside else ""
 
@@ -118,16 +119,6 @@ def _details(case: CaseResult, repeated: bool) -> str:
 def _mutation(case: CaseResult) -> str:
     """Arguments changed in place, which may be the cause of a failure; costs nothing by itself."""
     return changed(case.mutated) if case.mutated and changed(case.mutated) != case.message else ""
-
-
-def _values(case: CaseResult) -> str:
-    """Got and wanted in full, folded away: the message and the picture say what matters."""
-    if case.compared and _is_number(case.got) and _is_number(case.wanted):
-        return ""  # the message has them
-    if case.compared:
-        both = f"yours:  {show(case.got)}\nwanted: {show(case.wanted)}"
-        return _folded("both values", escape(both, 3000))
-    return f"<pre>{escape(show(case.got))}</pre>" if case.got is not None else ""
 
 
 def _is_number(value: Any) -> bool:
@@ -164,11 +155,11 @@ def _case_lines(case: CaseResult, repeated: bool) -> list[str]:
             case.code and f"line {case.line}: {case.code}",
             _picture_text(case.pair),
         ]
-        said = _picture_text(case.pair) or (_is_number(case.got) and _is_number(case.wanted))
-        if case.compared and not said:
-            blocks += [f"yours:  {show(case.got)}", f"wanted: {show(case.wanted)}"]
+        shown = _picture_text(case.pair) or (_is_number(case.got) and _is_number(case.wanted))
+        if case.compared and not shown:
+            blocks += [f"yours:  {safe_repr(case.got)}", f"wanted: {safe_repr(case.wanted)}"]
         elif not case.compared and case.got is not None:
-            blocks.append(f"yours:  {show(case.got)}")
+            blocks.append(f"yours:  {safe_repr(case.got)}")
         lines += [f"      {line}" for block in blocks if block for line in clean(block, 3000).splitlines()]
     lines += [f"      Python warns, which costs nothing: {clean(text, 300)}" for text in case.warnings]
     return lines

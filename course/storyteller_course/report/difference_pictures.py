@@ -10,14 +10,14 @@ from difflib import SequenceMatcher
 from typing import Any
 
 from storyteller_course.exercises.equality import Rules, agreement, first_difference, is_array, is_tensor
-from storyteller_course.report.safe_repr import clean, show
+from storyteller_course.report.safe_repr import clean, safe_repr
 
-MOST_ROWS, MOST_COLUMNS = 16, 32  # entries of a heat map; larger ones are shown in blocks
-PANEL = 190  # widest panel, in pixels
-LARGEST_CELL = 15  # pixels
-WINDOW = 72  # characters or items of an aligned row
-ALIKE = 0.6  # share of rows that is equal, from which on they are aligned
-BEFORE = 24  # of them before the first difference
+MAX_ROWS, MAX_COLUMNS = 16, 32  # entries of a heat map; larger ones are shown in blocks
+MAX_PANEL_PIXELS = 190  # width
+MAX_CELL_PIXELS = 15
+WINDOW_ITEMS = 72  # characters or items of an aligned row
+ITEMS_BEFORE = 24  # of them before the first difference
+MIN_SIMILARITY = 0.6  # share of two rows that is equal, from which on they are aligned
 BLUE, VIOLET, ORANGE, GREY = "66,133,244", "171,71,188", "230,126,34", "128,128,128"
 VISIBLE = {"\n": "↵", "\t": "⇥", "\r": "␍", " ": "·"}
 
@@ -34,7 +34,7 @@ def picture(pair: tuple[Any, Any] | None, rules: Rules) -> str:
     if isinstance(got, bytes) and isinstance(wanted, bytes):
         return aligned(got, wanted, write=lambda byte: f"{byte:02x}")
     if _is_row(got) and _is_row(wanted):
-        return aligned(got, wanted, write=lambda item: show(item, longest=24))
+        return aligned(got, wanted, write=lambda item: safe_repr(item, max_chars=24))
     return ""
 
 
@@ -56,7 +56,10 @@ def heat_maps(got: Any, wanted: Any, rules: Rules) -> str:
     if got.shape != wanted.shape or got.numel() < 2 or got.dtype.is_complex or wanted.dtype.is_complex:
         return ""
     wrong = ~agreement(got, wanted, rules)
-    place, (mine, right, bad) = _first_slice(got.double(), wanted.double(), wrong)
+    # Two dimensions of each: of more, where the first difference is; of one, a single row.
+    place: list[int] = wrong.nonzero()[0].tolist()[: max(got.dim() - 2, 0)] if wrong.any() else [0] * (got.dim() - 2)
+    views = [tensor[tuple(place)] for tensor in (got.double(), wanted.double(), wrong)]
+    mine, right, bad = (view.unsqueeze(0) if view.dim() == 1 else view for view in views)
     mine, right = _in_blocks(mine, bad), _in_blocks(right, bad)
     bad = _in_blocks(bad.double(), bad) > 0
     finite = torch.cat([mine.flatten(), right.flatten()]).abs()
@@ -71,17 +74,10 @@ def heat_maps(got: Any, wanted: Any, rules: Rules) -> str:
     return f'{note}<div class="sty-maps">{"".join(panels)}</div>'
 
 
-def _first_slice(got: Any, wanted: Any, wrong: Any) -> tuple[list[int], list[Any]]:
-    """Two dimensions of each: for more, where the first difference is; for one, a single row."""
-    place: list[int] = wrong.nonzero()[0].tolist()[: max(got.dim() - 2, 0)] if wrong.any() else [0] * (got.dim() - 2)
-    views = [tensor[tuple(place)] for tensor in (got, wanted, wrong)]
-    return place, [view.unsqueeze(0) if view.dim() == 1 else view for view in views]
-
-
 def _in_blocks(values: Any, bad: Any) -> Any:
-    """At most MOST_ROWS x MOST_COLUMNS: of each block one entry, one that differs where there is one."""
+    """At most MAX_ROWS x MAX_COLUMNS: of each block one entry, one that differs where there is one."""
     rows, columns = values.shape
-    tall, wide = math.ceil(rows / MOST_ROWS), math.ceil(columns / MOST_COLUMNS)
+    tall, wide = math.ceil(rows / MAX_ROWS), math.ceil(columns / MAX_COLUMNS)
     if tall == wide == 1:
         return values
     picked = values.new_empty(math.ceil(rows / tall), math.ceil(columns / wide))
@@ -118,7 +114,7 @@ def _alarm(gap: list[list[float]], bad: list[list[bool]]) -> list[list[str]]:
 def _panel(title: str, values: Any, colours: list[list[str]]) -> str:
     """One heat map as an SVG; each cell says its number when pointed at."""
     rows, columns = values.shape
-    size = min(LARGEST_CELL, PANEL // columns)
+    size = min(MAX_CELL_PIXELS, MAX_PANEL_PIXELS // columns)
     gap = 1 if size > 5 else 0
     cells = []
     for row, (numbers, shades) in enumerate(zip(values.tolist(), colours, strict=True)):
@@ -158,7 +154,7 @@ def aligned(
 def opcodes(got: Sequence[str], wanted: Sequence[str]) -> Sequence[tuple[str, int, int, int, int]]:
     """What is equal and what is not, as of difflib; rows with little in common are equal only where they begin."""
     matcher = SequenceMatcher(None, got, wanted, autojunk=False)
-    if matcher.ratio() >= ALIKE:
+    if matcher.ratio() >= MIN_SIMILARITY:
         return matcher.get_opcodes()
     same = first_difference(got, wanted)
     return [("equal", 0, same, 0, same), ("replace", same, len(got), same, len(wanted))]
@@ -167,8 +163,8 @@ def opcodes(got: Sequence[str], wanted: Sequence[str]) -> Sequence[tuple[str, in
 def window(got: Sequence[Any], wanted: Sequence[Any]) -> tuple[int, Sequence[Any], Sequence[Any]]:
     """Where to start, and what to show of each: some before the first difference, and what follows it."""
     first = first_difference(got, wanted)
-    start = max(0, first - BEFORE)
-    return start, got[start : start + WINDOW], wanted[start : start + WINDOW]
+    start = max(0, first - ITEMS_BEFORE)
+    return start, got[start : start + WINDOW_ITEMS], wanted[start : start + WINDOW_ITEMS]
 
 
 def _cell(piece: str, same: bool, joined: bool) -> str:

@@ -6,31 +6,29 @@ from typing import Any
 
 from storyteller_course.exercises.equality import brief, is_array, is_tensor
 
-LONGEST = 600  # characters of one value
-ITEMS = 24  # items of one container
-DEEPEST = 6  # containers within containers
+MAX_CHARS = 600  # of one value
+MAX_ITEMS = 24  # of one container
+MAX_DEPTH = 6  # containers within containers
 
 
-def show(value: Any, *, longest: int = LONGEST) -> str:
-    """A value as text of at most about `longest` characters."""
-    return clean(_text(value, longest, DEEPEST), longest)
+def safe_repr(value: Any, *, max_chars: int = MAX_CHARS) -> str:
+    """A value as text of at most about `max_chars` characters."""
+    return clean(_text(value, max_chars, MAX_DEPTH), max_chars)
 
 
-def clean(text: str, longest: int = LONGEST) -> str:
+def clean(text: str, max_chars: int = MAX_CHARS) -> str:
     """Text without what could harm where it is shown: too long, control characters, reversed writing, half pairs."""
-    if len(text) > longest:
-        text = text[:longest] + f" ... ({len(text) - longest:,} more)"
-    return "".join(character if _is_harmless(character) else _escaped(character) for character in text)
-
-
-def _is_harmless(character: str) -> bool:
-    if character in "\n\t\u200d":  # the joiner holds composed emoji together
-        return True
-    return unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Co", "Cn")
-
-
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape", "surrogatepass").decode("ascii")
+    if len(text) > max_chars:
+        text = text[:max_chars] + f" ... ({len(text) - max_chars:,} more)"
+    harmful = {
+        character
+        for character in set(text) - set("\n\t\u200d")  # the joiner holds composed emoji together
+        if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn")
+    }
+    escaped = {
+        ord(character): character.encode("unicode_escape", "surrogatepass").decode("ascii") for character in harmful
+    }
+    return text.translate(escaped)
 
 
 def _text(value: Any, room: int, depth: int) -> str:
@@ -68,7 +66,7 @@ def _joined(left: str, pieces: Iterator[str], right: str, room: int, count: int,
     shown: list[str] = []
     used = 0
     for piece in pieces:
-        if len(shown) == ITEMS or used > room:
+        if len(shown) == MAX_ITEMS or used > room:
             break
         shown.append(piece)
         used += len(piece) + 2

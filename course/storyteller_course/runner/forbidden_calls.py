@@ -2,84 +2,61 @@
 
 An exercise may name such calls. While a student's function runs, a torch function mode sees every spelling of a torch
 function (`torch.softmax`, `x.softmax`, `F.softmax`, `nn.Softmax`), and a profile function sees Python functions and
-built-in ones. A call counts when the student's own code makes it; the course's parts and the library may do as they
-please. This is a courtesy that keeps an exercise an exercise. It is not a fence.
+built-in ones. A call counts when the student's own code makes it; the course and the library may do as they please.
+This is a courtesy that keeps an exercise an exercise. It is not a fence.
 """
 
-import importlib
 import sys
 from contextlib import ExitStack
 from types import CodeType, FrameType, TracebackType
 from typing import Any
 
 from storyteller.errors import StorytellerError
-from storyteller_course.exercises.lesson import PARTS
+from storyteller_course.exercises.stand_ins import STAND_INS, resolve
 
 
-def resolve(name: str) -> Any:
-    """What a dotted name stands for.
-
-    Raises:
-        StorytellerError: it stands for nothing.
-    """
-    parts = name.split(".")
-    for cut in range(len(parts) - 1, 0, -1):
-        try:
-            value: Any = importlib.import_module(".".join(parts[:cut]))
-        except ModuleNotFoundError:
-            continue
-        try:
-            for part in parts[cut:]:
-                value = getattr(value, part)
-        except AttributeError:
-            break
-        return value
-    raise StorytellerError(f"The forbidden name {name!r} stands for nothing; mend the file in checks/ that names it.")
-
-
-def _codes(value: Any) -> set[CodeType]:
-    """The code of a Python function, or of all methods of a class."""
-    if isinstance(value, type):
-        members = [getattr(member, "__func__", member) for member in vars(value).values()]
-        return {member.__code__ for member in members if hasattr(member, "__code__")}
-    function = getattr(value, "__func__", value)
-    function = getattr(function, "__wrapped__", function)
-    return {function.__code__} if hasattr(function, "__code__") else set()
-
-
-def _torch_spelling(function: Any) -> str:
-    """`softmax` for torch.softmax, Tensor.softmax_, torch.special.softmax and F.softmax alike."""
-    name = getattr(function, "__name__", "").split(".")[0]
-    return name.removeprefix("special_").strip("_")
-
-
-class Watch:
-    """Within it, calls of the forbidden names by the student's code are seen; `used` is the first one, or empty."""
+class ForbiddenCalls:
+    """Context manager: sees calls of the forbidden names by the student's code; `used` is the first one, or empty."""
 
     def __init__(self, forbidden: tuple[str, ...], namespace: dict[str, Any]) -> None:
         self.namespace, self.used = namespace, ""
         self.torch_names = {name.rpartition(".")[2]: name for name in forbidden if name.startswith("torch.")}
-        self.codes: dict[int, tuple[CodeType, str]] = {}  # by identity: equal code may stand elsewhere
+        self.codes: dict[int, tuple[CodeType, str]] = {}  # by identity: two functions may have equal code
         self.builtins: dict[str, str] = {}
         for name in forbidden:
             try:
                 value = resolve(name)
             except StorytellerError:
-                if name.startswith(f"{PARTS}."):  # not every exercise has a part
+                if name.startswith(f"{STAND_INS}."):  # nothing stands in here, or nothing has been taken yet
                     continue
                 raise
-            found = _codes(value)
-            self.codes |= {id(code): (code, name) for code in found}
-            if not found and name not in self.torch_names.values():
+            codes = _codes(value)
+            self.codes |= {id(code): (code, name) for code in codes}
+            if not codes and name not in self.torch_names.values():
                 self.builtins[getattr(value, "__qualname__", name)] = name
 
-    def __enter__(self) -> "Watch":
+    def __enter__(self) -> "ForbiddenCalls":
+        from torch.overrides import TorchFunctionMode
+
+        calls = self
+
+        class TorchCalls(TorchFunctionMode):
+            """Sees each torch function before it is called, under all its spellings."""
+
+            def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+                # softmax is torch.softmax, Tensor.softmax_, torch.special.softmax and F.softmax alike
+                name = getattr(function, "__name__", "").split(".")[0].removeprefix("special_").strip("_")
+                forbidden = calls.torch_names.get(name, "")
+                if forbidden and not calls.used and calls._by_student(sys._getframe(1)):
+                    calls.used = forbidden
+                return function(*args, **(kwargs or {}))
+
         self.stack = ExitStack()
         if self.torch_names:
-            self.stack.enter_context(_torch_mode(self))
+            self.stack.enter_context(TorchCalls())
         if self.codes or self.builtins:
             self.stack.callback(sys.setprofile, sys.getprofile())
-            sys.setprofile(self._look)
+            sys.setprofile(self._profile)
         return self
 
     def __exit__(
@@ -87,13 +64,7 @@ class Watch:
     ) -> None:
         self.stack.close()
 
-    def torch_call(self, function: Any) -> None:
-        """A torch function is about to be called."""
-        name = self.torch_names.get(_torch_spelling(function), "")
-        if name and not self.used and self._by_student(sys._getframe(2)):
-            self.used = name
-
-    def _look(self, frame: FrameType, event: str, what: Any) -> None:
+    def _profile(self, frame: FrameType, event: str, what: Any) -> None:
         if self.used:
             return
         if event == "call" and id(frame.f_code) in self.codes:
@@ -110,19 +81,17 @@ class Watch:
             module = frame.f_globals.get("__name__", "")
             if frame.f_globals is self.namespace or module == "storyteller_course.runner.server":
                 return True
-            if module.startswith("storyteller.") and module != __name__:
+            if module.startswith(("storyteller.", "storyteller_course.")) and module != __name__:
                 return False
             frame = frame.f_back
         return False
 
 
-def _torch_mode(watch: Watch) -> Any:
-    """A mode that shows each torch function to the watch before it is called."""
-    from torch.overrides import TorchFunctionMode
-
-    class Mode(TorchFunctionMode):
-        def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            watch.torch_call(function)
-            return function(*args, **(kwargs or {}))
-
-    return Mode()
+def _codes(value: Any) -> set[CodeType]:
+    """The code of a Python function, or of all methods of a class."""
+    if isinstance(value, type):
+        members = [getattr(member, "__func__", member) for member in vars(value).values()]
+        return {member.__code__ for member in members if hasattr(member, "__code__")}
+    function = getattr(value, "__func__", value)
+    function = getattr(function, "__wrapped__", function)
+    return {function.__code__} if hasattr(function, "__code__") else set()

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from storyteller_course.runner.protocol import StudentError
+from storyteller_course.runner.student_errors import StudentError
 
 
 def vector_jacobian(
@@ -30,14 +30,24 @@ def vector_jacobian(
     module = function if isinstance(function, nn.Module) else getattr(function, "__self__", None)
     parameters = dict(module.named_parameters()) if isinstance(module, nn.Module) else {}
     outputs = function(*args, **kwargs)
-    total = _weighed_sum(outputs, cotangent)
+    tensors = [tensor for tensor in _tensors(outputs) if tensor.dtype.is_floating_point]
+    weights = [torch.ones_like(tensor) for tensor in tensors] if cotangent is None else list(_tensors(cotangent))
+    pairs = zip(tensors, weights, strict=False)
+    terms = [(tensor * weight).sum() for tensor, weight in pairs if tensor.requires_grad]
+    if not terms:
+        raise StudentError(
+            "type",
+            "No gradient can flow back through your result: something on the way was detached, made by torch.tensor "
+            "or .item(), or computed under no_grad.",
+        )
+    total = torch.stack([term.double() for term in terms]).sum()  # its gradient is the cotangents times the Jacobian
     sources = [value for value in (*args, *kwargs.values(), *parameters.values()) if _has_gradient(value)]
-    found = iter(torch.autograd.grad(total, sources, allow_unused=True) if sources else ())
+    gradients = iter(torch.autograd.grad(total, sources, allow_unused=True) if sources else ())
     return {
         "outputs": outputs,
-        "inputs": [next(found) if _has_gradient(value) else None for value in args],
-        "keywords": {name: next(found) if _has_gradient(value) else None for name, value in kwargs.items()},
-        "parameters": {name: next(found) if _has_gradient(value) else None for name, value in parameters.items()},
+        "inputs": [next(gradients) if _has_gradient(value) else None for value in args],
+        "keywords": {name: next(gradients) if _has_gradient(value) else None for name, value in kwargs.items()},
+        "parameters": {name: next(gradients) if _has_gradient(value) else None for name, value in parameters.items()},
     }
 
 
@@ -49,21 +59,6 @@ def _leaf(value: Any) -> Any:
 
 def _has_gradient(value: Any) -> bool:
     return isinstance(value, Tensor) and value.requires_grad
-
-
-def _weighed_sum(outputs: Any, cotangent: Any) -> Tensor:
-    """Sum of outputs times cotangents: its gradient is the product of cotangent and Jacobian."""
-    tensors = [tensor for tensor in _tensors(outputs) if tensor.dtype.is_floating_point]
-    weights = [torch.ones_like(tensor) for tensor in tensors] if cotangent is None else list(_tensors(cotangent))
-    pairs = zip(tensors, weights, strict=False)
-    terms = [(tensor * weight).sum() for tensor, weight in pairs if tensor.requires_grad]
-    if not terms:
-        raise StudentError(
-            "type",
-            "No gradient can flow back through your result: something on the way was detached, made by torch.tensor "
-            "or .item(), or computed under no_grad.",
-        )
-    return torch.stack([term.double() for term in terms]).sum()
 
 
 def _tensors(value: Any) -> Iterator[Tensor]:

@@ -9,12 +9,11 @@ from typing import Any
 
 from storyteller_course.exercises.known_answers import run_source
 from storyteller_course.exercises.lesson import Lesson
-from storyteller_course.runner.protocol import CallBack
 from storyteller_course.runner.server import Namespace, Server
 
 
-class LocalStudent:
-    """A way to code in a namespace of this process. Values still go through the wire, both ways.
+class InProcessStudent(Server):
+    """A transport to code in a namespace of this process. Values are still encoded and decoded, both ways.
 
     Args:
         namespace: where the code lives.
@@ -22,16 +21,12 @@ class LocalStudent:
     """
 
     def __init__(self, namespace: Namespace, *, anew: Callable[[], Namespace] | None = None) -> None:
-        self.server = Server(namespace)
+        super().__init__(namespace)
         self.anew = anew or (lambda: defined_anew(namespace))
 
-    def exchange(self, frame: bytes, *, seconds: float, call_back: CallBack) -> bytes:
-        """Carry out the request in a frame; its limit is kept by `timebound.py`."""
-        return self.server.answer(frame, call_back)
-
     def renew(self) -> None:
-        """Go on in a namespace in which nothing has run."""
-        self.server = Server(self.anew())
+        """Go on in a namespace in which nothing has run; all objects are gone."""
+        super().__init__(self.anew())
 
 
 def defined_anew(namespace: Namespace) -> Namespace:
@@ -43,15 +38,17 @@ def defined_anew(namespace: Namespace) -> Namespace:
     copy = dict(namespace)
     for name, value in namespace.items():
         members = vars(value).values() if isinstance(value, type) else [value]
-        functions = [one for one in members if isinstance(one, types.FunctionType) and one.__globals__ is namespace]
+        functions = [
+            member for member in members if isinstance(member, types.FunctionType) and member.__globals__ is namespace
+        ]
         if functions:
-            source = _definition(functions[0].__code__.co_filename, value.__name__)
+            source = source_of(value.__name__, functions[0].__code__.co_filename)
             with suppress(Exception):  # whatever a student's decorators do; then the old one stays
                 run_source(source, copy, f"<{name}>")
     return copy
 
 
-def _definition(filename: str, name: str) -> str:
+def source_of(name: str, filename: str) -> str:
     """The source of a function or class in a cell. `inspect` does not find that of a notebook's classes."""
     text = "".join(linecache.getlines(filename))
     try:
@@ -59,26 +56,26 @@ def _definition(filename: str, name: str) -> str:
     except SyntaxError:  # a cell with a magic in it
         return ""
     kinds = ast.FunctionDef | ast.ClassDef
-    found = [node for node in statements if isinstance(node, kinds) and node.name == name]
-    if not found:
+    nodes = [node for node in statements if isinstance(node, kinds) and node.name == name]
+    if not nodes:
         return ""
-    first = min([found[-1].lineno, *(one.lineno for one in found[-1].decorator_list)])
-    return "".join(text.splitlines(keepends=True)[first - 1 : found[-1].end_lineno])
+    first = min([nodes[-1].lineno, *(decorator.lineno for decorator in nodes[-1].decorator_list)])
+    return "".join(text.splitlines(keepends=True)[first - 1 : nodes[-1].end_lineno])
 
 
 @contextmanager
-def parts_in_place(namespace: Namespace, lesson: Lesson, names: Iterable[str]) -> Iterator[list[str]]:
-    """Within it, these exercises' functions are the course's own. Yields the names that were replaced.
+def stand_ins_in_place(namespace: Namespace, lesson: Lesson, names: Iterable[str]) -> Iterator[list[str]]:
+    """Context manager: puts the course's own functions in the place of these exercises'.
 
-    An exercise for which the course has no part stays as it is.
+    Yields the names that were replaced. An exercise for which nothing stands in stays as it is.
     """
     absent: Any = object()
     before: dict[str, Any] = {}
     for name in names:
-        part = lesson.part(name)
-        if part is not None:
+        stand_in = lesson.stand_in(name)
+        if stand_in is not None:
             before[name] = namespace.get(name, absent)
-            namespace[name] = part
+            namespace[name] = stand_in
     try:
         yield list(before)
     finally:

@@ -1,4 +1,4 @@
-"""What stands around a call of a student's code: where its prints and warnings go, and seeded random generators."""
+"""Isolates a call of a student's code from the notebook: its prints, its warnings and its random numbers."""
 
 import builtins
 import contextlib
@@ -10,41 +10,45 @@ from typing import Any, NoReturn
 import torch
 
 from storyteller.training.rng_state import random_state, restore_random, seed_random
+from storyteller_course.runner.protocol import MAX_PRINTED_CHARS
 
-LONGEST = 20_000  # characters of output that are kept
-MOST_WARNINGS = 5
+MAX_WARNINGS = 5
 
 
-class _Page(io.StringIO):
+class BoundedText(io.StringIO):
     """Keeps the beginning of what is printed and drops the rest."""
 
     def write(self, text: str, /) -> int:
-        room = LONGEST - self.tell()
+        """As of a file: all of the text counts as written."""
+        room = MAX_PRINTED_CHARS - self.tell()
         if room > 0:
             super().write(text[:room])
         return len(text)
 
 
-class Surroundings:
-    """Within it prints and warnings are kept, the global random generators start from a seed, and `input` refuses.
+class Isolation:
+    """Context manager: captures prints and warnings, seeds the global random generators, and makes `input` refuse.
 
     Everything is put back afterwards, so that a check leaves no trace in a notebook.
     """
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
-        self.page = _Page()
+        self.output = BoundedText()
         self.caught: list[warnings.WarningMessage] = []
 
-    def __enter__(self) -> "Surroundings":
+    def __enter__(self) -> "Isolation":
+        def refuse_input(*args: Any) -> NoReturn:
+            raise RuntimeError("input() is not available here: everything that your code needs comes in its arguments.")
+
         self.stack = contextlib.ExitStack()
         self.stack.callback(restore_random, random_state())
         self.stack.callback(setattr, builtins, "input", builtins.input)
         self.stack.callback(torch.set_grad_enabled, torch.is_grad_enabled())
-        builtins.input = _no_input
+        builtins.input = refuse_input
         seed_random(self.seed)
         torch.set_grad_enabled(True)
-        self.stack.enter_context(contextlib.redirect_stdout(self.page))
+        self.stack.enter_context(contextlib.redirect_stdout(self.output))
         self.caught = self.stack.enter_context(warnings.catch_warnings(record=True))
         warnings.simplefilter("always")
         return self
@@ -57,14 +61,10 @@ class Surroundings:
     @property
     def printed(self) -> str:
         """What was printed, its beginning."""
-        return self.page.getvalue()
+        return self.output.getvalue()
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """The different warnings, as text."""
-        texts = [f"{found.category.__name__}: {found.message}" for found in self.caught]
-        return tuple(dict.fromkeys(texts))[:MOST_WARNINGS]
-
-
-def _no_input(*args: Any) -> NoReturn:
-    raise RuntimeError("input() is not available here: everything that your code needs comes in its arguments.")
+        texts = [f"{warning.category.__name__}: {warning.message}" for warning in self.caught]
+        return tuple(dict.fromkeys(texts))[:MAX_WARNINGS]

@@ -1,25 +1,27 @@
 """The student's side: carries out what a check asks, against the namespace in which the student's code lives.
 
     server = Server(namespace)
-    reply = server.answer(frame)  # one request in, one outcome out, both as bytes
+    outcome = server.exchange(request)  # one request in, one outcome out, both as bytes
 
 The notebook uses it in its own process, the judge in a sandbox. It knows no checks, no expected values and no marks.
 """
 
-import contextlib
+import inspect
 import itertools
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
 from storyteller_course.exercises.equality import is_tensor
 from storyteller_course.exercises.fixtures import build
-from storyteller_course.runner import serialization, student_errors
-from storyteller_course.runner.forbidden_calls import Watch
-from storyteller_course.runner.frames import MOST_PRINTED, read_request, write_outcome
+from storyteller_course.runner import student_errors
+from storyteller_course.runner.forbidden_calls import ForbiddenCalls
 from storyteller_course.runner.gradients import vector_jacobian
-from storyteller_course.runner.isolation import Surroundings
-from storyteller_course.runner.protocol import CallBack, Outcome, Request, StudentError
-from storyteller_course.runner.time_limit import TimeIsUp, within
+from storyteller_course.runner.isolation import Isolation
+from storyteller_course.runner.protocol import CallBack, Outcome, Request, read_request, write_outcome
+from storyteller_course.runner.serialization import Fixture, Reference, Unsendable, decode, encode
+from storyteller_course.runner.student_errors import StudentError
+from storyteller_course.runner.time_limit import TimeIsUp, TimeLimit
 
 Namespace = dict[str, Any]
 
@@ -27,113 +29,127 @@ Namespace = dict[str, Any]
 class Server:
     """Serves requests against a namespace; keeps the objects that they make until they are forgotten."""
 
-    def __init__(self, namespace: Namespace, *, call_back: CallBack | None = None) -> None:
-        self.namespace, self.call_back = namespace, call_back
+    def __init__(self, namespace: Namespace) -> None:
+        self.namespace = namespace
         self.objects: dict[int, Any] = {}
         self.numbers = itertools.count(1)
 
-    def answer(self, frame: bytes, call_back: CallBack | None = None) -> bytes:
-        """Carry out the request in a frame; returns the frame of its outcome."""
-        call_back = call_back or self.call_back
-        request = read_request(frame, self._object, lambda found: self._adopt(found, call_back))
-        outcome = self.carry_out(request)
-        keep = self._keep if request.op in ("new", "make") else None
-        try:
-            return write_outcome(outcome, keep)
-        except serialization.Unsendable as error:
-            return write_outcome(
-                Outcome(error=student_errors.not_data(outcome.value, str(error)), printed=outcome.printed)
-            )
+    def exchange(self, message: bytes, *, seconds: float = 0.0, call_back: CallBack | None = None) -> bytes:
+        """Carry out a request; returns its outcome. Whatever the student's code does wrong is in the outcome.
 
-    def carry_out(self, request: Request) -> Outcome:
-        """What comes of a request; whatever the student's code does wrong is in the outcome."""
-        before = [_fingerprint(value) for value in _arguments(request)]
+        Args:
+            message: the request.
+            seconds: how long the check waits; here the request's own limit holds, which is the same.
+            call_back: carries the calls of the check's callbacks to the check.
+        """
+        request = read_request(
+            message, lambda reference: self.objects[reference.number], lambda item: self._adopt(item, call_back)
+        )
+        arguments = [*request.args, *request.kwargs.values()]
+        before = [_fingerprint(argument) for argument in arguments]
         value, error = None, None
-        with Surroundings(request.seed) as around, Watch(request.forbidden, self.namespace) as watch:
+        with Isolation(request.seed) as isolation, ForbiddenCalls(request.forbidden, self.namespace) as forbidden_calls:
             try:
-                value = within(request.limit, lambda: self._perform(request))
-            except TimeIsUp as end:
-                error = student_errors.too_slow(request.limit, end.seconds)
-            except StudentError as found:
-                error = found
+                with TimeLimit(request.limit):
+                    value = self._perform(request)
+            except TimeIsUp as stop:
+                error = student_errors.too_slow(request.limit, stop.seconds)
+            except StudentError as fault:
+                error = fault
             except KeyboardInterrupt:  # the user's own
                 raise
-            except BaseException as raised:  # noqa: BLE001  whatever a student's code raises, exits included
-                error = student_errors.raised(raised, self.namespace)
-        after = [_fingerprint(value) for value in _arguments(request)]
+            except BaseException as exception:  # noqa: BLE001  whatever a student's code raises, exits included
+                error = student_errors.raised(exception, self.namespace)
+        after = [_fingerprint(argument) for argument in arguments]
         changed = [index for index, (old, new) in enumerate(zip(before, after, strict=True)) if old != new]
-        return Outcome(
+        outcome = Outcome(
             value=value,
             error=error,
             mutated=tuple(self._argument_name(request, index) for index in changed),
-            printed=around.printed[:MOST_PRINTED],
-            warnings=around.warnings,
-            shortcut=watch.used,
+            printed=isolation.printed,
+            warnings=isolation.warnings,
+            shortcut=forbidden_calls.used,
         )
+        try:
+            return write_outcome(outcome, self._keep if request.op in ("new", "make") else None)
+        except Unsendable as why:
+            return write_outcome(Outcome(error=student_errors.not_data(value, str(why)), printed=outcome.printed))
 
     def _perform(self, request: Request) -> Any:
-        if request.op == "forget":
-            return self._forget()
-        if request.op == "make":
-            return build(str(request.target), request.args, request.kwargs)
-        if request.op == "load":
-            return _load(self._owner(request), *request.args)
-        if request.op == "get":
-            return self._attribute(request)
+        """Do what a request asks for; it is here that the student's code is called."""
+        match request.op:
+            case "forget":  # the objects of the next case have the same numbers, whatever ran before it
+                self.objects.clear()
+                self.numbers = itertools.count(1)
+                return None
+            case "make":
+                return build(str(request.target), request.args, request.kwargs)
+            case "load":
+                target, [state] = self._target(request), request.args
+                dtypes = {value.dtype for value in state.values() if is_tensor(value) and value.dtype.is_floating_point}
+                if len(dtypes) == 1 and hasattr(target, "named_parameters"):
+                    target.to(dtypes.pop())  # a module takes on the state's precision: a check may compare in float64
+                target.load_state_dict(state)
+                return None
+            case "get":
+                return self._attribute(request)
         function = self._function(request)
         if request.op == "gradients":
             return vector_jacobian(function, request.args, request.kwargs, request.cotangent)
         value = function(*request.args, **request.kwargs)
-        if request.op == "take":
-            return _first_items(value, request.count)
-        return value
+        if request.op != "take":
+            return value
+        if not isinstance(value, Iterable):
+            raise student_errors.not_iterable(value)
+        items = list(itertools.islice(value, request.count))
+        with suppress(AttributeError):
+            value.close()  # type: ignore[attr-defined]
+        return items
 
-    def _forget(self) -> None:
-        """Let all objects go; the next case's have the same numbers whatever ran before it."""
-        self.objects.clear()
-        self.numbers = itertools.count(1)
-
-    def _owner(self, request: Request) -> Any:
-        return self.objects[request.target] if isinstance(request.target, int) else self._named(request.target)
-
-    def _named(self, name: str) -> Any:
-        if name not in self.namespace:
-            raise student_errors.missing(name)
-        return self.namespace[name]
-
-    def _function(self, request: Request) -> Callable[..., Any]:
-        function = self._attribute(request) if request.name else self._owner(request)
-        if not callable(function):
-            raise student_errors.not_callable(str(request.name or request.target), function)
-        found: Callable[..., Any] = function
-        return found
+    def _target(self, request: Request) -> Any:
+        """The object with the request's number, or what the student's code has under the request's name."""
+        if isinstance(request.target, int):
+            return self.objects[request.target]
+        if request.target not in self.namespace:
+            raise student_errors.missing(request.target)
+        return self.namespace[request.target]
 
     def _attribute(self, request: Request) -> Any:
-        value = self._owner(request)
+        value = self._target(request)
         for name in request.name.split("."):
             value = getattr(value, name)
         return value
 
+    def _function(self, request: Request) -> Callable[..., Any]:
+        function: Callable[..., Any] = self._attribute(request) if request.name else self._target(request)
+        if not callable(function):
+            raise student_errors.not_callable(str(request.name or request.target), function)
+        return function
+
     def _argument_name(self, request: Request, index: int) -> str:
-        return student_errors.argument_name(self._function, request, index)
+        """The parameter that the argument with this index goes to; arguments by name come last."""
+        if index >= len(request.args):
+            return list(request.kwargs)[index - len(request.args)]
+        try:
+            parameters = list(inspect.signature(self._function(request)).parameters.values())
+            return parameters[index].name
+        except (ValueError, TypeError, IndexError, StudentError):
+            return f"argument {index + 1}"
 
-    def _object(self, reference: serialization.Reference) -> Any:
-        return self.objects[reference.number]
-
-    def _keep(self, value: object) -> serialization.Reference:
+    def _keep(self, value: object) -> Reference:
         number = next(self.numbers)
         self.objects[number] = value
-        return serialization.Reference(number, type(value).__name__)
+        return Reference(number, type(value).__name__)
 
-    def _adopt(self, found: serialization.Reference | serialization.Given, call_back: CallBack | None) -> Any:
-        """A callback of the check's as a function, something given as what its recipe builds."""
-        if isinstance(found, serialization.Given):
-            return build(found.recipe, found.args, found.kwargs)
+    def _adopt(self, item: Reference | Fixture, call_back: CallBack | None) -> Any:
+        """A callback of the check's as a function; a fixture as what it builds."""
+        if isinstance(item, Fixture):
+            return build(item.name, item.args, item.kwargs)
 
         def ask(*args: Any, **kwargs: Any) -> Any:
             if call_back is None:
                 raise RuntimeError("This side has no way to call back.")
-            kind, value = serialization.decode(call_back(serialization.encode((found.number, args, kwargs))))
+            kind, value = decode(call_back(encode((item.number, args, kwargs))))
             if kind == "failed":
                 raise RuntimeError(value)
             return value
@@ -141,30 +157,9 @@ class Server:
         return ask
 
 
-def _load(owner: Any, state: dict[str, Any]) -> None:
-    """Load a state; a module first takes on the state's precision, so that a check can compare in float64."""
-    floats = {value.dtype for value in state.values() if is_tensor(value) and value.dtype.is_floating_point}
-    if len(floats) == 1 and hasattr(owner, "named_parameters"):
-        owner.to(floats.pop())
-    owner.load_state_dict(state)
-
-
-def _arguments(request: Request) -> list[Any]:
-    return [*request.args, *request.kwargs.values()]
-
-
 def _fingerprint(value: Any) -> bytes:
     """Bytes that change when the value does; nothing for what is not data."""
     try:
-        return serialization.encode(value)
-    except serialization.Unsendable:
+        return encode(value)
+    except Unsendable:
         return b""
-
-
-def _first_items(value: Any, count: int) -> list[Any]:
-    if not isinstance(value, Iterable):
-        raise student_errors.not_iterable(value)
-    items = list(itertools.islice(value, count))
-    with contextlib.suppress(AttributeError):
-        value.close()  # type: ignore[attr-defined]
-    return items

@@ -2,16 +2,35 @@
 
 import inspect
 import linecache
-from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
 from storyteller_course.exercises.equality import kind_of
-from storyteller_course.runner.protocol import Request, StudentError
 
 STUB = ": fill in the TODOs"  # what the message of an untouched stub has after the exercise's name
-LONGEST = 400  # characters of an exception's own message
-LATE = 1.0  # seconds after its limit that code is stopped at the latest, unless it is within one long call
+MAX_EXCEPTION_CHARS = 400  # of an exception's own message
+MAX_FRAMES = 5000  # of a traceback
+MAX_STOP_DELAY_S = 1.0  # after its limit code is stopped at the latest, unless it is within one long call
+
+
+class StudentError(Exception):
+    """A student's code gave no value.
+
+    Attributes:
+        kind: "missing", "unfinished" (the untouched stub), "raised", "timeout", "type" (the result is not plain data),
+            "shortcut" (a forbidden call) or "died" (the process ended).
+        message: one sentence, or the text of the exception that was raised.
+        names: for "raised", the class of the exception and its bases, such as ("KeyError", "LookupError", "Exception").
+        line: in which line of the answer's cell it happened, counted from 1; 0 when unknown.
+        code: that line.
+        of: for "unfinished", the exercise whose stub it is.
+    """
+
+    def __init__(
+        self, kind: str, message: str, *, names: tuple[str, ...] = (), line: int = 0, code: str = "", of: str = ""
+    ) -> None:
+        super().__init__(message)
+        self.kind, self.message, self.names, self.line, self.code, self.of = kind, message, names, line, code, of
 
 
 def missing(name: str) -> StudentError:
@@ -20,7 +39,7 @@ def missing(name: str) -> StudentError:
 
 
 def not_callable(name: str, value: Any) -> StudentError:
-    """The name stands for something else than a function."""
+    """The name is that of something other than a function."""
     return StudentError(
         "missing",
         f"`{name}` is {kind_of(value)}, not a function; something gave its name away. "
@@ -47,7 +66,7 @@ def not_iterable(value: Any) -> StudentError:
 
 def too_slow(limit: float, took: float) -> StudentError:
     """The time was up at `limit`, and the code could be stopped after `took` seconds."""
-    if took > limit + LATE:
+    if took > limit + MAX_STOP_DELAY_S:
         return StudentError(
             "timeout",
             f"Your code took {took:.0f} seconds, where it has {limit:.0f} seconds. A single call in it, of Python's, "
@@ -63,43 +82,48 @@ def too_slow(limit: float, took: float) -> StudentError:
 def raised(error: BaseException, namespace: dict[str, Any]) -> StudentError:
     """The student's code raised an exception."""
     names = tuple(kind.__name__ for kind in type(error).__mro__ if kind not in (BaseException, object))
-    line, code = _place(error.__traceback__, namespace)
-    message = _message(error)
+    line, code = own_line(error.__traceback__, namespace)
+    if isinstance(error, RecursionError):
+        message = "the function calls itself without end"
+    else:
+        try:
+            message = str(error)
+        except Exception:  # noqa: BLE001  a student's own exception may fail at this too
+            message = ""
+    if len(message) > MAX_EXCEPTION_CHARS:
+        message = message[:MAX_EXCEPTION_CHARS] + " ..."
     if isinstance(error, NotImplementedError) and STUB in message:
-        of = message.partition(STUB)[0]
-        return StudentError("unfinished", f"`{of}` has open TODOs.", names=names, line=line, code=code, of=of)
+        exercise = message.partition(STUB)[0]
+        return StudentError(
+            "unfinished", f"`{exercise}` has open TODOs.", names=names, line=line, code=code, of=exercise
+        )
     return StudentError("raised", message, names=names, line=line, code=code)
 
 
-def _message(error: BaseException) -> str:
-    if isinstance(error, RecursionError):
-        return "the function calls itself without end"
-    try:
-        text = str(error)
-    except Exception:  # noqa: BLE001  a student's own exception may fail at this too
-        return ""
-    return text if len(text) <= LONGEST else text[:LONGEST] + " ..."
-
-
-def _place(traceback: TracebackType | None, namespace: dict[str, Any]) -> tuple[int, str]:
-    """The last line of the student's own code on the way to the exception."""
+def own_line(traceback: TracebackType | None, namespace: dict[str, Any]) -> tuple[int, str]:
+    """The last line of the student's own code on the way to the exception: its number and its text."""
     line, code = 0, ""
-    steps = 0
-    while traceback is not None and steps < 5000:
+    depth = 0
+    while traceback is not None and depth < MAX_FRAMES:
         frame = traceback.tb_frame
         if frame.f_globals is namespace:
             line = traceback.tb_lineno
             code = linecache.getline(frame.f_code.co_filename, line).strip()
-        traceback, steps = traceback.tb_next, steps + 1
+        traceback, depth = traceback.tb_next, depth + 1
     return line, code
 
 
-def argument_name(find: Callable[[Request], Callable[..., Any]], request: Request, index: int) -> str:
-    """The parameter that the argument with this index goes to; arguments by name come last."""
-    if index >= len(request.args):
-        return list(request.kwargs)[index - len(request.args)]
-    try:
-        parameters = list(inspect.signature(find(request)).parameters.values())
-        return parameters[index].name
-    except (ValueError, TypeError, IndexError, StudentError):
-        return f"argument {index + 1}"
+def shortcut(name: str, *, is_stand_in: bool) -> StudentError:
+    """The student's code called what it is to build."""
+    if is_stand_in:
+        own = name.rpartition(".")[2]
+        return StudentError(
+            "shortcut",
+            f"This is the course's own `{own}`, not yours (`use` may have put it there): run the cell with your answer "
+            "once more.",
+        )
+    return StudentError(
+        "shortcut",
+        f"Your code calls `{name}`, which is the very thing that you are to build here. Write it from smaller steps; "
+        "afterwards you may use the ready-made one everywhere else.",
+    )

@@ -1,7 +1,7 @@
 """A bound on the time that a student's code may take in this process.
 
-A thread of our own rings when the time is up, and the main thread stops where it is. This works on Windows as well,
-where there is no alarm signal.
+A timer thread interrupts the main thread when the time is up. This works on Windows as well, where there is no alarm
+signal.
 
 It cannot stop one long call into C, such as `sum(range(10**12))`: Python handles signals between two instructions, and
 such a call is one. Nothing in this process can, and to run each check in another process would take from the student
@@ -11,15 +11,12 @@ student is rid by restarting the kernel, as the README says. The judge's workers
 
 import _thread
 import signal
+import sys
 import threading
 import time
-from collections.abc import Callable
-from types import FrameType
-from typing import TypeVar
+from types import FrameType, TracebackType
 
-Result = TypeVar("Result")
-
-AGAIN = 0.05  # seconds after which a bound rings once more, for code that catches everything
+REPEAT_S = 0.05  # after which the main thread is interrupted once more, for code that catches everything
 
 
 class TimeIsUp(BaseException):
@@ -34,67 +31,63 @@ class TimeIsUp(BaseException):
         self.seconds = seconds
 
 
-class _Bound:
-    """The bell: a thread that interrupts the main thread, and a handler that tells its interrupts from a Ctrl-C."""
+class TimeLimit:
+    """Context manager: raises TimeIsUp in a function that is called inside it, once the seconds are over.
+
+    The `with` statement's own code is never interrupted, nor are `__enter__` and `__exit__`: a limit that was set is
+    always taken away again. Outside the main thread, which alone can be interrupted, there is no limit.
+    """
 
     def __init__(self, seconds: float) -> None:
-        self.seconds, self.running, self.ringing = seconds, True, False
-        self.began = time.monotonic()
-        self.main = threading.get_ident()
-        self.stop = threading.Event()
-        self.thread = threading.Thread(target=self.wait, daemon=True, name="storyteller-timebound")
-        self.before = signal.getsignal(signal.SIGINT)
+        self.seconds = seconds
+        self.holds = self.interrupted = False
+        self.applies = threading.current_thread() is threading.main_thread()
 
-    def wait(self) -> None:
+    def __enter__(self) -> None:
+        if not self.applies:
+            return
+        self.start, self.main = time.monotonic(), threading.get_ident()
+        self.owner = sys._getframe(1)
+        self.done = threading.Event()
+        self.timer = threading.Thread(target=self._run_timer, daemon=True, name="storyteller-time-limit")
+        self.handler_before = signal.getsignal(signal.SIGINT)
+        signal.signal(signal.SIGINT, self._handle)
+        self.timer.start()
+        self.holds = True
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if not self.applies:
+            return
+        self.holds = False
+        self.done.set()
+        self.timer.join()
+        # Python handles a pending signal before it changes the handler, so a late interrupt ends here.
+        signal.signal(signal.SIGINT, signal.default_int_handler if self.handler_before is None else self.handler_before)
+        del self.owner
+
+    def _run_timer(self) -> None:
         pause = self.seconds
-        while not self.stop.wait(pause):
-            if not self.running:
-                return
-            self.ringing = True
-            _interrupt(self.main)
-            pause = AGAIN
+        while not self.done.wait(pause):
+            self.interrupted = True
+            if hasattr(signal, "pthread_kill"):  # a real signal, which also ends a sleep
+                signal.pthread_kill(self.main, signal.SIGINT)
+            else:
+                _thread.interrupt_main()
+            pause = REPEAT_S
 
-    def handle(self, number: int, frame: FrameType | None) -> None:
-        if self.ringing:
-            self.ringing = False
-            if self.running:
-                raise TimeIsUp(time.monotonic() - self.began)
-        elif callable(self.before):  # the user's own Ctrl-C
-            self.before(number, frame)
-
-    def close(self) -> None:
-        self.running = False
-        self.stop.set()
-        self.thread.join()
-        # Python handles a pending signal before it changes the handler, so a late ring ends here.
-        signal.signal(signal.SIGINT, self.before if self.before is not None else signal.default_int_handler)
-
-
-def _interrupt(thread: int) -> None:
-    """A real signal where threads can be sent one, as it also ends a sleep; otherwise what looks like one."""
-    if hasattr(signal, "pthread_kill"):
-        signal.pthread_kill(thread, signal.SIGINT)
-    else:
-        _thread.interrupt_main()
-
-
-def within(seconds: float, work: Callable[[], Result]) -> Result:
-    """What `work()` returns, if it returns in time.
-
-    Outside the main thread, which alone can be interrupted, there is no bound.
-
-    Raises:
-        TimeIsUp: it does not.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        return work()
-    bound = _Bound(seconds)
-    signal.signal(signal.SIGINT, bound.handle)
-    bound.thread.start()
-    try:
-        try:
-            return work()
-        finally:
-            bound.running = False
-    finally:
-        bound.close()
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        """Tell an interrupt of the timer's from a Ctrl-C."""
+        called = frame
+        while called is not None and called.f_back is not self.owner:  # up to what the `with` statement called
+            called = called.f_back
+        own_code = (TimeLimit.__enter__.__code__, TimeLimit.__exit__.__code__)
+        is_inside = called is not None and called.f_code not in own_code
+        if self.interrupted:
+            self.interrupted = False
+            if self.holds and is_inside:
+                raise TimeIsUp(time.monotonic() - self.start)
+        elif callable(self.handler_before):  # the user's own Ctrl-C
+            self.holds = self.holds and is_inside
+            self.handler_before(number, frame)

@@ -7,9 +7,10 @@
 jupytext reads the lesson, nbgrader makes the student notebook; this module joins them.
 """
 
+import inspect
 import re
+import sys
 import traceback
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -19,9 +20,9 @@ import nbformat
 from storyteller.errors import StorytellerError
 from storyteller.utils.atomic_io import write_whole
 from storyteller_course import Exercise, Lesson, load_lesson
-from storyteller_course.exercises.known_answers import Answer as KnownAnswer
-from storyteller_course.exercises.known_answers import Right, Wrong, reference_source
+from storyteller_course.exercises.known_answers import Answer, Right, Wrong, reference_source
 from storyteller_course.exercises.lesson import ANSWERS, CHECKS, REFERENCE
+from storyteller_course.exercises.stand_ins import resolve
 from storyteller_grading.builder.cells import (
     Draft,
     answer_cell,
@@ -32,11 +33,11 @@ from storyteller_grading.builder.cells import (
     try_cell,
     written_cells,
 )
-from storyteller_grading.builder.execute import Run, execute
-from storyteller_grading.builder.leaks import leaks_in_notebook, secret_lines
+from storyteller_grading.builder.execute import ExecutionCost, execute
+from storyteller_grading.builder.leaks import leaks_in_notebook, secret_lines, squeezed
 from storyteller_grading.builder.lesson_markdown import Piece, read_pieces
 from storyteller_grading.builder.nbgrader_release import student_notebook
-from storyteller_grading.builder.solution_regions import Answer, answer_of, check_steps, regions_of
+from storyteller_grading.builder.solution_regions import MarkedAnswer, answer_of, check_steps, regions_of
 from storyteller_grading.errors import BuildError
 
 POINTS = 100  # automatic, in each lesson
@@ -48,11 +49,11 @@ class Answered:
     """An exercise with its answer."""
 
     exercise: Exercise
-    answer: Answer
+    answer: MarkedAnswer
     given: list[str] | None  # of a bug hunt, what the student finds in the place of each hidden region
 
 
-def build_lesson(folder: Path, solutions: Path) -> Run:
+def build_lesson(folder: Path, solutions: Path) -> ExecutionCost:
     """Build, execute and write both notebooks of a lesson; says how long it took and how much memory.
 
     Raises:
@@ -158,7 +159,7 @@ def _answered(exercise: Exercise, lesson: Lesson) -> Answered:
     return Answered(exercise, answer, _given_regions(answer, source))
 
 
-def _applied(known: KnownAnswer, lesson: Lesson, pattern: str) -> str:
+def _applied(known: Answer, lesson: Lesson, pattern: str) -> str:
     """The source of a known answer; `pattern` finds the line to point at where its change does not fit."""
     assert lesson.reference is not None
     try:
@@ -173,6 +174,24 @@ def secrets_of(answered: dict[str, Answered]) -> dict[str, str]:
     return secret_lines((one.answer for one in answered.values()), {n: one.given or () for n, one in answered.items()})
 
 
+def without_open_book(secrets: dict[str, str], lesson: Lesson) -> dict[str, str]:
+    """The secret lines that may not stand in the library either.
+
+    Its own functions are open book: those that an exercise names, as its stand-in or as what may not be called, and
+    what these call in their modules.
+    """
+    names = {name for exercise in lesson.exercises.values() for name in exercise.forbidden}
+    waiting, shown = [resolve(name) for name in names if name.startswith("storyteller.")], {}
+    while waiting:
+        one = inspect.unwrap(waiting.pop())
+        if (inspect.isfunction(one) or inspect.isclass(one)) and one not in shown:
+            shown[one] = squeezed(inspect.getsource(one))
+            around = vars(sys.modules[one.__module__])
+            used = re.findall(r"\w+", inspect.getsource(one))
+            waiting += [around[name] for name in used if getattr(around.get(name), "__module__", "") == one.__module__]
+    return {line: exercise for line, exercise in secrets.items() if not any(line in text for text in shown.values())}
+
+
 def refuse_leaks(draft: Draft, student: str, answered: dict[str, Answered]) -> None:
     """Raise a BuildError if the student notebook has a line of an answer."""
     notebook = nbformat.reads(student, as_version=4)
@@ -181,20 +200,18 @@ def refuse_leaks(draft: Draft, student: str, answered: dict[str, Answered]) -> N
         raise BuildError(path, at + number, f"this line of the answer to {name!r} is left for students to read: {line}")
 
 
-def _given_regions(answer: Answer, source: str) -> list[str]:
+def _given_regions(answer: MarkedAnswer, source: str) -> list[str]:
     """A bug hunt's given code, cut like the answer."""
     lines = source.split("\n")
     regions = regions_of(answer.name, source, answer.path, answer.line, given=answer.source)
-    cut = Answer(answer.name, source, answer.path, answer.line, regions)
-    outside = [[text for number, text in enumerate(one.source.split("\n")) if not _inside(number, one.regions)]
-               for one in (answer, cut)]  # fmt: skip
+    cut = MarkedAnswer(answer.name, source, answer.path, answer.line, regions)
+    outside = []
+    for marked in (answer, cut):
+        inside = {number for start, stop in marked.regions for number in range(start, stop)}
+        outside.append([text for number, text in enumerate(marked.source.split("\n")) if number not in inside])
     if outside[0] != outside[1] or not regions:
         raise BuildError(answer.path, answer.line, f"Given({answer.name!r}) must change the body and nothing else.")
     return ["\n".join(lines[start:stop]) for start, stop in regions]
-
-
-def _inside(number: int, regions: tuple[tuple[int, int], ...]) -> bool:
-    return any(start <= number < stop for start, stop in regions)
 
 
 def _check_places(pieces: list[Piece], lesson: Lesson, path: Path) -> None:
@@ -203,7 +220,8 @@ def _check_places(pieces: list[Piece], lesson: Lesson, path: Path) -> None:
     before: Piece | None = None
     for piece in pieces:
         if piece.kind in ("exercise", "written"):
-            for name in _ids(piece):
+            ids = [piece.name, f"{piece.name}-head", f"{piece.name}-check"]
+            for name in ids if piece.kind == "exercise" else ids[:2]:
                 if name in seen:
                     raise BuildError(path, piece.line, f"{name!r} has a cell from line {seen[name]} already.")
                 seen[name] = piece.line
@@ -227,13 +245,6 @@ def _check_places(pieces: list[Piece], lesson: Lesson, path: Path) -> None:
         raise BuildError(*place, f"the automatic points add up to {total}, not to {POINTS}; bonus exercises apart.")
 
 
-def _ids(piece: Piece) -> Iterator[str]:
-    yield piece.name
-    yield f"{piece.name}-head"
-    if piece.kind == "exercise":
-        yield f"{piece.name}-check"
-
-
 def _described(folder: Path, name: str) -> tuple[Path, int]:
     """Where an exercise is described, for an error."""
     return _line(folder / CHECKS / f"{name}.py", rf"""Exercise\(\s*["']{name}["']""")
@@ -242,5 +253,5 @@ def _described(folder: Path, name: str) -> tuple[Path, int]:
 def _line(path: Path, pattern: str) -> tuple[Path, int]:
     """Where in a file a pattern is found first, for an error."""
     text = path.read_text(encoding="utf-8")
-    found = re.search(pattern, text)
-    return path, 1 + (text[: found.start()].count("\n") if found else 0)
+    match = re.search(pattern, text)
+    return path, 1 + (text[: match.start()].count("\n") if match else 0)

@@ -15,7 +15,7 @@ from nbformat.notebooknode import NotebookNode
 
 from storyteller_grading.builder.build import draft_lesson
 from storyteller_grading.builder.cells import Draft
-from storyteller_grading.builder.execute import Run, environment_of, measured, student_copy
+from storyteller_grading.builder.execute import ExecutionCost, environment_of, measured, student_copy
 from storyteller_grading.builder.nbgrader_release import CELL_LIMIT, student_notebook
 
 _PATTERNS = Path(__file__).with_name("nbval.cfg")
@@ -42,9 +42,9 @@ def drift_of_sources(folder: Path, solutions: Path) -> list[str]:
     return faults
 
 
-def drift_of_outputs(folder: Path, solutions: Path) -> Run:
+def drift_of_outputs(folder: Path, solutions: Path) -> ExecutionCost:
     """Execute the committed solution with the network off and compare its outputs; what it cost, and what differs."""
-    run = Run(folder.name)
+    run = ExecutionCost(folder.name)
     notebook = solutions / f"{folder.name}.ipynb"
     with student_copy(folder) as work:
         shutil.copy(notebook, work)
@@ -74,27 +74,22 @@ def drift_of_outputs(folder: Path, solutions: Path) -> Run:
 def _compare(draft: Draft, committed: NotebookNode) -> list[str]:
     """The cells that differ, with the places they come from; a text or demo that was edited has another id."""
     name = f"solutions/{draft.lesson}.ipynb"
-    wanted, found = draft.notebook(), _without_outputs(committed)
-    places = {cell: f"{path.parent.name}/{path.name}:{line}" for cell, (path, line) in draft.places.items()}
-    there = {cell.id: cell for cell in found.cells}
-    faults = []
-    for cell in wanted.cells:
-        if cell.id not in there:
-            faults.append(f"{places[cell.id]}: this cell is not in {name} as it stands here.")
-        elif cell != there[cell.id]:
-            faults.append(f"{places[cell.id]}: the cell {cell.id!r} of {name} differs.")
-    if not faults:  # otherwise they are what those cells were
-        faults = [f"{name}: the cell {cell!r} has no source." for cell in there if cell not in places]
-    if not faults and [cell.id for cell in wanted.cells] != [cell.id for cell in found.cells]:
-        faults.append(f"{name}: its cells are in another order than lesson.md's.")
-    if not faults and wanted != found:
-        faults.append(f"{name}: the notebook's own metadata differ.")
-    return faults
-
-
-def _without_outputs(notebook: NotebookNode) -> NotebookNode:
-    notebook = copy.deepcopy(notebook)
-    for cell in notebook.cells:
+    expected, found = draft.notebook(), copy.deepcopy(committed)
+    for cell in found.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
-    return notebook
+    places = {cell: f"{path.parent.name}/{path.name}:{line}" for cell, (path, line) in draft.places.items()}
+    committed_cells = {cell.id: cell for cell in found.cells}
+    faults = []
+    for cell in expected.cells:
+        if cell.id not in committed_cells:
+            faults.append(f"{places[cell.id]}: this cell is not in {name} as it stands here.")
+        elif cell != committed_cells[cell.id]:
+            faults.append(f"{places[cell.id]}: the cell {cell.id!r} of {name} differs.")
+    if not faults:  # otherwise they are what those cells were
+        faults = [f"{name}: the cell {cell!r} has no source." for cell in committed_cells if cell not in places]
+    if not faults and [cell.id for cell in expected.cells] != [cell.id for cell in found.cells]:
+        faults.append(f"{name}: its cells are in another order than lesson.md's.")
+    if not faults and expected != found:
+        faults.append(f"{name}: the notebook's own metadata differ.")
+    return faults

@@ -28,13 +28,13 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 SECONDS = 240
 SECONDS_OF = {"05": 480}
 GIGABYTES = 6.0
-PATIENCE = 4  # a lesson fails only above this many times its budget
-LOOK = 0.2  # seconds between two looks at the memory, at least
-SPARING = 50  # times as long as a look takes we wait for the next one: it holds a large process up
+MAX_OVERRUN = 4  # a lesson fails only above this many times its budget
+POLL_INTERVAL_S = 0.2  # seconds between two looks at the memory, at least
+POLLS_APART = 50  # times as long as a look takes we wait for the next one: it holds a large process up
 
 
 @dataclass
-class Run:
+class ExecutionCost:
     """What one execution cost."""
 
     lesson: str
@@ -50,7 +50,7 @@ class Run:
     @property
     def too_much(self) -> bool:
         """Above four times the budget, which is no longer a matter of a slow machine."""
-        return self.seconds > PATIENCE * self.budget or self.gigabytes > PATIENCE * GIGABYTES
+        return self.seconds > MAX_OVERRUN * self.budget or self.gigabytes > MAX_OVERRUN * GIGABYTES
 
     def __str__(self) -> str:
         return (
@@ -74,18 +74,18 @@ def environment_of(copy: Path) -> dict[str, str]:
 
 
 @contextmanager
-def measured(run: Run, pid: int | None = None) -> Iterator[None]:
+def measured(run: ExecutionCost, pid: int | None = None) -> Iterator[None]:
     """Note the time, and the peak of the memory that a process (this one when left out) and its children take more."""
     done = threading.Event()
     start = time.perf_counter()
 
     def watch() -> None:
         at_start = 0 if pid else memory_below(psutil.Process())
-        pause = LOOK
+        pause = POLL_INTERVAL_S
         while not done.wait(pause):
             began = time.perf_counter()
             run.gigabytes = max(run.gigabytes, (memory_below(psutil.Process(pid)) - at_start) / 1e9)
-            pause = max(LOOK, SPARING * (time.perf_counter() - began))
+            pause = max(POLL_INTERVAL_S, POLLS_APART * (time.perf_counter() - began))
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
@@ -115,7 +115,7 @@ def student_copy(folder: Path) -> Iterator[Path]:
         yield copy
 
 
-def execute(draft: Draft, folder: Path) -> tuple[NotebookNode, Run]:
+def execute(draft: Draft, folder: Path) -> tuple[NotebookNode, ExecutionCost]:
     """The solved notebook with its outputs, and what it cost.
 
     Raises:
@@ -124,15 +124,24 @@ def execute(draft: Draft, folder: Path) -> tuple[NotebookNode, Run]:
     notebook = draft.notebook()
     run = run_cells(notebook, folder)
     for cell in notebook.cells:
-        if cell.cell_type == "code":
-            _refuse_bad_outputs(cell, draft)
-            tidy(cell)
+        if cell.cell_type != "code":
+            continue
+        path, line = draft.places[cell.id]
+        for output in cell.outputs:
+            if output.output_type == "error":
+                raise BuildError(path, line, f"the cell {cell.id!r} raises {output.ename}: {output.evalue}")
+            if output.output_type == "stream" and output.name == "stderr":
+                raise BuildError(path, line, f"the cell {cell.id!r} writes to stderr: {output.text.strip()[:500]}")
+            data: Mapping[str, object] = output.get("data", {})
+            if WIDGET in data and "nbval-ignore-output" not in cell.metadata.get("tags", []):
+                raise BuildError(path, line, f"the cell {cell.id!r} shows a widget: tag it nbval-ignore-output.")
+        tidy(cell)
     notebook.metadata.clear()
     notebook.metadata.update({**METADATA, "storyteller": {"lesson": draft.lesson}})
     return notebook, run
 
 
-def run_cells(notebook: NotebookNode, folder: Path, **variables: str) -> Run:
+def run_cells(notebook: NotebookNode, folder: Path, **variables: str) -> ExecutionCost:
     """Run a notebook of a lesson from top to bottom, whatever its cells raise; it gets its outputs.
 
     Args:
@@ -142,7 +151,7 @@ def run_cells(notebook: NotebookNode, folder: Path, **variables: str) -> Run:
     """
     from nbclient import NotebookClient
 
-    run = Run(folder.name)
+    run = ExecutionCost(folder.name)
     with student_copy(folder) as copy, measured(run):
         client = NotebookClient(
             notebook,
@@ -159,19 +168,16 @@ def run_cells(notebook: NotebookNode, folder: Path, **variables: str) -> Run:
 
 
 def tidy(cell: NotebookNode) -> None:
-    """Drop from a cell what only a running kernel can show, and what differs from run to run for no reason."""
+    """Drop from a cell what only a running kernel can show, and what differs from run to run for no reason.
+
+    Into how many pieces a kernel cuts what it prints is a matter of time: neighbouring pieces become one.
+    """
     cell.metadata.pop("execution", None)
+    whole: list[NotebookNode] = []
     for output in cell.outputs:
         output.get("data", {}).pop(WIDGET, None)
-
-
-def _refuse_bad_outputs(cell: NotebookNode, draft: Draft) -> None:
-    path, line = draft.places[cell.id]
-    for output in cell.outputs:
-        if output.output_type == "error":
-            raise BuildError(path, line, f"the cell {cell.id!r} raises {output.ename}: {output.evalue}")
-        if output.output_type == "stream" and output.name == "stderr":
-            raise BuildError(path, line, f"the cell {cell.id!r} writes to stderr: {output.text.strip()[:500]}")
-        data: Mapping[str, object] = output.get("data", {})
-        if WIDGET in data and "nbval-ignore-output" not in cell.metadata.get("tags", []):
-            raise BuildError(path, line, f"the cell {cell.id!r} shows a widget: tag it nbval-ignore-output.")
+        if output.output_type == "stream" and whole and whole[-1].get("name") == output.name:
+            whole[-1].text += output.text
+        else:
+            whole.append(output)
+    cell.outputs = whole

@@ -17,9 +17,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from nbformat.notebooknode import NotebookNode
 
 from storyteller_course.exercises.lesson import MISTAKES
-from storyteller_grading.builder.solution_regions import STEP, Answer, steps_of
+from storyteller_grading.builder.solution_regions import STEP, MarkedAnswer, steps_of
 
-SHORTEST = 20  # characters of a line that gives something away
+MIN_SECRET_CHARS = 20  # characters of a line that gives something away
 
 # How a file begins that has another one in it, beside zips; and one that nothing here can open.
 COMPRESSED = (
@@ -37,7 +37,7 @@ class Sealed(Exception):
     """A file cannot be looked into; the message names it and says why."""
 
 
-def secret_lines(answers: Iterable[Answer], given: Mapping[str, Sequence[str]]) -> dict[str, str]:
+def secret_lines(answers: Iterable[MarkedAnswer], given: Mapping[str, Sequence[str]]) -> dict[str, str]:
     """The lines of the answers that no student may read, squeezed, each with its exercise's name.
 
     Args:
@@ -45,37 +45,37 @@ def secret_lines(answers: Iterable[Answer], given: Mapping[str, Sequence[str]]) 
         given: the code that a bug hunt's student starts from, by exercise.
     """
     answers = list(answers)
-    shown = {_squeeze(line) for answer in answers for line in _shown(answer, given.get(answer.name, ()))}
+    shown = {squeezed(line) for answer in answers for line in _shown(answer, given.get(answer.name, ()))}
     secret = {}
     for answer in answers:
         for line in "\n".join(answer.hidden()).split("\n"):
-            if len(line.strip()) >= SHORTEST and not STEP.match(line.strip()) and _squeeze(line) not in shown:
-                secret[_squeeze(line)] = answer.name
+            if len(line.strip()) >= MIN_SECRET_CHARS and not STEP.match(line.strip()) and squeezed(line) not in shown:
+                secret[squeezed(line)] = answer.name
     return secret
 
 
 def leaks_in(text: str, secret: Mapping[str, str]) -> list[tuple[int, str, str]]:
     """Each line of a text that gives an answer away: its number from 0, the line, the exercise."""
-    found = []
+    leaks = []
     for number, line in enumerate(text.split("\n")):
-        squeezed = _squeeze(line)
-        if len(squeezed) < SHORTEST / 2:
+        packed = squeezed(line)
+        if len(packed) < MIN_SECRET_CHARS / 2:
             continue
         for part, name in secret.items():
-            if part in squeezed:
-                found.append((number, line.strip(), name))
+            if part in packed:
+                leaks.append((number, line.strip(), name))
                 break
-    return found
+    return leaks
 
 
 def leaks_in_notebook(notebook: NotebookNode, secret: Mapping[str, str]) -> list[tuple[str, int, str, str]]:
     """The same for a notebook's sources, outputs and metadata; the cell's id comes first, "" for the notebook's own."""
-    found = [("", *leak) for leak in leaks_in(_texts(notebook.metadata), secret)]
+    leaks = [("", *leak) for leak in leaks_in(_texts(notebook.metadata), secret)]
     for cell in notebook.cells:
-        found += [(cell.id, *leak) for leak in leaks_in(cell.source, secret)]
+        leaks += [(cell.id, *leak) for leak in leaks_in(cell.source, secret)]
         rest = {key: value for key, value in cell.items() if key not in ("source", "id")}
-        found += [(cell.id, 0, line, name) for _, line, name in leaks_in(_texts(rest), secret)]
-    return found
+        leaks += [(cell.id, 0, line, name) for _, line, name in leaks_in(_texts(rest), secret)]
+    return leaks
 
 
 def files_within(name: str, content: bytes) -> Iterator[tuple[str, bytes]]:
@@ -116,21 +116,18 @@ def leaks_in_file(name: str, content: bytes, secret: Mapping[str, str]) -> list[
         content: of the file.
         secret: from `secret_lines`.
     """
-    return leaks_in(_text_of(name, content), secret)
-
-
-def _text_of(name: str, content: bytes) -> str:
-    """What a file says, without the escapes of its format."""
     if name.endswith(".ipynb"):
-        return _texts(json.loads(content))
-    if f"{MISTAKES}/" in name:
+        text = _texts(json.loads(content))
+    elif f"{MISTAKES}/" in name:
         from storyteller_course.runner.serialization import decode
 
-        return _texts(decode(content))
-    return content.decode("utf-16" if content.startswith(UTF_16) else "utf-8", "replace")
+        text = _texts(decode(content))
+    else:
+        text = content.decode("utf-16" if content.startswith(UTF_16) else "utf-8", "replace")
+    return leaks_in(text, secret)
 
 
-def _shown(answer: Answer, given: Sequence[str]) -> list[str]:
+def _shown(answer: MarkedAnswer, given: Sequence[str]) -> list[str]:
     """What the student of this exercise reads of it anyway."""
     lines = answer.source.split("\n")
     for start, stop in reversed(answer.regions):
@@ -149,11 +146,12 @@ def _texts(value: object) -> str:
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     if isinstance(value, Mapping):
-        return "\n".join(_texts(one) for one in (*value.keys(), *value.values()))
+        return "\n".join(_texts(part) for part in (*value.keys(), *value.values()))
     if isinstance(value, list | tuple | set | frozenset):
-        return "\n".join(_texts(one) for one in value)
+        return "\n".join(_texts(part) for part in value)
     return ""
 
 
-def _squeeze(line: str) -> str:
+def squeezed(line: str) -> str:
+    """A line without white space."""
     return "".join(line.split())

@@ -51,7 +51,11 @@ def read_pieces(path: Path) -> list[Piece]:
         raise BuildError(path, 1, f"jupytext cannot read this as a MyST notebook: {error}") from error
     pieces: list[Piece] = []
     for cell, start in zip(notebook.cells, notebook.metadata["source_map"], strict=True):
-        at = _where(lines, cell.source.split("\n")[0], start)
+        first, at = cell.source.split("\n")[0], min(start + 1, len(lines))
+        for number in range(max(start - 1, 0), len(lines)):  # jupytext counts to the fence, a little before the text
+            if lines[number] == first and not lines[number].startswith("```{code-cell}"):
+                at = number + 1
+                break
         if cell.cell_type == "code":
             pieces.append(_code(path, cell.source, at, tuple(cell.metadata.get("tags", ()))))
         elif cell.cell_type == "markdown":
@@ -59,14 +63,6 @@ def read_pieces(path: Path) -> list[Piece]:
         else:
             raise BuildError(path, at, "a raw cell; a lesson has text and code cells only.")
     return pieces
-
-
-def _where(lines: list[str], first: str, start: int) -> int:
-    """The line, from 1, of a cell's first line; `start` is a little before it (jupytext counts to the fence)."""
-    for number in range(max(start - 1, 0), len(lines)):
-        if lines[number] == first and not lines[number].startswith("```{code-cell}"):
-            return number + 1
-    return min(start + 1, len(lines))
 
 
 def _code(path: Path, source: str, line: int, tags: tuple[str, ...]) -> Piece:

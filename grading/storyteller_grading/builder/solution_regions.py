@@ -20,13 +20,13 @@ from storyteller_grading.errors import BuildError
 
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 STEP = re.compile(r"#\s*Step (\d+):\s*(.*)")
-LONGEST = 30  # lines of an answer
+MAX_ANSWER_LINES = 30  # lines of an answer
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 @dataclass(frozen=True)
-class Answer:
+class MarkedAnswer:
     """An exercise's answer, as source and as the part of it that is hidden from students."""
 
     name: str
@@ -49,7 +49,7 @@ class Answer:
         return ["\n".join(lines[start:stop]) for start, stop in self.regions]
 
 
-def answer_of(name: str, reference: Any, path: Path, *, given: str = "") -> Answer:
+def answer_of(name: str, reference: Any, path: Path, *, given: str = "") -> MarkedAnswer:
     """The answer to `name` in the reference module.
 
     Args:
@@ -72,7 +72,7 @@ def answer_of(name: str, reference: Any, path: Path, *, given: str = "") -> Answ
     for number, text in enumerate(source.split("\n")):
         if any(marker in text for marker in MARKERS):
             raise BuildError(path, line + number, "a solution marker in the reference; the builder places them all.")
-    return Answer(name, source, path, line, regions_of(name, source, path, line, given=given))
+    return MarkedAnswer(name, source, path, line, regions_of(name, source, path, line, given=given))
 
 
 def steps_of(region: str) -> list[tuple[str, int]]:
@@ -80,19 +80,19 @@ def steps_of(region: str) -> list[tuple[str, int]]:
 
     A comment that follows a step's comment at once belongs to it.
     """
-    found: list[tuple[str, int]] = []
+    todos: list[tuple[str, int]] = []
     comments = _comments(textwrap.dedent(region))
     before = -1
     for number, text in sorted(comments.items()):
         step = STEP.match(text)
         if step:
-            found.append((f"# TODO {step[1]}: {step[2]}", int(step[1])))
+            todos.append((f"# TODO {step[1]}: {step[2]}", int(step[1])))
         elif number == before + 1:
-            found.append((text, found[-1][1]))
+            todos.append((text, todos[-1][1]))
         else:
             continue
         before = number
-    return found
+    return todos
 
 
 def regions_of(name: str, source: str, path: Path, line: int, *, given: str = "") -> tuple[tuple[int, int], ...]:
@@ -101,11 +101,14 @@ def regions_of(name: str, source: str, path: Path, line: int, *, given: str = ""
     if isinstance(node, _Function):
         functions: list[_Function] = [node]
     elif isinstance(node, ast.ClassDef):
-        methods = [one for one in node.body if isinstance(one, _Function)]
+        methods = [method for method in node.body if isinstance(method, _Function)]
         if given:
-            functions = [one for one in methods if (ast.get_source_segment(source, one) or "") not in given]
+            functions = [method for method in methods if (ast.get_source_segment(source, method) or "") not in given]
         else:
-            functions = [one for one in methods if _has_steps(source, one)]
+            steps = [number for number, text in _comments(source).items() if STEP.match(text)]
+            functions = [
+                method for method in methods if any(method.lineno <= at <= (method.end_lineno or 0) for at in steps)
+            ]
     else:
         raise BuildError(path, line, f"{name!r} is neither a function nor a class.")
     regions, lines = [], source.split("\n")
@@ -119,7 +122,7 @@ def regions_of(name: str, source: str, path: Path, line: int, *, given: str = ""
     return tuple(regions)
 
 
-def check_steps(answer: Answer) -> None:
+def check_steps(answer: MarkedAnswer) -> None:
     """Raise a BuildError unless the steps are there, are numbered 1, 2, 3 and the answer is short."""
     numbers: list[int] = []
     for region, (start, stop) in zip(answer.hidden(), answer.regions, strict=True):
@@ -128,8 +131,10 @@ def check_steps(answer: Answer) -> None:
             if not numbers or numbers[-1] != number:
                 numbers.append(number)
         code = [text for text in region.split("\n") if text.strip() and not text.strip().startswith("#")]
-        if len(code) > LONGEST:
-            raise BuildError(answer.path, line, f"{answer.name!r} has {stop - start} lines of code, at most {LONGEST}.")
+        if len(code) > MAX_ANSWER_LINES:
+            raise BuildError(
+                answer.path, line, f"{answer.name!r} has {stop - start} lines of code, at most {MAX_ANSWER_LINES}."
+            )
     if not numbers:
         raise BuildError(answer.path, answer.line, f"{answer.name!r} has no comment `# Step 1: ...` in its body.")
     if numbers != list(range(1, len(numbers) + 1)):
@@ -139,21 +144,15 @@ def check_steps(answer: Answer) -> None:
 def _comments(source: str) -> dict[int, str]:
     """Line number and text of each comment that has its line for itself."""
     lines = source.split("\n")
-    found = {}
+    comments = {}
     try:
         for token in tokenize.generate_tokens(io.StringIO(source + "\n").readline):
             if token.type == tokenize.COMMENT and lines[token.start[0] - 1].strip() == token.string:
-                found[token.start[0]] = token.string
+                comments[token.start[0]] = token.string
     except (tokenize.TokenError, IndentationError):
         # A region alone may not be a whole program; then lines that begin with # are its comments.
-        found = {number: text.strip() for number, text in enumerate(lines, 1) if text.strip().startswith("#")}
-    return found
-
-
-def _has_steps(source: str, function: _Function) -> bool:
-    assert function.end_lineno is not None
-    lines = range(function.lineno, function.end_lineno + 1)
-    return any(number in lines and STEP.match(text) for number, text in _comments(source).items())
+        comments = {number: text.strip() for number, text in enumerate(lines, 1) if text.strip().startswith("#")}
+    return comments
 
 
 def _end(lines: list[str], function: _Function) -> int:

@@ -1,12 +1,26 @@
 """The class: a course's folder, its submissions graded side by side, its gradebook and its pages.
 
-    course      the folder, as nbgrader lays it out
-    outcome     one submission graded, as pure data in and out
-    records     what came of every grading, in one SQLite file
-    pool        judges in processes of their own; `cluster` does the same on Dask
+The way of a submission, from what an LMS hands on to the page that its student reads:
+
+    submissions.zip                       LMS, folder or nbgrader's exchange
+      | intake     collect: whose is it?
+    submitted/ada/01/01.ipynb             text of a stranger's; nobody runs it here
+      | autograde  a Task for each, to judges in processes of their own, each with its sandbox
+    TaskOutcome                           points, page, answers: plain data
+      | autograde  in this order, so that a kill at any moment leaves it whole
+    records.db -> autograded/ -> gradebook.db
+      | reports    with what a person graded in formgrader
+    feedback/ada/01/01.html, report.html, similar/01.html
+      | lms        the same gradebook
+    grades-canvas.csv
+
+    course      the folder, as nbgrader lays it out; makes a new one
+    lock        one process at a time writes into it
+    intake      collects submissions and finds out whose each is
+    lms         one file a learning management system: its zips, its csv
     autograde   a lesson of a class, from what was handed in to the gradebook
-    gradebook   nbgrader's gradebook, written through its own API
-    rebuild     the notebooks that formgrader shows
+    reports     feedback pages, the report of the class, what is similar
+    rehearsal   a made-up class with known grades
 
 Only outcomes cross from a judge to the class; what came from a student is data all the way.
 """

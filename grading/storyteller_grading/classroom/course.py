@@ -1,5 +1,6 @@
 """The folder of a course: nbgrader's own layout, and two files of ours beside it.
 
+    course = make_course(Path("moe-2026"), solutions)  # a new one; plain nbgrader commands work in it too
     course = Course.open(Path("moe-2026"))
     for submission in course.submissions("01_data_preparation"):
         print(submission.student, submission.notebook)
@@ -11,7 +12,10 @@ import csv
 import io
 import os
 import re
+import secrets
+import shutil
 import stat
+import tempfile
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -20,11 +24,46 @@ from pathlib import Path
 
 from storyteller.errors import StorytellerError
 from storyteller.utils.atomic_io import writing
+from storyteller_grading.classroom.lms.registry import titles
 
 CONFIG = "nbgrader_config.py"
 COLUMNS = ("id", "first_name", "last_name", "email", "lms_user_id")  # of roster.csv, nbgrader's own
 NAME = re.compile(r"[^\W_][\w.@ '+=~-]{0,99}")  # of a student's folder; `_unmatched` is none
 SECRET = re.compile(r"[0-9a-f]{64}")
+COURSE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,49}")  # nbgrader makes a folder of it in the exchange
+SAMPLE = (
+    ("ada", "Ada", "Lovelace", "ada@example.org", "1001"),
+    ("alan", "Alan", "Turing", "alan@example.org", "1002"),
+)
+NBGRADER_CONFIG = '''\
+"""nbgrader's configuration for this course; the lessons' own settings come from storyteller_grading."""
+
+from storyteller_grading.builder.nbgrader_release import configure
+
+c = get_config()
+configure(c)
+c.CourseDirectory.course_id = "{name}"
+'''
+README = """\
+# {name}
+
+| | |
+| --- | --- |
+| `roster.csv` | your students; two samples stand in it, replace them |
+| `secret` | hidden inputs are drawn from it: keep a copy, show it to nobody |
+| `source/` | the lessons with their answers |
+| `bundles/LESSON.zip`, `release/LESSON/` | what students get: for download, and for nbgrader's exchange |
+| `submitted/STUDENT/LESSON/LESSON.ipynb` | what comes back |
+| `gradebook.db`, `records.db` | nbgrader's grades, and what the judge found; they appear with the first grading |
+
+| command | what it does |
+| --- | --- |
+| `storyteller-grade release 01` | makes what students get |
+| `storyteller-grade collect 01 ZIP` | fetches what came back: from an LMS's zip, a folder, or nbgrader's exchange |
+| `storyteller-grade autograde 01` | grades it |
+| `storyteller-grade feedback 01`, `storyteller-grade report` | pages for students, and about the class |
+| `storyteller-grade export` | the grades for {systems} or a spreadsheet |
+"""
 
 
 @dataclass(frozen=True)
@@ -46,6 +85,26 @@ class Submission:
     notebook: Path  # may be missing, a link or anything else
     submitted_at: datetime | None = None  # in UTC
     notes: tuple[str, ...] = ()  # for the instructor: what was strange about the folder
+
+    @classmethod
+    def read(cls, student: str, folder: Path) -> "Submission":
+        """What lies in a student's folder; of several notebooks the one with the lesson's name."""
+        notebook, notes = folder / f"{folder.name}.ipynb", []
+        others = sorted(path for path in folder.iterdir() if path.suffix.lower() == ".ipynb" and path != notebook)
+        if os.path.lexists(notebook):
+            if others:
+                notes.append(f"{len(others) + 1} notebooks: the one named like the lesson was taken.")
+        elif others:
+            which = "it was taken" if len(others) == 1 else f"the first of {len(others)} was taken"
+            notes.append(f"No notebook is named {notebook.name}; {which}: {others[0].name[:100]!r}.")
+            notebook = others[0]
+        submitted_at, timestamp = None, folder / "timestamp.txt"
+        if timestamp.is_file() and not timestamp.is_symlink():
+            with open(timestamp, encoding="utf-8", errors="replace") as file:
+                submitted_at = parsed_time(file.read(100))
+            if not submitted_at:
+                notes.append("timestamp.txt holds no time, so it counts as handed in on time.")
+        return cls(student, notebook, submitted_at, tuple(notes))
 
 
 @dataclass(frozen=True)
@@ -164,11 +223,11 @@ class Course:
 
     def submissions(self, lesson: str) -> list[Submission]:
         """What was handed in for a lesson, by student. Links are not followed; see `passed_over`."""
-        found = []
-        for student in _folders(self.submitted):
-            if NAME.fullmatch(student.name) and any(one.name == lesson for one in _folders(student)):
-                found.append(_submission(student.name, student / lesson))
-        return found
+        submissions = []
+        for place in _folders(self.submitted):
+            if NAME.fullmatch(place.name) and any(folder.name == lesson for folder in _folders(place)):
+                submissions.append(Submission.read(place.name, place / lesson))
+        return submissions
 
     def passed_over(self) -> list[str]:
         """What lies in `submitted` and is no student's folder: a link, a file, a name that no student has."""
@@ -177,6 +236,45 @@ class Course:
         students = {path.name for path in _folders(self.submitted) if NAME.fullmatch(path.name)}
         rest = {path.name for path in self.submitted.iterdir()} - students
         return sorted(name for name in rest if not name.startswith((".", "_")))
+
+
+def make_course(folder: Path, solutions: Sequence[Path], *, name: str = "") -> Course:
+    """Make a course's folder, whole or not at all.
+
+    Args:
+        folder: where; it must not exist, or be empty.
+        solutions: the lessons' solved notebooks, from which nbgrader makes releases.
+        name: the course's id in nbgrader; the folder's name if left out.
+
+    Raises:
+        StorytellerError: something lies in the folder, or its name cannot be a course's id.
+    """
+    folder = folder.absolute()
+    name = name or folder.name
+    if not COURSE_ID.fullmatch(name):
+        raise StorytellerError(f"{name!r} cannot be a course's id; give one such as moe-2026 with --name.")
+    if os.path.lexists(folder) and (folder.is_symlink() or not folder.is_dir() or any(folder.iterdir())):
+        raise StorytellerError(f"{folder} is there and not empty, and nothing is overwritten; name a new folder.")
+    with writing(folder, way_out="name another folder"):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".course-", dir=folder.parent) as place:
+            made = Path(place) / "course"
+            for part in ("source", "release", "submitted"):
+                (made / part).mkdir(parents=True)
+            for path in solutions:
+                (made / "source" / path.stem).mkdir()
+                shutil.copyfile(path, made / "source" / path.stem / path.name)
+            for file, text in (
+                ("README.md", README.format(name=name, systems=", ".join(titles()))),
+                ("roster.csv", roster_text(SAMPLE)),
+                (CONFIG, NBGRADER_CONFIG.format(name=name)),
+            ):
+                (made / file).write_text(text, encoding="utf-8", newline="\n")
+            opened = os.open(made / "secret", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with open(opened, "w", encoding="ascii") as secret:
+                secret.write(secrets.token_hex(32) + "\n")
+            os.replace(made, folder)
+    return Course.open(folder)
 
 
 def roster_text(rows: Iterable[Sequence[str]]) -> str:
@@ -215,28 +313,3 @@ def _folders(place: Path) -> list[Path]:
         return []
     with os.scandir(place) as entries:
         return sorted(Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False))
-
-
-def _submission(student: str, folder: Path) -> Submission:
-    """The notebook of a student's folder; where there are several, the one with the lesson's name."""
-    wanted = folder / f"{folder.name}.ipynb"
-    others = sorted(path for path in folder.iterdir() if path.suffix.lower() == ".ipynb" and path != wanted)
-    chosen, notes = wanted, []
-    if os.path.lexists(wanted):
-        if others:
-            notes.append(f"{len(others) + 1} notebooks: the one named like the lesson was taken.")
-    elif others:
-        chosen = others[0]
-        which = "it was taken" if len(others) == 1 else f"the first of {len(others)} was taken"
-        notes.append(f"No notebook is named {wanted.name}; {which}: {chosen.name[:100]!r}.")
-    when, note = _timestamp(folder / "timestamp.txt")
-    return Submission(student, chosen, when, (*notes, *note))
-
-
-def _timestamp(path: Path) -> tuple[datetime | None, tuple[str, ...]]:
-    """When it was handed in, from the file that nbgrader's collect writes."""
-    if not path.is_file() or path.is_symlink():
-        return None, ()
-    with open(path, encoding="utf-8", errors="replace") as file:
-        when = parsed_time(file.read(100))
-    return when, () if when else ("timestamp.txt holds no time, so it counts as handed in on time.",)

@@ -12,7 +12,7 @@ LOCK = ".autograde.lock"
 
 
 @contextmanager
-def alone(course: Course) -> Iterator[None]:
+def course_lock(course: Course) -> Iterator[None]:
     """Hold the course's lock.
 
     Raises:

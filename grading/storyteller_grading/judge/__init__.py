@@ -8,21 +8,22 @@ Trusted and untrusted code never share a process, and never share a file or a ne
 
     judge (this process)             server (torch imported once)          worker (a fork, in the sandbox)
     tests, secret, expected values   no secrets, no student's code         one exercise's cells of one student
-    judging, remote, client    <-->  server  -- fork -->  keeper  -- fork -->  worker
-                               <---------------- values, never objects ------------>
+    judge, remote_student,     <-->  server  -- fork -->  supervisor  -- fork -->  worker
+    worker_client                    <---------- values, never objects ---------->
 
-    submission    reads the notebook as data, and notes what had to be repaired
-    matching      which of its cells answer what; `analysis` finds the names in a cell, in a worker
-    written       which cells hold the written answers, which people grade
-    seeds         whence the hidden inputs come
-    plan          which cells an exercise needs
-    client        starts the server and workers; `channel` carries frames
-    starting      keeps one server, and tries it out before anybody is graded
-    server        forks workers; `keeper` outlives each and cleans up
-    worker        runs cells and answers requests
-    sandbox       what a worker can see and do
-    remote        the student's functions, as the checks call them
-    judging       the whole of it; `report` writes it down; `command` is `storyteller-grade judge`
+    judge              the whole of it, from a file to points
+    submission         reads the notebook as data, and notes what had to be repaired; `tolerant_json` reads its JSON
+    released_notebook  the notebook that was handed out, to compare with
+    cell_matching      which of a notebook's cells answer what, and which of them an exercise needs
+    cell_names         the names in a cell, found in a worker
+    hidden_seeds       whence the hidden inputs come
+    remote_student     the student's functions, as the checks call them
+    worker_pool        keeps one server, and tries it out before anybody is graded
+    worker_client      starts the server and workers, and lets go of them; `channel` carries frames
+    server             forks workers; `supervisor` outlives each and cleans up
+    worker             runs cells and answers requests; `standalone_worker` where there is no fork
+    sandbox            what a worker can see and do
+    report             the result as JSON, as a page, as a table
 
 Importing this package imports no torch: the sandbox is examined by `storyteller doctor` too.
 """

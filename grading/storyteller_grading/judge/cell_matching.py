@@ -1,23 +1,29 @@
-"""Which cells of a submission answer what.
+"""Which cells of a submission answer what, and which an exercise needs.
 
 Editors lose ids (Colab, VS Code), students copy, split, merge, move and delete cells. So a cell is known by its id
 where it still has one, by its text where it is a copy of one of ours, and by the names that it defines. Cells of ours
 that students may not change, set-up and checks, are never taken from a submission.
+
+An exercise runs with the student's own cells, its answer, the answers that it builds on where they are solved, and
+those answers and changed demos that define a helper which one of these uses. Every other exercise's name means the
+course's own function. So one answer cannot touch another's points.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from storyteller_grading.judge.cell_names import DEFINES
 from storyteller_grading.judge.released_notebook import Release, plain
 from storyteller_grading.judge.submission import Cell, Notebook
 
-ALIKE = 0.7  # share of lines that an edited cell of ours still has
+MIN_SIMILARITY = 0.7  # share of lines that an edited cell of ours still has
 
 
 @dataclass(frozen=True)
-class Names:
+class CellNames:
     """What `analysis` found in a cell."""
 
     binds: frozenset[str]
@@ -26,12 +32,12 @@ class Names:
     line: int
 
     @classmethod
-    def none(cls) -> "Names":
+    def none(cls) -> "CellNames":
         """Of a cell in which nothing is looked for."""
         return cls(frozenset(), frozenset(), "", 0)
 
     @classmethod
-    def read(cls, found: Any) -> "Names":
+    def read(cls, found: Any) -> "CellNames":
         """From what a worker sent; of a form that it should not have, nothing is taken."""
         if type(found) is not dict:
             return cls.none()
@@ -49,13 +55,13 @@ def _texts(names: Any) -> frozenset[str]:
 
 
 @dataclass
-class Matched:
+class MatchedCells:
     """The cells of a submission, sorted."""
 
     answers: dict[str, Cell] = field(default_factory=dict)  # by exercise
     added: list[Cell] = field(default_factory=list)  # cells of the student's own
     optional: list[Cell] = field(default_factory=list)  # changed demos, run only for names that nothing else defines
-    names: dict[int, Names] = field(default_factory=dict)  # by the cell's number
+    names: dict[int, CellNames] = field(default_factory=dict)  # by the cell's number
     notes: list[str] = field(default_factory=list)
 
 
@@ -78,7 +84,9 @@ def with_retyped(notebook: Notebook, release: Release, exercises: Sequence[str])
     return sorted(cells, key=lambda cell: cell.number)
 
 
-def match(cells: Sequence[Cell], names: Sequence[Names], release: Release, exercises: Sequence[str]) -> Matched:
+def match(
+    cells: Sequence[Cell], names: Sequence[CellNames], release: Release, exercises: Sequence[str]
+) -> MatchedCells:
     """Sort the cells of a submission.
 
     Args:
@@ -87,7 +95,7 @@ def match(cells: Sequence[Cell], names: Sequence[Names], release: Release, exerc
         release: the notebook as it was handed out.
         exercises: the names that students define.
     """
-    matched = Matched(names={cell.number: found for cell, found in zip(cells, names, strict=True)})
+    matched = MatchedCells(names={cell.number: found for cell, found in zip(cells, names, strict=True)})
     candidates: dict[str, list[Cell]] = {name: [] for name in exercises}
     checks: dict[str, int] = {}
     for cell in cells:
@@ -101,27 +109,27 @@ def match(cells: Sequence[Cell], names: Sequence[Names], release: Release, exerc
                     f"Cell {cell.number} is one of the course's; the course's own form of it was used."
                 )
         elif not unchanged(cell, release):
-            _sort(cell, matched, candidates, release)
+            by_id, binds = _answers(cell, release), matched.names[cell.number].binds
+            defined = [name for name in candidates if name in binds]
+            for name in defined:
+                candidates[name].append(cell)
+            if by_id and by_id not in defined:  # a helper, while the answer moved elsewhere; or it failed early
+                matched.optional.append(cell)
+            elif not defined:
+                (matched.optional if is_changed_demo(cell, release) else matched.added).append(cell)
     for name in exercises:
-        _choose(name, candidates[name], checks.get(name), matched, release)
-    _note_errors(cells, matched)
+        choose_answer(name, candidates[name], checks.get(name), matched, release)
+    for cell in cells:
+        found = matched.names[cell.number]
+        if found.error and cell in [*matched.answers.values(), *matched.added]:
+            place = f", line {found.line}" if found.line else ""
+            matched.notes.append(f"Cell {cell.number}{place} is not Python ({found.error}); the others were run.")
     return matched
 
 
-def _sort(cell: Cell, matched: Matched, candidates: dict[str, list[Cell]], release: Release) -> None:
-    """One cell that is not simply ours: an answer, a changed demo, or the student's own."""
-    by_id = _answers(cell, release)
-    binds = matched.names[cell.number].binds
-    defined = [name for name in candidates if name in binds]
-    for name in defined:
-        candidates[name].append(cell)
-    if by_id and by_id not in defined:
-        matched.optional.append(cell)  # a helper, while the answer moved elsewhere; or an answer that failed early
-    elif not defined:
-        (matched.optional if _is_demo(cell, release) else matched.added).append(cell)
-
-
-def _choose(name: str, candidates: list[Cell], check: int | None, matched: Matched, release: Release) -> None:
+def choose_answer(
+    name: str, candidates: list[Cell], check: int | None, matched: MatchedCells, release: Release
+) -> None:
     """Of several cells that define an exercise, the one that its check would have seen in a run from top to bottom.
 
     Where none defines it, it is the cell that has its id: what happens there is what its student has to hear of.
@@ -149,7 +157,7 @@ def _answers(cell: Cell, release: Release) -> str:
     return known.exercise if known and known.role == "answer" else ""
 
 
-def _is_demo(cell: Cell, release: Release) -> bool:
+def is_changed_demo(cell: Cell, release: Release) -> bool:
     """Is this one of our demos, changed?"""
     known = release.by_id.get(cell.id)
     if known is not None:
@@ -157,14 +165,81 @@ def _is_demo(cell: Cell, release: Release) -> bool:
     lines = set(plain(cell.source).split("\n"))
     for other in release.cells:
         theirs = set(plain(other.source).split("\n"))
-        if other.role == "demo" and len(theirs) > 2 and len(lines & theirs) >= ALIKE * max(len(lines), len(theirs)):
+        if (
+            other.role == "demo"
+            and len(theirs) > 2
+            and len(lines & theirs) >= MIN_SIMILARITY * max(len(lines), len(theirs))
+        ):
             return True
     return False
 
 
-def _note_errors(cells: Sequence[Cell], matched: Matched) -> None:
-    for cell in cells:
-        names = matched.names[cell.number]
-        if names.error and cell in [*matched.answers.values(), *matched.added]:
-            place = f", line {names.line}" if names.line else ""
-            matched.notes.append(f"Cell {cell.number}{place} is not Python ({names.error}); the others were run.")
+@dataclass(frozen=True)
+class CellPlan:
+    """What a worker loads for one exercise."""
+
+    cells: tuple[Cell, ...]  # in the notebook's order
+    parts: tuple[str, ...]  # exercises for which the course's own functions stand in
+
+
+def plan_cells(
+    exercise: str,
+    *,
+    foundations: Sequence[str],
+    solved: Collection[str],
+    parts: Collection[str],
+    matched: MatchedCells,
+) -> CellPlan:
+    """The cells for an exercise.
+
+    Args:
+        exercise: its name.
+        foundations: the exercises that it builds on.
+        solved: those that are solved.
+        parts: the exercises for which the course has a function of its own.
+        matched: the submission's cells.
+    """
+    own = {exercise, *(name for name in foundations if name in solved or name not in parts)}
+    theirs = [name for name in parts if name not in own]
+    needed = {cell.number: cell for cell in matched.added}
+    needed |= {cell.number: cell for name, cell in matched.answers.items() if name in own}
+    helpers = [*matched.answers.values(), *matched.optional]
+    while True:  # the other cells that define a name which a needed cell uses and none defines
+        used = set[str]().union(*(matched.names[number].uses for number in needed))
+        defined = set[str]().union(*(matched.names[number].binds for number in needed))
+        missing = used - defined - set(theirs)
+        more = [cell for cell in helpers if cell.number not in needed and missing & matched.names[cell.number].binds]
+        if not more:
+            break
+        needed |= {cell.number: cell for cell in more}
+    return CellPlan(cells=tuple(needed[number] for number in sorted(needed)), parts=tuple(theirs))
+
+
+def written_answers(notebook: Notebook, release: Path) -> dict[str, str]:
+    """What a student wrote, by the answer's name; "" where nothing was, or what had been there still is.
+
+    Args:
+        notebook: the submission.
+        release: the notebook that was handed out.
+    """
+    cells = [raw for raw in json.loads(release.read_text(encoding="utf-8"))["cells"] if raw["cell_type"] == "markdown"]
+    ours = {plain("".join(raw["source"])) for raw in cells}
+    heads = {raw.get("id"): plain("".join(raw["source"])) for raw in cells}
+    names = [raw["id"] for raw in cells if raw["metadata"].get("storyteller", {}).get("role") == "written"]
+    return {name: find_written(notebook, name, heads.get(f"{name}-head", ""), ours) for name in names}
+
+
+def find_written(notebook: Notebook, name: str, head: str, ours: set[str]) -> str:
+    """One answer. A cell that was turned into code by a slip of a key counts too."""
+    cells = sorted([*notebook.prose, *notebook.cells], key=lambda cell: cell.number)
+    places = [index for index, cell in enumerate(cells) if cell.id == name]
+    if len(places) != 1 and head:
+        places = [index + 1 for index, cell in enumerate(cells[:-1]) if plain(cell.source) == head]
+    for index in places:
+        text = plain(cells[index].source)
+        if text and text not in ours:
+            return text
+        below = plain(cells[index + 1].source) if index + 1 < len(cells) else ""
+        if below and below not in ours and cells[index + 1] in notebook.prose:
+            return below  # in a cell of the student's own
+    return ""

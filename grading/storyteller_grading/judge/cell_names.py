@@ -5,8 +5,8 @@ import re
 from typing import Any
 
 DEFINES = re.compile(r"^(?:async\s+def|def|class)\s+([^\W\d]\w*)", re.MULTILINE)
-MOST = 2000  # names of a cell
-LENGTH = 200  # characters of a name
+MAX_NAMES = 2000  # names of a cell
+MAX_NAME_CHARS = 200  # characters of a name
 
 
 def analyse(source: str) -> dict[str, Any]:
@@ -21,17 +21,17 @@ def analyse(source: str) -> dict[str, Any]:
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = getattr(error, "lineno", None) or 0
         return {
-            "binds": sorted(set(DEFINES.findall(source)))[:MOST],
+            "binds": sorted(set(DEFINES.findall(source)))[:MAX_NAMES],
             "uses": [],
-            "error": str(error)[:LENGTH],
+            "error": str(error)[:MAX_NAME_CHARS],
             "line": line,
         }
     names = _Names()
     for statement in tree.body:
         names.visit(statement)
     return {
-        "binds": sorted(name[:LENGTH] for name in names.binds)[:MOST],
-        "uses": sorted(name[:LENGTH] for name in names.uses)[:MOST],
+        "binds": sorted(name[:MAX_NAME_CHARS] for name in names.binds)[:MAX_NAMES],
+        "uses": sorted(name[:MAX_NAME_CHARS] for name in names.uses)[:MAX_NAMES],
         "error": "",
         "line": 0,
     }

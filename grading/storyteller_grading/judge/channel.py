@@ -16,7 +16,7 @@ CELL, NAMES, BIND, REQUEST = b"c", b"n", b"b", b"r"
 REPLY, CALLBACK = b"R", b"K"  # a callback goes to the judge and back while a request is under way
 TAGS = frozenset({CELL, NAMES, BIND, REQUEST, REPLY, CALLBACK})
 
-LARGEST = 64 << 20  # bytes in a frame
+MAX_FRAME_BYTES = 64 << 20  # bytes in a frame
 
 
 class Closed(Exception):
@@ -49,7 +49,7 @@ class Channel:
         except OSError:
             raise Closed from None
 
-    def receive(self, *, deadline: float | None = None, largest: int = LARGEST) -> tuple[bytes, bytes]:
+    def receive(self, *, deadline: float | None = None, largest: int = MAX_FRAME_BYTES) -> tuple[bytes, bytes]:
         """The next frame's tag and body."""
         tag, length = HEAD.unpack(self._exactly(HEAD.size, deadline))
         if tag not in TAGS or length > largest:
@@ -80,7 +80,7 @@ class Channel:
         if deadline is None:
             self.socket.settimeout(None)
             return
-        left = deadline - time.monotonic()
-        if left <= 0:
+        seconds_left = deadline - time.monotonic()
+        if seconds_left <= 0:
             raise TimedOut
-        self.socket.settimeout(left)
+        self.socket.settimeout(seconds_left)

@@ -14,23 +14,30 @@ from pathlib import Path
 
 from storyteller_course.exercises.exercise import Exercise
 from storyteller_course.exercises.inputs import PUBLIC
-from storyteller_course.exercises.lesson import Lesson, parts_module
-from storyteller_course.grading.diagnose import KnownMistake, known_mistakes
+from storyteller_course.exercises.lesson import Lesson
+from storyteller_course.grading.diagnose import KnownMistake
 from storyteller_course.grading.grade import grade
+from storyteller_course.grading.known_mistakes import known_mistakes
 from storyteller_course.grading.result import CaseResult, ExerciseResult
 from storyteller_grading.judge import worker_pool
-from storyteller_grading.judge.cell_matching import Matched, Names, match, unchanged, with_retyped
-from storyteller_grading.judge.cell_plan import plan
+from storyteller_grading.judge.cell_matching import (
+    CellNames,
+    MatchedCells,
+    match,
+    plan_cells,
+    unchanged,
+    with_retyped,
+    written_answers,
+)
 from storyteller_grading.judge.channel import NAMES, Closed, Garbled, TimedOut
 from storyteller_grading.judge.hidden_seeds import DRAWS, hidden_seeds
-from storyteller_grading.judge.released_notebook import Release, read_release
-from storyteller_grading.judge.remote_student import Log, RemoteStudent, ask
+from storyteller_grading.judge.released_notebook import Release, read_release, statements
+from storyteller_grading.judge.remote_student import Log, RemoteStudent, ask, stand_ins
 from storyteller_grading.judge.sandbox.filesystem_view import check_hidden
 from storyteller_grading.judge.submission import Cell, Notebook, Unreadable, read_notebook
 from storyteller_grading.judge.worker_client import Starter
-from storyteller_grading.judge.written_answers import written_answers
 
-READING = 30.0  # seconds to find the names in all cells
+READ_TIMEOUT_S = 30.0  # to find the names in all cells
 HIDDEN = (
     "It holds for the inputs that the notebook's check uses, and fails for others that were drawn for the grading: "
     "does your code depend on something special in those inputs?"
@@ -39,7 +46,7 @@ HIDDEN = (
 
 @dataclass(frozen=True, kw_only=True)
 class SubmissionResult:
-    """What came of a submission."""
+    """The result of a submission."""
 
     lesson: str
     notebook: str  # the file's name
@@ -76,10 +83,9 @@ class _Submission:
     lesson: Lesson
     release: Release
     imports: list[str]  # of the set-up cells and of the judge, done once for all workers
-    matched: Matched
+    matched: MatchedCells
     starter: Starter
-    module: str  # with the course's own functions, empty where there is none
-    parts: tuple[str, ...]  # their names
+    parts: tuple[str, ...]  # the exercises that the course has a function of its own for
     seeds: tuple[str, ...]  # hidden ones
     log: Log
 
@@ -122,7 +128,9 @@ def judge_notebook(
     starter = starter or worker_pool.starter(unsafe=unsafe)
     starter.begin()
     submission = _submission(notebook, lesson, release, starter, hidden_seeds(secret, draws))
-    results = _grade_all(submission, exercises)
+    results: list[ExerciseResult] = []
+    for exercise in exercises:
+        results.append(_grade(submission, exercise, {result.name for result in results if result.solved}))
     return replace(
         blank,
         exercises=results,
@@ -139,53 +147,38 @@ def _submission(
     notebook: Notebook, lesson: Lesson, release: Release, starter: Starter, seeds: tuple[str, ...]
 ) -> _Submission:
     """Sort a notebook's cells, and find out what stands in for unsolved exercises."""
-    module, parts = _parts(lesson)
-    imports = [*release.imports, *([f"import {module}"] if module else [])]
+    library = {dotted.rpartition(".")[0] for dotted in lesson.library.values()}
+    imports = [*release.imports, *statements(lesson.plain.imports), *(f"import {name}" for name in sorted(library))]
     cells = with_retyped(notebook, release, list(lesson.exercises))
     own = [cell for cell in cells if not unchanged(cell, release)]
     found = {cell.number: names for cell, names in zip(own, _names(starter, imports, own), strict=True)}
-    names = [found.get(cell.number, Names.none()) for cell in cells]
+    names = [found.get(cell.number, CellNames.none()) for cell in cells]
     return _Submission(
         imports=imports,
         lesson=lesson,
         release=release,
         matched=match(cells, names, release, list(lesson.exercises)),
         starter=starter,
-        module=module,
-        parts=parts,
+        parts=tuple(name for name in lesson.exercises if name in lesson.library or name in lesson.plain.pieces),
         seeds=seeds,
         log=Log(),
     )
 
 
-def _names(starter: Starter, imports: Sequence[str], cells: Sequence[Cell]) -> list[Names]:
+def _names(starter: Starter, imports: Sequence[str], cells: Sequence[Cell]) -> list[CellNames]:
     """What each cell binds and uses. The parser runs in a worker, which a cell may bring down: then each by itself."""
     worker = starter.start(imports=imports)
     try:
-        found = ask(worker, NAMES, [cell.source for cell in cells], time.monotonic() + READING)
+        reply = ask(worker, NAMES, [cell.source for cell in cells], time.monotonic() + READ_TIMEOUT_S)
     except (Closed, TimedOut, Garbled):
         if len(cells) == 1:
-            return [Names.read({"error": "Python's parser cannot read it"})]
+            return [CellNames.read({"error": "Python's parser cannot read it"})]
         return [_names(starter, imports, [cell])[0] for cell in cells]
     finally:
         worker.close()
-    if type(found) is not list or len(found) != len(cells):
-        found = [None] * len(cells)
-    return [Names.read(one) for one in found]
-
-
-def _parts(lesson: Lesson) -> tuple[str, tuple[str, ...]]:
-    """The module with the course's own functions for this lesson, and which exercises it has."""
-    parts = tuple(name for name in lesson.exercises if lesson.part(name) is not None)
-    return parts_module(lesson.name) if parts else "", parts
-
-
-def _grade_all(submission: _Submission, exercises: Sequence[Exercise]) -> list[ExerciseResult]:
-    results: list[ExerciseResult] = []
-    for exercise in exercises:
-        solved = {result.name for result in results if result.solved}
-        results.append(_grade(submission, exercise, solved))
-    return results
+    if type(reply) is not list or len(reply) != len(cells):
+        reply = [None] * len(cells)
+    return [CellNames.read(names) for names in reply]
 
 
 def _grade(submission: _Submission, exercise: Exercise, solved: Collection[str]) -> ExerciseResult:
@@ -198,9 +191,9 @@ def _grade(submission: _Submission, exercise: Exercise, solved: Collection[str])
     passed = {case.id for case in public.cases if case.passed}
     hidden: dict[str, CaseResult] = {}
     if submission.seeds and public.earned:  # nothing is earned where a guard fails
-        found = _run(submission, exercise, solved, submission.seeds, known, passed)
-        hidden = {case.id: case for case in found.cases}
-    cases = [_both(case, hidden.get(case.id)) for case in public.cases]
+        result = _run(submission, exercise, solved, submission.seeds, known, passed)
+        hidden = {case.id: case for case in result.cases}
+    cases = [combined(case, hidden.get(case.id)) for case in public.cases]
     whole = all(case.passed for case in cases if case.points == 0)
     return replace(
         public,
@@ -221,18 +214,19 @@ def _run(
     only: Collection[str] | None,
 ) -> ExerciseResult:
     """Grade an exercise in a worker of its own."""
+    planned = plan_cells(
+        exercise.name,
+        foundations=submission.lesson.foundations(exercise.name),
+        solved=solved,
+        parts=submission.parts,
+        matched=submission.matched,
+    )
     student = RemoteStudent(
         submission.starter,
         setup=submission.release.setup,
         imports=submission.imports,
-        parts=submission.module,
-        plan=plan(
-            exercise.name,
-            foundations=submission.lesson.foundations(exercise.name),
-            solved=solved,
-            parts=submission.parts,
-            matched=submission.matched,
-        ),
+        stand_ins=stand_ins(submission.lesson, exercise.name, planned.parts),
+        plan=planned,
         log=submission.log,
     )
     try:
@@ -241,7 +235,7 @@ def _run(
         student.close()
 
 
-def _both(public: CaseResult, hidden: CaseResult | None) -> CaseResult:
+def combined(public: CaseResult, hidden: CaseResult | None) -> CaseResult:
     """One verdict from two: of the hidden inputs nothing is told but that they fail, and which known mistake it is."""
     if hidden is None or hidden.passed or not public.passed:
         return public
@@ -264,23 +258,26 @@ def blank_result(name: str, lesson: Lesson, exercises: Sequence[Exercise], *, fa
         lesson=lesson.name,
         notebook=name,
         fault=fault,
-        exercises=[_nothing(exercise) for exercise in exercises],
+        exercises=[
+            ExerciseResult(
+                name=exercise.name,
+                points=exercise.points,
+                earned=0,
+                solved=False,
+                cases=[
+                    CaseResult(
+                        id=case.id,
+                        title=case.title,
+                        points=case.points,
+                        earned=0,
+                        passed=False,
+                        kind="missing",
+                        message="The notebook could not be read.",
+                    )
+                    for case in exercise.cases
+                ],
+            )
+            for exercise in exercises
+        ],
         bonus=tuple(exercise.name for exercise in exercises if exercise.bonus),
     )
-
-
-def _nothing(exercise: Exercise) -> ExerciseResult:
-    """The result of an exercise of which nothing could be read."""
-    cases = [
-        CaseResult(
-            id=case.id,
-            title=case.title,
-            points=case.points,
-            earned=0,
-            passed=False,
-            kind="missing",
-            message="The notebook could not be read.",
-        )
-        for case in exercise.cases
-    ]
-    return ExerciseResult(name=exercise.name, points=exercise.points, earned=0, solved=False, cases=cases)

@@ -23,6 +23,14 @@ class ReleasedCell:
     exercise: str  # of an answer or a check
     source: str
 
+    @classmethod
+    def read(cls, raw: dict[str, Any]) -> "ReleasedCell":
+        """A cell of the notebook's JSON."""
+        metadata = raw.get("metadata", {})
+        ours = metadata.get("storyteller", {})
+        role = ROLES.get(ours.get("role", ""), "setup" if "setup" in metadata.get("tags", ()) else "demo")
+        return cls(raw.get("id", ""), role, ours.get("exercise", ""), "".join(raw["source"]))
+
 
 @dataclass(frozen=True)
 class Release:
@@ -48,13 +56,13 @@ class Release:
     @cached_property
     def imports(self) -> list[str]:
         """The imports of the set-up cells, which the server may do once for all workers."""
-        trees = [ast.parse(_without_magics(source)) for source in self.setup]
-        return [
-            ast.unparse(node)
-            for tree in trees
-            for node in ast.walk(tree)
-            if isinstance(node, ast.Import | ast.ImportFrom)
-        ]
+        return [one for source in self.setup for one in statements(_without_magics(source))]
+
+
+def statements(source: str) -> list[str]:
+    """The import statements of a text, a line each."""
+    nodes = ast.walk(ast.parse(source))
+    return [ast.unparse(node) for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
 
 
 def read_release(path: Path) -> Release:
@@ -65,18 +73,11 @@ def read_release(path: Path) -> Release:
     """
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-        return Release(tuple(_cell(raw) for raw in document["cells"] if raw["cell_type"] == "code"))
+        return Release(tuple(ReleasedCell.read(raw) for raw in document["cells"] if raw["cell_type"] == "code"))
     except FileNotFoundError:
         raise StorytellerError(f"{path} is missing: build it with `storyteller-grade build`.") from None
     except (ValueError, KeyError, TypeError) as error:
         raise StorytellerError(f"{path} is damaged ({type(error).__name__}: {error}); build it anew.") from None
-
-
-def _cell(raw: dict[str, Any]) -> ReleasedCell:
-    metadata = raw.get("metadata", {})
-    ours = metadata.get("storyteller", {})
-    role = ROLES.get(ours.get("role", ""), "setup" if "setup" in metadata.get("tags", ()) else "demo")
-    return ReleasedCell(raw.get("id", ""), role, ours.get("exercise", ""), "".join(raw["source"]))
 
 
 def plain(source: str) -> str:

@@ -1,7 +1,7 @@
 """The student's functions as the checks call them, where they live in a worker.
 
-It is a `Channel` of `storyteller_course.runner.protocol`. The worker is started and loaded when it is first needed, and
-again when it died or had to be stopped, so that a case that takes too long costs that case only.
+It is a `Transport` of `storyteller_course.runner.protocol`. The worker is started and loaded when it is first needed,
+and again when it died or had to be stopped, so that a case that takes too long costs that case only.
 """
 
 import time
@@ -10,20 +10,22 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from storyteller.errors import StorytellerError
+from storyteller_course.exercises.lesson import Lesson
 from storyteller_course.runner import serialization
-from storyteller_course.runner.protocol import CallBack, StudentError
-from storyteller_grading.judge.cell_plan import Plan
+from storyteller_course.runner.protocol import CallBack
+from storyteller_course.runner.student_errors import StudentError
+from storyteller_grading.judge.cell_matching import CellPlan
 from storyteller_grading.judge.channel import BIND, CALLBACK, CELL, REPLY, REQUEST, Closed, Garbled, TimedOut
 from storyteller_grading.judge.sandbox.limits import Budget
 from storyteller_grading.judge.submission import Cell
 from storyteller_grading.judge.worker_client import Starter, Worker
 
-GRACE = 2.0  # seconds beyond a request's own limit, which the worker keeps where the student's code lets it
-CELL_SECONDS = 10.0
-LOAD_SECONDS = 60.0  # for all cells of an exercise
-START_SECONDS = 60.0  # for the set-up cells, which are ours, on a busy machine
-MOST_RESTARTS = 5  # of the worker of one exercise
-MOST_CALLBACKS = 100_000  # in one request
+GRACE_S = 2.0  # beyond a request's own limit, which the worker keeps where the student's code lets it
+CELL_TIMEOUT_S = 10.0
+LOAD_TIMEOUT_S = 60.0  # for all cells of an exercise
+START_TIMEOUT_S = 60.0  # for the set-up cells, which are ours, on a busy machine
+MAX_RESTARTS = 5  # of the worker of one exercise
+MAX_CALLBACKS = 100_000  # in one request
 
 # What the notebook's own tools mean while it is graded: nothing is checked twice, nothing is written.
 TOOLS = """
@@ -34,12 +36,36 @@ def use(name, *rest, **options): return globals()[name]
 """
 
 
+StandIns = tuple[str, str, dict[str, str], list[str]]  # module, source, library, names
+
+
+def stand_ins(lesson: Lesson, graded: str, names: Sequence[str]) -> StandIns:
+    """What a worker is sent to put the course's functions in the place of some exercises.
+
+    The plain answer to the exercise that is graded is not in it. Where another function calls that one, it gets the
+    student's own.
+
+    Args:
+        lesson: with the stand-ins.
+        graded: the exercise.
+        names: the others.
+    """
+    return lesson.stand_ins_module, lesson.plain.source(names, without=graded), lesson.library, list(names)
+
+
 @dataclass
 class Log:
     """What happened to the cells of a submission; shared by all its exercises."""
 
     dropped: dict[int, str] = field(default_factory=dict)  # by the cell's number, why it is not run any more
     errors: dict[int, str] = field(default_factory=dict)  # by the cell's number, what it raised
+
+    def note(self, cell: Cell, reply: Any) -> None:
+        """Remember what a cell raised; the worker may say anything."""
+        if type(reply) is dict and type(reply.get("error")) is str and reply["error"]:
+            message = reply.get("message")
+            text = str(message)[:200] if type(message) is str else ""
+            self.errors[cell.number] = f"{reply['error'][:100]}: {text}"
 
     def notes(self) -> list[str]:
         """In sentences."""
@@ -52,13 +78,13 @@ class Log:
 
 
 class RemoteStudent:
-    """The way to the code of one student for one exercise.
+    """The transport to the code of one student for one exercise.
 
     Args:
         starter: starts workers.
         setup: the sources of the release's set-up cells.
         imports: their imports.
-        parts: the module with the course's own functions, empty where there is none.
+        stand_ins: what `worker.bind` takes, from `stand_ins`.
         plan: the cells, and for which exercises the course's functions stand in.
         log: notes what happens to cells.
         budget: what the worker may use up.
@@ -70,27 +96,34 @@ class RemoteStudent:
         *,
         setup: Sequence[str],
         imports: Sequence[str],
-        parts: str,
-        plan: Plan,
+        stand_ins: StandIns,
+        plan: CellPlan,
         log: Log,
         budget: Budget | None = None,
     ) -> None:
-        self.starter, self.setup, self.imports, self.parts = starter, setup, imports, parts
+        self.starter, self.setup, self.imports, self.stand_ins = starter, setup, imports, stand_ins
         self.plan, self.log, self.budget = plan, log, budget or Budget()
         self.worker: Worker | None = None
         self.starts = 0
 
-    def exchange(self, frame: bytes, *, seconds: float, call_back: CallBack) -> bytes:
+    def exchange(self, request: bytes, *, seconds: float, call_back: CallBack) -> bytes:
         """Send a request; returns the reply, which may be anything.
 
         Raises:
             StudentError: the worker did not answer in time, or ended.
         """
         worker = self.worker or self._load()
-        deadline = time.monotonic() + seconds + GRACE
+        deadline = time.monotonic() + seconds + GRACE_S
         try:
-            worker.channel.send(REQUEST, frame, deadline=deadline)
-            return self._reply(worker, deadline, call_back)
+            worker.channel.send(REQUEST, request, deadline=deadline)
+            for _ in range(MAX_CALLBACKS):
+                tag, body = worker.channel.receive(deadline=deadline)
+                if tag == REPLY:
+                    return body
+                if tag != CALLBACK:
+                    raise Garbled(f"a frame {tag!r}")
+                worker.channel.send(CALLBACK, call_back(body), deadline=deadline)
+            raise Garbled(f"more than {MAX_CALLBACKS:,} callbacks")
         except TimedOut:
             self._let_go()
             raise StudentError(
@@ -113,23 +146,13 @@ class RemoteStudent:
         """End the worker."""
         self._let_go()
 
-    def _reply(self, worker: Worker, deadline: float, call_back: CallBack) -> bytes:
-        for _ in range(MOST_CALLBACKS):
-            tag, body = worker.channel.receive(deadline=deadline)
-            if tag == REPLY:
-                return body
-            if tag != CALLBACK:
-                raise Garbled(f"a frame {tag!r}")
-            worker.channel.send(CALLBACK, call_back(body), deadline=deadline)
-        raise Garbled(f"more than {MOST_CALLBACKS:,} callbacks")
-
     def _let_go(self, *, died: bool = False) -> str:
         worker, self.worker = self.worker, None
         return worker.close(died=died) if worker else ""
 
     def _load(self) -> Worker:
         """A worker in which all cells have run that can be run."""
-        while self.starts < MOST_RESTARTS + len(self.log.dropped):
+        while self.starts < MAX_RESTARTS + len(self.log.dropped):
             self.starts += 1
             worker = self.starter.start(imports=self.imports, budget=self.budget)
             self.worker = worker
@@ -142,7 +165,7 @@ class RemoteStudent:
 
     def _prepare(self, worker: Worker) -> None:
         """The set-up cells and the course's functions, in a worker that has not seen the student's code."""
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + START_TIMEOUT_S
         try:
             for source in (*self.setup, TOOLS):
                 ask(worker, CELL, source, deadline)
@@ -152,24 +175,24 @@ class RemoteStudent:
             raise StorytellerError(f"A worker did not start: {type(error).__name__} {error} ({how}).") from error
 
     def _bind(self, worker: Worker) -> None:
-        if self.parts and self.plan.parts:
-            ask(worker, BIND, (self.parts, list(self.plan.parts)), time.monotonic() + START_SECONDS)
+        if self.plan.parts:
+            ask(worker, BIND, self.stand_ins, time.monotonic() + START_TIMEOUT_S)
 
     def _run_all(self, worker: Worker, cells: Sequence[Cell]) -> bool:
         """Run the cells; a cell that ends the process or takes too long is noted, and False says to begin again."""
-        end = time.monotonic() + LOAD_SECONDS
+        end = time.monotonic() + LOAD_TIMEOUT_S
         for cell in cells:
-            deadline = min(end, time.monotonic() + CELL_SECONDS)
+            deadline = min(end, time.monotonic() + CELL_TIMEOUT_S)
             try:
-                said = ask(worker, CELL, cell.source, deadline)
+                reply = ask(worker, CELL, cell.source, deadline)
             except TimedOut:
-                self.log.dropped[cell.number] = f"it took more than {CELL_SECONDS:.0f} seconds"
+                self.log.dropped[cell.number] = f"it took more than {CELL_TIMEOUT_S:.0f} seconds"
             except Closed:
                 self.log.dropped[cell.number] = f"it ended the whole process ({self._let_go(died=True)})"
             except Garbled:
                 self.log.dropped[cell.number] = "it wrote into the judge's connection"
             else:
-                _note(self.log, cell, said)
+                self.log.note(cell, reply)
                 continue
             self._let_go()
             return False
@@ -190,10 +213,3 @@ def ask(worker: Worker, tag: bytes, value: object, deadline: float) -> Any:
         return serialization.decode(body)
     except serialization.Malformed as error:
         raise Garbled(str(error)) from None
-
-
-def _note(log: Log, cell: Cell, said: Any) -> None:
-    """Remember what a cell raised; the worker may say anything."""
-    if type(said) is dict and type(said.get("error")) is str and said["error"]:
-        message = said.get("message")
-        log.errors[cell.number] = f"{said['error'][:100]}: {str(message)[:200] if type(message) is str else ''}"

@@ -10,12 +10,12 @@ from typing import Any
 from storyteller.utils.atomic_io import write_whole
 from storyteller_course.grading.result import CaseResult
 from storyteller_course.report import card
-from storyteller_course.report.safe_repr import clean, show
+from storyteller_course.report.safe_repr import clean, safe_repr
 from storyteller_grading.judge.judge import SubmissionResult
 
-NOTE = 500  # characters
-MOST_NOTES = 50
-PRINTED = 2000
+MAX_NOTE_CHARS = 500  # characters
+MAX_NOTES = 50
+MAX_PRINTED_CHARS = 2000
 BY_HAND = "<!-- by hand -->"  # where a page has room for what a person grades; nothing of a student's can write this
 PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -52,7 +52,7 @@ pre {{ white-space: pre-wrap; overflow-wrap: anywhere; }}
 
 def page(title: str, body: str, *, width: str = "52rem", style: str = "") -> str:
     """A whole page of safe HTML that asks nothing of any network and runs no script; `body` is trusted HTML."""
-    return PAGE.format(title=card.escape(title, NOTE), body=body, width=width, style=style)
+    return PAGE.format(title=card.escape(title, MAX_NOTE_CHARS), body=body, width=width, style=style)
 
 
 def bar(share: float) -> str:
@@ -65,11 +65,11 @@ def as_data(result: SubmissionResult) -> dict[str, Any]:
     """The result as plain data."""
     return {
         "lesson": result.lesson,
-        "notebook": clean(result.notebook, NOTE),
+        "notebook": clean(result.notebook, MAX_NOTE_CHARS),
         "earned": result.earned,
         "points": result.points,
         "extra": result.extra,
-        "fault": clean(result.fault, NOTE),
+        "fault": clean(result.fault, MAX_NOTE_CHARS),
         "notes": _notes(result),
         "sandbox": result.layers,
         "hidden_draws": result.hidden_draws,
@@ -82,7 +82,7 @@ def as_data(result: SubmissionResult) -> dict[str, Any]:
                 "solved": exercise.solved,
                 "mistake": exercise.mistake,
                 "replaced": list(exercise.replaced),
-                "cases": [_case(case) for case in exercise.cases],
+                "cases": [case_as_data(case) for case in exercise.cases],
             }
             for exercise in result.exercises
         ],
@@ -92,17 +92,18 @@ def as_data(result: SubmissionResult) -> dict[str, Any]:
 def as_page(result: SubmissionResult) -> str:
     """The result as a page of HTML for the student."""
     title = lesson_title(result.lesson)
-    body = [f'<h1>{card.escape(title, NOTE)}</h1><p class="quiet">{card.escape(result.notebook, NOTE)}</p>']
+    name = card.escape(result.notebook, MAX_NOTE_CHARS)
+    body = [f'<h1>{card.escape(title, MAX_NOTE_CHARS)}</h1><p class="quiet">{name}</p>']
     body.append(f'<p class="total">{result.earned} of {result.points} points{_extra(result)}</p>')
     if result.fault:
         body += [f"<p>{card.prose(result.fault)}</p>", BY_HAND]
     else:
-        body += [_overview(result), BY_HAND, "<h2>Exercise by exercise</h2>"]
-        body += [f'<section id="{card.escape(one.name)}">{card.html(one)}</section>' for one in result.exercises]
+        body += [overview(result), BY_HAND, "<h2>Exercise by exercise</h2>"]
+        body += [f'<section id="{card.escape(each.name)}">{card.html(each)}</section>' for each in result.exercises]
     if notes := _notes(result):
-        lines = "".join(f'<li class="note">{card.escape(note, NOTE)}</li>' for note in notes)
+        lines = "".join(f'<li class="note">{card.escape(note, MAX_NOTE_CHARS)}</li>' for note in notes)
         body.append(f"<h2>How your notebook was read</h2><ul>{lines}</ul>")
-    return page(f"{title}: {clean(result.notebook, NOTE)}", "\n".join(body))
+    return page(f"{title}: {clean(result.notebook, MAX_NOTE_CHARS)}", "\n".join(body))
 
 
 def lesson_title(lesson: str) -> str:
@@ -115,20 +116,20 @@ def lesson_title(lesson: str) -> str:
     return f"Lesson {number}: {name.replace('_', ' ').capitalize()}"
 
 
-def _overview(result: SubmissionResult) -> str:
+def overview(result: SubmissionResult) -> str:
     """The points by exercise and case, each exercise with a link to its card."""
     rows = []
-    for one in result.exercises:
-        name, extra = card.escape(one.name), " (extra credit)" if one.name in result.bonus else ""
+    for exercise in result.exercises:
+        name, extra = card.escape(exercise.name), " (extra credit)" if exercise.name in result.bonus else ""
         marks = "".join(
             f'<span class="{"ok" if case.passed else "no"}" title="{card.escape(case.title)}">'
             f"{'✓' if case.passed else '✗'}</span>"
-            for case in one.cases
+            for case in exercise.cases
         )
-        share = one.earned / one.points if one.points else 0.0
+        share = exercise.earned / exercise.points if exercise.points else 0.0
         rows.append(
             f'<tr><td><a href="#{name}">{name}</a><span class="quiet">{extra}</span></td><td>{bar(share)}</td>'
-            f'<td class="number">{one.earned} of {one.points}</td><td class="marks">{marks}</td></tr>'
+            f'<td class="number">{exercise.earned} of {exercise.points}</td><td class="marks">{marks}</td></tr>'
         )
     head = '<tr><th>exercise</th><th></th><th class="number">points</th><th>cases</th></tr>'
     return f"<table>{head}{''.join(rows)}</table>"
@@ -139,13 +140,13 @@ def as_table(result: SubmissionResult) -> list[tuple[str, str, str]]:
     rows = []
     for exercise in result.exercises:
         failed = [case for case in exercise.cases if not case.passed]
-        said = "" if not failed else failed[0].explanation or failed[0].message
+        reason = "" if not failed else failed[0].explanation or failed[0].message
         name = exercise.name + (" (bonus)" if exercise.name in result.bonus else "")
-        rows.append((name, f"{exercise.earned}/{exercise.points}", clean(said.split("\n")[0], 100)))
+        rows.append((name, f"{exercise.earned}/{exercise.points}", clean(reason.split("\n")[0], 100)))
     return [*rows, ("sum", f"{result.earned}/{result.points}", _extra(result).strip(", "))]
 
 
-def write(result: SubmissionResult, folder: Path) -> None:
+def write_result(result: SubmissionResult, folder: Path) -> None:
     """Write result.json and result.html into a folder."""
     for name, text in (
         ("result.json", json.dumps(as_data(result), indent=1) + "\n"),
@@ -154,7 +155,8 @@ def write(result: SubmissionResult, folder: Path) -> None:
         write_whole(folder / name, text)
 
 
-def _case(case: CaseResult) -> dict[str, Any]:
+def case_as_data(case: CaseResult) -> dict[str, Any]:
+    """One case as plain data; of what was compared and printed only what there is."""
     data: dict[str, Any] = {
         "id": case.id,
         "title": case.title,
@@ -162,26 +164,30 @@ def _case(case: CaseResult) -> dict[str, Any]:
         "points": case.points,
         "passed": case.passed,
         "kind": case.kind,
-        "message": clean(case.message, PRINTED),
+        "message": clean(case.message, MAX_PRINTED_CHARS),
         "explanation": case.explanation,
         "mistake": case.mistake,
         "seconds": round(case.seconds, 3),
     }
     if case.line:
-        data |= {"line": case.line, "code": clean(case.code, NOTE)}
+        data |= {"line": case.line, "code": clean(case.code, MAX_NOTE_CHARS)}
     if case.compared:
-        data |= {"got": show(case.got), "wanted": show(case.wanted), "where": clean(case.where, NOTE)}
+        data |= {
+            "got": safe_repr(case.got),
+            "wanted": safe_repr(case.wanted),
+            "where": clean(case.where, MAX_NOTE_CHARS),
+        }
     if case.printed:
-        data["printed"] = clean(case.printed, PRINTED)
+        data["printed"] = clean(case.printed, MAX_PRINTED_CHARS)
     if case.warnings:
-        data["warnings"] = [clean(text, NOTE) for text in case.warnings]
+        data["warnings"] = [clean(text, MAX_NOTE_CHARS) for text in case.warnings]
     return data
 
 
 def _notes(result: SubmissionResult) -> list[str]:
-    notes = [clean(note, NOTE) for note in result.notes]
-    rest = len(notes) - MOST_NOTES
-    return notes[:MOST_NOTES] + ([f"... and {rest} more notes."] if rest > 0 else [])
+    notes = [clean(note, MAX_NOTE_CHARS) for note in result.notes]
+    rest = len(notes) - MAX_NOTES
+    return notes[:MAX_NOTES] + ([f"... and {rest} more notes."] if rest > 0 else [])
 
 
 def _extra(result: SubmissionResult) -> str:

@@ -3,7 +3,7 @@
     python -m storyteller_grading.judge.server FILE_NUMBER LAYER...
 
 It knows no tests and no secrets, and runs no student's code itself. Over the socket with that file number it gets
-orders, one at a time, each with the two sockets of a new worker: its connection and its keeper's lifeline. When the
+orders, one at a time, each with the two sockets of a new worker: its connection and its supervisor's lifeline. When the
 socket closes, it ends.
 """
 
@@ -25,7 +25,7 @@ from storyteller_grading.judge import worker
 from storyteller_grading.judge.channel import Channel
 from storyteller_grading.judge.sandbox.limits import Budget
 from storyteller_grading.judge.sandbox.probe import Layers, examine
-from storyteller_grading.judge.supervisor import keep
+from storyteller_grading.judge.supervisor import supervise
 
 ORDER_BYTES = 1 << 16
 ALWAYS = ("import storyteller_course.runner.server", "import storyteller_course.exercises.fixtures")
@@ -38,8 +38,8 @@ def main(arguments: list[str]) -> None:
     """Find out which layers hold, say so, and carry out orders until there are no more."""
     orders = socket.socket(fileno=int(arguments[0]))
     asked = set(arguments[1:])
-    found = examine(asked - {"bubblewrap"}).layers
-    layers = Layers(**{**asdict(found), "bubblewrap": "bubblewrap" in asked})  # in which we run already
+    held = examine(asked - {"bubblewrap"}).layers
+    layers = Layers(**{**asdict(held), "bubblewrap": "bubblewrap" in asked})  # in which we run already
     root = Path(tempfile.mkdtemp(prefix="storyteller-judge-"))
     os.environ["MPLCONFIGDIR"] = str(root)
     _import(ALWAYS)
@@ -53,18 +53,21 @@ def main(arguments: list[str]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is for the judge, which then lets go
     try:
         orders.sendall(json.dumps(asdict(layers)).encode())
-        _serve(orders, layers, root, shell)
+        serve_orders(orders, layers, root, shell)
     finally:
         shutil.rmtree(root, ignore_errors=True)
 
 
-def _serve(orders: socket.socket, layers: Layers, root: Path, shell: Any) -> None:
+def serve_orders(orders: socket.socket, layers: Layers, root: Path, shell: Any) -> None:
+    """Fork a worker for each order, until the judge lets go."""
     while True:
         try:
             message, numbers, _, _ = socket.recv_fds(orders, ORDER_BYTES, 2)
         except OSError:
             return
-        _collect_children()
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:  # those that have ended
+                pass
         if not message or len(numbers) != 2:
             return
         order = json.loads(message)
@@ -74,7 +77,7 @@ def _serve(orders: socket.socket, layers: Layers, root: Path, shell: Any) -> Non
             try:
                 orders.close()
                 signal.signal(signal.SIGINT, signal.default_int_handler)
-                keep(
+                supervise(
                     connection,
                     lifeline,
                     layers=layers,
@@ -97,14 +100,6 @@ def _import(statements: Iterable[str]) -> None:
             _imported.add(statement)
             with contextlib.suppress(ImportError):
                 exec(statement, {})
-
-
-def _collect_children() -> None:
-    try:
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-    except ChildProcessError:
-        pass
 
 
 if __name__ == "__main__":

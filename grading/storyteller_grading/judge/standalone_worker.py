@@ -19,14 +19,14 @@ PASSWORD_LENGTH = 32
 
 def main(arguments: list[str]) -> None:
     """Connect to the judge and serve it."""
-    said = sys.stdin.read()
+    order = sys.stdin.read()
     connection = socket.create_connection(("127.0.0.1", int(arguments[0])))
-    connection.sendall(said[:PASSWORD_LENGTH].encode())
+    connection.sendall(order[:PASSWORD_LENGTH].encode())
     import torch
 
     torch.set_num_threads(1)
     shell = worker.make_shell()
-    limits.apply(Budget(**json.loads(said[PASSWORD_LENGTH:])), address_space=limits.address_space(), others=None)
+    limits.apply(Budget(**json.loads(order[PASSWORD_LENGTH:])), address_space=limits.address_space(), others=None)
     worker.serve(Channel(connection), shell)
 
 

@@ -12,13 +12,13 @@ from typing import Any
 from storyteller.errors import StorytellerError
 from storyteller_grading.judge.tolerant_json import TooLarge, load
 
-LARGEST = 128 << 20  # bytes of a notebook; pictures in its outputs are most of it
-LARGEST_TEXT = 8 << 20  # bytes without its outputs
-MOST_CELLS = 1000
-LONGEST_CELL = 100_000  # characters
-MOST_CODE = 500_000  # characters of all cells together
-AGAIN = "save it in Jupyter and hand it in again."
-LONGEST_ID = 64  # characters; notebooks allow no more
+MAX_NOTEBOOK_BYTES = 128 << 20  # bytes of a notebook; pictures in its outputs are most of it
+MAX_TEXT_BYTES = 8 << 20  # bytes without its outputs
+MAX_CELLS = 1000
+MAX_CELL_CHARS = 100_000  # characters
+MAX_CODE_CHARS = 500_000  # characters of all cells together
+HAND_IN_AGAIN = "save it in Jupyter and hand it in again."
+MAX_ID_CHARS = 64  # characters; notebooks allow no more
 
 
 class Unreadable(StorytellerError):
@@ -42,6 +42,34 @@ class Notebook:
     repairs: list[str] = field(default_factory=list)
     prose: list[Cell] = field(default_factory=list)  # all others, with text in Markdown or as it is
 
+    def add(self, number: int, raw: Any) -> None:
+        """Take one cell over; what is strange about it is noted."""
+        if type(raw) is not dict:
+            self.repairs.append(f"Cell {number} is no cell; it was left out.")
+            return
+        source = raw.get("source", raw.get("input", ""))
+        if type(source) is list and all(type(line) is str for line in source):
+            source = "".join(source)
+        if type(source) is not str:
+            self.repairs.append(f"Cell {number} has no text; it was left out.")
+            return
+        if len(source) > MAX_CELL_CHARS:
+            self.repairs.append(f"Cell {number} has {len(source):,} characters; it was left out.")
+            return
+        name = raw.get("id")
+        text = source.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
+        cell = Cell(number, name if type(name) is str and len(name) <= MAX_ID_CHARS else "", text)
+        (self.cells if raw.get("cell_type") == "code" else self.prose).append(cell)
+
+    def drop_repeated_ids(self) -> None:
+        """An id that several cells have says nothing about any of them."""
+        ids = [cell.id for cell in self.cells if cell.id]
+        repeated = {name for name in ids if ids.count(name) > 1}
+        for name in sorted(repeated):
+            numbers = ", ".join(str(cell.number) for cell in self.cells if cell.id == name)
+            self.repairs.append(f"Cells {numbers} have the same id; they were told apart by what they define.")
+        self.cells = [Cell(cell.number, "", cell.source) if cell.id in repeated else cell for cell in self.cells]
+
 
 def read_notebook(path: Path, content: bytes | None = None) -> Notebook:
     """The cells of a notebook's file.
@@ -54,31 +82,31 @@ def read_notebook(path: Path, content: bytes | None = None) -> Notebook:
         Unreadable: it is no regular file, too large, no JSON, or no notebook.
     """
     try:
-        document, repairs = load(contents(path) if content is None else content, largest=LARGEST_TEXT)
+        document, repairs = load(contents(path) if content is None else content, largest=MAX_TEXT_BYTES)
     except TooLarge:
         raise Unreadable(
-            f"{path.name} has more than {LARGEST_TEXT >> 20} MB besides its outputs, or outputs without end: clear its "
-            "outputs, and hand in your answers only."
+            f"{path.name} has more than {MAX_TEXT_BYTES >> 20} MB besides its outputs, or outputs without end: clear "
+            "its outputs, and hand in your answers only."
         ) from None
     except RecursionError:
         raise Unreadable(f"{path.name} is nested too deep to be a notebook.") from None
     except ValueError as error:
-        raise Unreadable(f"{path.name} is not a notebook ({str(error)[:200]}); {AGAIN}") from None
-    cells = _cells(document)
+        raise Unreadable(f"{path.name} is not a notebook ({str(error)[:200]}); {HAND_IN_AGAIN}") from None
+    cells = list_of_cells(document)
     if cells is None:
-        raise Unreadable(f"{path.name} is not a notebook (it has no list of cells); {AGAIN}")
-    if len(cells) > MOST_CELLS:
-        raise Unreadable(f"{path.name} has {len(cells):,} cells, and at most {MOST_CELLS:,} are read.")
+        raise Unreadable(f"{path.name} is not a notebook (it has no list of cells); {HAND_IN_AGAIN}")
+    if len(cells) > MAX_CELLS:
+        raise Unreadable(f"{path.name} has {len(cells):,} cells, and at most {MAX_CELLS:,} are read.")
     notebook = Notebook([], repairs)
     for number, raw in enumerate(cells, 1):
-        _add(notebook, number, raw)
-    if sum(len(cell.source) for cell in notebook.cells) > MOST_CODE:
-        raise Unreadable(f"{path.name} has more than {MOST_CODE:,} characters of code; hand in your answers only.")
-    _drop_repeated_ids(notebook)
+        notebook.add(number, raw)
+    if sum(len(cell.source) for cell in notebook.cells) > MAX_CODE_CHARS:
+        raise Unreadable(f"{path.name} has more than {MAX_CODE_CHARS:,} characters of code; hand in your answers only.")
+    notebook.drop_repeated_ids()
     return notebook
 
 
-def contents(path: Path, *, largest: int = LARGEST) -> bytes:
+def contents(path: Path, *, largest: int = MAX_NOTEBOOK_BYTES) -> bytes:
     """The bytes of a regular file of at most so many; a link is not followed, and nothing is waited for.
 
     Raises:
@@ -94,7 +122,7 @@ def contents(path: Path, *, largest: int = LARGEST) -> bytes:
     return content_of(file, path.name, largest=largest)
 
 
-def content_of(file: int, name: str, *, largest: int = LARGEST) -> bytes:
+def content_of(file: int, name: str, *, largest: int = MAX_NOTEBOOK_BYTES) -> bytes:
     """The bytes of an open file, which is closed, if it is a regular one of at most so many bytes.
 
     Raises:
@@ -116,7 +144,7 @@ def content_of(file: int, name: str, *, largest: int = LARGEST) -> bytes:
     return content
 
 
-def _cells(document: Any) -> list[Any] | None:
+def list_of_cells(document: Any) -> list[Any] | None:
     """The list of cells, also of a notebook in the old format 3."""
     if type(document) is not dict:
         return None
@@ -125,33 +153,3 @@ def _cells(document: Any) -> list[Any] | None:
     lists = lists or [document.get("cells")]
     whole = [cells for cells in lists if type(cells) is list]
     return [cell for cells in whole for cell in cells] if len(whole) == len(lists) else None
-
-
-def _add(notebook: Notebook, number: int, raw: Any) -> None:
-    """Take one cell over; what is strange about it is noted."""
-    if type(raw) is not dict:
-        notebook.repairs.append(f"Cell {number} is no cell; it was left out.")
-        return
-    source = raw.get("source", raw.get("input", ""))
-    if type(source) is list and all(type(line) is str for line in source):
-        source = "".join(source)
-    if type(source) is not str:
-        notebook.repairs.append(f"Cell {number} has no text; it was left out.")
-        return
-    if len(source) > LONGEST_CELL:
-        notebook.repairs.append(f"Cell {number} has {len(source):,} characters; it was left out.")
-        return
-    name = raw.get("id")
-    text = source.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
-    cell = Cell(number, name if type(name) is str and len(name) <= LONGEST_ID else "", text)
-    (notebook.cells if raw.get("cell_type") == "code" else notebook.prose).append(cell)
-
-
-def _drop_repeated_ids(notebook: Notebook) -> None:
-    """An id that several cells have says nothing about any of them."""
-    ids = [cell.id for cell in notebook.cells if cell.id]
-    repeated = {name for name in ids if ids.count(name) > 1}
-    for name in sorted(repeated):
-        numbers = ", ".join(str(cell.number) for cell in notebook.cells if cell.id == name)
-        notebook.repairs.append(f"Cells {numbers} have the same id; they were told apart by what they define.")
-    notebook.cells = [Cell(cell.number, "", cell.source) if cell.id in repeated else cell for cell in notebook.cells]

@@ -1,8 +1,8 @@
-"""The keeper: a process between the server and one worker, which outlives the worker and cleans up after it.
+"""The supervisor: a process between the server and one worker, which outlives the worker and cleans up after it.
 
 It holds one end of a lifeline whose other end only the judge has. When the judge lets go of it, or is itself no more,
-the worker is killed, with all that it started; then its scratch folder is removed; then the keeper says how the worker
-ended, and ends. So the judge that waits for the keeper knows that nothing is left.
+the worker is killed, with all that it started; then its scratch folder is removed; then the supervisor says how the
+worker ended, and ends. So the judge that waits for the supervisor knows that nothing is left.
 """
 
 import contextlib
@@ -23,11 +23,11 @@ from storyteller_grading.judge.sandbox.confine import confine, enter_namespaces
 from storyteller_grading.judge.sandbox.limits import Budget
 from storyteller_grading.judge.sandbox.probe import Layers
 
-LOOK = 0.05  # seconds between two looks at the worker
-EACH_SIZE = 10  # looks between two measurements of its folder
+POLL_INTERVAL_S = 0.05  # between two looks at the worker
+POLLS_PER_MEASUREMENT = 10  # of its folder
 
 
-def keep(
+def supervise(
     connection: socket.socket,
     lifeline: socket.socket,
     *,
@@ -40,7 +40,7 @@ def keep(
 
     Args:
         connection: the worker's, to the judge.
-        lifeline: the keeper's, to the judge.
+        lifeline: the supervisor's, to the judge.
         layers: those of the sandbox that hold.
         budget: what the worker may use up.
         root: a folder of the server's.
@@ -51,14 +51,19 @@ def keep(
     others = 0 if layers.namespaces else None if layers.seccomp else limits.threads_of_this_user()
     folder = root if layers.namespaces else Path(tempfile.mkdtemp(dir=root))
     scratch = enter_namespaces(layers, budget, folder)
-    keeper = os.getpid()
+    supervisor = os.getpid()
     worker = os.fork()
     if worker == 0:
         lifeline.close()
         os.setsid()
-        _close_all_but(connection.fileno())
+        close_all_but(connection.fileno())
         confine(layers, budget, scratch, address_space=space, others=others)
-        _die_with(keeper, in_namespaces=layers.namespaces)  # last: a change of user undoes it
+        if sys.platform == "linux":  # the worker does not outlive us; last, for a change of user undoes it
+            from storyteller_grading.judge.sandbox.syscalls import PR_SET_PDEATHSIG, prctl
+
+            prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if not layers.namespaces and os.getppid() != supervisor:  # it was gone before we asked
+            os._exit(0)
         work()
         os._exit(0)
     connection.close()
@@ -66,7 +71,9 @@ def keep(
         _say(lifeline, _watch(worker, lifeline, None, budget.scratch_bytes))
     else:
         ended = _watch(worker, lifeline, folder, budget.scratch_bytes)
-        _clean_up(worker, folder)
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # what the worker left in its group
+            os.killpg(worker, signal.SIGKILL)
+        shutil.rmtree(folder, ignore_errors=True)
         _say(lifeline, ended)
     os._exit(0)
 
@@ -77,23 +84,23 @@ def _say(lifeline: socket.socket, ended: str) -> None:
         lifeline.send(json.dumps(ended).encode())
 
 
-def _watch(worker: int, lifeline: socket.socket, scratch: Path | None, most: int) -> str:
+def _watch(worker: int, lifeline: socket.socket, scratch: Path | None, max_bytes: int) -> str:
     """Wait until the worker ends or has to; returns how it ended."""
-    looks = 0
+    polls = 0
     while True:
         done, status = os.waitpid(worker, os.WNOHANG)
         if done:
-            return _how(status)
-        let_go = bool(select.select([lifeline], [], [], LOOK)[0])
-        looks += 1
-        too_large = scratch is not None and looks % EACH_SIZE == 0 and _size(scratch) > most
+            return how_it_ended(status)
+        let_go = bool(select.select([lifeline], [], [], POLL_INTERVAL_S)[0])
+        polls += 1
+        too_large = scratch is not None and polls % POLLS_PER_MEASUREMENT == 0 and size_of(scratch) > max_bytes
         if let_go or too_large:
             os.kill(worker, signal.SIGKILL)
             os.waitpid(worker, 0)
             return "it filled its folder" if too_large else "stopped"
 
 
-def _how(status: int) -> str:
+def how_it_ended(status: int) -> str:
     """The end of a process in words."""
     if not os.WIFSIGNALED(status):
         return f"it ended with exit code {os.waitstatus_to_exitcode(status)}"
@@ -109,14 +116,7 @@ def _how(status: int) -> str:
     return reasons.get(name, f"it ended by signal {name}")
 
 
-def _clean_up(worker: int, folder: Path) -> None:
-    """Where there are no namespaces: what the worker left in its group of processes, and in its folder."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(worker, signal.SIGKILL)
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def _size(folder: Path) -> int:
+def size_of(folder: Path) -> int:
     """Bytes below a folder."""
     total = 0
     for place, _, names in os.walk(folder):
@@ -126,17 +126,7 @@ def _size(folder: Path) -> int:
     return total
 
 
-def _die_with(keeper: int, *, in_namespaces: bool) -> None:
-    """The worker does not outlive its keeper."""
-    if sys.platform == "linux":
-        from storyteller_grading.judge.sandbox.syscalls import PR_SET_PDEATHSIG, prctl
-
-        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if not in_namespaces and os.getppid() != keeper:  # it was gone before we asked
-        os._exit(0)
-
-
-def _close_all_but(kept: int) -> None:
+def close_all_but(kept: int) -> None:
     """Nothing of the server's is open in the worker; its input and output lead nowhere."""
     nothing = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):

@@ -13,7 +13,7 @@ SKIPPED = frozenset({b'"outputs"', b'"attachments"', b'"widgets"'})  # keys whos
 STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 VALUE = re.compile(rb"\s*:\s*([\[{])")
 TOKEN = re.compile(rb"(?:" + STRING.pattern + rb'[\s,:]*+)++|[\[\]{}"]', re.DOTALL)  # strings in a row, or one sign
-MOST_SIGNS = 2_000_000  # brackets, and rows of strings between them, in all outputs
+MAX_TOKENS = 2_000_000  # brackets, and rows of strings between them, in all outputs
 CELLS = re.compile(r'(?<!\\)"cells"\s*:\s*\[')
 BETWEEN = re.compile(r"[\s,]*")
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -39,8 +39,14 @@ def load(content: bytes, *, largest: int) -> tuple[Any, list[str]]:
         RecursionError: it is nested too deep.
     """
     repairs: list[str] = []
-    content = _in_utf8(content, repairs)
-    content = _without_conflicts(content, repairs)
+    for marks, name in ((UTF_32, "UTF-32"), (UTF_16, "UTF-16")):  # the marks of the first begin like the second's
+        if content.startswith(marks):
+            repairs.append(f"The file was saved as {name}; notebooks are UTF-8.")
+            content = content.decode(name, "replace").encode("utf-8", "replace")
+            break
+    else:
+        content = content.removeprefix(codecs.BOM_UTF8)
+    content = without_conflicts(content, repairs)
     plain = without_outputs(content, largest=largest)
     text = plain.decode("utf-8", "replace")
     if text.count(REPLACED) > plain.count(REPLACED.encode()):  # an honest notebook may speak of this character
@@ -48,30 +54,41 @@ def load(content: bytes, *, largest: int) -> tuple[Any, list[str]]:
     if "\0" in text:
         repairs.append("The file has null bytes; they were left out.")
         text = text.replace("\0", "")
-    return _parse(text.strip(), repairs), repairs
+    text = text.strip()
+    try:
+        document, end = DECODER.raw_decode(text)
+    except ValueError as error:
+        cells = whole_cells(text)
+        if not cells:
+            raise
+        repairs.append(f"The file is damaged or cut off after cell {len(cells)} ({error}); what comes after is lost.")
+        return {"cells": cells}, repairs
+    if end < len(text):
+        repairs.append(f"The file goes on after the notebook's end; {len(text) - end:,} characters were passed over.")
+    return document, repairs
 
 
 def without_outputs(content: bytes, *, largest: int) -> bytes:
     """JSON with empty lists in place of outputs, which are neither parsed nor copied."""
     kept: list[bytes] = []
-    size = start = position = signs = 0
+    size = start = position = tokens = 0
     while (quote := content.find(b'"', position)) >= 0 and (string := STRING.match(content, quote)):
         position = string.end()
         if string.group() in SKIPPED and (value := VALUE.match(content, position)):
             kept.append(content[start : value.end()] + (b"]" if value[1] == b"[" else b"}"))
             size += len(kept[-1])
-            position, found = _after(content, value.start(1))
-            start, signs = position, signs + found
-        if size + position - start > largest or signs > MOST_SIGNS:
+            position, tokens_skipped = end_of_value(content, value.start(1))
+            start, tokens = position, tokens + tokens_skipped
+        if size + position - start > largest or tokens > MAX_TOKENS:
             raise TooLarge
     if size + len(content) - start > largest:
         raise TooLarge
     return b"".join([*kept, content[start:]])
 
 
-def _after(content: bytes, opening: int) -> tuple[int, int]:
-    """The place behind the list or object that opens here, the end where it is cut off; and the signs up to it."""
-    depth = signs = 0
+def end_of_value(content: bytes, opening: int) -> tuple[int, int]:
+    """The place behind the list or object that opens here, the end where it is cut off; and the tokens up to it."""
+    depth = tokens = 0
     for token in TOKEN.finditer(content, opening):
         first = content[token.start()]
         if first in b"[{":
@@ -80,24 +97,15 @@ def _after(content: bytes, opening: int) -> tuple[int, int]:
             depth -= 1
         elif token.end() == token.start() + 1:
             break  # a string without an end
-        signs += 1
+        tokens += 1
         if depth == 0:
-            return token.end(), signs
-        if signs > MOST_SIGNS:
+            return token.end(), tokens
+        if tokens > MAX_TOKENS:
             raise TooLarge
-    return len(content), signs
+    return len(content), tokens
 
 
-def _in_utf8(content: bytes, repairs: list[str]) -> bytes:
-    """The same text as UTF-8, without a mark for the order of bytes."""
-    for marks, name in ((UTF_32, "UTF-32"), (UTF_16, "UTF-16")):  # the marks of the first begin like the second's
-        if content.startswith(marks):
-            repairs.append(f"The file was saved as {name}; notebooks are UTF-8.")
-            return content.decode(name, "replace").encode("utf-8", "replace")
-    return content.removeprefix(codecs.BOM_UTF8)
-
-
-def _without_conflicts(content: bytes, repairs: list[str]) -> bytes:
+def without_conflicts(content: bytes, repairs: list[str]) -> bytes:
     """Of each conflict that Git left in the file, the first version. JSON itself has no such lines."""
     if not re.search(rb"^<<<<<<< ", content, re.MULTILINE):
         return content
@@ -115,26 +123,11 @@ def _without_conflicts(content: bytes, repairs: list[str]) -> bytes:
     return b"".join(kept)
 
 
-def _parse(text: str, repairs: list[str]) -> Any:
-    """The JSON value at the beginning; of one that is damaged, the cells before the damage."""
-    try:
-        document, end = DECODER.raw_decode(text)
-    except ValueError as error:
-        cells = _whole_cells(text)
-        if not cells:
-            raise
-        repairs.append(f"The file is damaged or cut off after cell {len(cells)} ({error}); what comes after is lost.")
-        return {"cells": cells}
-    if end < len(text):
-        repairs.append(f"The file goes on after the notebook's end; {len(text) - end:,} characters were passed over.")
-    return document
-
-
-def _whole_cells(text: str) -> list[Any]:
+def whole_cells(text: str) -> list[Any]:
     """The elements of the list of cells up to the first that cannot be read."""
-    found = CELLS.search(text)
+    start = CELLS.search(text)
     cells: list[Any] = []
-    position = BETWEEN.match(text, found.end()).end() if found else len(text)  # type: ignore[union-attr]
+    position = BETWEEN.match(text, start.end()).end() if start else len(text)  # type: ignore[union-attr]
     while position < len(text) and text[position] != "]":
         try:
             cell, position = DECODER.raw_decode(text, position)

@@ -3,6 +3,8 @@
 It knows no tests. Nothing that it says is believed: a student's code may have taken it over.
 """
 
+import sys
+import types
 import warnings
 from typing import Any
 
@@ -10,8 +12,8 @@ from storyteller_course.runner import serialization
 from storyteller_grading.judge.cell_names import analyse
 from storyteller_grading.judge.channel import BIND, CALLBACK, CELL, NAMES, REPLY, REQUEST, Channel, Closed
 
-PRINTED = 20_000  # characters of a cell's output that are kept
-MESSAGE = 2_000  # characters of an error
+MAX_PRINTED_CHARS = 20_000  # characters of a cell's output that are kept
+MAX_MESSAGE_CHARS = 2_000  # characters of an error
 
 
 def make_shell() -> Any:
@@ -24,9 +26,14 @@ def make_shell() -> Any:
     config.HistoryManager.hist_file = ":memory:"
     config.InteractiveShell.colors = "nocolor"
     shell: Any = InteractiveShell.instance(config=config)
-    shell.system = shell.system_piped = shell.system_raw = _no_programs
-    shell.getoutput = _no_output
     original = shell.run_line_magic
+
+    def no_programs(command: str, *args: Any, **kwargs: Any) -> None:
+        print(f"!{str(command)[:80]} is passed over: no program is started here.")
+
+    def no_output(command: str, *args: Any, **kwargs: Any) -> list[str]:
+        no_programs(command)
+        return []
 
     def line_magic(name: str, line: str, _stack_depth: int = 1) -> Any:
         try:
@@ -35,33 +42,21 @@ def make_shell() -> Any:
             print(f"%{name} is passed over here ({type(error).__name__}).")
             return None
 
-    shell.run_line_magic = line_magic
-    shell.showtraceback = shell.showsyntaxerror = _no_traceback  # the judge says what was raised, in a line
+    shell.system = shell.system_piped = shell.system_raw = no_programs
+    shell.getoutput, shell.run_line_magic = no_output, line_magic
+    # A traceback takes longer to print than most answers to run; the judge says what was raised, in a line.
+    shell.showtraceback = shell.showsyntaxerror = lambda *args, **kwargs: None
     warm_up(shell)
     return shell
 
 
 def warm_up(shell: Any) -> None:
     """What a first cell and a first request load is loaded once, before any worker is forked."""
-    from storyteller_course.runner.frames import write_request
-    from storyteller_course.runner.protocol import Request
+    from storyteller_course.runner.protocol import Request, write_request
     from storyteller_course.runner.server import Server
 
     run_cell(shell, "None")
-    Server({"len": len}).answer(write_request(Request(op="call", target="len", args=("",)), keep=repr))
-
-
-def _no_traceback(*args: Any, **kwargs: Any) -> None:
-    """Instead of a traceback, which takes longer to print than most answers to run."""
-
-
-def _no_programs(command: str, *args: Any, **kwargs: Any) -> None:
-    print(f"!{str(command)[:80]} is passed over: no program is started here.")
-
-
-def _no_output(command: str, *args: Any, **kwargs: Any) -> list[str]:
-    _no_programs(command)
-    return []
+    Server({"len": len}).exchange(write_request(Request(op="call", target="len", args=("",))))
 
 
 def serve(channel: Channel, shell: Any) -> None:
@@ -69,25 +64,26 @@ def serve(channel: Channel, shell: Any) -> None:
     from storyteller_course.runner.server import Server
 
     server = Server(shell.user_ns)
+
+    def ask_judge(frame: bytes) -> bytes:
+        """Carry a callback to the judge and its answer back."""
+        channel.send(CALLBACK, frame)
+        return channel.receive()[1]
+
     while True:
         try:
             tag, body = channel.receive()
         except Closed:
             return
         if tag == REQUEST:
-            channel.send(REPLY, server.answer(body, lambda frame: _ask(channel, frame)))
+            channel.send(REPLY, server.exchange(body, call_back=ask_judge))
         elif tag == CELL:
             channel.send(REPLY, serialization.encode(run_cell(shell, serialization.decode(body))))
         elif tag == BIND:
-            channel.send(REPLY, serialization.encode(bind(shell.user_ns, *serialization.decode(body))))
+            bind(shell.user_ns, *serialization.decode(body))
+            channel.send(REPLY, serialization.encode(None))
         elif tag == NAMES:
             channel.send(REPLY, serialization.encode([analyse(source) for source in serialization.decode(body)]))
-
-
-def _ask(channel: Channel, frame: bytes) -> bytes:
-    """Carry a callback to the judge and its answer back."""
-    channel.send(CALLBACK, frame)
-    return channel.receive()[1]
 
 
 def run_cell(shell: Any, source: str) -> dict[str, str]:
@@ -98,25 +94,26 @@ def run_cell(shell: Any, source: str) -> dict[str, str]:
         warnings.simplefilter("ignore")
         result = shell.run_cell(source, store_history=False)
     error = result.error_before_exec or result.error_in_exec
-    said = {"printed": str(captured.stdout)[:PRINTED], "error": "", "message": "", "line": ""}
+    reply = {"printed": str(captured.stdout)[:MAX_PRINTED_CHARS], "error": "", "message": "", "line": ""}
     if error is not None:
+        try:
+            message = str(error).strip().split("\n")[0][:MAX_MESSAGE_CHARS]
+        except Exception:  # noqa: BLE001  a student's exception may fail at this too
+            message = ""
         line = getattr(error, "lineno", None)
-        said |= {"error": type(error).__name__[:100], "message": _text(error), "line": str(line or "")[:10]}
-    return said
+        reply |= {"error": type(error).__name__[:100], "message": message, "line": str(line or "")[:10]}
+    return reply
 
 
-def _text(error: BaseException) -> str:
-    try:
-        return str(error).strip().split("\n")[0][:MESSAGE]
-    except Exception:  # noqa: BLE001  a student's exception may fail at this too
-        return ""
+def bind(namespace: dict[str, Any], module: str, source: str, library: dict[str, str], names: list[str]) -> None:
+    """Put the course's own functions into the namespace, see `storyteller_course.exercises.stand_ins.define`.
 
+    The source comes from the judge, which leaves out of it the answer to the exercise that is graded here.
+    """
+    from storyteller_course.exercises.stand_ins import define
 
-def bind(namespace: dict[str, Any], module: str, names: list[str]) -> list[str]:
-    """Put the course's own functions into the namespace; returns the names that the module does not have."""
-    import importlib
-
-    found = importlib.import_module(module)
-    missing = [name for name in names if not hasattr(found, name)]
-    namespace.update({name: getattr(found, name) for name in names if name not in missing})
-    return missing
+    if module not in sys.modules:
+        made = types.ModuleType(module)
+        vars(made).update(define(module, source, library, namespace))
+        sys.modules[module] = made  # where the names of forbidden calls are looked up
+    namespace.update({name: getattr(sys.modules[module], name) for name in names})

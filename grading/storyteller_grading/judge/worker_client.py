@@ -20,9 +20,9 @@ from storyteller_grading.judge.sandbox import bubblewrap, filesystem_view
 from storyteller_grading.judge.sandbox.limits import Budget
 from storyteller_grading.judge.sandbox.probe import NAMES, Layers, examine
 
-START = 120.0  # seconds for a server to import torch on a busy machine
-ENDING = 20.0  # seconds for a killed worker to be gone
-MOMENT = 1.0  # seconds for a keeper to see that its worker has ended
+START_TIMEOUT_S = 120.0  # for a server to import torch on a busy machine
+END_TIMEOUT_S = 20.0  # for a killed worker to be gone
+SUPERVISOR_TIMEOUT_S = 1.0  # for a supervisor to see that its worker has ended
 
 
 class Worker:
@@ -37,15 +37,15 @@ class Worker:
         """Let go of it; when this returns, nothing of it is left. Says how it ended.
 
         Args:
-            died: it seems to have ended by itself; its keeper gets a moment to see how.
+            died: it seems to have ended by itself; its supervisor gets a moment to see how.
         """
         if self.lifeline.fileno() >= 0:
             try:
                 self.channel.close()
                 if died:
-                    select.select([self.lifeline], [], [], MOMENT)
+                    select.select([self.lifeline], [], [], SUPERVISOR_TIMEOUT_S)
                 self.lifeline.shutdown(socket.SHUT_WR)
-                self.lifeline.settimeout(ENDING)
+                self.lifeline.settimeout(END_TIMEOUT_S)
                 self.ended = json.loads(self.lifeline.recv(4096) or b'"its keeper was gone"')
             except (OSError, ValueError):
                 self.ended = "it could not be ended in time"
@@ -104,7 +104,20 @@ class ForkServer:
             start_new_session=True,
         )
         theirs.close()
-        self.layers = self._layers()
+        self.orders.settimeout(START_TIMEOUT_S)
+        try:
+            reply = self.orders.recv(4096)
+        except TimeoutError:
+            reply = b""
+        self.orders.settimeout(None)
+        if not reply:
+            self.process.kill()
+            self.process.wait()
+            self.log.seek(0)
+            lines = self.log.read()[-4000:].decode("utf-8", "replace").strip().splitlines()
+            last_words = lines[-1][:300] if lines else "it said nothing"
+            raise StorytellerError(f"The server of the sandbox did not start ({last_words}).")
+        self.layers = Layers(**json.loads(reply))
 
     def begin(self) -> None:
         """Where only bubblewrap hides files, its folder for temporary ones is common to all workers: begin anew."""
@@ -117,19 +130,19 @@ class ForkServer:
         order = json.dumps({"imports": list(imports), "budget": asdict(budget or Budget())}).encode()
         if self.spare and self.spare[0] != order:
             self.drop_spare()
-        worker = self.spare[1] if self.spare else self._order_anyhow(order)
+        if self.spare:
+            worker = self.spare[1]
+        else:
+            try:
+                worker = self._order(order)
+            except OSError:
+                self.close()
+                self._launch()
+                worker = self._order(order)
         self.spare = None
         with contextlib.suppress(OSError):  # a server that has ended is missed when a worker is asked for
             self.spare = order, self._order(order)
         return worker
-
-    def _order_anyhow(self, order: bytes) -> Worker:
-        try:
-            return self._order(order)
-        except OSError:
-            self.close()
-            self._launch()
-            return self._order(order)
 
     def drop_spare(self) -> None:
         """Let go of the worker that is kept ready."""
@@ -139,10 +152,10 @@ class ForkServer:
 
     def _order(self, order: bytes) -> Worker:
         connection, theirs = socket.socketpair()
-        lifeline, keepers = socket.socketpair()
-        with theirs, keepers:
+        lifeline, supervisors = socket.socketpair()
+        with theirs, supervisors:
             try:
-                socket.send_fds(self.orders, [order], [theirs.fileno(), keepers.fileno()])
+                socket.send_fds(self.orders, [order], [theirs.fileno(), supervisors.fileno()])
             except OSError:
                 connection.close()
                 lifeline.close()
@@ -154,29 +167,11 @@ class ForkServer:
         self.drop_spare()
         self.orders.close()
         try:
-            self.process.wait(ENDING)
+            self.process.wait(END_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
         self.log.close()
-
-    def _layers(self) -> Layers:
-        self.orders.settimeout(START)
-        try:
-            said = self.orders.recv(4096)
-        except TimeoutError:
-            said = b""
-        self.orders.settimeout(None)
-        if not said:
-            self.process.kill()
-            self.process.wait()
-            raise StorytellerError(f"The server of the sandbox did not start ({self._last_words()}).")
-        return Layers(**json.loads(said))
-
-    def _last_words(self) -> str:
-        self.log.seek(0)
-        lines = self.log.read()[-4000:].decode("utf-8", "replace").strip().splitlines()
-        return lines[-1][:300] if lines else "it said nothing"
 
 
 class FreshProcess:
@@ -190,7 +185,7 @@ class FreshProcess:
     def start(self, *, imports: Sequence[str] = (), budget: Budget | None = None) -> Worker:
         """A new worker; it imports torch anew, which takes seconds."""
         with socket.create_server(("127.0.0.1", 0)) as listening:
-            listening.settimeout(START)
+            listening.settimeout(START_TIMEOUT_S)
             port = listening.getsockname()[1]
             password = os.urandom(16).hex()
             process = subprocess.Popen(
@@ -203,15 +198,15 @@ class FreshProcess:
             assert process.stdin is not None
             with process.stdin as pipe:
                 pipe.write(password.encode() + json.dumps(asdict(budget or Budget())).encode())
-            connection = _accept(listening, password)
-        return _Alone(connection, process)
+            connection = accept_with_password(listening, password)
+        return StandaloneWorker(connection, process)
 
     def close(self) -> None:
         """Nothing to let go of."""
 
 
-class _Alone(Worker):
-    """A worker without a keeper."""
+class StandaloneWorker(Worker):
+    """A worker without a supervisor."""
 
     def __init__(self, connection: socket.socket, process: subprocess.Popen[bytes]) -> None:
         super().__init__(connection, connection)
@@ -221,7 +216,7 @@ class _Alone(Worker):
         """Kill it."""
         if died:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(MOMENT)
+                self.process.wait(SUPERVISOR_TIMEOUT_S)
         code = self.process.poll()
         self.process.kill()
         self.process.wait()
@@ -229,9 +224,9 @@ class _Alone(Worker):
         return "stopped" if code is None else f"it ended with exit code {code}"
 
 
-def _accept(listening: socket.socket, password: str) -> socket.socket:
+def accept_with_password(listening: socket.socket, password: str) -> socket.socket:
     """The connection of whoever knows the password; others on this machine may knock too."""
-    deadline = time.monotonic() + START
+    deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:
         connection, _ = listening.accept()
         connection.settimeout(5)

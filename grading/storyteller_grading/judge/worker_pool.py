@@ -10,11 +10,11 @@ from storyteller.errors import StorytellerError
 from storyteller_course.runner import serialization
 from storyteller_grading.judge.channel import CELL, Closed, TimedOut
 from storyteller_grading.judge.sandbox.probe import NAMES
-from storyteller_grading.judge.worker_client import START, ForkServer, FreshProcess, Starter
+from storyteller_grading.judge.worker_client import START_TIMEOUT_S, ForkServer, FreshProcess, Starter
 
 # Modules that nobody has loaded yet: of Python, of its packages and of the course.
 TRIAL = "import colorsys, numpy.polynomial.laguerre, storyteller.moe.cost_model"
-UNSAFE = (
+NO_SANDBOX = (
     "No layer of this system keeps a student's code from your files and from the network, so nothing was run: grade on "
     "Linux with bubblewrap, user namespaces or landlock (`storyteller doctor` shows them), or give --unsafe for code "
     "that you trust."
@@ -30,8 +30,8 @@ def try_out(server: Starter) -> None:
     worker, fault = server.start(), ""
     try:
         worker.channel.send(CELL, serialization.encode(TRIAL))
-        said = serialization.decode(worker.channel.receive(deadline=time.monotonic() + START)[1])
-        fault = f"{said['error']}: {said['message']}" if said["error"] else ""
+        reply = serialization.decode(worker.channel.receive(deadline=time.monotonic() + START_TIMEOUT_S)[1])
+        fault = f"{reply['error']}: {reply['message']}" if reply["error"] else ""
     except (Closed, TimedOut):
         fault = worker.close(died=True)
     finally:
@@ -64,9 +64,9 @@ def starter(*, unsafe: bool = False, use: Sequence[str] = NAMES) -> Starter:
     """
     if not hasattr(os, "fork"):
         if not unsafe:
-            raise StorytellerError(UNSAFE)
+            raise StorytellerError(NO_SANDBOX)
         return FreshProcess()
     server = _started(tuple(use))
     if not server.layers.hold and not unsafe:
-        raise StorytellerError(UNSAFE)
+        raise StorytellerError(NO_SANDBOX)
     return server

@@ -17,11 +17,11 @@ from pathlib import Path
 from storyteller.errors import StorytellerError
 from storyteller.utils.atomic_io import write_whole, zipped
 from storyteller_course.exercises.lesson import MISTAKES, Lesson
-from storyteller_grading.builder.build import answers_of, load_checked, secrets_of
+from storyteller_grading.builder.build import answers_of, load_checked, secrets_of, without_open_book
 from storyteller_grading.builder.nbgrader_release import generate_assignment
 from storyteller_grading.classroom.autograde.gradebook import LessonBook
 from storyteller_grading.classroom.course import Course
-from storyteller_grading.classroom.lock import alone
+from storyteller_grading.classroom.lock import course_lock
 from storyteller_grading.judge.hidden_seeds import DRAWS, hidden_seeds
 from storyteller_grading.release.bundle import class_files, refuse_leaks, starting_files
 
@@ -53,33 +53,38 @@ def release_lesson(course: Course, folder: Path, wheel: Path, constraints: Path)
         StorytellerError: an answer or the course's secret would be told, the lesson's notebooks are not of one kind,
             submissions were graded under a release with other cells, or the course is being graded.
     """
+    from nbgrader.converters.base import NbGraderException
+
     lesson, secret = load_checked(folder), course.secret()
     with (
         course.writing(),
-        alone(course),
+        course_lock(course),
         tempfile.TemporaryDirectory(prefix=".release-", dir=course.folder) as place,
     ):
         root = Path(place).resolve()
         files = class_files(lesson)
         _gather(course, lesson, root / "source" / lesson.name, files)
-        released = _generated(course, lesson, root)
+        try:
+            released = generate_assignment(root, lesson.name)
+        except NbGraderException as error:
+            raise StorytellerError(
+                f"nbgrader cannot make a release of {course.source / lesson.name} (it says why above); nothing was "
+                "written."
+            ) from error
         _refuse_other_notebook(course, lesson, released / lesson.notebook.name)
         handed = {path.relative_to(released).as_posix(): path.read_bytes() for path in _files_below(released)}
         handed = starting_files(lesson.name, wheel, constraints) | handed
         bundle = zipped({f"{lesson.name}/{name}": content for name, content in handed.items()})
         hidden = [secret, *hidden_seeds(secret, DRAWS)]
-        bytes_of = [form for text in hidden for form in _forms(text)]
+        forms = [bytes.fromhex(digits) for digits in hidden]  # each way in which a file may hold them
+        for code in ("ascii", "utf-16-le", "utf-16-be"):
+            forms += [form.encode(code) for digits in hidden for form in (digits, digits.upper())]
         answers = secrets_of(answers_of(lesson))
-        refuse_leaks(f"{lesson.name}.zip", bundle, answers, bytes_of, library=wheel.name)
+        in_library = without_open_book(answers, lesson)
+        refuse_leaks(f"{lesson.name}.zip", bundle, answers, forms, library=wheel.name, in_library=in_library)
         with LessonBook(course, lesson.name, released / lesson.notebook.name):
             pass  # makes it known to nbgrader
         return _put_in_place(course, lesson, root, bundle, len(files[MISTAKES]))
-
-
-def _forms(digits: str) -> list[bytes]:
-    """A number in hexadecimal digits, in each way that a file may hold it."""
-    texts = [case.encode(code) for case in (digits, digits.upper()) for code in ("ascii", "utf-16-le", "utf-16-be")]
-    return [bytes.fromhex(digits), *texts]
 
 
 def _gather(course: Course, lesson: Lesson, target: Path, files: dict[str, bytes]) -> None:
@@ -99,18 +104,6 @@ def _gather(course: Course, lesson: Lesson, target: Path, files: dict[str, bytes
     for name, content in files.items():
         (target / name).parent.mkdir(exist_ok=True)
         (target / name).write_bytes(content)
-
-
-def _generated(course: Course, lesson: Lesson, root: Path) -> Path:
-    """nbgrader's release of what was gathered."""
-    from nbgrader.converters.base import NbGraderException
-
-    try:
-        return generate_assignment(root, lesson.name)
-    except NbGraderException as error:
-        raise StorytellerError(
-            f"nbgrader cannot make a release of {course.source / lesson.name} (it says why above); nothing was written."
-        ) from error
 
 
 def _solution(lesson: Lesson) -> Path:

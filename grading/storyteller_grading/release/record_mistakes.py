@@ -4,10 +4,9 @@ from storyteller.errors import StorytellerError
 from storyteller_course.exercises.inputs import PUBLIC
 from storyteller_course.exercises.known_answers import Wrong
 from storyteller_course.exercises.lesson import Lesson
-from storyteller_course.grading.diagnose import Mistake
-from storyteller_course.grading.grade import PATIENCE
+from storyteller_course.grading.grade import SLOW_LIMIT_DIVISOR, run_case
+from storyteller_course.grading.known_mistakes import Mistake
 from storyteller_course.grading.recorded_mistakes import Behaviour, RecordedMistake, pack
-from storyteller_course.grading.run import run_case
 
 
 def record_mistakes(lesson: Lesson) -> bytes:
@@ -26,11 +25,11 @@ def _recorded(lesson: Lesson, wrong: Wrong) -> RecordedMistake:
 
     What is not steady is known by name only: a record of it would fit nobody.
     """
-    exercise, channel = lesson.exercises[wrong.exercise], Mistake(wrong, lesson).channel
+    exercise, transport = lesson.exercises[wrong.exercise], Mistake(wrong, lesson).transport
     limit, cases = exercise.limit, {}
     for case in exercise.cases if wrong.steady else ():
-        run = run_case(exercise, case, channel, PUBLIC, limit=limit, forbidden=())
+        run = run_case(exercise, case, transport, PUBLIC, limit=limit, forbidden=())
         cases[case.id] = Behaviour(outcomes=run.outcomes, fails=run.failure is not None)
-        if any(outcome.error is not None and outcome.error.kind == "timeout" for outcome in run.outcomes):
-            limit = max(1.0, exercise.limit / PATIENCE)
+        if run.is_endless:
+            limit = max(1.0, exercise.limit / SLOW_LIMIT_DIVISOR)
     return RecordedMistake(wrong, cases)

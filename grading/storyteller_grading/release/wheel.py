@@ -25,7 +25,7 @@ PARTS = (
 )
 BUILD = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
 LONG_AGO = "315532800"  # 1980: the time of every file in it, so that the same sources are the same bytes
-PATIENCE = 300  # seconds
+TIMEOUT_S = 300
 
 
 def build_wheel(out: Path) -> Path:
@@ -39,7 +39,12 @@ def build_wheel(out: Path) -> Path:
     with tempfile.TemporaryDirectory(prefix="storyteller-wheel-") as place:  # setuptools writes beside the sources
         copy = Path(place)
         for part in PARTS:
-            _copy(checkout / part, copy / part)
+            source, target = checkout / part, copy / part
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if source.is_dir():
+                shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+            else:
+                shutil.copyfile(source, target)
         _mark_version(copy)
         done = subprocess.run(
             [sys.executable, "-c", BUILD, str(out)],
@@ -47,16 +52,16 @@ def build_wheel(out: Path) -> Path:
             env={**os.environ, "SOURCE_DATE_EPOCH": LONG_AGO},
             capture_output=True,
             text=True,
-            timeout=PATIENCE,
+            timeout=TIMEOUT_S,
             check=False,
         )
-    found = sorted(out.glob("storyteller-*.whl"))
-    if done.returncode or len(found) != 1:
-        said = (done.stderr.strip() or done.stdout.strip() or "it says nothing").splitlines()[-1]
+    wheels = sorted(out.glob("storyteller-*.whl"))
+    if done.returncode or len(wheels) != 1:
+        reason = (done.stderr.strip() or done.stdout.strip() or "it says nothing").splitlines()[-1]
         raise StorytellerError(
-            f"The wheel for your students could not be built ({said}): run pip install -U setuptools, then try again."
+            f"The wheel for your students could not be built ({reason}): run pip install -U setuptools, then try again."
         )
-    return found[0]
+    return wheels[0]
 
 
 def _mark_version(sources: Path) -> None:
@@ -93,11 +98,3 @@ def _checkout() -> Path:
             'grades them: install it with pip install -e ".[grading]" in the checkout.'
         )
     return checkout
-
-
-def _copy(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if source.is_dir():
-        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", ".*"))
-    else:
-        shutil.copyfile(source, target)

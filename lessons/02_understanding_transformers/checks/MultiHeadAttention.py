@@ -5,7 +5,7 @@ from torch import nn
 
 from storyteller.transformer.attention import Attention
 from storyteller_course import Exercise, close, equal, true
-from storyteller_course.parts.understanding_transformers import to_library
+from storyteller_course.lesson_tools.understanding_transformers import to_library
 
 from .oracles import WIDE, config_of, future_gradients, gradients_of, head_by_head, loaded, projections, rotation
 

@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from storyteller_course import close, given, true
+from storyteller_course import close, fixture, true
 
 from .oracles import WIDE, gradients_of, softmax_cut
 
@@ -62,6 +62,6 @@ def check_gradients(student, draw, name):
     wanted = gradients_of(
         lambda one, share: slow_dispatch(one, share, experts, gate_up, down), x, weights, cotangent=cotangent
     )
-    run = given("experts", gate_up, down)
+    run = fixture("experts", gate_up, down)
     found = student.gradients(name, x, weights, experts, run, cotangent=cotangent)
     close(found.inputs[:2], wanted, "the gradients of the tokens and of the weights")

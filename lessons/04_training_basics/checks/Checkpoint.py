@@ -1,8 +1,7 @@
 """What `Checkpoint` must do, case by case."""
 
-from storyteller_course import Exercise, close, true
+from storyteller_course import Exercise, StudentError, close, true
 from storyteller_course.exercises.toy_training import PracticeRun
-from storyteller_course.runner.protocol import StudentError
 
 checkpoint = Exercise(
     "Checkpoint",

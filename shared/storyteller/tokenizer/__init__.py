@@ -1,4 +1,7 @@
-"""Byte-level byte-pair encoding: text to token ids and back.
+"""Lesson 01: byte-level byte-pair encoding. Its plain form: `lessons/01_data_preparation/reference.py`.
+
+There `count_pairs`, `merge_pair` and `train_bpe` learn the merges, `encode_word`, `encode` and `decode` apply them.
+This package computes the same merges and the same ids quickly.
 
     >>> from storyteller.tokenizer import Tokenizer
     >>> tokenizer = Tokenizer.train(["the cat sat. the cat ran. the cat hid."], vocab_size=262)
@@ -10,24 +13,23 @@
     'the cat!'
 
 The algorithm (Sennrich et al. 2016, section 3.2; on bytes: Radford et al. 2019, section 2.2) starts from the 256 bytes
-and again and again joins the pair of neighbouring tokens that is seen most often into a new token. You know the plain
-form, which counts every pair anew after each merge. This package computes the same merges and the same ids quickly,
-by four ideas:
+and again and again joins the pair of adjacent tokens that is seen most often into a new token. The plain form counts
+every pair anew after each merge. Four ideas make it quick:
 
-1. **Count words, not places.** Merges never cross the cuts of the pre-tokenizer, so training needs each different word
-   once, with its count. (`pretokenize.py`)
+1. **Count words, not occurrences.** Merges never cross the cuts of the pre-tokenizer, so training needs each different
+   word (pretoken) once, with its count. (`pretokenize.py`)
 2. **A word is a string with one code point a token.** The 256 bytes are the code points 0 to 255, the first merge
    makes code point 256, and so on. "Join every `a` `b` in this word" is then `word.replace(a + b, new)`: one call
-   that runs in C. `split` and `join` do the same and show what stood to the left and right. (`training.py`,
+   that runs in C. `split` and `join` do the same and show what was to the left and right. (`training.py`,
    `encoding.py`)
-3. **Only neighbours change.** Joining `a b` in `x a b y` takes one from the counts of `xa` and `by` and gives one to
-   `x(ab)` and `(ab)y`. All other counts stay. A heap finds the next best pair; its entries may be out of date and are
-   checked when they come up. (`training.py`)
-4. **Remember what was encoded.** Text repeats itself, so a dictionary from piece of text to ids answers nearly always.
-   (`encoding.py`)
+3. **Only the pairs beside a merge change.** Joining `a b` in `x a b y` takes one from the counts of `xa` and `by` and
+   gives one to `x(ab)` and `(ab)y`. All other counts stay. A heap finds the next best pair; its entries may be out of
+   date and are checked when they come up. (`training.py`)
+4. **Cache what was encoded.** Text repeats itself, so a dictionary from words, and from chunks (the text between two
+   spaces), to ids answers nearly always. (`encoding.py`)
 
-`vocabulary.py` holds what a tokenizer knows (tokens, merges, special tokens), `files.py` reads and writes it as
-`tokenizer.json`, and `tokenizer.py` is the class that you use.
+`vocabulary.py` holds what a tokenizer knows (tokens, merges, special tokens), `tokenizer_json.py` reads and writes it
+as `tokenizer.json`, and `tokenizer.py` is the class that you use.
 """
 
 from storyteller.tokenizer.pretokenize import split_words

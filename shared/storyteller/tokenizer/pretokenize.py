@@ -1,4 +1,4 @@
-"""Cutting text into words, the pieces that merges never cross.
+"""Pretokenization: cutting text into words (pretokens), which merges never cross.
 
 The cuts are GPT-2's (Radford et al. 2019; the pattern is in OpenAI's `encoder.py`). `split_words` alone defines them;
 everything else here gives the same words faster, or in bounded memory.
@@ -21,8 +21,8 @@ _WORDS = regex.compile(GPT2_PATTERN)
 _SAFE_SPACE = re.compile(r" (?=\S)| (?<=\S )")
 _UNSAFE_SPACE = re.compile(r" (?<=\s )(?=\s|\Z)")
 
-_SLICE = 1 << 20  # characters of a long text that are counted at a time
-_MOST_CHUNKS = 1 << 19  # different chunks that are kept before they are split into words
+_SLICE_CHARS = 1 << 20  # characters of a long text that are counted at a time
+_MAX_CHUNKS = 1 << 19  # different chunks that are kept before they are split into words
 
 
 def split_words(text: str) -> list[str]:
@@ -48,7 +48,7 @@ def split_chunks(text: str) -> list[str]:
 
 
 class SpecialTokens:
-    """Finds special tokens such as `<|endoftext|>` in a text. Where several could stand, the longest is taken."""
+    """Finds special tokens such as `<|endoftext|>` in a text. Where several match, the longest is taken."""
 
     def __init__(self, tokens: Collection[str]) -> None:
         self._tokens = tuple(tokens)
@@ -63,12 +63,12 @@ class SpecialTokens:
         return self._pattern.search(text)
 
     def split(self, text: str) -> list[str]:
-        """Ordinary text at even places (it may be empty), special tokens at odd ones."""
+        """Ordinary text at even indices (it may be empty), special tokens at odd ones."""
         return self._pattern.split(text) if self._pattern and self.first(text) else [text]
 
 
 def count_words(texts: Iterable[str], *, special_tokens: Collection[str] = ()) -> Counter[str]:
-    """How often each word stands in the texts. No word crosses from one text to the next, or a special token.
+    """How often each word occurs in the texts. No word crosses from one text to the next, or a special token.
 
     The memory needed grows with the number of different words, not with the length of the text.
     """
@@ -78,11 +78,11 @@ def count_words(texts: Iterable[str], *, special_tokens: Collection[str] = ()) -
     further: Counter[str] = Counter()
     for text in texts:
         for part in specials.split(text)[::2]:
-            for piece in _slices(part):
-                chunks = split_chunks(piece)
+            for part_slice in _slices(part):
+                chunks = split_chunks(part_slice)
                 first[chunks[0]] += 1
                 further.update(chunks[1:])
-            if len(first) + len(further) > _MOST_CHUNKS:
+            if len(first) + len(further) > _MAX_CHUNKS:
                 _add_words(words, first, further)
     _add_words(words, first, further)
     return words
@@ -91,7 +91,7 @@ def count_words(texts: Iterable[str], *, special_tokens: Collection[str] = ()) -
 def _slices(text: str) -> Iterator[str]:
     """The text in slices of bounded length, cut only where a word starts."""
     start = 0
-    while len(text) - start > _SLICE and (space := _SAFE_SPACE.search(text, start + _SLICE)):
+    while len(text) - start > _SLICE_CHARS and (space := _SAFE_SPACE.search(text, start + _SLICE_CHARS)):
         yield text[start : space.start()]
         start = space.start()
     yield text[start:]

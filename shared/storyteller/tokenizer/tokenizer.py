@@ -10,7 +10,7 @@ from storyteller.tokenizer.encoding import Encoder
 from storyteller.tokenizer.pretokenize import SpecialTokens, count_words
 from storyteller.tokenizer.tokenizer_json import FILE_NAME, read_vocabulary, write_vocabulary
 from storyteller.tokenizer.training import Progress, learn_merges
-from storyteller.tokenizer.vocabulary import END_OF_TEXT, FIRST_MERGE, LARGEST_VOCABULARY, Vocabulary
+from storyteller.tokenizer.vocabulary import END_OF_TEXT, FIRST_MERGE, MAX_VOCAB_SIZE, Vocabulary
 
 Special = Literal["refuse", "escape", "allow"]
 
@@ -53,7 +53,16 @@ class Tokenizer:
             StorytellerError: vocab_size is too small or too large, a special token is unusable, there is no text, or
                 a text holds a lone surrogate.
         """
-        n_merges = _merges_wanted(vocab_size, special_tokens)
+        if isinstance(special_tokens, str) or len(set(special_tokens)) < len(special_tokens):
+            raise StorytellerError(f"The special tokens are {special_tokens!r}; pass a list of different names.")
+        Vocabulary.learned((), special_tokens)  # complain of an unusable name now, not after the training
+        min_size = FIRST_MERGE + len(special_tokens)
+        if not min_size <= vocab_size <= MAX_VOCAB_SIZE:
+            raise StorytellerError(
+                f"vocab_size is {vocab_size}; it must be at least {min_size} (256 bytes and {len(special_tokens)} "
+                f"special tokens) and at most {MAX_VOCAB_SIZE:,}."
+            )
+        n_merges = vocab_size - min_size
         if isinstance(texts, str):
             raise StorytellerError("The texts to learn from are one string; pass a list of texts, such as [text].")
         word_counts = count_words(texts, special_tokens=special_tokens)
@@ -70,32 +79,29 @@ class Tokenizer:
 
         Args:
             text: any Unicode text; the empty text has no ids.
-            special: what to do where a special token stands in the text: "refuse" the text (the safe way with text
+            special: what to do where a special token occurs in the text: "refuse" the text (the safe way with text
                 from outside), "allow" it its id, or "escape" it, that is read it as ordinary text.
 
         Raises:
-            StorytellerError: a special token stands in the text and is not wanted, or the text holds a lone surrogate.
+            StorytellerError: a special token occurs in the text and is not wanted, or the text holds a lone surrogate.
         """
         if special not in ("refuse", "escape", "allow"):
             raise ValueError(f"special is {special!r}; it must be 'refuse', 'escape' or 'allow'.")
-        found = None if special == "escape" else self._specials.first(text)
+        match = None if special == "escape" else self._specials.first(text)
+        if match and special == "refuse":
+            raise StorytellerError(
+                f"The text holds the special token {match[0]!r} at position {match.start()}; take it out, or pass "
+                "special='allow' to encode it as one token or special='escape' to read it as ordinary text."
+            )
         try:
-            if not found:
+            if not match:
                 return self._encoder.encode(text)
-            if special == "allow":
-                return self._encode_with_specials(text)
+            ids: list[int] = []
+            for i, part in enumerate(self._specials.split(text)):
+                ids += [self.special_id(part)] if i % 2 else self._encoder.encode(part)
+            return ids
         except UnicodeEncodeError:
             raise _lone_surrogate(text) from None
-        raise StorytellerError(
-            f"The text holds the special token {found[0]!r} at position {found.start()}; take it out, or pass "
-            "special='allow' to encode it as one token or special='escape' to read it as ordinary text."
-        )
-
-    def _encode_with_specials(self, text: str) -> list[int]:
-        ids: list[int] = []
-        for place, part in enumerate(self._specials.split(text)):
-            ids += [self.special_id(part)] if place % 2 else self._encoder.encode(part)
-        return ids
 
     def encode_batch(self, texts: Iterable[str], *, special: Special = "refuse") -> list[list[int]]:
         """The ids of each text; see `encode`."""
@@ -112,7 +118,7 @@ class Tokenizer:
             StorytellerError: an id is not in the vocabulary.
         """
         if skip_special:
-            ids = [i for i in _plain(ids) if i not in self._special_ids]
+            ids = [i for i in _as_list(ids) if i not in self._special_ids]
         return self.decode_bytes(ids).decode("utf-8", "replace")
 
     def decode_bytes(self, ids: Iterable[int]) -> bytes:
@@ -122,7 +128,7 @@ class Tokenizer:
             StorytellerError: an id is not in the vocabulary.
         """
         try:
-            return b"".join(map(self._bytes.__getitem__, _plain(ids)))
+            return b"".join(map(self._bytes.__getitem__, _as_list(ids)))
         except KeyError as error:
             raise self._unknown(error.args[0]) from None
 
@@ -200,21 +206,7 @@ class Tokenizer:
         return Tokenizer, (self.vocabulary,)  # pickle leaves the caches behind
 
 
-def _merges_wanted(vocab_size: int, special_tokens: Sequence[str]) -> int:
-    """The merges that fill a vocabulary of this size."""
-    if isinstance(special_tokens, str) or len(set(special_tokens)) < len(special_tokens):
-        raise StorytellerError(f"The special tokens are {special_tokens!r}; pass a list of different names.")
-    Vocabulary.learned((), special_tokens)  # complain of an unusable name now, not after the training
-    least = FIRST_MERGE + len(special_tokens)
-    if not least <= vocab_size <= LARGEST_VOCABULARY:
-        raise StorytellerError(
-            f"vocab_size is {vocab_size}; it must be at least {least} (256 bytes and {len(special_tokens)} special "
-            f"tokens) and at most {LARGEST_VOCABULARY:,}."
-        )
-    return vocab_size - least
-
-
-def _plain(ids: Iterable[int]) -> Iterable[int]:
+def _as_list(ids: Iterable[int]) -> Iterable[int]:
     """Tensors and arrays as lists of Python's numbers; anything else as it is."""
     to_list = getattr(ids, "tolist", None)
     return to_list() if to_list else ids

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from storyteller.errors import StorytellerError
-from storyteller.tokenizer.vocabulary import END_OF_TEXT, Vocabulary, require, spell, unspell
+from storyteller.errors import StorytellerError, require
+from storyteller.tokenizer.vocabulary import END_OF_TEXT, Vocabulary, from_unicode, to_unicode
 from storyteller.utils.atomic_io import write_whole
 
 FILE_NAME = "tokenizer.json"
@@ -36,7 +36,7 @@ def write_vocabulary(vocabulary: Vocabulary, path: Path) -> None:
 
 def to_json(vocabulary: Vocabulary) -> dict[str, Any]:
     """The content of `tokenizer.json`, readable by `tokenizers` and `transformers`."""
-    ids = {spell(token): i for token, i in vocabulary.tokens.items()} | dict(vocabulary.special_tokens)
+    ids = {to_unicode(token): i for token, i in vocabulary.tokens.items()} | dict(vocabulary.special_tokens)
     flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
     special_tokens = sorted(vocabulary.special_tokens.items(), key=lambda item: item[1])
     return {
@@ -58,7 +58,7 @@ def to_json(vocabulary: Vocabulary) -> dict[str, Any]:
             "byte_fallback": False,
             "ignore_merges": False,
             "vocab": dict(sorted(ids.items(), key=lambda item: item[1])),
-            "merges": [[spell(left), spell(right)] for left, right in vocabulary.merges],
+            "merges": [[to_unicode(left), to_unicode(right)] for left, right in vocabulary.merges],
         },
     }
 
@@ -75,7 +75,7 @@ def read_vocabulary(path: Path) -> Vocabulary:
         path = path / FILE_NAME
     content = _read_json(path)
     try:
-        return _from_json(content)
+        return from_json(content)
     except StorytellerError as error:
         raise StorytellerError(f"{path} cannot be used as a tokenizer. {error}") from None
 
@@ -115,35 +115,34 @@ def _read_json(path: Path) -> Any:
         ) from None
 
 
-def _from_json(content: Any) -> Vocabulary:
+def from_json(content: Any) -> Vocabulary:
     """Check that a tokenizer.json asks for what this package does, and take its vocabulary."""
     model = content.get("model") if isinstance(content, dict) else None
     require(isinstance(model, dict) and "vocab" in model, 'It has no "model" with a "vocab" as a tokenizer.json has.')
-    assert isinstance(model, dict)  # for mypy, which does not follow _require
+    assert isinstance(model, dict)  # for mypy, which does not follow require
     kind = model.get("type", "BPE")  # old files leave the type out
     require(kind == "BPE" and "merges" in model, f'Its model is {kind!r}; this tokenizer reads "BPE" with merges only.')
     for name, off in _SWITCHED_OFF.items():
         require(model.get(name) in off, f"Its model sets {name} to {model.get(name)!r}; this tokenizer does without.")
     for name in ("normalizer", "truncation", "padding"):
         require(content.get(name) is None, f"It sets a {name}; this tokenizer reads files without one (null) only.")
-    _check_pre_tokenizer(content.get("pre_tokenizer"))
-    post = content.get("post_processor")
+    pre = content.get("pre_tokenizer")
+    pre_type = pre.get("type") if isinstance(pre, dict) else pre
     require(
-        post is None or (isinstance(post, dict) and post.get("type") == "ByteLevel"),
-        "Its post_processor may add tokens; this tokenizer reads null or ByteLevel there.",
+        pre_type == "ByteLevel", f"Its pre-tokenizer is {pre_type!r}; this tokenizer reads 'ByteLevel', GPT-2's, only."
     )
-    return _vocabulary(model["vocab"], model["merges"], _special_tokens(content.get("added_tokens") or []))
-
-
-def _check_pre_tokenizer(pre: Any) -> None:
-    got = pre.get("type") if isinstance(pre, dict) else pre
-    require(got == "ByteLevel", f"Its pre-tokenizer is {got!r}; this tokenizer reads 'ByteLevel', GPT-2's, only.")
     # Both default to true in `tokenizers`; GPT-2's own file says false for the first.
     for name, wanted in (("add_prefix_space", False), ("use_regex", True)):
         value = pre.get(name, True)
         require(
             value is wanted, f"Its pre-tokenizer has {name} {value!r}; this tokenizer needs {wanted!r}, as GPT-2 has."
         )
+    post = content.get("post_processor")
+    require(
+        post is None or (isinstance(post, dict) and post.get("type") == "ByteLevel"),
+        "Its post_processor may add tokens; this tokenizer reads null or ByteLevel there.",
+    )
+    return _vocabulary(model["vocab"], model["merges"], _special_tokens(content.get("added_tokens") or []))
 
 
 def _special_tokens(added: Any) -> dict[str, int]:
@@ -172,21 +171,19 @@ def _is_id(value: Any) -> bool:
 
 
 def _vocabulary(ids: Any, merges: Any, special_tokens: Mapping[str, int]) -> Vocabulary:
-    """Build the vocabulary from spelled tokens and merges; special tokens may stand among the tokens too."""
+    """Build the vocabulary from printable characters; special tokens may be among the tokens too."""
     require(isinstance(ids, dict) and all(map(_is_id, ids.values())), "Its vocabulary is not a map from token to id.")
     for token, i in special_tokens.items():
         require(ids.get(token, i) == i, f"It gives the special token {token!r} two ids, {ids.get(token)} and {i}.")
     require(isinstance(merges, list), "Its merges are not a list.")
+    pairs = []
+    for entry in merges:  # `["Ġ", "t"]`, or `"Ġ t"` as in older files
+        pair = entry.split(" ") if isinstance(entry, str) else entry
+        whole = isinstance(pair, list) and len(pair) == 2 and all(isinstance(token, str) and token for token in pair)
+        require(whole, f"Its merge {entry!r} is not a pair of tokens.")
+        pairs.append((from_unicode(pair[0]), from_unicode(pair[1])))
     return Vocabulary(
-        tokens={unspell(token): i for token, i in ids.items() if token not in special_tokens},
-        merges=tuple(map(_merge, merges)),
+        tokens={from_unicode(token): i for token, i in ids.items() if token not in special_tokens},
+        merges=tuple(pairs),
         special_tokens=dict(special_tokens),
     )
-
-
-def _merge(entry: Any) -> tuple[bytes, bytes]:
-    """One merge: `["Ġ", "t"]`, or `"Ġ t"` as in older files."""
-    parts = entry.split(" ") if isinstance(entry, str) else entry
-    whole = isinstance(parts, list) and len(parts) == 2 and all(isinstance(part, str) and part for part in parts)
-    require(whole, f"Its merge {entry!r} is not a pair of tokens.")
-    return unspell(parts[0]), unspell(parts[1])

@@ -1,15 +1,15 @@
-"""Learning merges: the pair of neighbouring tokens that is seen most often becomes a token, again and again.
+"""Learning merges: the pair of adjacent tokens that is seen most often becomes a token, again and again.
 
-The plain form counts all pairs after each merge. Here the counts are kept up to date, and words are strings with one
-code point a token, so that a merge is a `split` and a `join`; the package's docstring tells why. Both give the same
-merges.
+The plain form (`train_bpe` in lesson 01's `reference.py`) counts all pairs after each merge. Here the counts are kept
+up to date, and words are strings with one code point a token, so that a merge is a `split` and a `join`; the package's
+docstring says why. Both give the same merges.
 """
 
 import heapq
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 
-from storyteller.tokenizer.vocabulary import BYTE_TOKENS, FIRST_MERGE, neighbours, to_code_points
+from storyteller.tokenizer.vocabulary import BYTE_TOKENS, FIRST_MERGE, pairs_in, to_code_points
 
 Progress = Callable[[int, int], None]
 
@@ -40,7 +40,7 @@ def learn_merges(
 
 
 class PairCounts:
-    """Words as strings of tokens, and how often each pair of neighbours stands in them, kept up to date.
+    """Words as strings of tokens, and how often each pair of adjacent tokens occurs in them, kept up to date.
 
     A pair is a string of two code points. Pairs compare as their two ids do, which settles ties.
     """
@@ -49,12 +49,12 @@ class PairCounts:
         self._words = [to_code_points(word) for word in word_counts]
         self._word_counts = list(word_counts.values())
         self._counts: defaultdict[str, int] = defaultdict(int)
-        # pair -> indices of words that hold it, or once did: an entry is checked when it is used.
-        self._places: defaultdict[str, list[int]] = defaultdict(list)
+        # pair -> indices of words that hold it, or once did: an entry is checked when it is used
+        self._word_indices: defaultdict[str, list[int]] = defaultdict(list)
         for index, (word, count) in enumerate(zip(self._words, self._word_counts, strict=True)):
-            for pair in neighbours(word):
+            for pair in pairs_in(word):
                 self._counts[pair] += count
-                self._places[pair].append(index)
+                self._word_indices[pair].append(index)
         # Counts fall without the heap being told, so an entry's count is an upper bound.
         self._heap = [(-count, pair) for pair, count in self._counts.items()]
         heapq.heapify(self._heap)
@@ -74,26 +74,26 @@ class PairCounts:
         """Make `pair` one token, `new`, in every word, and bring the counts up to date."""
         first, second = pair[0], pair[1]
         changed: set[str] = set()
-        for index in self._places.pop(pair):
+        for index in self._word_indices.pop(pair):
             word = self._words[index]
             parts = word.split(pair)
             if len(parts) == 1:  # the pair has gone from this word
                 continue
             merged = self._words[index] = new.join(parts)
-            if len(parts) == 2:  # one place, as nearly always: only the pairs with its neighbours change
+            if len(parts) == 2:  # it occurs once, as nearly always: only the pairs beside it change
                 before, after = parts[0][-1:], parts[1][:1]
                 lost, made = [before + first, second + after], [before + new, new + after]
                 if not (before and after):
                     lost, made = [p for p in lost if len(p) == 2], [p for p in made if len(p) == 2]
-            else:  # several places, which may touch one another: count the whole word anew
-                lost, made = neighbours(word), neighbours(merged)
+            else:  # several times, perhaps side by side: count the whole word anew
+                lost, made = pairs_in(word), pairs_in(merged)
             count = self._word_counts[index]
-            for old in lost:
-                self._counts[old] -= count
-            for other in made:
-                self._counts[other] += count
-                self._places[other].append(index)
+            for lost_pair in lost:
+                self._counts[lost_pair] -= count
+            for made_pair in made:
+                self._counts[made_pair] += count
+                self._word_indices[made_pair].append(index)
             changed.update(made)
         self._counts.pop(pair, None)
-        for other in changed:
-            heapq.heappush(self._heap, (-self._counts[other], other))
+        for changed_pair in changed:
+            heapq.heappush(self._heap, (-self._counts[changed_pair], changed_pair))

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from storyteller.errors import StorytellerError
+from storyteller.errors import StorytellerError, require
 
 # The bytes that GPT-2 writes as themselves: visible characters of Latin-1. The others get the characters from 256 on.
 _VISIBLE = (*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1))
@@ -18,7 +18,7 @@ _BYTES = (*_VISIBLE, *(byte for byte in range(256) if byte not in _VISIBLE))  # 
 
 END_OF_TEXT = "<|endoftext|>"  # GPT-2's mark between two texts
 FIRST_MERGE = 256  # code point, and in our own files id, of the token that the first merge makes
-LARGEST_VOCABULARY = 0x110000  # a token is a code point, and Unicode has this many
+MAX_VOCAB_SIZE = 0x110000  # tokens: each is a code point, and Unicode has this many
 BYTE_TOKENS = tuple(bytes([byte]) for byte in _BYTES)  # id -> the byte
 _BYTE_TO_CHAR = {byte: chr(byte if i < len(_VISIBLE) else 256 + i - len(_VISIBLE)) for i, byte in enumerate(_BYTES)}
 _CHAR_TO_BYTE = {char: byte for byte, char in _BYTE_TO_CHAR.items()}
@@ -39,43 +39,37 @@ def byte_ids(word: str) -> tuple[int, ...]:
     return tuple(map(ord, to_code_points(word)))
 
 
-def neighbours(word: str) -> list[str]:
-    """The pairs of neighbouring tokens in a word of code points, overlapping ones included.
+def pairs_in(word: str) -> list[str]:
+    """The pairs of adjacent tokens in a word of code points, overlapping ones included.
 
-    >>> neighbours("aaab")
+    >>> pairs_in("aaab")
     ['aa', 'aa', 'ab']
     """
     return [word[i : i + 2] for i in range(len(word) - 1)]
 
 
-def spell(token: bytes) -> str:
-    """A token in GPT-2's printable characters.
+def to_unicode(token: bytes) -> str:
+    """A token in GPT-2's printable characters, its `bytes_to_unicode`.
 
-    >>> spell(b" cat")
+    >>> to_unicode(b" cat")
     'Ġcat'
     """
     return "".join(map(_BYTE_TO_CHAR.__getitem__, token))
 
 
-def unspell(spelling: str) -> bytes:
-    """The token that is spelled like this.
+def from_unicode(characters: str) -> bytes:
+    """The token that these printable characters stand for; undoes `to_unicode`.
 
     Raises:
         StorytellerError: a character stands for no byte.
     """
     try:
-        return bytes(map(_CHAR_TO_BYTE.__getitem__, spelling))
+        return bytes(map(_CHAR_TO_BYTE.__getitem__, characters))
     except KeyError as error:
         raise StorytellerError(
-            f"The token {spelling!r} has the character {error.args[0]!r}, which stands for no byte; "
+            f"The token {characters!r} has the character {error.args[0]!r}, which stands for no byte; "
             "this is not a byte-level vocabulary like GPT-2's."
         ) from None
-
-
-def require(condition: bool, message: str) -> None:
-    """Raise a StorytellerError with this message unless the condition holds."""
-    if not condition:
-        raise StorytellerError(message)
 
 
 @dataclass(frozen=True)
@@ -92,9 +86,39 @@ class Vocabulary:
     special_tokens: Mapping[str, int]  # special token -> id
 
     def __post_init__(self) -> None:
-        self._check_ids()
-        self._check_merges()
-        self._check_special_tokens()
+        for token in BYTE_TOKENS:
+            require(
+                token in self.tokens,
+                f"The vocabulary has no token for the byte 0x{token[0]:02x}; a byte-level vocabulary needs all 256.",
+            )
+        ids = sorted((*self.tokens.values(), *self.special_tokens.values()))
+        for wanted, got in enumerate(ids):
+            require(
+                got == wanted, f"The vocabulary has the id {got} where {wanted} is due; ids must be 0, 1, 2 and so on."
+            )
+        require(
+            len(ids) <= MAX_VOCAB_SIZE,
+            f"The vocabulary has {len(ids):,} tokens; the most that this tokenizer holds is {MAX_VOCAB_SIZE:,}.",
+        )
+        made = set(BYTE_TOKENS)
+        for rank, (left, right) in enumerate(self.merges):
+            token = left + right
+            name = f"Merge {rank}, {to_unicode(left)!r} + {to_unicode(right)!r},"
+            require(left in made and right in made, f"{name} builds on a token that no earlier merge makes.")
+            require(token not in made, f"{name} makes a token that an earlier merge already makes.")
+            require(token in self.tokens, f"{name} makes a token that is not in the vocabulary.")
+            made.add(token)
+        spellings = {to_unicode(token) for token in self.tokens}
+        for name in self.special_tokens:
+            require(name != "", "A special token is empty; give it a name such as '<|endoftext|>'.")
+            require(
+                not any("\ud800" <= char <= "\udfff" for char in name),
+                f"The special token {name!r} holds a lone surrogate; choose another.",
+            )
+            require(
+                name not in spellings,
+                f"The special token {name!r} is spelled like an ordinary token; choose a name such as '<|{name}|>'.",
+            )
 
     @classmethod
     def learned(cls, merges: Sequence[tuple[bytes, bytes]], special_tokens: Sequence[str]) -> "Vocabulary":
@@ -114,50 +138,7 @@ class Vocabulary:
     @cached_property
     def fingerprint(self) -> str:
         """A hash (SHA-256, hexadecimal) of all there is: equal exactly when two vocabularies are."""
-        tokens = sorted((i, spell(token)) for token, i in self.tokens.items())
-        merges = [(spell(left), spell(right)) for left, right in self.merges]
+        tokens = sorted((i, to_unicode(token)) for token, i in self.tokens.items())
+        merges = [(to_unicode(left), to_unicode(right)) for left, right in self.merges]
         special_tokens = sorted((i, token) for token, i in self.special_tokens.items())
         return hashlib.sha256(json.dumps([tokens, merges, special_tokens]).encode("ascii")).hexdigest()
-
-    def _check_ids(self) -> None:
-        for token in BYTE_TOKENS:
-            require(
-                token in self.tokens,
-                f"The vocabulary has no token for the byte 0x{token[0]:02x}; a byte-level vocabulary needs all 256.",
-            )
-        ids = sorted((*self.tokens.values(), *self.special_tokens.values()))
-        for wanted, got in enumerate(ids):
-            require(
-                got == wanted, f"The vocabulary has the id {got} where {wanted} is due; ids must be 0, 1, 2 and so on."
-            )
-        require(
-            len(ids) <= LARGEST_VOCABULARY,
-            f"The vocabulary has {len(ids):,} tokens; the most that this tokenizer holds is {LARGEST_VOCABULARY:,}.",
-        )
-
-    def _check_merges(self) -> None:
-        made = set(BYTE_TOKENS)
-        for rank, (left, right) in enumerate(self.merges):
-            token = left + right
-            name = f"Merge {rank}, {spell(left)!r} + {spell(right)!r},"
-            require(left in made and right in made, f"{name} builds on a token that no earlier merge makes.")
-            require(token not in made, f"{name} makes a token that an earlier merge already makes.")
-            require(token in self.tokens, f"{name} makes a token that is not in the vocabulary.")
-            made.add(token)
-
-    def _check_special_tokens(self) -> None:
-        spellings = {spell(token) for token in self.tokens}
-        for token in self.special_tokens:
-            require(token != "", "A special token is empty; give it a name such as '<|endoftext|>'.")
-            require(
-                token.isascii() or _is_unicode(token),
-                f"The special token {token!r} holds a lone surrogate; choose another.",
-            )
-            require(
-                token not in spellings,
-                f"The special token {token!r} is spelled like an ordinary token; choose a name such as '<|{token}|>'.",
-            )
-
-
-def _is_unicode(text: str) -> bool:
-    return not any("\ud800" <= char <= "\udfff" for char in text)

@@ -1,4 +1,13 @@
-"""Following experiments with MLflow: what a run was told, how it went, what came of it.
+"""Lesson 05: following experiments with MLflow: the settings of a run, how it went, and its results.
+
+tracker.py            a trainer's events as an MLflow run
+runs.py               the MLflow run of a training run, found again when training goes on
+store.py              where runs are kept: a database, or a server
+background_writer.py  the thread that makes all requests to the store
+registry.py           trained models: kept as data, found by name, loaded back
+compare_runs.py       two runs side by side
+figures.py            the pictures that a run keeps
+system_metrics.py     the load of the machine
 
     with Tracker(trainer, tokenizer):
         trainer.run()
@@ -7,12 +16,6 @@
 
 Runs are kept in `mlflow.db` in the folder one works in, or on the server that MLFLOW_TRACKING_URI names.
 `storyteller mlflow` opens MLflow's own pages on the same store. Nothing of this is imported by the trainer: a tracker
-listens to its events, and MLflow itself is loaded when the first tracker begins.
+listens to its events, and MLflow itself is loaded when the first tracker begins. This file imports nothing, because
+`storyteller doctor` asks `tracking.store` where torch is broken or missing.
 """
-
-from storyteller.tracking.compare_runs import Comparison, compare_runs, list_runs
-from storyteller.tracking.registry import load_tracked
-from storyteller.tracking.store import EXPERIMENT, store_uri
-from storyteller.tracking.tracker import Tracker
-
-__all__ = ["EXPERIMENT", "Comparison", "Tracker", "compare_runs", "list_runs", "load_tracked", "store_uri"]

@@ -11,10 +11,10 @@ import pytest
 
 from storyteller.errors import StorytellerError
 from storyteller_course.exercises.lesson import MISTAKES, Lesson, load_lesson
-from storyteller_course.grading.diagnose import known_mistakes
 from storyteller_course.grading.grade import grade
+from storyteller_course.grading.known_mistakes import known_mistakes
 from storyteller_course.notebook.check import CheckFailed
-from storyteller_course.runner.in_process import LocalStudent
+from storyteller_course.runner.in_process import InProcessStudent
 from storyteller_grading.release.record_mistakes import record_mistakes
 
 Answers = Callable[..., dict[str, Any]]
@@ -43,7 +43,7 @@ def test_every_known_wrong_answer_is_explained_as_in_the_repository(toys: Lesson
         assert [one.wrong.name for one in known_mistakes(copy, name)] == [one.name for one in toys.mistakes(name)]
         for wrong in toys.mistakes(name):
             results = [
-                grade(exercise, LocalStudent(toys.namespace(wrong)), mistakes=known_mistakes(lesson, name))
+                grade(exercise, InProcessStudent(toys.namespace(wrong)), mistakes=known_mistakes(lesson, name))
                 for lesson in (copy, toys)
             ]
             texts = [[case.explanation for case in result.cases] for result in results]
@@ -66,7 +66,7 @@ def test_the_notebook_of_a_class_explains_a_mistake(
 
 def test_nothing_is_recorded_of_other_inputs(toys: Lesson, handed_out: Path) -> None:
     copy, wrong = load_lesson(handed_out), toys.mistakes("double")[0]
-    student = LocalStudent(toys.namespace(wrong))
+    student = InProcessStudent(toys.namespace(wrong))
     result = grade(copy.exercises["double"], student, seeds=["hidden"], mistakes=known_mistakes(copy, "double"))
     assert not result.solved
     assert result.mistake == ""

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from storyteller_course.exercises.lesson import Lesson, load_lesson
-from storyteller_course.notebook.progress_store import State
+from storyteller_course.notebook.progress_store import ProgressStore
 
 
 @pytest.fixture
@@ -15,17 +15,17 @@ def lesson(work: Path) -> Lesson:
 
 
 def test_the_state_lies_above_the_lesson(work: Path, lesson: Lesson, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert State.find(lesson.folder).folder == work.resolve() / ".storyteller"
+    assert ProgressStore.find(lesson.folder).folder == work.resolve() / ".storyteller"
     (work.parent / ".storyteller").mkdir()
-    assert State.find(lesson.folder).folder == work.parent.resolve() / ".storyteller"
+    assert ProgressStore.find(lesson.folder).folder == work.parent.resolve() / ".storyteller"
     monkeypatch.setenv("STORYTELLER_STATE", str(work / "elsewhere"))
-    assert State.find(lesson.folder).folder == work / "elsewhere"
+    assert ProgressStore.find(lesson.folder).folder == work / "elsewhere"
     monkeypatch.setenv("STORYTELLER_STATE", "off")
-    assert State.find(lesson.folder).folder is None
+    assert ProgressStore.find(lesson.folder).folder is None
 
 
 def test_checks_and_hints_are_remembered_side_by_side(lesson: Lesson) -> None:
-    state = State.find(lesson.folder)
+    state = ProgressStore.find(lesson.folder)
     assert [state.next_hint(lesson, "double") for _ in range(5)] == [1, 2, 3, 3, 3]
     state.record(lesson, "double", earned=1, solved=False)
     state.record(lesson, "shout", earned=3, solved=True)
@@ -42,7 +42,7 @@ def test_checks_and_hints_are_remembered_side_by_side(lesson: Lesson) -> None:
 
 @pytest.mark.parametrize("damage", ["", "{", "[]", '{"lessons": 3}', '{"lessons": {"01_toys": []}}', '{"passed": 3}'])
 def test_a_damaged_file_is_as_good_as_none(lesson: Lesson, damage: str) -> None:
-    state = State.find(lesson.folder)
+    state = ProgressStore.find(lesson.folder)
     assert state.folder is not None
     state.folder.mkdir()
     for name in ("progress.json", "checked.json"):
@@ -58,7 +58,7 @@ def test_a_damaged_file_is_as_good_as_none(lesson: Lesson, damage: str) -> None:
 
 
 def test_without_a_folder_nothing_is_kept_and_nothing_fails(lesson: Lesson) -> None:
-    state = State(None)
+    state = ProgressStore(None)
     state.record(lesson, "double", earned=2, solved=True)
     assert state.next_hint(lesson, "double") == 1
     assert not state.solved(lesson, "double")
@@ -66,12 +66,12 @@ def test_without_a_folder_nothing_is_kept_and_nothing_fails(lesson: Lesson) -> N
 
 def test_a_place_that_cannot_be_written_to_is_no_error(lesson: Lesson, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way", encoding="utf-8")
-    State(tmp_path / "file").record(lesson, "double", earned=2, solved=True)
+    ProgressStore(tmp_path / "file").record(lesson, "double", earned=2, solved=True)
 
 
 def test_remembered_checks_do_not_grow_without_end(lesson: Lesson, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("storyteller_course.notebook.progress_store.MOST_CHECKED", 4)
-    state = State.find(lesson.folder)
+    monkeypatch.setattr("storyteller_course.notebook.progress_store.MAX_CHECKED", 4)
+    state = ProgressStore.find(lesson.folder)
     for number in range(6):
         state.note_passed(str(number))
     assert state.folder is not None

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from storyteller_course.runner import serialization
-from storyteller_course.runner.serialization import Given, Limits, Malformed, Reference, Unsendable, decode, encode
+from storyteller_course.runner.serialization import Fixture, Limits, Malformed, Reference, Unsendable, decode, encode
 from storyteller_course.runner.serialization.kinds import DTYPES, HEADER_LENGTH
 
 hashable = st.recursive(
@@ -237,10 +237,10 @@ def test_objects_stay_where_they_are_and_are_called_by_number():
     assert home[0] is router
 
 
-def test_recipes_are_named_and_built_on_the_other_side():
-    sent = ["before", Given("tiny_model", (2,), {"scale": torch.ones(2)})]
-    assert decode(encode(Given("tiny_model", (2,), {"seed": 1}))) == Given("tiny_model", (2,), {"seed": 1})
-    built = decode(encode(sent), adopt=lambda given: (given.recipe, given.args, given.kwargs["scale"].tolist()))
+def test_fixtures_are_named_and_built_on_the_other_side():
+    sent = ["before", Fixture("tiny_model", (2,), {"scale": torch.ones(2)})]
+    assert decode(encode(Fixture("tiny_model", (2,), {"seed": 1}))) == Fixture("tiny_model", (2,), {"seed": 1})
+    built = decode(encode(sent), adopt=lambda item: (item.name, item.args, item.kwargs["scale"].tolist()))
     assert built == ["before", ("tiny_model", (2,), [1.0, 1.0])]
 
 
@@ -289,8 +289,8 @@ MALFORMED = {
     "array of objects": value({"array": ["object", [1]]}, b"12345678"),
     "reference to nothing": value({"yours": 1}),
     "reference by name": value({"mine": ["os.system", "x"]}),
-    "recipe without arguments": value({"given": ["x"]}),
-    "recipe with strange arguments": value({"given": ["x", {"tuple": []}, {"dict": [[1, 2]]}]}),
+    "fixture without arguments": value({"fixture": ["x"]}),
+    "fixture with strange arguments": value({"fixture": ["x", {"tuple": []}, {"dict": [[1, 2]]}]}),
 }
 
 
@@ -330,7 +330,7 @@ def test_a_truth_value_of_two_is_true():
             st.lists(inner, max_size=4)
             | st.dictionaries(
                 st.sampled_from(
-                    ["value", "tuple", "dict", "set", "tensor", "array", "int", "float", "mine", "yours", "given"]
+                    ["value", "tuple", "dict", "set", "tensor", "array", "int", "float", "mine", "yours", "fixture"]
                 ),
                 inner,
                 max_size=2,

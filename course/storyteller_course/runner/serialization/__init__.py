@@ -19,7 +19,7 @@ exactly one key, which says what it is: {"tuple": [...]}, {"dict": [[key, value]
 
 What is not data stays where it is and is called by number. `keep` gives such an object a `Reference`; on the way there
 it is {"mine": [number, kind]}, and when the other side hands it back it is {"yours": number}, which `resolve` looks up.
-`Given` asks the other side to build something itself, by the name of a recipe.
+`Fixture` asks the other side to build something itself, by the name of a function of `exercises/fixtures.py`.
 
 Subclasses of plain types (`Counter`, `defaultdict`, named tuples, numpy scalars) cross as the plain type.
 
@@ -30,25 +30,25 @@ from storyteller_course.runner.serialization.decoding import Adopt, Resolve, dec
 from storyteller_course.runner.serialization.encoding import Keep, encode
 from storyteller_course.runner.serialization.kinds import (
     LIMITS,
-    Given,
+    Fixture,
     Limits,
     Malformed,
     Reference,
+    SerializationError,
     Unsendable,
-    WireError,
 )
 
 __all__ = [
     "LIMITS",
     "Adopt",
-    "Given",
+    "Fixture",
     "Keep",
     "Limits",
     "Malformed",
     "Reference",
     "Resolve",
+    "SerializationError",
     "Unsendable",
-    "WireError",
     "decode",
     "encode",
 ]

@@ -14,22 +14,22 @@ from storyteller_course.runner.serialization.kinds import (
     ARRAY_DTYPES,
     DTYPES,
     HEADER_LENGTH,
-    LARGEST_PLAIN_INTEGER,
     LIMITS,
-    MOST_DIGITS,
-    MOST_DIMENSIONS,
-    NAME_LENGTH,
-    Given,
+    MAX_DIMENSIONS,
+    MAX_INTEGER_HEX_DIGITS,
+    MAX_TYPE_NAME_CHARS,
+    PLAIN_INTEGERS_BELOW,
+    Fixture,
     Limits,
     Malformed,
     Reference,
     with_article,
 )
 
-MOMENT = 1000  # values between two looks at the clock
+VALUES_PER_CLOCK_CHECK = 1000
 
 Resolve = Callable[[Reference], Any]
-Adopt = Callable[[Reference | Given], Any]
+Adopt = Callable[[Reference | Fixture], Any]
 
 
 def decode(
@@ -44,8 +44,8 @@ def decode(
     Args:
         body: what `encode` made, or what somebody who wishes us ill made.
         resolve: looks up an object of this side that the other side hands back; without it that is malformed.
-        adopt: turns an object of the other side, or a recipe, into what this side uses for it; without it they stay
-            `Reference` and `Given`.
+        adopt: turns an object of the other side, or a fixture, into what this side uses for it; without it they stay
+            `Reference` and `Fixture`.
         limits: how much the body may hold.
 
     Raises:
@@ -67,7 +67,7 @@ def decode(
             raise Malformed("a header without a value")
         value = decoder.decode(header["value"], 0)
     except (ValueError, TypeError, RecursionError, OverflowError) as error:
-        raise Malformed(f"{type(error).__name__}: {str(error)[:NAME_LENGTH]}") from None
+        raise Malformed(f"{type(error).__name__}: {str(error)[:MAX_TYPE_NAME_CHARS]}") from None
     if decoder.offset != len(decoder.data):
         raise Malformed(f"{len(decoder.data) - decoder.offset:,} bytes that belong to no tensor")
     return value
@@ -80,7 +80,7 @@ class _Decoder:
         self.data = data
         self.offset = 0
         self.resolve = resolve
-        self.adopt: Adopt = adopt or (lambda found: found)
+        self.adopt: Adopt = adopt or (lambda item: item)
         self.limits = limits
         self.values = 0
         self.deadline = time.monotonic() + limits.seconds
@@ -90,12 +90,12 @@ class _Decoder:
         self.values += 1
         if self.values > self.limits.values:
             raise Malformed(f"more than {self.limits.values:,} values")
-        if self.values % MOMENT == 0 and time.monotonic() > self.deadline:
+        if self.values % VALUES_PER_CLOCK_CHECK == 0 and time.monotonic() > self.deadline:
             raise Malformed(f"more than {self.limits.seconds:g} seconds to decode")
         if form is None or type(form) in (bool, str, float):
             return form if type(form) is not float or math.isfinite(form) else _no_constant(str(form))
         if type(form) is int:
-            return form if abs(form) < LARGEST_PLAIN_INTEGER else _no_constant("beyond 64 bits")
+            return form if abs(form) < PLAIN_INTEGERS_BELOW else _no_constant("beyond 64 bits")
         if depth > self.limits.depth:
             raise Malformed(f"nested more than {self.limits.depth} deep")
         if type(form) is list:
@@ -141,7 +141,7 @@ class _Decoder:
         text = _exact(form, str)
         if tag == "float":
             return float(_known({"nan": math.nan, "inf": math.inf, "-inf": -math.inf}, text))
-        if len(text) > MOST_DIGITS + 1:
+        if len(text) > MAX_INTEGER_HEX_DIGITS + 1:
             raise Malformed(f"an integer of {len(text):,} digits")
         return int(text, 16)
 
@@ -150,12 +150,16 @@ class _Decoder:
         name, sizes = _exact(form, list)
         shape = tuple(_exact(size, int) for size in _exact(sizes, list))
         bound = math.prod(max(size, 1) for size in shape)
-        if len(shape) > MOST_DIMENSIONS or min(shape, default=0) < 0 or bound > self.limits.body:
+        if len(shape) > MAX_DIMENSIONS or min(shape, default=0) < 0 or bound > self.limits.body:
             raise Malformed(f"a tensor of {len(shape)} dimensions and up to {bound:,} elements")
         if tag == "tensor":
             dtype = _known(DTYPES, name)
             raw = self.take(math.prod(shape) * dtype.itemsize)
-            return _tensor(raw, dtype).reshape(shape)
+            if not raw:
+                return torch.empty(shape, dtype=dtype)
+            if dtype is torch.bool:  # a byte of 2 is neither true nor false to some kernels
+                return (torch.frombuffer(raw, dtype=torch.uint8) != 0).reshape(shape)
+            return torch.frombuffer(raw, dtype=dtype).reshape(shape)
         array_dtype = _known(ARRAY_DTYPES, name)
         raw = self.take(math.prod(shape) * array_dtype.itemsize)
         if array_dtype == np.bool_:
@@ -174,29 +178,20 @@ class _Decoder:
         return raw
 
     def reference(self, tag: str, form: object, depth: int) -> Any:
-        """Objects that are not data: the other side's, ours coming home, and recipes."""
+        """Objects that are not data: the other side's, ours coming home, and fixtures."""
         if tag == "mine":
             number, kind = _exact(form, list)
-            return self.adopt(Reference(_exact(number, int), _exact(kind, str)[:NAME_LENGTH]))
+            return self.adopt(Reference(_exact(number, int), _exact(kind, str)[:MAX_TYPE_NAME_CHARS]))
         if tag == "yours" and self.resolve is not None:
             return self.resolve(Reference(_exact(form, int)))
-        if tag == "given":
-            recipe, args, kwargs = _exact(form, list)
+        if tag == "fixture":
+            name, args, kwargs = _exact(form, list)
             named = _exact(self.decode(kwargs, depth + 1), dict)
             positional = _exact(self.decode(args, depth + 1), tuple)
-            if not all(type(name) is str for name in named):
-                raise Malformed("a recipe with arguments that have no names")
-            return self.adopt(Given(_exact(recipe, str)[:NAME_LENGTH], positional, named))
-        raise Malformed(f"an unexpected {str(tag)[:NAME_LENGTH]!r}")
-
-
-def _tensor(raw: bytearray, dtype: torch.dtype) -> Tensor:
-    """Bytes as a tensor of one dimension."""
-    if not raw:
-        return torch.empty(0, dtype=dtype)
-    if dtype is torch.bool:  # a byte of 2 is neither true nor false to some kernels
-        return torch.frombuffer(raw, dtype=torch.uint8) != 0
-    return torch.frombuffer(raw, dtype=dtype)
+            if not all(type(key) is str for key in named):
+                raise Malformed("a fixture with arguments that have no names")
+            return self.adopt(Fixture(_exact(name, str)[:MAX_TYPE_NAME_CHARS], positional, named))
+        raise Malformed(f"an unexpected {str(tag)[:MAX_TYPE_NAME_CHARS]!r}")
 
 
 def _exact(form: object, kind: type[Any]) -> Any:
@@ -207,9 +202,9 @@ def _exact(form: object, kind: type[Any]) -> Any:
 
 
 def _known(names: dict[str, Any], name: object) -> Any:
-    """What a name stands for."""
+    """The object with this name."""
     if type(name) is not str or name not in names:
-        raise Malformed(f"the unknown name {str(name)[:NAME_LENGTH]!r}")
+        raise Malformed(f"the unknown name {str(name)[:MAX_TYPE_NAME_CHARS]!r}")
     return names[name]
 
 

@@ -12,14 +12,14 @@ from torch import Tensor
 
 from storyteller_course.runner.serialization.kinds import (
     ARRAY_DTYPES,
+    DTYPE_NAMES,
     HEADER_LENGTH,
-    LARGEST_PLAIN_INTEGER,
     LIMITS,
-    MOST_DIGITS,
-    MOST_DIMENSIONS,
-    NAME_LENGTH,
-    NAMES,
-    Given,
+    MAX_DIMENSIONS,
+    MAX_INTEGER_HEX_DIGITS,
+    MAX_TYPE_NAME_CHARS,
+    PLAIN_INTEGERS_BELOW,
+    Fixture,
     Limits,
     Reference,
     Unsendable,
@@ -87,10 +87,10 @@ class _Encoder:
             return str.__str__(value)
         if isinstance(value, int):
             whole = int.__index__(value)
-            if abs(whole) < LARGEST_PLAIN_INTEGER:
+            if abs(whole) < PLAIN_INTEGERS_BELOW:
                 return whole
             digits = f"{whole:x}"
-            if len(digits) > MOST_DIGITS:
+            if len(digits) > MAX_INTEGER_HEX_DIGITS:
                 raise Unsendable(f"an integer of {whole.bit_length():,} bits is too large to send")
             return {"int": digits}
         if isinstance(value, float):
@@ -119,32 +119,37 @@ class _Encoder:
         if type(value) is np.ndarray and value.dtype.name in ARRAY_DTYPES:
             little = value.astype(value.dtype.newbyteorder("<"), copy=False)
             return {"array": [value.dtype.name, self.add(value.shape, little.tobytes())]}
-        if isinstance(value, torch.dtype) and value in NAMES:
-            return {"dtype": NAMES[value]}
+        if isinstance(value, torch.dtype) and value in DTYPE_NAMES:
+            return {"dtype": DTYPE_NAMES[value]}
         if isinstance(value, Reference):
             return {"yours": value.number}
-        if isinstance(value, Given):
-            return {"given": [value.recipe, self.encode(value.args, depth), self.encode(value.kwargs, depth)]}
+        if isinstance(value, Fixture):
+            return {"fixture": [value.name, self.encode(value.args, depth), self.encode(value.kwargs, depth)]}
         if self.keep is None:
             raise Unsendable(
                 f"{with_article(type(value).__name__)} cannot be sent; only plain data, tensors and arrays can"
             )
         kept = self.keep(value)
-        return {"mine": [kept.number, kept.kind[:NAME_LENGTH]]}
+        return {"mine": [kept.number, kept.kind[:MAX_TYPE_NAME_CHARS]]}
 
     def tensor(self, tensor: Tensor) -> list[object]:
         """A tensor's dtype and shape; its bytes go to the buffers, without gradient, from any device."""
-        if tensor.layout is not torch.strided or tensor.is_quantized or tensor.is_meta or tensor.dtype not in NAMES:
+        if (
+            tensor.layout is not torch.strided
+            or tensor.is_quantized
+            or tensor.is_meta
+            or tensor.dtype not in DTYPE_NAMES
+        ):
             raise Unsendable(f"a tensor of {tensor.dtype} with layout {tensor.layout} cannot be sent")
         plain = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous()
         raw = plain.reshape(-1).view(torch.uint8).numpy().tobytes() if plain.numel() else b""
-        return [NAMES[tensor.dtype], self.add(plain.shape, raw)]
+        return [DTYPE_NAMES[tensor.dtype], self.add(plain.shape, raw)]
 
     def add(self, shape: Iterable[int], raw: bytes) -> list[int]:
         """Keep the bytes of one tensor; returns its shape."""
         sizes = [int(size) for size in shape]
-        if len(sizes) > MOST_DIMENSIONS:
-            raise Unsendable(f"a tensor of {len(sizes)} dimensions, and {MOST_DIMENSIONS} may cross")
+        if len(sizes) > MAX_DIMENSIONS:
+            raise Unsendable(f"a tensor of {len(sizes)} dimensions, and {MAX_DIMENSIONS} may cross")
         self.size += len(raw)
         if self.size > self.limits.body:
             raise Unsendable(f"it is too large: tensors of more than {self.limits.body:,} bytes")

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 
 HEADER_LENGTH = struct.Struct("<I")
-LARGEST_PLAIN_INTEGER = 1 << 63  # beyond it an integer travels in hexadecimal
-MOST_DIGITS = 3500  # hexadecimal digits of one integer; Python writes out at most 4300 decimal ones
-MOST_DIMENSIONS = 16
-NAME_LENGTH = 200  # characters in the name of a kind or of a recipe
+PLAIN_INTEGERS_BELOW = 1 << 63  # beyond it an integer travels in hexadecimal
+MAX_INTEGER_HEX_DIGITS = 3500  # hexadecimal digits of one integer; Python writes out at most 4300 decimal ones
+MAX_DIMENSIONS = 16
+MAX_TYPE_NAME_CHARS = 200  # characters in the name of a kind or of a fixture
 
 DTYPES: dict[str, torch.dtype] = {
     str(dtype).removeprefix("torch."): dtype
@@ -30,7 +30,7 @@ DTYPES: dict[str, torch.dtype] = {
         torch.complex128,
     )
 }
-NAMES = {dtype: name for name, dtype in DTYPES.items()}
+DTYPE_NAMES = {dtype: name for name, dtype in DTYPES.items()}
 ARRAY_DTYPES = {
     name: np.dtype(name)
     for name in (
@@ -40,15 +40,15 @@ ARRAY_DTYPES = {
 }
 
 
-class WireError(Exception):
+class SerializationError(Exception):
     """A value cannot cross; the message says why in one sentence."""
 
 
-class Unsendable(WireError):
-    """This side's value has no form on the wire, or is too large for it."""
+class Unsendable(SerializationError):
+    """This side's value has no form here, or is too large."""
 
 
-class Malformed(WireError):
+class Malformed(SerializationError):
     """What the other side sent is not a body that `encode` would make."""
 
 
@@ -75,14 +75,14 @@ class Reference:
 
 
 @dataclass(frozen=True)
-class Given:
-    """Something that the receiving side builds itself: the name of a recipe and the recipe's arguments."""
+class Fixture:
+    """Something that the receiving side builds itself: a function of `exercises/fixtures.py` and its arguments."""
 
-    recipe: str
+    name: str
     args: tuple[Any, ...] = ()
     kwargs: dict[str, Any] = field(default_factory=dict)
 
 
 def with_article(noun: str) -> str:
     """The noun with its article."""
-    return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun[:NAME_LENGTH]}"
+    return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun[:MAX_TYPE_NAME_CHARS]}"

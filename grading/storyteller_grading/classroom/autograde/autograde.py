@@ -15,15 +15,17 @@ from pathlib import Path
 from storyteller.errors import StorytellerError
 from storyteller_course.exercises.lesson import Lesson, load_lesson
 from storyteller_grading.classroom.autograde.formgrader_notebooks import rebuilt, write_rebuilt
-from storyteller_grading.classroom.autograde.grade_task import Outcome, Task, grading_key
+from storyteller_grading.classroom.autograde.grade_task import Task, TaskOutcome, grading_key
 from storyteller_grading.classroom.autograde.gradebook import LessonBook
-from storyteller_grading.classroom.autograde.process_pool import judged
+from storyteller_grading.classroom.autograde.process_pool import grade_in_processes
 from storyteller_grading.classroom.autograde.records import Record, Records
 from storyteller_grading.classroom.course import Course, Submission
-from storyteller_grading.classroom.lock import alone
+from storyteller_grading.classroom.lock import course_lock
 from storyteller_grading.judge.hidden_seeds import DRAWS
 from storyteller_grading.judge.sandbox.filesystem_view import check_hidden
+from storyteller_grading.judge.sandbox.probe import examine
 from storyteller_grading.judge.submission import Unreadable, contents
+from storyteller_grading.judge.worker_pool import NO_SANDBOX
 
 
 @dataclass
@@ -34,7 +36,7 @@ class Summary:
     kept: int = 0  # submissions that had been graded before
     missing: list[str] = field(default_factory=list)  # students of the roster who handed in nothing
     passed_over: list[str] = field(default_factory=list)  # names in `submitted` that are no student's folder
-    outcomes: list[Outcome] = field(default_factory=list)  # in the order in which they came
+    outcomes: list[TaskOutcome] = field(default_factory=list)  # in the order in which they came
 
     def count(self, status: str) -> int:
         """How many of the outcomes have this status."""
@@ -42,7 +44,7 @@ class Summary:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
+class GradingOptions:
     """What to grade, and how."""
 
     students: Collection[str] = ()  # all where empty
@@ -57,140 +59,136 @@ class Wanted:
 def autograde(
     course: Course,
     folder: Path,
-    wanted: Wanted,
+    options: GradingOptions,
     *,
     begin: Callable[[int], None] = lambda total: None,
-    step: Callable[[Outcome], None] = lambda outcome: None,
+    step: Callable[[TaskOutcome], None] = lambda outcome: None,
 ) -> Summary:
     """Grade what was handed in for a lesson.
 
     Args:
         course: the class.
         folder: the lesson's.
-        wanted: what to grade, and how.
-        begin: told how many submissions there are to grade.
-        step: told each outcome once it is safe in the records.
+        options: what to grade, and how.
+        begin: called with how many submissions there are to grade.
+        step: called with each outcome once it is safe in the records.
 
     Raises:
         StorytellerError: there is nothing to grade, no sandbox holds, a file cannot be used, or another autograde runs
             in this course.
     """
-    _check_sandbox(wanted)
+    # Before anything is begun: a machine without a sandbox grades nobody. A cluster's machines see for themselves.
+    if not options.unsafe and not options.scheduler and not examine().layers.hold:
+        raise StorytellerError(NO_SANDBOX)
     check_hidden([course.folder])
     lesson, secret = load_lesson(folder), course.secret()
-    key = grading_key(folder, secret, wanted.draws)
-    submissions = _chosen(course, lesson.name, wanted.students)
+    key = grading_key(folder, secret, options.draws)
+    submissions = chosen_submissions(course, lesson.name, options.students)
     summary = Summary(lesson.name)
-    if not wanted.students:
-        summary.missing = sorted({one.id for one in course.students()} - {one.student for one in submissions})
+    if not options.students:
+        handed_in = {submission.student for submission in submissions}
+        summary.missing = sorted({student.id for student in course.students()} - handed_in)
         summary.passed_over = course.passed_over()
     with (
-        alone(course),
+        course_lock(course),
         Records(course.records_file) as records,
         LessonBook(course, lesson.name, lesson.notebook) as book,
     ):
-        todo = [one for one in submissions if not _is_done(one, lesson, records, key, wanted)]
+        todo = [submission for submission in submissions if not is_done(submission, lesson, records, key, options)]
         summary.kept = len(submissions) - len(todo)
-        by_student = {one.student: one for one in todo}
-        settle(course, lesson.name, records, book)
+        by_student = {submission.student: submission for submission in todo}
+        reconcile(course, lesson.name, records, book)
         begin(len(todo))
-        tasks = (_task(one, lesson, secret, key, wanted) for one in todo)
-        with closing(_judged(tasks, wanted)) as outcomes:  # so that judges end with us, also after an error
+        tasks = (_task(submission, lesson, secret, key, options) for submission in todo)
+        with closing(graded_tasks(tasks, options)) as outcomes:  # so that judges end with us, also after an error
             for outcome in outcomes:
                 records.put(outcome, by_student[outcome.student].submitted_at)
-                settle(course, lesson.name, records, book, [outcome.student])
+                reconcile(course, lesson.name, records, book, [outcome.student])
                 summary.outcomes.append(outcome)
                 step(outcome)
     return summary
 
 
-def settle(
-    course: Course, lesson: str, records: Records, book: LessonBook, students: Collection[str] | None = None
-) -> None:
-    """Bring gradebook and notebooks up to what the records say; all students where none are named."""
-    latest = records.all_latest(lesson) if students is None else [records.latest(lesson, one) for one in students]
-    for record in latest:
-        if record is None or record.status == "failed":
-            continue
-        place = course.autograded / record.student / lesson
-        there = (place / f"{lesson}.ipynb").is_file()
-        if there and book.has(record):
-            continue
-        write_rebuilt(place, lesson, rebuilt(book.release, record), record.submitted_at)
-        book.book(record, _booked_before(records, record))
-        records.book(record)
+def chosen_submissions(course: Course, lesson: str, students: Collection[str]) -> list[Submission]:
+    """The submissions of these students; of everybody where none are named.
 
-
-def _booked_before(records: Records, record: Record) -> Record | None:
-    """The record that the gradebook had last."""
-    booked = [one for one in records.history(record.lesson, record.student) if one.booked]
-    return booked[-1] if booked else None
-
-
-def _is_done(one: Submission, lesson: Lesson, records: Records, key: str, wanted: Wanted) -> bool:
-    """Need this submission not be graded? When it was only handed in at another time, that is noted."""
-    if wanted.again:
-        return False
-    last = records.latest(lesson.name, one.student)
-    if last is None or last.status == "failed":
-        return False
-    if wanted.only_new:
-        return True
-    sha256 = _task(one, lesson, "", key, wanted).sha256
-    if not records.done(lesson.name, one.student, sha256, key):
-        return False
-    if last.submitted_at != one.submitted_at:
-        records.hand_in(last, one.submitted_at)
-    return True
-
-
-def _task(one: Submission, lesson: Lesson, secret: str, key: str, wanted: Wanted) -> Task:
-    """What a judge gets for a submission; what cannot be read is told as its fault."""
-    fault, content = "", b""
-    try:
-        content = contents(one.notebook)
-    except Unreadable as error:
-        fault = str(error)
-    return Task(
-        lesson=str(lesson.folder),
-        student=one.student,
-        name=one.notebook.name,
-        notebook=content,
-        secret=secret,
-        draws=wanted.draws,
-        notes=one.notes,
-        key=key,
-        unsafe=wanted.unsafe,
-        fault=fault,
-    )
-
-
-def _judged(tasks: Iterator[Task], wanted: Wanted) -> Generator[Outcome]:
-    if wanted.scheduler:
-        from storyteller_grading.classroom.autograde.dask_cluster import judged_on
-
-        return judged_on(wanted.scheduler, tasks)
-    return judged(tasks, jobs=wanted.jobs)
-
-
-def _chosen(course: Course, lesson: str, students: Collection[str]) -> list[Submission]:
-    """The submissions that are wanted."""
-    found = course.submissions(lesson)
-    missing = set(students) - {one.student for one in found}
+    Raises:
+        StorytellerError: one of them, or nobody at all, has handed in anything.
+    """
+    submissions = course.submissions(lesson)
+    missing = set(students) - {submission.student for submission in submissions}
     if missing:
         raise StorytellerError(f"Nothing of {', '.join(sorted(missing))} lies in {course.submitted} for {lesson}.")
-    if not found:
+    if not submissions:
         raise StorytellerError(
             f"Nothing was handed in: {course.submitted} has no STUDENT/{lesson}/{lesson}.ipynb; "
             "storyteller-grade collect puts them there."
         )
-    return [one for one in found if not students or one.student in students]
+    return [submission for submission in submissions if not students or submission.student in students]
 
 
-def _check_sandbox(wanted: Wanted) -> None:
-    """Before anything is begun: a machine without a sandbox grades nobody. A cluster's machines see for themselves."""
-    from storyteller_grading.judge.sandbox.probe import examine
-    from storyteller_grading.judge.worker_pool import UNSAFE
+def graded_tasks(tasks: Iterator[Task], options: GradingOptions) -> Generator[TaskOutcome]:
+    """The outcomes of tasks, from a cluster or from this machine's judges, in the order in which they are done."""
+    if options.scheduler:
+        from storyteller_grading.classroom.autograde.dask_cluster import grade_on_cluster
 
-    if not wanted.unsafe and not wanted.scheduler and not examine().layers.hold:
-        raise StorytellerError(UNSAFE)
+        return grade_on_cluster(options.scheduler, tasks)
+    return grade_in_processes(tasks, jobs=options.jobs)
+
+
+def reconcile(
+    course: Course, lesson: str, records: Records, book: LessonBook, students: Collection[str] | None = None
+) -> None:
+    """Bring gradebook and notebooks up to what the records say; all students where none are named."""
+    if students is None:
+        latest: list[Record | None] = [*records.all_latest(lesson)]
+    else:
+        latest = [records.latest(lesson, student) for student in students]
+    for record in latest:
+        if record is None or record.status == "failed":
+            continue
+        place = course.autograded / record.student / lesson
+        if (place / f"{lesson}.ipynb").is_file() and book.has(record):
+            continue
+        write_rebuilt(place, lesson, rebuilt(book.release, record), record.submitted_at)
+        booked = [earlier for earlier in records.history(lesson, record.student) if earlier.booked]
+        book.book(record, booked[-1] if booked else None)
+        records.book(record)
+
+
+def is_done(submission: Submission, lesson: Lesson, records: Records, key: str, options: GradingOptions) -> bool:
+    """Need this submission not be graded? When it was only handed in at another time, that is noted."""
+    if options.again:
+        return False
+    last = records.latest(lesson.name, submission.student)
+    if last is None or last.status == "failed":
+        return False
+    if options.only_new:
+        return True
+    sha256 = _task(submission, lesson, "", key, options).sha256
+    if not records.done(lesson.name, submission.student, sha256, key):
+        return False
+    if last.submitted_at != submission.submitted_at:
+        records.hand_in(last, submission.submitted_at)
+    return True
+
+
+def _task(submission: Submission, lesson: Lesson, secret: str, key: str, options: GradingOptions) -> Task:
+    """What a judge gets for a submission; what cannot be read is told as its fault."""
+    fault, content = "", b""
+    try:
+        content = contents(submission.notebook)
+    except Unreadable as error:
+        fault = str(error)
+    return Task(
+        lesson=str(lesson.folder),
+        student=submission.student,
+        name=submission.notebook.name,
+        notebook=content,
+        secret=secret,
+        draws=options.draws,
+        notes=submission.notes,
+        key=key,
+        unsafe=options.unsafe,
+        fault=fault,
+    )

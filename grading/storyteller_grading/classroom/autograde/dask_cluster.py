@@ -1,4 +1,4 @@
-"""The same work as `pool`, on the machines of a Dask cluster.
+"""The same work as `process_pool`, on the machines of a Dask cluster.
 
     dask scheduler                       # on one machine
     dask worker ADDRESS --nworkers 8 --nthreads 1     # on each, with this course installed
@@ -14,20 +14,20 @@ from typing import Any
 
 from storyteller.errors import StorytellerError
 from storyteller_grading.classroom.autograde.grade_task import (
-    Outcome,
     Task,
+    TaskOutcome,
     failed,
     grade_bytes,
     outcome_from_bytes,
     task_to_bytes,
 )
 
-CONNECT = 20.0  # seconds for the scheduler to answer
-AHEAD = 2  # tasks for each thread of the cluster that are sent before others are done
+CONNECT_TIMEOUT_S = 20.0  # seconds for the scheduler to answer
+TASKS_AHEAD = 2  # tasks for each thread of the cluster that are sent before others are done
 TRIES = 2
 
 
-def judged_on(address: str, tasks: Iterable[Task]) -> Generator[Outcome]:
+def grade_on_cluster(address: str, tasks: Iterable[Task]) -> Generator[TaskOutcome]:
     """The outcomes of tasks, in the order in which they are done; each task has one outcome, whatever is lost.
 
     Raises:
@@ -36,7 +36,7 @@ def judged_on(address: str, tasks: Iterable[Task]) -> Generator[Outcome]:
     from distributed import Client, as_completed
 
     try:
-        client = Client(address, timeout=CONNECT)
+        client = Client(address, timeout=CONNECT_TIMEOUT_S)
     except (OSError, TimeoutError, ValueError) as error:
         raise StorytellerError(
             f"No Dask scheduler answers at {address} ({error}): start one with `dask scheduler`, or leave --scheduler "
@@ -49,11 +49,15 @@ def judged_on(address: str, tasks: Iterable[Task]) -> Generator[Outcome]:
         waiting = iter(tasks)
         sent: dict[str, tuple[Task, int]] = {}
         futures = as_completed()
-        for task in islice(waiting, AHEAD * threads):
+        for task in islice(waiting, TASKS_AHEAD * threads):
             _send(client, task, 1, sent, futures)
         for future in futures:
             task, tries = sent.pop(future.key)
-            outcome = _outcome(future, task)
+            trouble = future.exception()
+            if trouble is not None:  # a task that took several workers with it, or one that could not be sent
+                outcome = failed(task, f"the cluster gave it up ({type(trouble).__name__}: {trouble})")
+            else:
+                outcome = outcome_from_bytes(future.result())
             future.release()
             if outcome.status == "failed" and tries < TRIES:
                 _send(client, task, tries + 1, sent, futures)
@@ -68,10 +72,3 @@ def _send(client: Any, task: Task, tries: int, sent: dict[str, tuple[Task, int]]
     future = client.submit(grade_bytes, task_to_bytes(task), pure=False)
     sent[future.key] = task, tries
     futures.add(future)
-
-
-def _outcome(future: Any, task: Task) -> Outcome:
-    error = future.exception()
-    if error is not None:  # a task that took several workers with it, or one that could not be sent
-        return failed(task, f"the cluster gave it up ({type(error).__name__}: {error})")
-    return outcome_from_bytes(future.result())

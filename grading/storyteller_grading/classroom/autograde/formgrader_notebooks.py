@@ -14,25 +14,41 @@ from typing import Any
 
 from storyteller.utils.atomic_io import write_whole
 from storyteller_course.report.safe_repr import clean
-from storyteller_grading.classroom.autograde.grade_task import Outcome
+from storyteller_grading.classroom.autograde.grade_task import TaskOutcome
 from storyteller_grading.classroom.course import nbgrader_time
 
-WIDTH = 100  # characters of a line of prose
-LONGEST = 100_000  # characters of an answer
-VERDICT = 4000  # characters below a check
+LINE_CHARS = 100  # characters of a line of prose
+MAX_ANSWER_CHARS = 100_000  # characters of an answer
+MAX_VERDICT_CHARS = 4000  # characters below a check
 UNWRITTEN = "*Nothing was written here.*"
 LINE_ENDS = re.compile("\r\n|[\r\u2028\u2029]")
 
 
-def rebuilt(release: dict[str, Any], outcome: Outcome) -> dict[str, Any]:
+def rebuilt(release: dict[str, Any], outcome: TaskOutcome) -> dict[str, Any]:
     """The notebook for formgrader.
 
     Args:
         release: the notebook that was handed out, as JSON.
         outcome: what the judge took from the submission, and what it found.
     """
-    verdicts = {exercise["name"]: _verdict(exercise) for exercise in outcome.data.get("exercises", ())}
-    cells = [_cell(raw, outcome, verdicts) for raw in release["cells"]]
+    verdicts = {exercise["name"]: verdict(exercise) for exercise in outcome.data.get("exercises", ())}
+    cells = []
+    for raw in release["cells"]:
+        ours = raw["metadata"].get("storyteller", {})
+        role, name = ours.get("role"), ours.get("exercise", "")
+        metadata = {"nbgrader": raw["metadata"]["nbgrader"]} if "nbgrader" in raw["metadata"] else {}
+        source = "".join(raw["source"])
+        if role == "answer":
+            source = _plain(outcome.answers.get(name, source))
+        elif role == "written":
+            written = outcome.written.get(name, "")
+            source = fenced(written) if written else UNWRITTEN
+        cell = {"cell_type": raw["cell_type"], "id": raw.get("id", ""), "metadata": metadata, "source": source}
+        if raw["cell_type"] == "code":
+            text = verdicts.get(name, "") if role == "check" else ""
+            output = {"output_type": "stream", "name": "stdout", "text": text}
+            cell |= {"execution_count": None, "outputs": [output] if text else []}
+        cells.append(cell)
     kept = {"kernelspec", "language_info"} & set(release["metadata"])
     metadata = {name: release["metadata"][name] for name in sorted(kept)}
     return {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
@@ -57,44 +73,23 @@ def fenced(text: str) -> str:
     """
     lines: list[str] = []
     for line in _plain(text).split("\n"):
-        lines += textwrap.wrap(line, WIDTH, replace_whitespace=False, drop_whitespace=False) or [""]
+        lines += textwrap.wrap(line, LINE_CHARS, replace_whitespace=False, drop_whitespace=False) or [""]
     longest = max((len(run) for run in re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return "\n".join([f"{fence}text", *lines, fence])
 
 
-def _cell(raw: dict[str, Any], outcome: Outcome, verdicts: dict[str, str]) -> dict[str, Any]:
-    ours = raw["metadata"].get("storyteller", {})
-    role, name = ours.get("role"), ours.get("exercise", "")
-    metadata = {"nbgrader": raw["metadata"]["nbgrader"]} if "nbgrader" in raw["metadata"] else {}
-    source = "".join(raw["source"])
-    if role == "answer":
-        source = _plain(outcome.answers.get(name, source))
-    elif role == "written":
-        written = outcome.written.get(name, "")
-        source = fenced(written) if written else UNWRITTEN
-    cell = {"cell_type": raw["cell_type"], "id": raw.get("id", ""), "metadata": metadata, "source": source}
-    if raw["cell_type"] == "code":
-        said = verdicts.get(name, "") if role == "check" else ""
-        cell |= {"execution_count": None, "outputs": [_output(said)] if said else []}
-    return cell
-
-
-def _output(text: str) -> dict[str, Any]:
-    return {"output_type": "stream", "name": "stdout", "text": text}
-
-
-def _verdict(exercise: dict[str, Any]) -> str:
+def verdict(exercise: dict[str, Any]) -> str:
     """What the judge found, in lines."""
     lines = [f"{exercise['earned']} of {exercise['points']} points"]
     for case in exercise["cases"]:
         mark = "right" if case["passed"] else "WRONG"
         lines.append(f"{mark} {case['earned']}/{case['points']}  {case['title']}")
-        said = "" if case["passed"] else case["explanation"] or case["message"]
-        lines += [f"    {line}" for line in said.split("\n") if line.strip()]
-    return clean("\n".join(lines), VERDICT) + "\n"
+        reason = "" if case["passed"] else case["explanation"] or case["message"]
+        lines += [f"    {line}" for line in reason.split("\n") if line.strip()]
+    return clean("\n".join(lines), MAX_VERDICT_CHARS) + "\n"
 
 
 def _plain(text: str) -> str:
     """Text with one kind of line end, without what can harm where it is shown, no longer than anyone would read."""
-    return clean(LINE_ENDS.sub("\n", text), LONGEST)
+    return clean(LINE_ENDS.sub("\n", text), MAX_ANSWER_CHARS)

@@ -17,7 +17,7 @@ from storyteller_grading.judge.hidden_seeds import DRAWS
 
 Status = Literal["graded", "unreadable", "failed"]
 
-LONGEST_FAILURE = 500  # characters
+MAX_FAILURE_CHARS = 500  # characters
 
 _one_at_a_time = threading.Lock()  # a process has one server, which serves one judge
 
@@ -44,7 +44,7 @@ class Task:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class TaskOutcome:
     """What came of it."""
 
     lesson: str  # its name
@@ -60,36 +60,24 @@ class Outcome:
     key: str = ""
 
 
-def grade_one(task: Task) -> Outcome:
+def grade_one(task: Task) -> TaskOutcome:
     """Grade a submission. What goes wrong is told in the outcome, whatever it is."""
     began = time.perf_counter()
     try:
         with _one_at_a_time:
-            outcome = _grade(task)
+            outcome = _judge(task)
     except Exception as error:  # noqa: BLE001  one student's trouble must not reach the next
-        said = str(error) if isinstance(error, StorytellerError) else f"{type(error).__name__}: {error}"
-        outcome = failed(task, said)
+        trouble = str(error) if isinstance(error, StorytellerError) else f"{type(error).__name__}: {error}"
+        outcome = failed(task, trouble)
     return replace(outcome, seconds=time.perf_counter() - began)
 
 
-def failed(task: Task, why: str) -> Outcome:
-    """The outcome of a submission that could not be graded for a fault of the grader's."""
-    name = Path(task.lesson).name
-    said = why.replace(task.secret, "...") if task.secret else why
-    return Outcome(
-        lesson=name,
-        student=task.student,
-        sha256=task.sha256,
-        status="failed",
-        failure=said[:LONGEST_FAILURE],
-        key=task.key,
-    )
-
-
-def _grade(task: Task) -> Outcome:
+def _judge(task: Task) -> TaskOutcome:
+    """What the judge says of a submission, in this process."""
     from storyteller_course.exercises.lesson import load_lesson
     from storyteller_grading.judge.judge import blank_result, judge_notebook
     from storyteller_grading.judge.report import as_data, as_page
+    from storyteller_grading.paths import lesson_folder
 
     lesson, name = load_lesson(lesson_folder(task.lesson)), Path(Path(task.name).name or "notebook.ipynb")
     if task.fault:
@@ -104,7 +92,7 @@ def _grade(task: Task) -> Outcome:
             unsafe=task.unsafe,
         )
     result = replace(result, notes=[*task.notes, *result.notes])
-    return Outcome(
+    return TaskOutcome(
         lesson=lesson.name,
         student=task.student,
         sha256=task.sha256,
@@ -117,15 +105,18 @@ def _grade(task: Task) -> Outcome:
     )
 
 
-def lesson_folder(wanted: str) -> Path:
-    """The folder of a task's lesson on this machine."""
-    from storyteller_course.exercises.lesson import is_lesson
-    from storyteller_grading.paths import find_lessons, lessons_folder
-
-    folder = Path(wanted)
-    if is_lesson(folder):
-        return folder
-    return find_lessons(lessons_folder(), [folder.name])[0]
+def failed(task: Task, why: str) -> TaskOutcome:
+    """The outcome of a submission that could not be graded for a fault of the grader's."""
+    name = Path(task.lesson).name
+    failure = why.replace(task.secret, "...") if task.secret else why
+    return TaskOutcome(
+        lesson=name,
+        student=task.student,
+        sha256=task.sha256,
+        status="failed",
+        failure=failure[:MAX_FAILURE_CHARS],
+        key=task.key,
+    )
 
 
 def grading_key(folder: Path, secret: str, draws: int) -> str:
@@ -153,6 +144,6 @@ def grade_bytes(frame: bytes) -> bytes:
     return json.dumps(asdict(grade_one(task_from_bytes(frame)))).encode()
 
 
-def outcome_from_bytes(frame: bytes) -> Outcome:
+def outcome_from_bytes(frame: bytes) -> TaskOutcome:
     """The outcome that `grade_bytes` returned."""
-    return Outcome(**json.loads(frame))
+    return TaskOutcome(**json.loads(frame))

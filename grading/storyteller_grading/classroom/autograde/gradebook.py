@@ -20,9 +20,9 @@ import nbformat
 from traitlets.config import Config
 
 from storyteller.errors import StorytellerError
-from storyteller_grading.classroom.autograde.grade_task import Outcome
+from storyteller_grading.classroom.autograde.grade_task import TaskOutcome
 from storyteller_grading.classroom.autograde.records import Record
-from storyteller_grading.classroom.course import CONFIG, Course, Student
+from storyteller_grading.classroom.course import CONFIG, Course
 
 NO_ANSWER = "No response."  # nbgrader's own words
 _log = logging.getLogger("storyteller.gradebook")
@@ -48,11 +48,14 @@ class LessonBook:
         self.release = nbformat.reads(notebook.read_text(encoding="utf-8"), as_version=4)
         self.exercises = _cells(self.release, "check")
         self.written = _cells(self.release, "written")
-        self.roster = {student.id: _known(student) for student in course.students()}
+        self.roster = {
+            student.id: {name: text for name, text in asdict(student).items() if text and name != "id"}
+            for student in course.students()
+        }
         with self._plainly():
             self.gradebook = open_gradebook(course)
             self.gradebook.update_or_create_assignment(lesson)
-            self._register()
+            self._register_cells()
 
     def __enter__(self) -> "LessonBook":
         return self
@@ -73,7 +76,7 @@ class LessonBook:
                 return False
             return record.booked and submission.timestamp == _naive(record.submitted_at)
 
-    def book(self, record: Record, before: Outcome | None) -> None:
+    def book(self, record: Record, before: TaskOutcome | None) -> None:
         """Enter a record.
 
         Args:
@@ -81,7 +84,13 @@ class LessonBook:
             before: the record that was entered before it, if any. A written answer that is the same keeps its grade;
                 another one waits for a person again.
         """
-        kept = {name for name in self.written.values() if before and same_answer(before, record, name)}
+        from nbgrader.preprocessors import AssignLatePenalties
+
+        same = {
+            name
+            for name in self.written.values()
+            if before and before.written.get(name, "") == record.written.get(name, "")
+        }
         with self._plainly():
             self.gradebook.update_or_create_student(record.student, **self.roster.get(record.student, {}))
             submission = self.gradebook.update_or_create_submission(
@@ -91,18 +100,32 @@ class LessonBook:
             earned = {exercise["name"]: exercise["earned"] for exercise in record.data["exercises"]}
             for grade in notebook.grades:
                 if grade.name in self.exercises:
-                    _enter(grade, float(earned.get(self.exercises[grade.name], 0)))
+                    score = float(earned.get(self.exercises[grade.name], 0))
+                    if grade.manual_score is None:
+                        grade.needs_manual_grade = False
+                    elif grade.auto_score != score:  # a person had overruled another score, and has to look again
+                        grade.needs_manual_grade = True
+                    grade.auto_score = score
                 elif grade.name in self.written:
                     name = self.written[grade.name]
-                    _await_person(grade, answered=bool(record.written.get(name)), kept=name in kept)
-            comments = _comments(record)
+                    if record.written.get(name):
+                        grade.auto_score = None
+                        if name not in same or grade.manual_score is None:
+                            grade.needs_manual_grade = True
+                    else:  # nothing written is worth nothing, as in nbgrader
+                        grade.auto_score = 0.0
+                        grade.needs_manual_grade = grade.manual_score is not None and name not in same
+            comments = automatic_comments(record)
             for comment in notebook.comments:
                 comment.auto_comment = comments.get(comment.name)
             self.gradebook.db.commit()
             if submission.total_seconds_late > 0 or notebook.late_submission_penalty:
-                self._penalise(record.student)
+                # Late penalties, by the plugin that the course's configuration names.
+                empty = nbformat.v4.new_notebook()
+                AssignLatePenalties(config=self.config, log=_log).preprocess(empty, self._resources(record.student))
+                self.gradebook.db.expire_all()
 
-    def _register(self) -> None:
+    def _register_cells(self) -> None:
         """Tell nbgrader the release's cells, as its generate_assignment does."""
         from nbgrader.preprocessors import SaveCells
 
@@ -113,14 +136,6 @@ class LessonBook:
                 f"The cells of {self.lesson} have changed since submissions were graded ({error}): grade with the "
                 "lesson as it was handed out, or begin a new course."
             ) from None
-
-    def _penalise(self, student: str) -> None:
-        """Late penalties, by the plugin that the course's configuration names."""
-        from nbgrader.preprocessors import AssignLatePenalties
-
-        empty = nbformat.v4.new_notebook()
-        AssignLatePenalties(config=self.config, log=_log).preprocess(empty, self._resources(student))
-        self.gradebook.db.expire_all()
 
     def _resources(self, student: str = "") -> dict[str, Any]:
         about = {"notebook": self.lesson, "assignment": self.lesson, "student": student}
@@ -141,9 +156,9 @@ class LessonBook:
         except (SQLAlchemyError, InvalidEntry) as error:  # nbgrader makes the second out of the first
             if hasattr(self, "gradebook"):
                 self.gradebook.close()
-            said = str(getattr(error, "orig", None) or error).splitlines()[0]
+            reason = str(getattr(error, "orig", None) or error).splitlines()[0]
             raise StorytellerError(
-                f"The gradebook {self.course.folder / 'gradebook.db'} cannot be used ({said}). Close other programs "
+                f"The gradebook {self.course.folder / 'gradebook.db'} cannot be used ({reason}). Close other programs "
                 "that have it open, and see that the disk has room; what was graded is kept in records.db, and the "
                 "same command goes on from there."
             ) from error
@@ -162,25 +177,18 @@ def open_gradebook(course: Course) -> Any:
     if not path.exists():
         part = path.with_name(path.name + ".part")
         part.unlink(missing_ok=True)
-        with _programs_beside_python():
+        path_variable = os.environ.get("PATH")
+        os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), path_variable or os.defpath])
+        try:
             Gradebook(f"sqlite:///{part}").close()
+        finally:  # nbgrader's own `setenv` does not bring the old value back
+            if path_variable is None:
+                del os.environ["PATH"]
+            else:
+                os.environ["PATH"] = path_variable
         os.replace(part, path)
     named = nbgrader_config(course).get("CourseDirectory", {}).get("course_id")
     return Gradebook(course.gradebook_url, named or "default_course")
-
-
-@contextmanager
-def _programs_beside_python() -> Iterator[None]:
-    """PATH begins with this Python's folder. (nbgrader's own `setenv` does not bring the old value back.)"""
-    before = os.environ.get("PATH")
-    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), before or os.defpath])
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["PATH"]
-        else:
-            os.environ["PATH"] = before
 
 
 def nbgrader_config(course: Course) -> Config:
@@ -190,47 +198,17 @@ def nbgrader_config(course: Course) -> Config:
     return PyFileConfigLoader(CONFIG, path=str(course.folder)).load_config()
 
 
-def same_answer(before: Outcome, now: Outcome, name: str) -> bool:
-    """Is a written answer the one of before?"""
-    return before.written.get(name, "") == now.written.get(name, "")
-
-
-def _known(student: Student) -> dict[str, str]:
-    """What the roster says of a student, as the gradebook names it."""
-    return {name: text for name, text in asdict(student).items() if text and name != "id"}
-
-
 def _cells(release: dict[str, Any], role: str) -> dict[str, str]:
     """The names of a role's exercises by the names that nbgrader has for their cells."""
-    found = {}
+    names = {}
     for cell in release["cells"]:
         ours, theirs = cell["metadata"].get("storyteller", {}), cell["metadata"].get("nbgrader")
         if theirs and ours.get("role") == role:
-            found[theirs["grade_id"]] = ours["exercise"]
-    return found
+            names[theirs["grade_id"]] = ours["exercise"]
+    return names
 
 
-def _enter(grade: Any, score: float) -> None:
-    """The judge's score. Where a person had overruled another one, a person has to look again."""
-    if grade.manual_score is None:
-        grade.needs_manual_grade = False
-    elif grade.auto_score != score:
-        grade.needs_manual_grade = True
-    grade.auto_score = score
-
-
-def _await_person(grade: Any, *, answered: bool, kept: bool) -> None:
-    """A written answer: nothing written is worth nothing, as in nbgrader; an answer waits for a person."""
-    if answered:
-        grade.auto_score = None
-        if not kept or grade.manual_score is None:
-            grade.needs_manual_grade = True
-    else:
-        grade.auto_score = 0.0
-        grade.needs_manual_grade = grade.manual_score is not None and not kept
-
-
-def _comments(record: Record) -> dict[str, str]:
+def automatic_comments(record: Record) -> dict[str, str]:
     """For formgrader, by the answer's cell: what is wrong, in the course's own words only, for it is shown as HTML."""
     comments = {name: NO_ANSWER for name, text in record.written.items() if not text}
     for exercise in record.data["exercises"]:

@@ -8,7 +8,7 @@ from storyteller_grading.classroom.course import Course
 
 
 @dataclass(frozen=True)
-class Entry:
+class ManualEntry:
     """One cell that a person has graded, will grade, or has commented."""
 
     name: str  # of the cell
@@ -19,22 +19,43 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class ByHand:
+class ManualGrades:
     """One student's lesson in the gradebook."""
 
     score: float  # everything: automatic, by hand, extra credit, less the penalty
     points: float
     penalty: float = 0.0
     seconds_late: float = 0.0
-    entries: tuple[Entry, ...] = field(default_factory=tuple)
+    entries: tuple[ManualEntry, ...] = field(default_factory=tuple)
+
+    @classmethod
+    def read(cls, submission: Any) -> "ManualGrades":
+        """What the gradebook has; of cells only those that a person has to do with."""
+        entries = []
+        for notebook in submission.notebooks:
+            comments = {comment.name: comment.manual_comment or "" for comment in notebook.comments}
+            for grade in sorted(notebook.grades, key=lambda grade: str(grade.name)):
+                comment, extra = comments.pop(grade.name, ""), float(grade.extra_credit or 0)
+                waits, written = bool(grade.needs_manual_grade), grade.cell.cell_type == "markdown"
+                if written or waits or extra or comment or grade.manual_score is not None:
+                    score = None if waits else float(grade.score)
+                    entries.append(ManualEntry(grade.name, float(grade.max_score), score, extra, comment))
+            entries += [ManualEntry(name, 0, None, comment=text) for name, text in sorted(comments.items()) if text]
+        return cls(
+            score=float(submission.score - submission.late_submission_penalty),
+            points=float(submission.max_score),
+            penalty=float(submission.late_submission_penalty),
+            seconds_late=float(submission.total_seconds_late),
+            entries=tuple(entries),
+        )
 
     @property
     def waits(self) -> bool:
         """Is there something that a person has to grade?"""
-        return any(one.score is None and one.points for one in self.entries)
+        return any(entry.score is None and entry.points for entry in self.entries)
 
 
-def read_by_hand(course: Course, lesson: str) -> dict[str, ByHand]:
+def read_manual_grades(course: Course, lesson: str) -> dict[str, ManualGrades]:
     """What the gradebook has for a lesson, by student; nothing where there is no gradebook yet.
 
     Raises:
@@ -47,7 +68,8 @@ def read_by_hand(course: Course, lesson: str) -> dict[str, ByHand]:
         return {}
     try:
         with Gradebook(course.gradebook_url) as book:
-            return {one.student.id: _of(one) for one in book.assignment_submissions(lesson)}
+            submissions = book.assignment_submissions(lesson)
+            return {submission.student.id: ManualGrades.read(submission) for submission in submissions}
     except MissingEntry:
         return {}
     except SQLAlchemyError as error:
@@ -55,30 +77,3 @@ def read_by_hand(course: Course, lesson: str) -> dict[str, ByHand]:
             f"The gradebook {course.folder / 'gradebook.db'} cannot be read ({type(error).__name__}); close other "
             "programs that have it open, and try again."
         ) from error
-
-
-def _of(submission: Any) -> ByHand:
-    entries = []
-    for notebook in submission.notebooks:
-        comments = {one.name: one.manual_comment or "" for one in notebook.comments}
-        for grade in sorted(notebook.grades, key=lambda one: str(one.name)):
-            entry = _entry(grade, comments.pop(grade.name, ""))
-            entries += [entry] if entry else []
-        entries += [Entry(name, 0, None, comment=text) for name, text in sorted(comments.items()) if text]
-    return ByHand(
-        score=float(submission.score - submission.late_submission_penalty),
-        points=float(submission.max_score),
-        penalty=float(submission.late_submission_penalty),
-        seconds_late=float(submission.total_seconds_late),
-        entries=tuple(entries),
-    )
-
-
-def _entry(grade: Any, comment: str) -> Entry | None:
-    """A cell that a person has to do with; None for one that the judge alone has graded."""
-    extra = float(grade.extra_credit or 0)
-    waits = bool(grade.needs_manual_grade)
-    written = grade.cell.cell_type == "markdown"
-    if not (written or waits or extra or comment or grade.manual_score is not None):
-        return None
-    return Entry(grade.name, float(grade.max_score), None if waits else float(grade.score), extra, comment)

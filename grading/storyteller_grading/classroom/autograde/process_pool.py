@@ -1,6 +1,6 @@
 """Judges in processes of their own, so that nothing that happens to one submission touches another.
 
-    for outcome in judged(tasks, jobs=2):
+    for outcome in grade_in_processes(tasks, jobs=2):
         ...
 
 Each judge has a grader server of its own, gets one task at a time over a pipe, and ends when this process does. A
@@ -18,28 +18,28 @@ from multiprocessing import connection, get_context, parent_process
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 
-from storyteller_grading.classroom.autograde.grade_task import Outcome, Task, failed, grade_one
+from storyteller_grading.classroom.autograde.grade_task import Task, TaskOutcome, failed, grade_one
 
-PATIENCE = 1800.0  # seconds for a submission; the judge itself bounds what a student's code may take
+TIMEOUT_S = 1800.0  # for a submission; the judge itself bounds what a student's code may take
 TRIES = 2
-LOOK = 1.0  # seconds between looks at the clock
+POLL_INTERVAL_S = 1.0  # between looks at the clock
 
 _context = get_context("spawn")  # a fork would copy the threads and the open files of this process
 
 
-def judged(
+def grade_in_processes(
     tasks: Iterable[Task],
     *,
     jobs: int,
-    patience: float = PATIENCE,
-    grade: Callable[[Task], Outcome] = grade_one,
-) -> Generator[Outcome]:
+    timeout_s: float = TIMEOUT_S,
+    grade: Callable[[Task], TaskOutcome] = grade_one,
+) -> Generator[TaskOutcome]:
     """The outcomes of tasks, in the order in which they are done.
 
     Args:
         tasks: taken one at a time, as judges are free.
         jobs: how many judges work side by side.
-        patience: seconds until a judge is taken for stuck.
+        timeout_s: seconds until a judge is taken for stuck.
         grade: what a judge does; a function of a module, so that another process finds it.
     """
     waiting, judges = iter(tasks), [_Judge(grade) for _ in range(jobs)]
@@ -47,12 +47,12 @@ def judged(
         for judge in judges:
             judge.next(waiting)
         while busy := [judge for judge in judges if judge.task]:
-            ready = connection.wait([judge.pipe for judge in busy], LOOK)
+            ready = connection.wait([judge.pipe for judge in busy], POLL_INTERVAL_S)
             for judge in busy:
                 if judge.pipe in ready:
                     outcome = judge.outcome()
-                elif time.monotonic() - judge.since > patience:
-                    outcome = judge.lost(f"the judge was still busy after {patience:.0f} seconds")
+                elif time.monotonic() - judge.since > timeout_s:
+                    outcome = judge.lost(f"the judge was still busy after {timeout_s:.0f} seconds")
                 else:
                     continue
                 if outcome:
@@ -68,7 +68,7 @@ class _Judge:
 
     pipe: Connection
 
-    def __init__(self, grade: Callable[[Task], Outcome]) -> None:
+    def __init__(self, grade: Callable[[Task], TaskOutcome]) -> None:
         self.grade = grade
         self.process: SpawnProcess | None = None
         self.task: Task | None = None
@@ -83,23 +83,32 @@ class _Judge:
 
     def _give(self, task: Task) -> None:
         if self.process is None:
-            self._start()
+            self.pipe, theirs = _context.Pipe()
+            self.process = _context.Process(target=judge_tasks, args=(theirs, self.grade), daemon=True)
+            with ignoring_interrupts():
+                self.process.start()
+            theirs.close()
         self.tries, self.since = self.tries + 1, time.monotonic()
         with contextlib.suppress(OSError):  # it may have died meanwhile, which its pipe tells
             self.pipe.send(task)
 
-    def outcome(self) -> Outcome | None:
+    def outcome(self) -> TaskOutcome | None:
         """What its pipe has: an outcome, or the news that it has died; None when the task is tried again."""
         assert self.task is not None
         try:
-            outcome: Outcome = self.pipe.recv()
+            outcome: TaskOutcome = self.pipe.recv()
         except (EOFError, OSError):
-            return self.lost(f"the judge died ({self._how()})")
+            how = "it did not start"
+            if self.process is not None:
+                self.process.join(POLL_INTERVAL_S)
+                code = self.process.exitcode
+                how = f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
+            return self.lost(f"the judge died ({how})")
         if outcome.status == "failed":  # a fresh judge may have more luck
             return self.lost(outcome.failure)
         return outcome
 
-    def lost(self, why: str) -> Outcome | None:
+    def lost(self, why: str) -> TaskOutcome | None:
         """End it; its task is tried once more, or has failed."""
         assert self.task is not None
         self.end()
@@ -108,37 +117,30 @@ class _Judge:
             return None
         return failed(self.task, f"{why}, twice")
 
-    def _start(self) -> None:
-        self.pipe, theirs = _context.Pipe()
-        self.process = _context.Process(target=_judge, args=(theirs, self.grade), daemon=True)
-        with _deaf():
-            self.process.start()
-        theirs.close()
-
-    def _how(self) -> str:
-        """How the process ended, in words."""
-        if self.process is None:
-            return "it did not start"
-        self.process.join(LOOK)
-        code = self.process.exitcode
-        return f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
-
     def end(self) -> None:
         """End the process and what it had started."""
         if self.process is not None:
             self.pipe.close()
             self.process.terminate()
-            self.process.join(10 * LOOK)
+            self.process.join(10 * POLL_INTERVAL_S)
             if self.process.is_alive():
                 self.process.kill()
                 self.process.join()
             self.process = None
 
 
-def _judge(pipe: Connection, grade: Callable[[Task], Outcome]) -> None:
-    """The life of a judge: grade what comes in, until nobody is there any more."""
+def judge_tasks(pipe: Connection, grade: Callable[[Task], TaskOutcome]) -> None:
+    """The life of a judge's process: grade what comes in, until nobody is there any more."""
+
+    def end_with_parent() -> None:
+        """When the class was killed, end at once; the server and its workers see our sockets close, and end too."""
+        parent = parent_process()
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is for the class, which then ends us
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported: judges run side by side
     try:
         while True:
@@ -147,16 +149,8 @@ def _judge(pipe: Connection, grade: Callable[[Task], Outcome]) -> None:
         pass
 
 
-def _end_with_parent() -> None:
-    """When the class was killed, end at once; the server and its workers see our sockets close, and end too."""
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
 @contextmanager
-def _deaf() -> Iterator[None]:
+def ignoring_interrupts() -> Iterator[None]:
     """What is started inside ignores Ctrl-C from its first moment."""
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -1,4 +1,4 @@
-"""What came of every grading: one SQLite file beside nbgrader's gradebook, for all that nbgrader has no place for.
+"""The result of every grading: one SQLite file beside nbgrader's gradebook, for all that nbgrader has no place for.
 
 A record is written in one transaction, so that whoever is killed leaves it there whole or not at all. Nothing is ever
 overwritten: grading again adds a record, and the latest counts.
@@ -17,10 +17,10 @@ from types import TracebackType
 from typing import Any
 
 from storyteller.errors import StorytellerError
-from storyteller_grading.classroom.autograde.grade_task import Outcome
+from storyteller_grading.classroom.autograde.grade_task import TaskOutcome
 from storyteller_grading.classroom.course import check_private
 
-PATIENCE = 10.0  # seconds for another program to let go of the file
+TIMEOUT_S = 10.0  # for another program to let go of the file
 TABLE = """
 create table if not exists grading (
     id integer primary key,
@@ -45,13 +45,24 @@ ALL = f"select {COLUMNS}, submitted_at, graded_at, booked from grading"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Record(Outcome):
+class Record(TaskOutcome):
     """An outcome with its times."""
 
     id: int  # later records have higher ones
     submitted_at: datetime | None  # UTC
     graded_at: datetime  # UTC
     booked: bool  # is it in nbgrader's gradebook
+
+    @classmethod
+    def from_row(cls, row: tuple[Any, ...]) -> "Record":
+        """The record that `ALL` selects."""
+        names = [*COLUMNS.split(", "), "submitted_at", "graded_at", "booked"]
+        values = dict(zip(names, row, strict=True))
+        for name in ("data", "answers", "written"):
+            values[name] = json.loads(values[name])
+        for name in ("submitted_at", "graded_at"):
+            values[name] = datetime.fromisoformat(values[name]) if values[name] else None
+        return cls(**values | {"booked": bool(values["booked"])})
 
 
 class Records:
@@ -70,7 +81,7 @@ class Records:
         with self._plainly():
             with contextlib.suppress(FileExistsError):
                 os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))  # SQLite would let others read it
-            self.connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
+            self.connection = sqlite3.connect(path, timeout=TIMEOUT_S, isolation_level=None)
             self.connection.execute("pragma journal_mode = wal")
             self.connection.execute("pragma synchronous = full")
             self.connection.execute(TABLE)
@@ -88,7 +99,7 @@ class Records:
         """Let go of the file."""
         self.connection.close()
 
-    def put(self, outcome: Outcome, submitted_at: datetime | None, graded_at: datetime | None = None) -> int:
+    def put(self, outcome: TaskOutcome, submitted_at: datetime | None, graded_at: datetime | None = None) -> int:
         """Add a record; when this returns it is on the disk. Returns its number."""
         values = [
             *(outcome.lesson, outcome.student, outcome.sha256, outcome.key, outcome.status, _text(outcome.data)),
@@ -103,8 +114,8 @@ class Records:
 
     def latest(self, lesson: str, student: str) -> Record | None:
         """The last record of a student's, failures of the grader passed over where there is another."""
-        found = self.history(lesson, student)
-        counting = [record for record in found if record.status != "failed"] or found
+        records = self.history(lesson, student)
+        counting = [record for record in records if record.status != "failed"] or records
         return counting[-1] if counting else None
 
     def all_latest(self, lesson: str) -> list[Record]:
@@ -113,8 +124,8 @@ class Records:
             names = self.connection.execute(
                 "select distinct student from grading where lesson = ? order by student", [lesson]
             ).fetchall()
-        found = (self.latest(lesson, name) for (name,) in names)
-        return [record for record in found if record is not None]
+        records = (self.latest(lesson, name) for (name,) in names)
+        return [record for record in records if record is not None]
 
     def lessons(self) -> list[str]:
         """The lessons of which anything was graded, in order."""
@@ -124,7 +135,9 @@ class Records:
 
     def history(self, lesson: str, student: str) -> list[Record]:
         """All records of a student's, the oldest first."""
-        return self._select("where lesson = ? and student = ? order by id", lesson, student)
+        with self._plainly():
+            query = f"{ALL} where lesson = ? and student = ? order by id"
+            return [Record.from_row(row) for row in self.connection.execute(query, [lesson, student]).fetchall()]
 
     def done(self, lesson: str, student: str, sha256: str, key: str = "") -> bool:
         """Has the grader done its work on this notebook? With a `key`, also: for this lesson, secret and draws."""
@@ -142,10 +155,6 @@ class Records:
             self.connection.execute(
                 "update grading set submitted_at = ? where id = ?", [_moment(submitted_at), record.id]
             )
-
-    def _select(self, condition: str, *values: str) -> list[Record]:
-        with self._plainly():
-            return [_record(row) for row in self.connection.execute(f"{ALL} {condition}", values).fetchall()]
 
     @contextmanager
     def _plainly(self) -> Iterator[None]:
@@ -165,13 +174,3 @@ def _text(value: dict[str, Any]) -> str:
 
 def _moment(when: datetime | None) -> str | None:
     return when.astimezone(UTC).isoformat() if when else None
-
-
-def _record(row: tuple[Any, ...]) -> Record:
-    names = [*COLUMNS.split(", "), "submitted_at", "graded_at", "booked"]
-    values = dict(zip(names, row, strict=True))
-    for name in ("data", "answers", "written"):
-        values[name] = json.loads(values[name])
-    for name in ("submitted_at", "graded_at"):
-        values[name] = datetime.fromisoformat(values[name]) if values[name] else None
-    return Record(**values | {"booked": bool(values["booked"])})

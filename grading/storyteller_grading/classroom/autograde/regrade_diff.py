@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from storyteller_grading.classroom.autograde.grade_task import Outcome
+from storyteller_grading.classroom.autograde.grade_task import TaskOutcome
 
 
-def changes(before: Outcome | None, after: Outcome) -> Iterator[str]:
+def changes(before: TaskOutcome | None, after: TaskOutcome) -> Iterator[str]:
     """Sentences: the points before and after, then every case whose verdict or reason is another."""
     points = f"{after.data['earned']} of {after.data['points']} points"
     if before is None or not before.data:
@@ -19,12 +19,12 @@ def changes(before: Outcome | None, after: Outcome) -> Iterator[str]:
     more = f" and {was_extra} -> {extra} of extra credit" if was_extra != extra else ""
     yield f"{after.lesson}: {before.data['earned']} -> {points}{more}; {len(differing)} of {len(now)} cases changed."
     for key in differing:
-        yield f"  {': '.join(key)}: {_said(was.get(key))} -> {_said(now.get(key))}"
+        yield f"  {': '.join(key)}: {_result(was.get(key))} -> {_result(now.get(key))}"
     if before.data["fault"] != after.data["fault"]:
         yield f"  the notebook: {before.data['fault'] or 'was read'} -> {after.data['fault'] or 'was read'}"
 
 
-def _cases(outcome: Outcome) -> dict[tuple[str, str], tuple[int, int, str]]:
+def _cases(outcome: TaskOutcome) -> dict[tuple[str, str], tuple[int, int, str]]:
     """By exercise and title: points earned, points, and what is wrong."""
     return {
         (exercise["name"], case["title"]): (case["earned"], case["points"], case["mistake"] or case["kind"])
@@ -33,7 +33,7 @@ def _cases(outcome: Outcome) -> dict[tuple[str, str], tuple[int, int, str]]:
     }
 
 
-def _said(case: tuple[int, int, str] | None) -> str:
+def _result(case: tuple[int, int, str] | None) -> str:
     if case is None:
         return "not there"
     earned, points, why = case

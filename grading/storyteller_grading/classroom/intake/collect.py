@@ -13,20 +13,40 @@ import hashlib
 import shutil
 import tempfile
 from collections import defaultdict
-from dataclasses import replace
-from datetime import datetime
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from storyteller.errors import StorytellerError
 from storyteller_grading.classroom.course import Course, parsed_time
-from storyteller_grading.classroom.intake.exchange import TICKET, inbound
-from storyteller_grading.classroom.intake.identify_student import Claim, People, claim
-from storyteller_grading.classroom.intake.place import TIME, Collected, Taken, put_in_place, refuse_links
-from storyteller_grading.classroom.intake.sources import Found, opened
-from storyteller_grading.classroom.lock import alone
+from storyteller_grading.classroom.intake.exchange import inbound
+from storyteller_grading.classroom.intake.identify_student import People, read_claim
+from storyteller_grading.classroom.intake.place import (
+    TICKET,
+    TIME,
+    Collected,
+    StagedNotebook,
+    put_in_place,
+    refuse_links,
+)
+from storyteller_grading.classroom.intake.sources import SourceFile, opened
+from storyteller_grading.classroom.lms.registry import SYSTEMS
+from storyteller_grading.classroom.lms.system import Claim
+from storyteller_grading.classroom.lock import course_lock
 from storyteller_grading.judge.submission import Unreadable
 
 STAGING = ".collect-"  # how the name of the folder begins
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A file that may be a student's notebook of the lesson."""
+
+    file: SourceFile
+    claim: Claim
+    student: str  # the id; empty where it is nobody's
+    why: str  # it is nobody's
+    ticket: bytes = b""  # the exchange's submission_secret.txt
 
 
 def collect(course: Course, lesson: str, source: Path | None = None) -> Collected:
@@ -44,118 +64,103 @@ def collect(course: Course, lesson: str, source: Path | None = None) -> Collecte
     if not students:
         raise StorytellerError(f"{course.roster_file} names no student; put your class into it first.")
     refuse_links(course)
-    with course.writing(), alone(course):
+    with course.writing(), course_lock(course):
         course.submitted.mkdir(exist_ok=True)
-        for left in course.submitted.glob(f"{STAGING}*"):  # by a run that was killed: copies of what it read
-            shutil.rmtree(left)
+        for leftover in course.submitted.glob(f"{STAGING}*"):  # of a run that was killed: copies of what it read
+            shutil.rmtree(leftover)
         with tempfile.TemporaryDirectory(prefix=STAGING, dir=course.submitted) as place:
-            staging = Path(place)
             if source is None:
-                by_student = _from_exchange(course, people, staging, collected)
+                candidates = from_exchange(course, people, collected)
             else:
-                by_student = _from_files(source, people, staging, collected)
-            put_in_place(course, staging, by_student, collected)
+                candidates = from_files(source, people, collected)
+            by_student: dict[str, list[StagedNotebook]] = defaultdict(list)
+            for number, candidate in enumerate(candidates):
+                file, staged = candidate.file, Path(place) / f"{number}.ipynb"
+                if file.refused:
+                    collected.refused[file.path] = file.refused
+                    continue
+                try:
+                    content = file.read()
+                except Unreadable as error:
+                    collected.refused[file.path] = str(error)
+                    continue
+                staged.write_bytes(content)
+                sha256 = hashlib.sha256(content).hexdigest()
+                notebook = StagedNotebook(staged, sha256, candidate.claim, file.path, candidate.ticket)
+                by_student[candidate.student].append(notebook)
+                if not candidate.student:
+                    collected.unmatched[file.path] = candidate.why
+            put_in_place(course, Path(place), by_student, collected)
     return collected
 
 
-def _from_files(source: Path, people: People, staging: Path, collected: Collected) -> dict[str, list[Taken]]:
+def from_files(source: Path, people: People, collected: Collected) -> Iterator[Candidate]:
+    """The notebooks of a folder or a zip, each with whose it is.
+
+    Raises:
+        StorytellerError: the source cannot be read, or has nothing of this lesson.
+    """
     with opened(source) as found:
-        paths = _without_wrapper(found, people, collected.lesson)
-        notebooks, times = _of_lesson(paths, collected), _times(paths, collected.lesson)
-        by_student: dict[str, list[Taken]] = defaultdict(list)
-        for number, (path, one) in enumerate(notebooks):
-            if one.refused:
-                collected.refused[one.path] = one.refused
-                continue
-            said = replace(claim(path, collected.lesson), submitted_at=times.get(path.rpartition("/")[0]))
-            taken = _take(one, said, staging / f"{number}.ipynb", collected)
-            if taken is None:
-                continue
-            student, why = ("", one.unsafe) if one.unsafe else people.whose(said)
-            by_student[student].append(taken)
-            if not student:
-                collected.unmatched[one.path] = why
-    if not notebooks and not collected.refused:
-        raise StorytellerError(f"{source} has no notebook of {collected.lesson}; nothing was written.")
-    return by_student
+        files = without_wrapper(found, people, collected.lesson)
+        notebooks = notebooks_of_lesson(files, collected)
+        times = {}  # by folder STUDENT/LESSON, as nbgrader noted it; deeper, a student may have written it
+        for path, file in files:
+            if path.split("/")[1:] == [collected.lesson, TIME] and not file.refused:
+                try:
+                    when = parsed_time(file.read()[:100].decode("ascii", errors="replace"))
+                except Unreadable:
+                    continue
+                if when:
+                    times[path.rpartition("/")[0]] = when
+        if not notebooks and not collected.refused:
+            raise StorytellerError(f"{source} has no notebook of {collected.lesson}; nothing was written.")
+        for path, file in notebooks:
+            claim = replace(read_claim(path, collected.lesson), submitted_at=times.get(path.rpartition("/")[0]))
+            student, why = ("", file.unsafe) if file.unsafe else people.identify(claim)
+            yield Candidate(file, claim, student, why)
 
 
-def _from_exchange(course: Course, people: People, staging: Path, collected: Collected) -> dict[str, list[Taken]]:
-    """Of each student the latest hand-in; nbgrader has a folder for each."""
-    by_student: dict[str, list[Taken]] = defaultdict(list)
-    number = 0
-    for folder in inbound(course, collected.lesson, people):
-        student, why = people.whose(folder.said)
-        if not folder.own:
-            collected.notes.append(f"{folder.name} says that it is {folder.said.names[0]}'s, and another user owns it.")
-        for name in folder.of_others:
+def from_exchange(course: Course, people: People, collected: Collected) -> Iterator[Candidate]:
+    """Of each student the latest hand-in of nbgrader's exchange, which has a folder for each."""
+    for hand_in in inbound(course, collected.lesson, people):
+        student, why = people.identify(hand_in.claim)
+        if not hand_in.own:
+            owner = hand_in.claim.names[0]
+            collected.notes.append(f"{hand_in.name} says that it is {owner}'s, and another user owns it.")
+        for name in hand_in.of_others:
             collected.refused[name] = "another user owns it, and there is one that is the student's own"
-        for one in folder.notebooks:
-            if one.refused:
-                collected.refused[one.path] = one.refused
-                continue
-            number += 1
-            taken = _take(one, folder.said, staging / f"{number}.ipynb", collected, folder.ticket)
-            if taken is not None:
-                by_student[student].append(taken)
-                if not student:
-                    collected.unmatched[one.path] = why
-    return by_student
+        for file in hand_in.notebooks:
+            yield Candidate(file, hand_in.claim, student, why, hand_in.ticket)
 
 
-def _take(one: Found, said: Claim, target: Path, collected: Collected, ticket: bytes = b"") -> Taken | None:
-    """Read a notebook, and write it beside the others; one that cannot be read has its line in the summary."""
-    try:
-        content = one.read()
-    except Unreadable as error:
-        collected.refused[one.path] = str(error)
-        return None
-    target.write_bytes(content)
-    return Taken(target, hashlib.sha256(content).hexdigest(), said, one.path, ticket)
-
-
-def _without_wrapper(found: list[Found], people: People, lesson: str) -> list[tuple[str, Found]]:
+def without_wrapper(found: list[SourceFile], people: People, lesson: str) -> list[tuple[str, SourceFile]]:
     """The paths below a folder that holds all the others and is no student's."""
     wrapper = ""
-    while notebooks := [one.path.removeprefix(wrapper) for one in found if one.is_notebook and not one.unsafe]:
+    while notebooks := [file.path.removeprefix(wrapper) for file in found if file.is_notebook and not file.unsafe]:
         firsts = {path.partition("/")[0] if "/" in path else "" for path in notebooks}
         first = min(firsts)
-        if len(firsts) > 1 or not first or (first != lesson and people.whose(claim(f"{first}/x", lesson))[0]):
+        if len(firsts) > 1 or not first or (first != lesson and people.identify(read_claim(f"{first}/x", lesson))[0]):
             break
-        if "_assignsubmission_" in first:  # one student of Moodle's, whom the roster does not have
+        if any(system.is_student_folder(first) for system in SYSTEMS.values()):  # of one whom the roster does not have
             break
         wrapper += f"{first}/"
-    return [(one.path.removeprefix(wrapper), one) for one in found]
+    return [(file.path.removeprefix(wrapper), file) for file in found]
 
 
-def _times(paths: list[tuple[str, Found]], lesson: str) -> dict[str, datetime]:
-    """When each folder STUDENT/LESSON was handed in, as nbgrader noted it; deeper, a student may have written it."""
-    times = {}
-    for path, one in paths:
-        if path.split("/")[1:] == [lesson, TIME] and not one.refused:
-            try:
-                when = parsed_time(one.read()[:100].decode("ascii", errors="replace"))
-            except Unreadable:
-                continue
-            if when:
-                times[path.rpartition("/")[0]] = when
-    return times
-
-
-def _of_lesson(paths: list[tuple[str, Found]], collected: Collected) -> list[tuple[str, Found]]:
+def notebooks_of_lesson(files: list[tuple[str, SourceFile]], collected: Collected) -> list[tuple[str, SourceFile]]:
     """The notebooks; of a folder with one folder a lesson only this lesson's. What is no file has its line too."""
-    parts = [set(path.split("/")[:-1]) for path, _ in paths]
-    by_lesson = any(collected.lesson in folders for folders in parts)
-    chosen = []
-    for (path, one), folders in zip(paths, parts, strict=True):
+    folders_of = [set(path.split("/")[:-1]) for path, _ in files]
+    by_lesson = any(collected.lesson in folders for folders in folders_of)
+    notebooks = []
+    for (path, file), folders in zip(files, folders_of, strict=True):
         if path.rpartition("/")[2] in (TIME, TICKET):
             continue
         if by_lesson and collected.lesson not in folders:
             collected.others += 1
-        elif one.is_notebook:
-            chosen.append((path, one))
-        elif one.refused:
-            collected.refused[one.path] = one.refused
+        elif file.is_notebook:
+            notebooks.append((path, file))
+        elif file.refused:
+            collected.refused[file.path] = file.refused
         else:
             collected.others += 1
-    return chosen
+    return notebooks

@@ -13,22 +13,23 @@ from pathlib import Path
 from storyteller.errors import StorytellerError
 from storyteller_grading.classroom.autograde.gradebook import nbgrader_config
 from storyteller_grading.classroom.course import Course
-from storyteller_grading.classroom.intake.identify_student import Claim, People, exchange_claim
-from storyteller_grading.classroom.intake.sources import Found, files_below, read_below, reading
+from storyteller_grading.classroom.intake.identify_student import People, exchange_claim
+from storyteller_grading.classroom.intake.place import TICKET
+from storyteller_grading.classroom.intake.sources import SourceFile, files_below, read_below, reading
+from storyteller_grading.classroom.lms.system import Claim
 from storyteller_grading.judge.submission import Unreadable
 
-TICKET = "submission_secret.txt"  # nbgrader's
-LONGEST_TICKET = 1000  # bytes
+MAX_TICKET_BYTES = 1000
 
 
 @dataclass(frozen=True)
-class Folder:
+class ExchangeFolder:
     """A folder of the exchange."""
 
     own: bool  # its owner is the student whom its name tells, or nobody looks at that
     when: datetime
     name: str
-    said: Claim
+    claim: Claim
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,8 @@ class HandIn:
     """A folder that a student's `nbgrader submit` made."""
 
     name: str
-    said: Claim
-    notebooks: tuple[Found, ...]  # and what was to be one; its path begins with the folder's name
+    claim: Claim
+    notebooks: tuple[SourceFile, ...]  # and what was to be one; its path begins with the folder's name
     ticket: bytes
     own: bool
     of_others: tuple[str, ...]  # that were passed over: another user owns them, and this one is the student's own
@@ -52,22 +53,6 @@ def inbound(course: Course, lesson: str, people: People) -> list[HandIn]:
     Raises:
         StorytellerError: the course's exchange is not there, or has nothing of this lesson.
     """
-    place, check_owner = _place(course)
-    by_student: dict[str, list[Folder]] = defaultdict(list)
-    with reading(place), os.scandir(place) as entries:
-        for entry in sorted(entries, key=lambda one: one.name):
-            said = exchange_claim(entry.name, lesson) if entry.is_dir(follow_symlinks=False) else None
-            if said and said.submitted_at:
-                own = not check_owner or _owner(place / entry.name) in ("", *said.names)
-                student = people.whose(said)[0] or said.names[0]
-                by_student[student].append(Folder(own, said.submitted_at, entry.name, said))
-    if not by_student:
-        raise StorytellerError(f"The exchange {place} has nothing of {lesson}; name a folder or a zip instead.")
-    return [_hand_in(place, found) for found in by_student.values()]
-
-
-def _place(course: Course) -> tuple[Path, bool]:
-    """The folder into which the course's students hand in, and whether a folder's owner must be its student."""
     from nbgrader.coursedir import CourseDirectory
     from nbgrader.exchange.default import ExchangeCollect
 
@@ -80,23 +65,33 @@ def _place(course: Course) -> tuple[Path, bool]:
             f"There is no exchange at {place}: name what to collect, a folder or your LMS's zip, or set Exchange.root "
             "and CourseDirectory.course_id in nbgrader_config.py."
         )
-    return place, bool(settings.check_owner)
+    by_student: dict[str, list[ExchangeFolder]] = defaultdict(list)
+    with reading(place), os.scandir(place) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            claim = exchange_claim(entry.name, lesson) if entry.is_dir(follow_symlinks=False) else None
+            if claim and claim.submitted_at:
+                own = not settings.check_owner or owner_of(place / entry.name) in ("", *claim.names)
+                student = people.identify(claim)[0] or claim.names[0]
+                by_student[student].append(ExchangeFolder(own, claim.submitted_at, entry.name, claim))
+    if not by_student:
+        raise StorytellerError(f"The exchange {place} has nothing of {lesson}; name a folder or a zip instead.")
+    return [latest_of(place, folders) for folders in by_student.values()]
 
 
-def _hand_in(place: Path, folders: list[Folder]) -> HandIn:
-    best = max(folders, key=lambda one: (one.own, one.when, one.name))
-    name = best.name
-    found = files_below(place, (name,))
-    wanted = tuple(one for one in found if one.is_notebook or (one.refused and one.path.count("/") == 1))
+def latest_of(place: Path, folders: list[ExchangeFolder]) -> HandIn:
+    """Of a student's folders the one that counts, with what is taken from it."""
+    best = max(folders, key=lambda folder: (folder.own, folder.when, folder.name))
+    files = files_below(place, (best.name,))
+    notebooks = tuple(file for file in files if file.is_notebook or (file.refused and file.path.count("/") == 1))
     try:
-        ticket = read_below(place, (name, TICKET), largest=LONGEST_TICKET)
+        ticket = read_below(place, (best.name, TICKET), largest=MAX_TICKET_BYTES)
     except Unreadable:
         ticket = b""
-    others = tuple(one.name for one in folders if best.own and not one.own)
-    return HandIn(name, best.said, wanted, ticket, best.own, others)
+    others = tuple(folder.name for folder in folders if best.own and not folder.own)
+    return HandIn(best.name, best.claim, notebooks, ticket, best.own, others)
 
 
-def _owner(folder: Path) -> str:
+def owner_of(folder: Path) -> str:
     """The name of the user whose folder it is; empty where that cannot be told."""
     try:
         return folder.owner()

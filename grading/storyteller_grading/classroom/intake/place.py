@@ -4,19 +4,19 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from storyteller.errors import StorytellerError
 from storyteller_grading.classroom.course import Course, Submission, nbgrader_time
-from storyteller_grading.classroom.intake.exchange import TICKET
-from storyteller_grading.classroom.intake.identify_student import Claim, attempt
+from storyteller_grading.classroom.intake.identify_student import split_attempt
+from storyteller_grading.classroom.lms.system import Claim
 from storyteller_grading.judge.submission import Unreadable, contents
 
 UNMATCHED, BEFORE = "_unmatched", "_before"
-TIME = "timestamp.txt"
+TIME, TICKET = "timestamp.txt", "submission_secret.txt"  # nbgrader's
+
+Move = tuple[Path, Path]  # from where, to where
 
 
 @dataclass
@@ -41,17 +41,26 @@ class Collected:
 
 
 @dataclass(frozen=True)
-class Taken:
+class StagedNotebook:
     """A notebook that was read into the folder beside the others."""
 
     path: Path
     sha256: str
-    said: Claim
+    claim: Claim
     origin: str  # its name in the source
     ticket: bytes = b""  # the exchange's submission_secret.txt
 
+    def rank(self, lesson: str) -> tuple[float, bool, int, str]:
+        """Of a student's the highest counts: the latest; else the one that is named like the lesson, of those the one
+        handed in last."""
+        stem, number = split_attempt((self.claim.file or self.origin).rpartition("/")[2])
+        when = self.claim.submitted_at.timestamp() if self.claim.submitted_at else 0
+        return when, stem.casefold() == lesson.casefold(), number, self.origin
 
-def put_in_place(course: Course, staging: Path, by_student: dict[str, list[Taken]], collected: Collected) -> None:
+
+def put_in_place(
+    course: Course, staging: Path, by_student: dict[str, list[StagedNotebook]], collected: Collected
+) -> None:
     """Move what was taken to its students, and aside what is nobody's or was replaced; all of it or nothing.
 
     Args:
@@ -63,66 +72,74 @@ def put_in_place(course: Course, staging: Path, by_student: dict[str, list[Taken
     Raises:
         StorytellerError: a student's place is a link or no folder.
     """
-    there = {one.student: one for one in course.submissions(collected.lesson)}
-    nobodys = {_aside(course, taken, collected.lesson): taken.path for taken in by_student.pop("", [])}
+    submissions = {submission.student: submission for submission in course.submissions(collected.lesson)}
+    nobodys = {}
+    for notebook in by_student.pop("", []):  # its name tells what is in it, so that it lies there once
+        stem = re.sub(r"[^\w.-]+", "_", notebook.origin.rpartition(".")[0])[-60:].strip("._-") or "notebook"
+        name = f"{collected.lesson}-{notebook.sha256[:16]}-{stem}.ipynb"
+        nobodys[course.submitted / UNMATCHED / name] = notebook.path
     moves = [(source, target) for target, source in nobodys.items() if not target.exists()]
-    for student, found in sorted(by_student.items()):
-        moves += _of_student(course, staging, student, found, there.get(student), collected)
-    with _undone_on_error() as done:
+    for student, notebooks in sorted(by_student.items()):
+        moves += moves_of_student(course, staging, student, notebooks, submissions.get(student), collected)
+    done: list[Move] = []
+    try:
         for source, target in moves:
             target.parent.mkdir(parents=True, exist_ok=True)
             os.rename(source, target)
             done.append((source, target))
+    except BaseException:  # Ctrl-C too; the exception goes on
+        for source, target in reversed(done):
+            source.parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(target, source)
+        raise
 
 
-def _aside(course: Course, taken: Taken, lesson: str) -> Path:
-    """Where a notebook goes that is nobody's; its name tells what is in it, so that it lies there once."""
-    stem = re.sub(r"[^\w.-]+", "_", taken.origin.rpartition(".")[0])[-60:].strip("._-") or "notebook"
-    return course.submitted / UNMATCHED / f"{lesson}-{taken.sha256[:16]}-{stem}.ipynb"
-
-
-def _of_student(
-    course: Course, staging: Path, student: str, found: list[Taken], there: Submission | None, collected: Collected
-) -> list[tuple[Path, Path]]:
-    """What to move for a student."""
-    best = _best(found, collected.lesson)
-    if len({one.sha256 for one in found}) > 1:
-        rest = ", ".join(sorted(one.origin for one in found if one is not best))
-        collected.notes.append(f"{student} handed in {len(found)} notebooks; {best.origin} was taken, not {rest}.")
-    if best.said.late and not (there and there.submitted_at):
+def moves_of_student(
+    course: Course,
+    staging: Path,
+    student: str,
+    notebooks: list[StagedNotebook],
+    before: Submission | None,
+    collected: Collected,
+) -> list[Move]:
+    """What to move for a student of whom `before` lies there."""
+    best = max(notebooks, key=lambda notebook: notebook.rank(collected.lesson))
+    if len({notebook.sha256 for notebook in notebooks}) > 1:
+        rest = ", ".join(sorted(notebook.origin for notebook in notebooks if notebook is not best))
+        collected.notes.append(f"{student} handed in {len(notebooks)} notebooks; {best.origin} was taken, not {rest}.")
+    if best.claim.late and not (before and before.submitted_at):
         collected.late.append(student)
     target = course.submitted / student / collected.lesson
     _refuse_link(target.parent)
     _refuse_link(target)
-    if there is None and not target.exists():
+    if before is None and not target.exists():
         collected.new.append(student)
         return [(_made(staging, student, best, collected.lesson), target)]
-    state = _compared(best, there)
-    getattr(collected, state).append(student)
-    if state != "newer":
+    age = age_beside(best, before)
+    getattr(collected, age).append(student)
+    if age != "newer":
         return []
-    before = course.submitted / BEFORE / student / f"{collected.lesson}-{_mark(target)}"
-    return [(target, _free(before)), (_made(staging, student, best, collected.lesson), target)]
+    digest = hashlib.sha256()  # a short name for what is put aside
+    for path in sorted(target.iterdir()):
+        digest.update(path.name.encode(errors="surrogateescape"))
+        if path.is_file() and not path.is_symlink():
+            with open(path, "rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+    name = f"{collected.lesson}-{digest.hexdigest()[:8]}"
+    aside, number = course.submitted / BEFORE / student / name, 1
+    while aside.exists():
+        number += 1
+        aside = aside.with_name(f"{name}-{number}")
+    return [(target, aside), (_made(staging, student, best, collected.lesson), target)]
 
 
-def _best(found: list[Taken], lesson: str) -> Taken:
-    """The latest; else the one that is named like the lesson, of those the one handed in last."""
-
-    def worth(one: Taken) -> tuple[float, bool, int, str]:
-        stem, number = attempt((one.said.file or one.origin).rpartition("/")[2])
-        when = one.said.submitted_at.timestamp() if one.said.submitted_at else 0
-        return when, stem.casefold() == lesson.casefold(), number, one.origin
-
-    return max(found, key=worth)
-
-
-def _compared(best: Taken, there: Submission | None) -> str:
+def age_beside(best: StagedNotebook, before: Submission | None) -> str:
     """Is it the `same` as what lies there, `newer` or `older`? Without a time, what is collected now is newer."""
-    if there is None:
+    if before is None:
         return "newer"
-    now, then = best.said.submitted_at, there.submitted_at
+    now, then = best.claim.submitted_at, before.submitted_at
     try:
-        same = hashlib.sha256(contents(there.notebook)).hexdigest() == best.sha256
+        same = hashlib.sha256(contents(before.notebook)).hexdigest() == best.sha256
     except Unreadable:
         same = False
     if now is None or then is None:
@@ -144,46 +161,13 @@ def _refuse_link(place: Path) -> None:
         raise StorytellerError(f"{place} is a link or no folder; move it away. Nothing was written.")
 
 
-def _made(staging: Path, student: str, best: Taken, lesson: str) -> Path:
+def _made(staging: Path, student: str, best: StagedNotebook, lesson: str) -> Path:
     """A student's folder, whole, ready to be moved."""
     folder = staging / "students" / student / lesson
     folder.mkdir(parents=True)
     os.rename(best.path, folder / f"{lesson}.ipynb")
-    if best.said.submitted_at:
-        (folder / TIME).write_text(nbgrader_time(best.said.submitted_at), encoding="ascii")
+    if best.claim.submitted_at:
+        (folder / TIME).write_text(nbgrader_time(best.claim.submitted_at), encoding="ascii")
     if best.ticket:
         (folder / TICKET).write_bytes(best.ticket)
     return folder
-
-
-def _mark(folder: Path) -> str:
-    """A short name for what is in a folder that is put aside."""
-    digest = hashlib.sha256()
-    for path in sorted(folder.iterdir()):
-        digest.update(path.name.encode(errors="surrogateescape"))
-        if path.is_file() and not path.is_symlink():
-            with open(path, "rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()[:8]
-
-
-def _free(path: Path) -> Path:
-    """The path, or with a number behind it where it is taken."""
-    tried, number = path, 1
-    while tried.exists():
-        number += 1
-        tried = path.with_name(f"{path.name}-{number}")
-    return tried
-
-
-@contextmanager
-def _undone_on_error() -> Iterator[list[tuple[Path, Path]]]:
-    """Moves are undone when one of them fails, in reverse order."""
-    done: list[tuple[Path, Path]] = []
-    try:
-        yield done
-    except BaseException:  # Ctrl-C too; the exception goes on
-        for source, target in reversed(done):
-            source.parent.mkdir(parents=True, exist_ok=True)
-            shutil.move(target, source)
-        raise

@@ -1,8 +1,8 @@
 """What there is to collect: in a folder, in a zip, in nbgrader's exchange. Nothing is written, no link is followed.
 
     with opened(Path("submissions.zip")) as found:
-        for one in found:
-            one.path, one.read()
+        for file in found:
+            file.path, file.read()
 
 Names and contents come from students. A file that must not be read has its reason in `refused`; what makes the whole
 source unusable is an error.
@@ -12,26 +12,28 @@ import os
 import stat
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from storyteller.errors import StorytellerError
 from storyteller_course.exercises.lesson import MISTAKES
 from storyteller_course.report.safe_repr import clean
-from storyteller_grading.judge.submission import LARGEST, Unreadable, content_of, contents
+from storyteller_grading.judge.submission import MAX_NOTEBOOK_BYTES, Unreadable, content_of, contents
 
-MOST_FILES = 20_000
-MOST_BYTES = 16 << 30  # unpacked, of all notebooks of a zip together
-DEEPEST = 8  # folders within folders
-RATIO = 200  # times that a file may grow when it is unpacked; notebooks grow 3 to 50 times
-SMALL = 4 << 20  # bytes up to which it may grow as it likes
+MAX_FILES = 20_000
+MAX_UNPACKED_BYTES = 16 << 30  # unpacked, of all notebooks of a zip together
+MAX_DEPTH = 8  # folders within folders
+MAX_EXPANSION = 200  # times its size, when a file is unpacked; notebooks grow 3 to 50 times
+ALWAYS_UNPACKED_BYTES = 4 << 20  # bytes up to which it may grow as it likes
 SKIPPED = {".ipynb_checkpoints", "__MACOSX"}
 
 
 @dataclass(frozen=True)
-class Found:
+class SourceFile:
     """A file that somebody handed in, or is said to have."""
 
     path: str  # relative to the source, `/` between its parts
@@ -46,7 +48,7 @@ class Found:
 
 
 @contextmanager
-def opened(source: Path) -> Iterator[list[Found]]:
+def opened(source: Path) -> Iterator[list[SourceFile]]:
     """The files of a folder or a zip.
 
     Raises:
@@ -67,7 +69,7 @@ def opened(source: Path) -> Iterator[list[Found]]:
             f"{source} is no zip, or a damaged one ({error}): load it down again. Nothing was written."
         ) from None
     with archive:
-        yield _members(source, archive)
+        yield files_in_zip(source, archive)
 
 
 @contextmanager
@@ -81,7 +83,7 @@ def reading(source: Path) -> Iterator[None]:
         ) from None
 
 
-def files_below(root: Path, start: tuple[str, ...] = ()) -> Iterator[Found]:
+def files_below(root: Path, start: tuple[str, ...] = ()) -> Iterator[SourceFile]:
     """The regular files below a folder, or one of its folders, and with their reason those that are something else.
 
     Raises:
@@ -93,38 +95,34 @@ def files_below(root: Path, start: tuple[str, ...] = ()) -> Iterator[Found]:
         parts = todo.pop()
         try:
             with os.scandir(root.joinpath(*parts)) as entries:
-                listed = sorted(entries, key=lambda one: one.name)
+                listed = sorted(entries, key=lambda entry: entry.name)
         except OSError as error:
-            yield Found("/".join(parts), _never, f"cannot be looked into ({error.strerror})")
+            yield SourceFile("/".join(parts), _never, f"cannot be looked into ({error.strerror})")
             continue
         for entry in listed:
             count += 1
-            if count > MOST_FILES:
-                raise StorytellerError(f"{root} has more than {MOST_FILES:,} files; name the folder of one lesson.")
+            if count > MAX_FILES:
+                raise StorytellerError(f"{root} has more than {MAX_FILES:,} files; name the folder of one lesson.")
             below = (*parts, entry.name)
             if entry.name in SKIPPED:
                 continue
             if entry.is_dir(follow_symlinks=False):
-                if len(below) >= DEEPEST:
-                    yield Found("/".join(below), _never, "lies too deep in folders")
+                if len(below) >= MAX_DEPTH:
+                    yield SourceFile("/".join(below), _never, "lies too deep in folders")
                 else:
                     todo.append(below)
-            else:
-                yield _file(root, below, entry)
+                continue
+            refused = ""
+            if entry.is_symlink():
+                refused = "is a link, which is not followed"
+            elif not entry.is_file(follow_symlinks=False):
+                refused = "is no regular file"
+            elif _is_strange_zip(entry.name):
+                refused = "is a zip in what was handed in, which is not opened: unpack it, and collect the folder"
+            yield SourceFile("/".join(below), partial(read_below, root, below), refused, _unsafe(entry.name))
 
 
-def _file(root: Path, parts: tuple[str, ...], entry: os.DirEntry[str]) -> Found:
-    refused = ""
-    if entry.is_symlink():
-        refused = "is a link, which is not followed"
-    elif not entry.is_file(follow_symlinks=False):
-        refused = "is no regular file"
-    elif _is_strange_zip(entry.name):
-        refused = "is a zip in what was handed in, which is not opened: unpack it, and collect the folder"
-    return Found("/".join(parts), lambda: read_below(root, parts), refused, _unsafe(entry.name))
-
-
-def read_below(root: Path, parts: tuple[str, ...], *, largest: int = LARGEST) -> bytes:
+def read_below(root: Path, parts: tuple[str, ...], *, largest: int = MAX_NOTEBOOK_BYTES) -> bytes:
     """The bytes of a regular file below a folder; no folder between them may be a link, not even one put there now.
 
     Whoever hands in owns a folder of the exchange, and could swap it for a link to what only the instructor may read.
@@ -150,52 +148,65 @@ def read_below(root: Path, parts: tuple[str, ...], *, largest: int = LARGEST) ->
     return content_of(file, parts[-1], largest=largest)
 
 
-def _members(source: Path, archive: zipfile.ZipFile) -> list[Found]:
-    members = [one for one in archive.infolist() if not one.orig_filename.endswith("/")]  # is_dir fails without a name
-    notebooks = [one for one in members if one.orig_filename.lower().endswith(".ipynb")]
-    if len(members) > MOST_FILES:
-        raise StorytellerError(f"{source} has {len(members):,} files, and at most {MOST_FILES:,} are taken.")
-    if any(one.flag_bits & 0x1 for one in members):
+def files_in_zip(source: Path, archive: zipfile.ZipFile) -> list[SourceFile]:
+    """The files of a zip, with their reason those that must not be read.
+
+    Raises:
+        StorytellerError: it is encrypted, or has more in it than a class hands in.
+    """
+    # ZipInfo.is_dir fails for one without a name.
+    members = [member for member in archive.infolist() if not member.orig_filename.endswith("/")]
+    notebooks = [member for member in members if member.orig_filename.lower().endswith(".ipynb")]
+    if len(members) > MAX_FILES:
+        raise StorytellerError(f"{source} has {len(members):,} files, and at most {MAX_FILES:,} are taken.")
+    if any(member.flag_bits & 0x1 for member in members):
         raise StorytellerError(f"{source} is encrypted: unpack it with its password, and collect the folder.")
-    total = sum(one.file_size for one in notebooks)
-    if total > MOST_BYTES:
+    total = sum(member.file_size for member in notebooks)
+    if total > MAX_UNPACKED_BYTES:
         raise StorytellerError(
-            f"{source} would unpack to {total >> 30:,} GB, and at most {MOST_BYTES >> 30} GB are taken: unpack it "
-            "where there is room, and collect the folder in parts."
+            f"{source} would unpack to {total >> 30:,} GB, and at most {MAX_UNPACKED_BYTES >> 30} GB are taken: unpack "
+            "it where there is room, and collect the folder in parts."
         )
-    seen: dict[str, int] = {}
-    for one in members:
-        seen[one.orig_filename.casefold()] = seen.get(one.orig_filename.casefold(), 0) + 1
-    found = [_member(source, archive, one, seen[one.orig_filename.casefold()]) for one in members]
-    return [one for one in found if not SKIPPED & set(one.path.split("/"))]
+    times = Counter(member.orig_filename.casefold() for member in members)
+    return [
+        SourceFile(
+            member.orig_filename,
+            partial(unpacked, source, archive, member),
+            why_refused(member),
+            _unsafe_path(member.orig_filename)
+            or ("stands in the zip more than once" if times[member.orig_filename.casefold()] > 1 else ""),
+        )
+        for member in members
+        if not SKIPPED & set(member.orig_filename.split("/"))
+    ]
 
 
-def _member(source: Path, archive: zipfile.ZipFile, one: zipfile.ZipInfo, times: int) -> Found:
-    refused, mode = "", one.external_attr >> 16
-    name = one.orig_filename
+def why_refused(member: zipfile.ZipInfo) -> str:
+    """Why a file of a zip must not be read; empty where it may be."""
+    mode = member.external_attr >> 16
     if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
-        refused = "is a link, which is not followed" if stat.S_ISLNK(mode) else "is no regular file"
-    elif _is_strange_zip(name):
-        refused = "is a zip in the zip, which is not opened: unpack it, and collect the folder"
-    elif one.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        refused = "is packed in a way that no LMS uses: unpack it, and collect the folder"
-    elif one.file_size > SMALL and one.file_size > RATIO * max(1, one.compress_size):
-        refused = f"would unpack to {one.file_size // max(1, one.compress_size):,} times its size"
-    elif one.file_size > LARGEST:
-        refused = f"has {one.file_size >> 20:,} MB, and at most {LARGEST >> 20} MB are read"
-    unsafe = _unsafe_path(name) or ("stands in the zip more than once" if times > 1 else "")
-    return Found(name, lambda: _unpacked(source, archive, one), refused, unsafe)
+        return "is a link, which is not followed" if stat.S_ISLNK(mode) else "is no regular file"
+    if _is_strange_zip(member.orig_filename):
+        return "is a zip in the zip, which is not opened: unpack it, and collect the folder"
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        return "is packed in a way that no LMS uses: unpack it, and collect the folder"
+    expansion = member.file_size // max(1, member.compress_size)
+    if member.file_size > ALWAYS_UNPACKED_BYTES and member.file_size > MAX_EXPANSION * max(1, member.compress_size):
+        return f"would unpack to {expansion:,} times its size"
+    if member.file_size > MAX_NOTEBOOK_BYTES:
+        return f"has {member.file_size >> 20:,} MB, and at most {MAX_NOTEBOOK_BYTES >> 20} MB are read"
+    return ""
 
 
-def _unpacked(source: Path, archive: zipfile.ZipFile, one: zipfile.ZipInfo) -> bytes:
+def unpacked(source: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
     """The bytes of a file in a zip; zipfile gives no more than the zip says that there are."""
     try:
-        with archive.open(one) as file:
+        with archive.open(member) as file:
             return file.read()
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError) as error:
         raise StorytellerError(
-            f"{source} is damaged at {clean(one.orig_filename, 200)!r} ({clean(str(error), 200)}): load it down again. "
-            "Nothing was written."
+            f"{source} is damaged at {clean(member.orig_filename, 200)!r} ({clean(str(error), 200)}): load it down "
+            "again. Nothing was written."
         ) from None
 
 
@@ -217,9 +228,7 @@ def _unsafe_path(name: str) -> str:
 
 def _unsafe(name: str) -> str:
     """What is wrong with a name, if anything."""
-    if not name.isprintable():
-        return "has control characters or broken letters in its name"
-    return ""
+    return "" if name.isprintable() else "has control characters or broken letters in its name"
 
 
 def _never() -> bytes:

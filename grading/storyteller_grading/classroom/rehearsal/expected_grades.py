@@ -4,7 +4,7 @@ A rehearsal plants answers whose points are known. They come from here, never fr
 gradebook that is wrong cannot agree with itself. Only known answers and the reference's are run here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -12,10 +12,9 @@ from storyteller.errors import StorytellerError
 from storyteller_course.exercises.inputs import PUBLIC
 from storyteller_course.exercises.known_answers import Right, Wrong, reference_source, run_source
 from storyteller_course.exercises.lesson import Lesson
-from storyteller_course.grading.diagnose import known_mistakes
 from storyteller_course.grading.grade import grade
-from storyteller_course.grading.result import CaseResult
-from storyteller_course.runner.in_process import LocalStudent
+from storyteller_course.grading.known_mistakes import known_mistakes
+from storyteller_course.runner.in_process import InProcessStudent
 from storyteller_course.runner.server import Namespace
 from storyteller_grading.classroom.rehearsal.mishaps import EVERYTHING, EVERYTHING_CODE, SLOWLY
 from storyteller_grading.judge.released_notebook import read_release
@@ -24,8 +23,8 @@ REFERENCE, STUB, SLOW = "reference", "stub", "slow"  # answers that every exerci
 
 
 @dataclass(frozen=True)
-class Expected:
-    """What must come of an answer to one exercise."""
+class ExpectedGrade:
+    """What an answer to one exercise must earn."""
 
     earned: int
     solved: bool
@@ -33,11 +32,11 @@ class Expected:
     endless: bool = False  # a case ran into its limit, which costs the judge its time too
 
 
-NOTHING = Expected(0, False, "")
+NOTHING = ExpectedGrade(0, False, "")
 
 
 @dataclass(frozen=True)
-class Answers:
+class KnownAnswers:
     """The known answers to a lesson's exercises, by name, and what each earns.
 
     Args:
@@ -47,7 +46,7 @@ class Answers:
 
     lesson: Lesson
     seeds: tuple[str, ...]
-    found: dict[tuple[str, ...], Expected] = field(default_factory=dict)
+    grades: dict[tuple[str, ...], ExpectedGrade] = field(default_factory=dict)  # those that are known already
 
     @cached_property
     def stubs(self) -> dict[str, str]:
@@ -69,23 +68,23 @@ class Answers:
         if name in always:
             return always[name]
         known: list[Wrong | Right] = [*self.lesson.mistakes(exercise), *self.lesson.alternatives(exercise)]
-        [answer] = [one for one in known if one.name == name]
+        [answer] = [candidate for candidate in known if candidate.name == name]
         return answer.source(reference)
 
-    def expected(self, exercise: str, chosen: Mapping[str, str]) -> Expected:
+    def expected(self, exercise: str, chosen: Mapping[str, str]) -> ExpectedGrade:
         """What an exercise earns beside the answers that were chosen for the others.
 
-        Of those only the ones matter that it builds on and that the course has no part for: see `judge.plan`.
+        Of those only the ones matter that it builds on and that the course has no part for: see `judge.cell_matching`.
         """
-        needed = [one for one in self.lesson.foundations(exercise) if self.lesson.part(one) is None]
+        needed = [name for name in self.lesson.foundations(exercise) if self.lesson.stand_in(name) is None]
         name = REFERENCE if chosen[exercise] == SLOW else chosen[exercise]  # but for its pause it is the reference
-        key = exercise, name, *(chosen.get(one, REFERENCE) for one in needed)
-        if key not in self.found:
-            around = {one: self.source(one, chosen.get(one, REFERENCE)) for one in needed}
-            self.found[key] = self.run(exercise, self.source(exercise, name), around)
-        return self.found[key]
+        key = exercise, name, *(chosen.get(other, REFERENCE) for other in needed)
+        if key not in self.grades:
+            around = {other: self.source(other, chosen.get(other, REFERENCE)) for other in needed}
+            self.grades[key] = self.run(exercise, self.source(exercise, name), around)
+        return self.grades[key]
 
-    def run(self, exercise: str, source: str, around: Mapping[str, str] | None = None) -> Expected:
+    def run(self, exercise: str, source: str, around: Mapping[str, str] | None = None) -> ExpectedGrade:
         """What any code earns: every case with the public input, and those that pass with the hidden ones.
 
         Args:
@@ -94,27 +93,24 @@ class Answers:
             around: the code of other exercises, where it is not the reference's.
         """
         code = Right(exercise, "planted", code=source)
-        one, known = self.lesson.exercises[exercise], known_mistakes(self.lesson, exercise)
+        description, known = self.lesson.exercises[exercise], known_mistakes(self.lesson, exercise)
 
         def namespace() -> Namespace:
-            found = self.lesson.namespace(code)
+            names = self.lesson.namespace(code)
             for name, text in (around or {}).items():
-                run_source(text, found, f"<planted {name}>")
-            return found
+                run_source(text, names, f"<planted {name}>")
+            return names
 
-        public = grade(one, LocalStudent(namespace(), anew=namespace), seeds=(PUBLIC,), mistakes=known)
+        public = grade(description, InProcessStudent(namespace(), anew=namespace), seeds=(PUBLIC,), mistakes=known)
         passed = {case.id for case in public.cases if case.passed}
         mistake, cases = public.mistake, list(public.cases)
         if self.seeds and public.earned:
-            student = LocalStudent(namespace(), anew=namespace)
-            hidden = grade(one, student, seeds=self.seeds, mistakes=known, only=passed)
+            student = InProcessStudent(namespace(), anew=namespace)
+            hidden = grade(description, student, seeds=self.seeds, mistakes=known, only=passed)
             passed = {case.id for case in hidden.cases if case.passed}
-            mistake, cases = mistake or _first(hidden.cases), [*cases, *hidden.cases]
-        guards = all(case.id in passed for case in one.cases if case.points == 0)
-        earned = sum(case.points for case in one.cases if case.id in passed) if guards else 0
+            mistake = mistake or next((case.mistake for case in hidden.cases if case.mistake), "")
+            cases += hidden.cases
+        guards = all(case.id in passed for case in description.cases if case.points == 0)
+        earned = sum(case.points for case in description.cases if case.id in passed) if guards else 0
         endless = any(case.kind == "timeout" for case in cases)
-        return Expected(earned, len(passed) == len(one.cases), mistake, endless)
-
-
-def _first(cases: Sequence[CaseResult]) -> str:
-    return next((case.mistake for case in cases if case.mistake), "")
+        return ExpectedGrade(earned, len(passed) == len(description.cases), mistake, endless)

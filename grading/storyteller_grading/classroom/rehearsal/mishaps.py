@@ -71,15 +71,13 @@ def {name}(*args, _slept=[], **kwargs):
 """
 
 
-def _code(source: str) -> dict[str, Any]:
-    return {"cell_type": "code", "id": "own-1", "source": source, "metadata": {}, "outputs": [], "execution_count": 1}
+def with_cell(source: str) -> Callable[[Notebook], None]:
+    """A notebook with one more cell, which runs this."""
+    cell = {"cell_type": "code", "id": "own-1", "source": source, "metadata": {}, "outputs": [], "execution_count": 1}
+    return lambda notebook: notebook["cells"].append(copy.deepcopy(cell))
 
 
-def _cell(source: str) -> Callable[[Notebook], None]:
-    return lambda notebook: notebook["cells"].append(_code(source))
-
-
-def _claims_points(notebook: Notebook) -> None:
+def claims_points(notebook: Notebook) -> None:
     """Tags that make nbgrader pass over the tests, and metadata that claims a score."""
     for cell in notebook["cells"]:
         cell["metadata"].setdefault("tags", []).append("skip-execution")
@@ -88,26 +86,26 @@ def _claims_points(notebook: Notebook) -> None:
             cell["outputs"] = [{"output_type": "stream", "name": "stdout", "text": "100 of 100 points"}]
 
 
-def _script(notebook: Notebook) -> None:
+def script(notebook: Notebook) -> None:
     """A written answer that would run in the teacher's browser."""
     for cell in notebook["cells"]:
         if cell["metadata"].get("storyteller", {}).get("role") == "written":
             cell["source"] = SCRIPT
 
 
-def _untouched(notebook: Notebook) -> None:
+def untouched(notebook: Notebook) -> None:
     """For what is done elsewhere: to an answer, or to the file."""
 
 
 HOSTILE: dict[str, Callable[[Notebook], None]] = {
-    **{name: _cell(source) for name, source in CELLS.items()},
-    "claims_points": _claims_points,
-    "script": _script,
-    EVERYTHING: _untouched,
+    **{name: with_cell(source) for name, source in CELLS.items()},
+    "claims_points": claims_points,
+    "script": script,
+    EVERYTHING: untouched,
 }
 
 
-def _lost_ids(notebook: Notebook) -> None:
+def lost_ids(notebook: Notebook) -> None:
     """Colab and VS Code keep neither ids nor our metadata."""
     for cell in notebook["cells"]:
         cell["metadata"] = {}
@@ -115,7 +113,7 @@ def _lost_ids(notebook: Notebook) -> None:
     notebook["nbformat_minor"] = 4
 
 
-def _duplicated(notebook: Notebook) -> None:
+def duplicated(notebook: Notebook) -> None:
     """Copied and pasted: every answer twice, with the same id."""
     cells = []
     for cell in notebook["cells"]:
@@ -126,17 +124,17 @@ def _duplicated(notebook: Notebook) -> None:
 
 
 DAMAGED: dict[str, Callable[[Notebook], None]] = {
-    "lost_ids": _lost_ids,
-    "duplicated": _duplicated,
-    "byte_order_mark": _untouched,
-    "windows_lines": _untouched,
-    UNREADABLE: _untouched,
+    "lost_ids": lost_ids,
+    "duplicated": duplicated,
+    "byte_order_mark": untouched,
+    "windows_lines": untouched,
+    UNREADABLE: untouched,
 }
 
 
 def written(notebook: Notebook, mishap: str) -> bytes:
     """The notebook's file after a mishap; `mishap` may be empty."""
-    {**HOSTILE, **DAMAGED, "": _untouched}[mishap](notebook)
+    {**HOSTILE, **DAMAGED, "": untouched}[mishap](notebook)
     text = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
     if mishap == UNREADABLE:
         return b""

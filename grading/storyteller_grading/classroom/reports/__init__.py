@@ -1,1 +1,6 @@
-"""What a student reads of a submission, and an instructor of a class."""
+"""Pages for students and about the class, from the records and the gradebook.
+
+feedback      a page for each student, and an index of all
+class_report  the report of the class; `statistics` has its numbers
+similar       pairs that have much in common; `fingerprints` says what is the same
+"""

@@ -16,16 +16,16 @@ from urllib.parse import quote
 from storyteller.errors import StorytellerError
 from storyteller.utils.atomic_io import write_whole
 from storyteller_course.report import card
-from storyteller_course.report.safe_repr import clean
-from storyteller_grading.classroom.autograde.manual_grades import ByHand, Entry, read_by_hand
+from storyteller_grading.classroom.autograde.manual_grades import ManualGrades, read_manual_grades
 from storyteller_grading.classroom.autograde.records import Record, Records
 from storyteller_grading.classroom.course import Course, Student, nbgrader_time
+from storyteller_grading.classroom.lms.system import format_points
 from storyteller_grading.judge.report import BY_HAND, bar, lesson_title, page
 from storyteller_grading.judge.submission import Unreadable, contents
 
-COMMENT = 4000  # characters of a comment
-ANSWER = 8000  # characters of a written answer
-TICKET = 1000  # bytes of nbgrader's small files
+MAX_COMMENT_CHARS = 4000  # characters of a comment
+MAX_ANSWER_CHARS = 8000  # characters of a written answer
+MAX_TICKET_BYTES = 1000  # bytes of nbgrader's small files
 
 
 def write_feedback(course: Course, lesson: str, students: Sequence[str] = ()) -> tuple[Path, list[Record]]:
@@ -41,70 +41,85 @@ def write_feedback(course: Course, lesson: str, students: Sequence[str] = ()) ->
     """
     with Records(course.records_file) as records:
         everybody = records.all_latest(lesson)
-    _refuse_nothing(lesson, everybody, students)
-    by_hand = read_by_hand(course, lesson)
-    chosen = [record for record in everybody if not students or record.student in students]
-    for record in chosen:
-        folder = course.feedback / record.student / lesson
-        write_whole(folder / f"{lesson}.html", student_page(record, by_hand.get(record.student)))
-        _write_tickets(course, record, folder)
-    index = course.feedback / f"{lesson}.html"
-    names = {student.id: student for student in course.students()}
-    write_whole(index, index_page(lesson, everybody, by_hand, names))
-    return index, chosen
-
-
-def _refuse_nothing(lesson: str, everybody: Sequence[Record], students: Sequence[str]) -> None:
     graded = {record.student for record in everybody}
     unknown = sorted(set(students) - graded)
     if unknown or not graded:
         who = f" of {', '.join(unknown)}" if unknown else ""
         first = f"storyteller-grade autograde {lesson.partition('_')[0]}"
         raise StorytellerError(f"Nothing{who} was graded yet for {lesson}: {first} comes first.")
+    by_hand = read_manual_grades(course, lesson)
+    chosen = [record for record in everybody if not students or record.student in students]
+    for record in chosen:
+        folder = course.feedback / record.student / lesson
+        write_whole(folder / f"{lesson}.html", student_page(record, by_hand.get(record.student)))
+        write_tickets(course, record, folder)
+    index = course.feedback / f"{lesson}.html"
+    names = {student.id: student for student in course.students()}
+    write_whole(index, index_page(lesson, everybody, by_hand, names))
+    return index, chosen
 
 
-def student_page(record: Record, by_hand: ByHand | None) -> str:
+def student_page(record: Record, by_hand: ManualGrades | None) -> str:
     """The page of one student: the judge's, with what a person graded."""
     if record.status == "failed":
         title = lesson_title(record.lesson)
-        said = "Your notebook could not be graded yet, for a fault that is not yours. Your teacher knows of it."
-        return page(title, f"<h1>{card.escape(title)}</h1><p>{said}</p>")
-    return record.page.replace(BY_HAND, _hand_section(record, by_hand), 1)
+        sorry = "Your notebook could not be graded yet, for a fault that is not yours. Your teacher knows of it."
+        return page(title, f"<h1>{card.escape(title)}</h1><p>{sorry}</p>")
+    return record.page.replace(BY_HAND, manual_section(record, by_hand) if by_hand else "", 1)
 
 
-def _hand_section(record: Record, by_hand: ByHand | None) -> str:
-    if by_hand is None:
-        return ""
-    parts = [_entry(one, record) for one in by_hand.entries]
+def manual_section(record: Record, by_hand: ManualGrades) -> str:
+    """What a person graded, and what lateness costs; empty where there is neither."""
+    parts = []
+    for entry in by_hand.entries:
+        if entry.score is not None:
+            points = f"{format_points(entry.score)} of {format_points(entry.points)} points"
+        else:
+            points = f"not graded yet, up to {format_points(entry.points)} points" if entry.points else "a comment"
+        extra = f", and {format_points(entry.extra)} of extra credit" if entry.extra else ""
+        parts.append(f"<p><b>{card.escape(entry.name)}</b>: {points}{extra}</p>")
+        if entry.comment:
+            parts.append(f"<p>{_lines(entry.comment, MAX_COMMENT_CHARS)}</p>")
+        if answer := record.written.get(entry.name):
+            text = _lines(answer, MAX_ANSWER_CHARS)
+            parts.append(f"<details><summary>your answer</summary><p>{text}</p></details>")
     if by_hand.seconds_late:
-        points = f"{_number(by_hand.penalty)} point{'s' * (by_hand.penalty != 1)}"
-        cost = f": {points} less" if by_hand.penalty else ", which costs nothing"
+        penalty = f"{format_points(by_hand.penalty)} point{'s' * (by_hand.penalty != 1)}"
+        cost = f": {penalty} less" if by_hand.penalty else ", which costs nothing"
         parts.append(f"<p>Handed in {_span(by_hand.seconds_late)} late{cost}.</p>")
     if not parts:
         return ""
     so_far = " so far" if by_hand.waits else ""
-    total = f"<p>All together{so_far}: <b>{_number(by_hand.score)} of {_number(by_hand.points)} points</b>.</p>"
+    total = (
+        f"<p>All together{so_far}: <b>{format_points(by_hand.score)} of {format_points(by_hand.points)} points</b>.</p>"
+    )
     return f'<h2>Graded by hand</h2><div class="hand">{"".join(parts)}{total}</div>'
 
 
-def _entry(one: Entry, record: Record) -> str:
-    if one.score is not None:
-        points = f"{_number(one.score)} of {_number(one.points)} points"
-    else:
-        points = f"not graded yet, up to {_number(one.points)} points" if one.points else "a comment"
-    extra = f", and {_number(one.extra)} of extra credit" if one.extra else ""
-    parts = [f"<p><b>{card.escape(one.name)}</b>: {points}{extra}</p>"]
-    if one.comment:
-        parts.append(f"<p>{_lines(one.comment, COMMENT)}</p>")
-    if answer := record.written.get(one.name):
-        parts.append(f"<details><summary>your answer</summary><p>{_lines(answer, ANSWER)}</p></details>")
-    return "".join(parts)
-
-
-def index_page(lesson: str, records: Sequence[Record], by_hand: dict[str, ByHand], names: dict[str, Student]) -> str:
+def index_page(
+    lesson: str, records: Sequence[Record], by_hand: dict[str, ManualGrades], names: dict[str, Student]
+) -> str:
     """All students of a lesson, with links to their pages."""
-    rows = [_row(one, by_hand.get(one.student), names.get(one.student, Student(one.student))) for one in records]
-    graded = {one.student for one in records}
+    rows = []
+    for record in records:
+        manual, student = by_hand.get(record.student), names.get(record.student, Student(record.student))
+        where = f"{quote(record.student)}/{quote(record.lesson)}/{quote(record.lesson)}.html"
+        earned, points = record.data.get("earned", 0), record.data.get("points", 0)
+        repairs = len(record.data.get("notes", ()))
+        notes = [
+            {"graded": "", "unreadable": "could not be read", "failed": "the grader failed"}[record.status],
+            f"{repairs} repair{'s' * (repairs != 1)}" if repairs else "",
+            f"{_span(manual.seconds_late)} late" if manual and manual.seconds_late else "",
+            "waits to be graded by hand" if manual and manual.waits else "",
+        ]
+        whole = f"{format_points(manual.score)} of {format_points(manual.points)}" if manual else ""
+        rows.append(
+            f'<tr><td><a href="{where}">{card.escape(record.student)}</a></td>'
+            f"<td>{card.escape(f'{student.first_name} {student.last_name}'.strip())}</td>"
+            f'<td>{bar(earned / points if points else 0)}</td><td class="number">{earned} of {points}</td>'
+            f'<td class="number">{whole}</td><td class="quiet">{card.escape("; ".join(filter(None, notes)))}</td></tr>'
+        )
+    graded = {record.student for record in records}
     missing = [card.escape(name) for name in names if name not in graded]
     absent = f"<p>Nothing graded from {len(missing)}: {', '.join(missing)}.</p>" if missing else ""
     head = (
@@ -116,32 +131,12 @@ def index_page(lesson: str, records: Sequence[Record], by_hand: dict[str, ByHand
     return page(f"Feedback: {title}", f"{intro}<table>{head}{''.join(rows)}</table>{absent}", width="64rem")
 
 
-def _row(one: Record, hand: ByHand | None, student: Student) -> str:
-    """A student's line of the index."""
-    where = f"{quote(one.student)}/{quote(one.lesson)}/{quote(one.lesson)}.html"
-    earned, points = one.data.get("earned", 0), one.data.get("points", 0)
-    state = {"graded": "", "unreadable": "could not be read", "failed": "the grader failed"}[one.status]
-    repairs = len(one.data.get("notes", ()))
-    notes = [
-        state,
-        f"{repairs} repair{'s' * (repairs != 1)}" if repairs else "",
-        f"{_span(hand.seconds_late)} late" if hand and hand.seconds_late else "",
-        "waits to be graded by hand" if hand and hand.waits else "",
-    ]
-    whole = f"{_number(hand.score)} of {_number(hand.points)}" if hand else ""
-    return (
-        f'<tr><td><a href="{where}">{card.escape(one.student)}</a></td>'
-        f"<td>{card.escape(f'{student.first_name} {student.last_name}'.strip())}</td>"
-        f'<td>{bar(earned / points if points else 0)}</td><td class="number">{earned} of {points}</td>'
-        f'<td class="number">{whole}</td><td class="quiet">{card.escape("; ".join(filter(None, notes)))}</td></tr>'
-    )
-
-
-def _write_tickets(course: Course, record: Record, folder: Path) -> None:
+def write_tickets(course: Course, record: Record, folder: Path) -> None:
     """The two small files by which `nbgrader release_feedback` finds out whose page it is."""
     handed_in = course.submitted / record.student / record.lesson / "submission_secret.txt"
-    ticket = _small_file(handed_in)
-    if ticket is None:  # it did not come through the exchange, and nobody will fetch the page there
+    try:
+        ticket = contents(handed_in, largest=MAX_TICKET_BYTES)
+    except Unreadable:  # it did not come through the exchange, and nobody will fetch the page there
         about = f"{record.student}\0{record.lesson}\0{record.sha256}"
         ticket = hmac.new(course.secret().encode(), about.encode(), hashlib.sha256).hexdigest().encode()
     write_whole(folder / "submission_secret.txt", ticket)
@@ -149,25 +144,8 @@ def _write_tickets(course: Course, record: Record, folder: Path) -> None:
     write_whole(folder / "timestamp.txt", nbgrader_time(when))
 
 
-def _small_file(path: Path) -> bytes | None:
-    """What is in a small regular file that a student may have made; None where it is anything else."""
-    try:
-        return contents(path, largest=TICKET)
-    except Unreadable:
-        return None
-
-
 def _lines(text: str, longest: int) -> str:
     return card.escape(text, longest).replace("\n", "<br>")
-
-
-def _number(points: float) -> str:
-    """Points without a needless fraction.
-
-    >>> _number(7.0), _number(6.25)
-    ('7', '6.25')
-    """
-    return clean(f"{points:.2f}".rstrip("0").rstrip("."))
 
 
 def _span(seconds: float) -> str:

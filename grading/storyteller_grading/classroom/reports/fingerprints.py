@@ -4,7 +4,7 @@ Tokens: every run of `GRAM` normalised tokens is hashed, and of every `WINDOW` n
 winnowing (Schleimer, Wilkerson and Aiken, "Winnowing: local algorithms for document fingerprinting", 2003, section 3).
 A text shared with another of at least `GRAM + WINDOW - 1` tokens is found for sure; one shorter than `GRAM` never.
 
-Trees: every statement and expression of at least `SMALLEST` nodes is hashed, names and literals left out.
+Trees: every statement and expression of at least `MIN_TREE_NODES` nodes is hashed, names and literals left out.
 
 What its author named is one name to us, all numbers are one number and all texts one text. What the language and its
 libraries name (`len`, `torch.softmax`, `.append`) stays.
@@ -19,10 +19,10 @@ from dataclasses import dataclass
 
 GRAM = 8  # tokens
 WINDOW = 4  # hashes
-SMALLEST = 6  # nodes of a tree
-LONGEST = 100_000  # characters of a text that are looked at
+MIN_TREE_NODES = 6  # nodes of a tree
+MAX_SOURCE_CHARS = 100_000  # characters of a text that are looked at
 
-_PASSED_OVER = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENCODING,
+_IGNORED_TOKENS = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENCODING,
                 tokenize.ENDMARKER}  # fmt: skip
 
 
@@ -41,13 +41,13 @@ class Fingerprints:
 
 def fingerprints(source: str) -> Fingerprints:
     """The fingerprints of some code. Of code that is not Python only the tokens are looked at, as far as they go."""
-    source = source[:LONGEST].replace("\0", "")
+    source = source[:MAX_SOURCE_CHARS].replace("\0", "")
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return Fingerprints(_winnow(_tokens(source, None)), {})
-    own = _own_names(tree)
-    return Fingerprints(_winnow(_tokens(_without_docstrings(source, tree), own)), _trees(tree, own))
+    own = own_names(tree)
+    return Fingerprints(_winnow(_tokens(without_docstrings(source, tree), own)), tree_hashes(tree, own))
 
 
 def winnow(hashes: list[int], window: int = WINDOW) -> list[int]:
@@ -71,35 +71,33 @@ def _hash(text: str) -> int:
 def _winnow(tokens: list[tuple[str, int]]) -> dict[int, tuple[int, int]]:
     grams = [tokens[start : start + GRAM] for start in range(len(tokens) - GRAM + 1)]
     hashes = [_hash("t " + " ".join(text for text, _ in gram)) for gram in grams]
-    found: dict[int, tuple[int, int]] = {}
+    kept: dict[int, tuple[int, int]] = {}
     for place in winnow(hashes):
-        found.setdefault(hashes[place], (grams[place][0][1], grams[place][-1][1]))
-    return found
+        kept.setdefault(hashes[place], (grams[place][0][1], grams[place][-1][1]))
+    return kept
 
 
 def _tokens(source: str, own: frozenset[str] | None) -> list[tuple[str, int]]:
     """Each token, normalised, with its line; `own` None takes every name that is no keyword for the author's."""
-    found: list[tuple[str, int]] = []
+    tokens: list[tuple[str, int]] = []
     try:
         for token in tokenize.generate_tokens(io.StringIO(source).readline):
-            if token.type not in _PASSED_OVER:
-                found.append((_normal(token, own), token.start[0]))
+            if token.type in _IGNORED_TOKENS:
+                continue
+            text = token.string
+            if token.type == tokenize.NUMBER:
+                text = "0"
+            elif token.type == tokenize.STRING or tokenize.tok_name[token.type].startswith("FSTRING"):
+                text = "''"
+            elif token.type == tokenize.NAME and not keyword.iskeyword(text) and (own is None or text in own):
+                text = "v"
+            tokens.append((text, token.start[0]))
     except (tokenize.TokenError, SyntaxError):
-        return found  # what came before the fault
-    return found
+        return tokens  # what came before the fault
+    return tokens
 
 
-def _normal(token: tokenize.TokenInfo, own: frozenset[str] | None) -> str:
-    if token.type == tokenize.NUMBER:
-        return "0"
-    if token.type == tokenize.STRING or tokenize.tok_name[token.type].startswith("FSTRING"):
-        return "''"
-    if token.type == tokenize.NAME and not keyword.iskeyword(token.string) and (own is None or token.string in own):
-        return "v"
-    return token.string
-
-
-def _own_names(tree: ast.AST) -> frozenset[str]:
+def own_names(tree: ast.AST) -> frozenset[str]:
     """The names that this code gives to something: variables, parameters, functions, classes, its own attributes."""
     names: set[str] = set()
     for node in ast.walk(tree):
@@ -123,7 +121,7 @@ def _docstring(node: ast.AST) -> ast.stmt | None:
     return None
 
 
-def _without_docstrings(source: str, tree: ast.AST) -> str:
+def without_docstrings(source: str, tree: ast.AST) -> str:
     """The same lines, those of docstrings empty."""
     lines = source.split("\n")
     for node in ast.walk(tree):
@@ -134,7 +132,7 @@ def _without_docstrings(source: str, tree: ast.AST) -> str:
     return "\n".join(lines)
 
 
-def _trees(tree: ast.AST, own: frozenset[str]) -> dict[int, tuple[int, int]]:
+def tree_hashes(tree: ast.AST, own: frozenset[str]) -> dict[int, tuple[int, int]]:
     """The hash of every subtree that is large enough, with its lines."""
     found: dict[int, tuple[int, int]] = {}
 
@@ -150,7 +148,7 @@ def _trees(tree: ast.AST, own: frozenset[str]) -> dict[int, tuple[int, int]]:
                 elif isinstance(item, str) and name != "value":
                     words.append("v" if item in own else item)
         word = f"{_hash('a ' + ' '.join(words)):x}"
-        if size >= SMALLEST and isinstance(node, ast.stmt | ast.expr):
+        if size >= MIN_TREE_NODES and isinstance(node, ast.stmt | ast.expr):
             found.setdefault(int(word, 16), (node.lineno, node.end_lineno or node.lineno))
         return word, size
 

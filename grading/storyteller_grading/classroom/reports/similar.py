@@ -10,26 +10,55 @@ copied the course's own solution are not found, for that is no one's own.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from pathlib import Path
 
+from storyteller.errors import StorytellerError
+from storyteller.utils.atomic_io import write_whole
 from storyteller_course.exercises.known_answers import reference_source
 from storyteller_course.exercises.lesson import Lesson
-from storyteller_grading.classroom.reports.fingerprints import Fingerprints, fingerprints
+from storyteller_course.report import card
+from storyteller_grading.classroom.autograde.records import Record, Records
+from storyteller_grading.classroom.course import Course
+from storyteller_grading.classroom.reports.fingerprints import fingerprints
 from storyteller_grading.judge.released_notebook import read_release
+from storyteller_grading.judge.report import lesson_title, page
 
-LIKE = 0.35  # a score from which a pair is shown
-LEAST = 12  # fingerprints that a pair must share; fewer are no evidence
-NEARLY_ALL, LONGER = 0.7, 25  # a pair is shown too whose score in one exercise, with so many shared, is so high
-MANY = 0.15  # of the class: what more than this share writes is nobody's own
-FEW = 3  # students, at least, before something counts as written by many
+MIN_SIMILARITY = 0.35  # a score from which a pair is shown
+MIN_SHARED = 12  # fingerprints that a pair must share; fewer are no evidence
+NEARLY_ALL, MIN_SHARED_NEARLY_ALL = (
+    0.7,
+    25,
+)  # a pair is shown too whose score in one exercise, with so many shared, is so high
+COMMON_SHARE = 0.15  # of the class: what more than this share writes is nobody's own
+MIN_COMMON_STUDENTS = 3  # students, at least, before something counts as written by many
 
-Answers = Mapping[str, str]  # the text of each exercise
+MAX_PAIRS = 60  # on the page
+MAX_LINES = 400  # of an answer that are shown
+STYLE = """
+.pair { display: grid; grid-template-columns: 1fr 1fr; gap: 1rem; } .pair pre { margin: 0; font-size: .8rem;
+ background: #f7f7f7; padding: .6rem; overflow-x: auto; white-space: pre-wrap; }
+mark { background: #ffe2b8; color: inherit; display: block; } summary { cursor: pointer; margin: .4rem 0; }
+h2 { border-top: 2px solid #ddd; padding-top: 1rem; }
+"""
+MEANING = (
+    "<p><b>This is evidence to look at, and no verdict.</b> From each answer was taken away what the course gave, "
+    "what the course itself would write, and what more than {common} of the class write. Of what is "
+    "left, the score is the share that both have of all that either has: runs of tokens and parts of the syntax "
+    "tree, whatever the names, the comments and the order of functions. Two who learned from the same page can "
+    "have a high score; two who copied the course's own solution have none; short answers say little.</p>"
+    '<p class="quiet">{compared} students were compared. Shown are pairs from {like} and '
+    "{shared} shared fingerprints on, or with nearly all of one longer exercise in common; the highest score of "
+    "all other pairs is {usual}.</p>"
+)
+
+AnswerTexts = Mapping[str, str]  # the text of each exercise
 
 
 @dataclass(frozen=True)
-class Shared:
+class SharedExercise:
     """What a pair has in common in one exercise."""
 
     exercise: str
@@ -50,7 +79,7 @@ class Pair:
 
     first: str
     second: str
-    exercises: tuple[Shared, ...]  # those in which they share anything
+    exercises: tuple[SharedExercise, ...]  # those in which they share anything
     shared: int
     of: int
 
@@ -62,24 +91,27 @@ class Pair:
     @property
     def one_alike(self) -> bool:
         """Is one longer exercise nearly the same?"""
-        return any(one.score >= NEARLY_ALL and one.shared >= LONGER for one in self.exercises)
+        return any(part.score >= NEARLY_ALL and part.shared >= MIN_SHARED_NEARLY_ALL for part in self.exercises)
 
 
 @dataclass(frozen=True)
 class Similarity:
-    """What came of comparing everybody with everybody."""
+    """The result of comparing everybody with everybody."""
 
     pairs: list[Pair]  # those to look at, the most alike first
     compared: int  # students
     usual: float  # the highest score of a pair that is not shown
 
 
+OwnFingerprints = dict[str, dict[int, tuple[int, int]]]  # by exercise, each hash of a student's own with its lines
+
+
 def similar_pairs(
-    submissions: Mapping[str, Answers],
+    submissions: Mapping[str, AnswerTexts],
     *,
     common: Mapping[str, Iterable[str]],
-    like: float = LIKE,
-    least: int = LEAST,
+    like: float = MIN_SIMILARITY,
+    least: int = MIN_SHARED,
 ) -> Similarity:
     """The pairs that share most.
 
@@ -90,71 +122,131 @@ def similar_pairs(
         least: fingerprints that it must share.
     """
     own = own_fingerprints(submissions, common=common)
-    found, usual = [], 0.0
+    pairs, usual = [], 0.0
     for first, second in combinations(sorted(own), 2):
-        pair = compare(first, own[first], second, own[second])
+        pair = pair_overlap(first, own[first], second, own[second])
         if (pair.score >= like and pair.shared >= least) or pair.one_alike:
-            found.append(pair)
+            pairs.append(pair)
         elif pair.shared >= least:
             usual = max(usual, pair.score)
-    found.sort(key=lambda pair: (-pair.score, -pair.shared, pair.first, pair.second))
-    return Similarity(found, len(own), usual)
+    pairs.sort(key=lambda pair: (-pair.score, -pair.shared, pair.first, pair.second))
+    return Similarity(pairs, len(own), usual)
 
 
-Own = dict[str, dict[int, tuple[int, int]]]  # by exercise, each hash of a student's own with its lines
-
-
-def own_fingerprints(submissions: Mapping[str, Answers], *, common: Mapping[str, Iterable[str]]) -> dict[str, Own]:
+def own_fingerprints(
+    submissions: Mapping[str, AnswerTexts], *, common: Mapping[str, Iterable[str]]
+) -> dict[str, OwnFingerprints]:
     """What is each student's own."""
-    given = {name: _union(map(fingerprints, texts)) for name, texts in common.items()}
-    marks = {
+    given = {name: frozenset().union(*(fingerprints(text).all for text in texts)) for name, texts in common.items()}
+    everything = {
         student: {name: fingerprints(text).all for name, text in answers.items()}
         for student, answers in submissions.items()
     }
-    counts = Counter((name, one) for found in marks.values() for name, hashes in found.items() for one in hashes)
-    most = max(FEW, MANY * len(submissions))
+    writers = Counter(
+        (name, mark) for answers in everything.values() for name, marks in answers.items() for mark in marks
+    )
+    most = max(MIN_COMMON_STUDENTS, COMMON_SHARE * len(submissions))
     return {
         student: {
             name: {
-                one: lines
-                for one, lines in hashes.items()
-                if one not in given.get(name, frozenset()) and counts[name, one] <= most
+                mark: lines
+                for mark, lines in marks.items()
+                if mark not in given.get(name, frozenset()) and writers[name, mark] <= most
             }
-            for name, hashes in found.items()
+            for name, marks in answers.items()
         }
-        for student, found in marks.items()
+        for student, answers in everything.items()
     }
 
 
-def compare(first: str, mine: Own, second: str, theirs: Own) -> Pair:
+def pair_overlap(first: str, mine: OwnFingerprints, second: str, theirs: OwnFingerprints) -> Pair:
     """What two students have in common."""
-    found, shared, of = [], 0, 0
+    exercises, shared, of = [], 0, 0
     for name in sorted(mine.keys() | theirs.keys()):
         left, right = mine.get(name, {}), theirs.get(name, {})
         both, either = left.keys() & right.keys(), left.keys() | right.keys()
         shared, of = shared + len(both), of + len(either)
         if both:
-            found.append(Shared(name, len(both), len(either), _lines(left, both), _lines(right, both)))
-    return Pair(first, second, tuple(found), shared, of)
+            exercises.append(SharedExercise(name, len(both), len(either), _lines(left, both), _lines(right, both)))
+    return Pair(first, second, tuple(exercises), shared, of)
+
+
+def _lines(marks: Mapping[int, tuple[int, int]], chosen: Iterable[int]) -> frozenset[int]:
+    return frozenset(line for mark in chosen for line in range(marks[mark][0], marks[mark][1] + 1))
 
 
 def texts_of(lesson: Lesson) -> dict[str, list[str]]:
     """Texts of each exercise that are nobody's own: the cell that was given, the reference, the known answers."""
-    texts: dict[str, list[str]] = {name: [] for name in lesson.exercises}
+    texts_of_exercise: dict[str, list[str]] = {name: [] for name in lesson.exercises}
     for cell in read_release(lesson.notebook).cells:
-        if cell.role == "answer" and cell.exercise in texts:
-            texts[cell.exercise].append(cell.source)
+        if cell.role == "answer" and cell.exercise in texts_of_exercise:
+            texts_of_exercise[cell.exercise].append(cell.source)
     if lesson.reference is not None:
-        for name, found in texts.items():
+        for name, texts in texts_of_exercise.items():
             reference = reference_source(lesson.reference, name)
             known = [*lesson.mistakes(name), *lesson.alternatives(name)]
-            found += [reference, *(answer.source(reference) for answer in known)]
-    return texts
+            texts += [reference, *(answer.source(reference) for answer in known)]
+    return texts_of_exercise
 
 
-def _union(marks: Iterable[Fingerprints]) -> frozenset[int]:
-    return frozenset(one for found in marks for one in found.all)
+def write_similar(course: Course, lesson: Lesson, out: Path, *, like: float) -> tuple[Path, int]:
+    """Compare everybody with everybody, and write the page; gives it and how many pairs there are to look at.
+
+    Raises:
+        StorytellerError: fewer than two were graded.
+    """
+    with Records(course.records_file) as records:
+        graded = [record for record in records.all_latest(lesson.name) if record.answers]
+    if len(graded) < 2:
+        first = f"storyteller-grade autograde {lesson.name.partition('_')[0]}"
+        raise StorytellerError(f"Of {lesson.name} fewer than two notebooks were graded, nothing to compare: {first}.")
+    answers = {record.student: record.answers for record in graded}
+    result = similar_pairs(answers, common=texts_of(lesson), like=like)
+    write_whole(out, similar_page(lesson.name, result, graded, like=like))
+    return out, len(result.pairs)
 
 
-def _lines(marks: Mapping[int, tuple[int, int]], chosen: Iterable[int]) -> frozenset[int]:
-    return frozenset(line for one in chosen for line in range(marks[one][0], marks[one][1] + 1))
+def similar_page(lesson: str, result: Similarity, records: Sequence[Record], *, like: float) -> str:
+    """The evidence side by side, as one static page without scripts: all pairs, the most alike first."""
+    texts = {record.student: record.answers for record in records}
+    rows = [
+        f'<tr><td><a href="#pair-{number}">{card.escape(pair.first)} and {card.escape(pair.second)}</a></td>'
+        f'<td class="number">{100 * pair.score:.0f} %</td><td class="number">{pair.shared}</td>'
+        f'<td class="quiet">{card.escape(", ".join(part.exercise for part in pair.exercises))}</td></tr>'
+        for number, pair in enumerate(result.pairs[:MAX_PAIRS], 1)
+    ]
+    head = '<tr><th>pair</th><th class="number">score</th><th class="number">shared</th><th>in</th></tr>'
+    table = f"<table>{head}{''.join(rows)}</table>" if rows else "<p>No pair has much in common.</p>"
+    more = len(result.pairs) - MAX_PAIRS
+    rest = f"<p>And {more} more: a higher --like shows fewer.</p>" if more > 0 else ""
+    title = f"{lesson_title(lesson)}: what is alike"
+    meaning = MEANING.format(
+        common=f"{100 * COMMON_SHARE:.0f} %",
+        compared=result.compared,
+        like=f"{100 * like:.0f} %",
+        shared=MIN_SHARED,
+        usual=f"{100 * result.usual:.0f} %",
+    )
+    body = [f"<h1>{card.escape(title)}</h1>", meaning, table, rest]
+    for number, pair in enumerate(result.pairs[:MAX_PAIRS], 1):
+        names = f"{card.escape(pair.first)} and {card.escape(pair.second)}"
+        body.append(f'<h2 id="pair-{number}">{names}: {100 * pair.score:.0f} %</h2>')
+        for part in sorted(pair.exercises, key=lambda part: (-part.shared, part.exercise)):
+            left, right = texts[pair.first].get(part.exercise, ""), texts[pair.second].get(part.exercise, "")
+            opened = " open" if part.score >= 0.3 else ""
+            share = f"{100 * part.score:.0f} %, {part.shared} of {part.of} fingerprints"
+            body.append(
+                f"<details{opened}><summary>{card.escape(part.exercise)}: {share}</summary>"
+                f'<div class="pair"><div>{card.escape(pair.first)}{_code(left, part.left)}</div>'
+                f"<div>{card.escape(pair.second)}{_code(right, part.right)}</div></div></details>"
+            )
+    return page(title, "".join(body), width="84rem", style=STYLE)
+
+
+def _code(text: str, marked: frozenset[int]) -> str:
+    """Code as it is, the lines in common marked."""
+    lines = []
+    for number, line in enumerate(text.split("\n")[:MAX_LINES], 1):
+        safe = card.escape(line, 500) or " "
+        lines.append(f"<mark>{safe}</mark>" if number in marked else f"{safe}\n")
+    return f"<pre>{''.join(lines)}</pre>"

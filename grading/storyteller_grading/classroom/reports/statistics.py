@@ -19,7 +19,7 @@ STUCK = 0.5  # of an exercise's points; who has less is stuck there
 
 
 @dataclass(frozen=True)
-class Mistake:
+class MistakeCount:
     """A known mistake, and how many made it."""
 
     name: str
@@ -28,7 +28,7 @@ class Mistake:
 
 
 @dataclass(frozen=True)
-class Item:
+class ExerciseStatistics:
     """One exercise, in the whole class."""
 
     name: str
@@ -38,19 +38,19 @@ class Item:
     discrimination: float | None  # None where nothing varies
     solved: int
     untouched: int  # who has not written anything
-    mistakes: tuple[Mistake, ...] = ()  # the commonest first
+    mistakes: tuple[MistakeCount, ...] = ()  # the commonest first
     unexplained: int = 0  # tried, not solved, and no known mistake was recognised
 
 
 @dataclass(frozen=True)
-class Lesson:
+class LessonStatistics:
     """One lesson, in the whole class."""
 
     name: str
     points: int
     totals: dict[str, int]  # by student, extra credit not counted
     shares: dict[str, dict[str, float]]  # by student and exercise, the share of its points
-    items: tuple[Item, ...]
+    items: tuple[ExerciseStatistics, ...]
     mistakes: dict[str, dict[str, str]] = field(default_factory=dict)  # by student and exercise, the one recognised
     statuses: dict[str, str] = field(default_factory=dict)  # by student
     failures: dict[str, str] = field(default_factory=dict)  # what the grader or the reader said
@@ -76,11 +76,11 @@ class Lesson:
     def stuck(self) -> dict[str, str]:
         """By student, the first exercise that counts and that is not half done."""
         names = [item.name for item in self.items if not item.bonus]
-        found = {
+        first = {
             student: next((name for name in names if shares.get(name, 0.0) < STUCK), "")
             for student, shares in self.shares.items()
         }
-        return {student: name for student, name in found.items() if name}
+        return {student: name for student, name in first.items() if name}
 
 
 def quantile(values: Sequence[float], share: float) -> float:
@@ -92,67 +92,76 @@ def quantile(values: Sequence[float], share: float) -> float:
     return float(np.quantile(values, share)) if values else 0.0
 
 
-def correlation(one: Sequence[float], other: Sequence[float]) -> float | None:
+def correlation(first: Sequence[float], second: Sequence[float]) -> float | None:
     """Pearson's correlation; None where one of the two does not vary.
 
     >>> correlation([1, 2, 3], [2, 4, 6])
     1.0
     """
-    if len(set(one)) < 2 or len(set(other)) < 2:
+    if len(set(first)) < 2 or len(set(second)) < 2:
         return None
-    return statistics.correlation(one, other)
+    return statistics.correlation(first, second)
 
 
-def lesson_statistics(name: str, records: Sequence[Record]) -> Lesson:
+def lesson_statistics(name: str, records: Sequence[Record]) -> LessonStatistics:
     """What the records of a lesson say. Whose notebook could not be read has no points; whom the grader failed is out.
 
     Args:
         name: the lesson's.
         records: the latest of each student.
     """
-    counted = sorted((one for one in records if one.status != "failed"), key=lambda one: one.student)
-    everybody = sorted(records, key=lambda one: one.student)
-    first = counted[0].data["exercises"] if counted else []
-    return Lesson(
+    everybody = sorted(records, key=lambda record: record.student)
+    counted = [record for record in everybody if record.status != "failed"]
+    exercises = {record.student: {each["name"]: each for each in record.data["exercises"]} for record in counted}
+    first: dict[str, Any] = counted[0].data if counted else {"points": 0, "exercises": []}
+    return LessonStatistics(
         name=name,
-        points=counted[0].data["points"] if counted else 0,
-        totals={one.student: one.data["earned"] for one in counted},
-        shares={one.student: {each["name"]: _share(each) for each in one.data["exercises"]} for one in counted},
-        items=tuple(_item(exercise["name"], counted) for exercise in first),
-        mistakes={one.student: {each["name"]: each["mistake"] for each in one.data["exercises"]} for one in counted},
-        statuses={one.student: one.status for one in everybody},
-        failures={one.student: one.failure or one.data.get("fault", "") for one in everybody if one.status != "graded"},
-        repairs={one.student: tuple(one.data["notes"]) for one in counted if one.data["notes"]},
-        seconds={one.student: one.seconds for one in everybody},
+        points=first["points"],
+        totals={record.student: record.data["earned"] for record in counted},
+        shares={
+            student: {each: _share(result) for each, result in by_name.items()}
+            for student, by_name in exercises.items()
+        },
+        items=tuple(exercise_statistics(exercise["name"], counted) for exercise in first["exercises"]),
+        mistakes={
+            student: {each: result["mistake"] for each, result in by_name.items()}
+            for student, by_name in exercises.items()
+        },
+        statuses={record.student: record.status for record in everybody},
+        failures={
+            record.student: record.failure or record.data.get("fault", "")
+            for record in everybody
+            if record.status != "graded"
+        },
+        repairs={record.student: tuple(record.data["notes"]) for record in counted if record.data["notes"]},
+        seconds={record.student: record.seconds for record in everybody},
+    )
+
+
+def exercise_statistics(name: str, records: Sequence[Record]) -> ExerciseStatistics:
+    """What the records say of one exercise."""
+    results = [next(each for each in record.data["exercises"] if each["name"] == name) for record in records]
+    rest = [
+        float(record.data["earned"] - (0 if result["bonus"] else result["earned"]))
+        for record, result in zip(records, results, strict=True)
+    ]
+    untouched = [all(case["kind"] in ("missing", "unfinished") for case in result["cases"]) for result in results]
+    tried = [result for result, empty in zip(results, untouched, strict=True) if not empty and not result["solved"]]
+    counts = Counter(result["mistake"] for result in tried if result["mistake"])
+    words = {case["mistake"]: case["explanation"] for each in tried for case in each["cases"] if case["mistake"]}
+    ranked = sorted(counts, key=lambda mistake: (-counts[mistake], mistake))
+    return ExerciseStatistics(
+        name=name,
+        points=results[0]["points"],
+        bonus=results[0]["bonus"],
+        difficulty=sum(map(_share, results)) / len(results),
+        discrimination=correlation([float(result["earned"]) for result in results], rest),
+        solved=sum(result["solved"] for result in results),
+        untouched=sum(untouched),
+        mistakes=tuple(MistakeCount(mistake, words.get(mistake, ""), counts[mistake]) for mistake in ranked),
+        unexplained=sum(not result["mistake"] for result in tried),
     )
 
 
 def _share(exercise: dict[str, Any]) -> float:
     return exercise["earned"] / exercise["points"] if exercise["points"] else 0.0
-
-
-def _item(name: str, records: Sequence[Record]) -> Item:
-    found = [next(each for each in one.data["exercises"] if each["name"] == name) for one in records]
-    rest = [float(one.data["earned"] - (0 if each["bonus"] else each["earned"]))
-            for one, each in zip(records, found, strict=True)]  # fmt: skip
-    untouched = [all(case["kind"] in ("missing", "unfinished") for case in each["cases"]) for each in found]
-    tried = [each for each, left in zip(found, untouched, strict=True) if not left and not each["solved"]]
-    return Item(
-        name=name,
-        points=found[0]["points"],
-        bonus=found[0]["bonus"],
-        difficulty=sum(map(_share, found)) / len(found),
-        discrimination=correlation([float(each["earned"]) for each in found], rest),
-        solved=sum(each["solved"] for each in found),
-        untouched=sum(untouched),
-        mistakes=_mistakes(tried),
-        unexplained=sum(not each["mistake"] for each in tried),
-    )
-
-
-def _mistakes(tried: Sequence[dict[str, Any]]) -> tuple[Mistake, ...]:
-    """The known mistakes of those who tried, the commonest first."""
-    counts = Counter(each["mistake"] for each in tried if each["mistake"])
-    words = {case["mistake"]: case["explanation"] for each in tried for case in each["cases"] if case["mistake"]}
-    ranked = sorted(counts, key=lambda one: (-counts[one], one))
-    return tuple(Mistake(one, words.get(one, ""), counts[one]) for one in ranked)

@@ -8,5 +8,5 @@ Several layers, each of which is used where the system has it:
     seccomp       a worker can start no process, open no socket, send no signal to others, change no owner or mode
     limits        memory, processor time, size and number of files, with setrlimit
 
-`layers.examine()` finds out which of them hold, by trying to break each.
+`probe.examine()` finds out which of them hold, by trying to break each.
 """

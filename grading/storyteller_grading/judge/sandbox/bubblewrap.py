@@ -17,7 +17,7 @@ PROGRAM = "bwrap"
 NOBODY = "65534"  # a root inside could not give its workers a namespace of their own
 TEMPORARY = "/tmp"  # in the sandbox
 TEMPORARY_BYTES = 256 << 20
-PATIENCE = 30.0  # seconds for a Python that does nothing
+TIMEOUT_S = 30.0  # for a Python that does nothing
 
 
 def command(*, environment: dict[str, str], visible: Iterable[Path] | None = None) -> list[str]:
@@ -60,11 +60,11 @@ def broken_by(secret: Path, port: int) -> str:
     )
     words = [*command(environment={}), sys.executable, "-I", "-S", "-c", script, str(secret), str(port)]
     try:
-        done = subprocess.run(words, capture_output=True, timeout=PATIENCE, check=False, cwd="/")
+        done = subprocess.run(words, capture_output=True, timeout=TIMEOUT_S, check=False, cwd="/")
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"bubblewrap does not start ({type(error).__name__})"
     if done.returncode == 0:
         return ""
-    said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+    lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
     reason = {3: "a file outside could be read", 4: "the network could be reached"}
-    return reason.get(done.returncode, said[-1][:200] if said else f"bubblewrap ended with {done.returncode}")
+    return reason.get(done.returncode, lines[-1][:200] if lines else f"bubblewrap ended with {done.returncode}")

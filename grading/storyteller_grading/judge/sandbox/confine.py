@@ -1,4 +1,4 @@
-"""Puts a process into the sandbox: what `keeper` does before it forks the worker, and what the worker does first."""
+"""Puts a process into the sandbox: what `supervisor` does before it forks, and what the worker does first."""
 
 import os
 from pathlib import Path
@@ -11,7 +11,7 @@ IN_NAMESPACES = Path("/tmp")  # the scratch folder, where the worker has a file 
 
 
 def enter_namespaces(layers: Layers, budget: Budget, folder: Path) -> Path:
-    """In the keeper: new namespaces for it and its child, where they hold. Returns the worker's scratch folder."""
+    """In the supervisor: new namespaces for it and its child, where they hold. Returns the worker's scratch folder."""
     if not layers.namespaces:
         return folder
     seen = filesystem_view.View(

@@ -4,8 +4,7 @@ import os
 import socket
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,28 +66,26 @@ def examine(names: Iterable[str] = NAMES) -> Examined:
     """
     wanted = set(names)
     reasons = dict.fromkeys(NAMES, "not used")
-    with _target() as (secret, port), tempfile.TemporaryDirectory(prefix="storyteller-layers-") as folder:
+    with (
+        tempfile.TemporaryDirectory(prefix="storyteller-secret-") as secret_folder,
+        socket.socket() as listening,
+        tempfile.TemporaryDirectory(prefix="storyteller-layers-") as folder,
+    ):
+        secret = Path(secret_folder) / "secret"  # a file and a port that no layer may let through
+        secret.write_text("secret", encoding="ascii")
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(8)
+        port = listening.getsockname()[1]
         tries: dict[str, Callable[[], str]] = {
             "bubblewrap": lambda: bubblewrap.broken_by(secret, port),
-            "namespaces": lambda: _in_a_child(lambda: _try_namespaces(secret, port, Path(folder))),
-            "landlock": lambda: _in_a_child(lambda: _try_landlock(secret, Path(folder))),
-            "seccomp": lambda: _in_a_child(lambda: _try_seccomp(port)),
+            "namespaces": lambda: _in_a_child(lambda: try_namespaces(secret, port, Path(folder))),
+            "landlock": lambda: _in_a_child(lambda: try_landlock(secret, Path(folder))),
+            "seccomp": lambda: _in_a_child(lambda: try_seccomp(port)),
         }
         for name, attempt in tries.items():
             if name in wanted:
                 reasons[name] = attempt() if sys.platform == "linux" else "only Linux has it"
     return Examined(reasons=reasons)
-
-
-@contextmanager
-def _target() -> Iterator[tuple[Path, int]]:
-    """A file and a port that no layer may let through."""
-    with tempfile.TemporaryDirectory(prefix="storyteller-secret-") as folder, socket.socket() as listening:
-        secret = Path(folder) / "secret"
-        secret.write_text("secret", encoding="ascii")
-        listening.bind(("127.0.0.1", 0))
-        listening.listen(8)
-        yield secret, listening.getsockname()[1]
 
 
 def _in_a_child(attempt: Callable[[], str]) -> str:
@@ -105,19 +102,21 @@ def _in_a_child(attempt: Callable[[], str]) -> str:
             os.write(writing, reason.encode()[:500] or b"\0")
             os._exit(0)
     os.close(writing)
-    said = os.read(reading, 500)
+    written = os.read(reading, 500)
     os.close(reading)
     os.waitpid(child, 0)
-    return "it ended early" if not said else said.decode("utf-8", "replace").strip("\0")
+    return "it ended early" if not written else written.decode("utf-8", "replace").strip("\0")
 
 
-def _try_namespaces(secret: Path, port: int, folder: Path) -> str:
+def try_namespaces(secret: Path, port: int, folder: Path) -> str:
+    """Why namespaces do not hold in this process; empty where they do."""
     seen = filesystem_view.View(readable=filesystem_view.readable(), scratch=Path("/tmp"))
     namespaces.enter(seen, folder)
-    return _in_a_child(lambda: _first_of_its_own(secret, port))
+    return _in_a_child(lambda: first_of_its_own(secret, port))
 
 
-def _first_of_its_own(secret: Path, port: int) -> str:
+def first_of_its_own(secret: Path, port: int) -> str:
+    """What the first process of a new namespace can still reach; empty where that is nothing."""
     namespaces.become_nobody()
     if os.getpid() != 1:
         return "other processes are in sight"
@@ -126,12 +125,14 @@ def _first_of_its_own(secret: Path, port: int) -> str:
     return "the network could be reached" if _reachable(port) else ""
 
 
-def _try_landlock(secret: Path, folder: Path) -> str:
+def try_landlock(secret: Path, folder: Path) -> str:
+    """Why landlock does not hold in this process; empty where it does."""
     landlock.restrict(filesystem_view.readable(), [folder])
     return "a file outside could be read" if _readable(secret) else ""
 
 
-def _try_seccomp(port: int) -> str:
+def try_seccomp(port: int) -> str:
+    """Why seccomp does not hold in this process; empty where it does."""
     seccomp.restrict()
     try:
         child = os.fork()

@@ -1,0 +1,43 @@
+"""Moodle, as its sources have it, not tried at a running one.
+
+Submissions: `mod/assign/classes/downloader.php`. Grades: `grade/import/csv` asks which column is which.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from storyteller_grading.classroom.lms.system import Claim, Grades, Limit, Rows, System
+
+if TYPE_CHECKING:
+    from storyteller_grading.classroom.course import Course
+
+# `Ada Lovelace_123_assignsubmission_file/` or with `_notebook.ipynb` behind it; the number is of this assignment only.
+SUBMISSION = re.compile(r"(?P<name>[^_/]+)_[0-9]+_assignsubmission_[a-z]+(?:_(?P<file>.+))?", re.DOTALL)
+NO_GRADE = "-"  # an empty cell of a new column may become 0
+
+
+def read_path(folders: Sequence[str], file: str) -> Claim | None:
+    """Moodle's zip has a folder a student, or, where its site is set so, files alone."""
+    if not (match := SUBMISSION.fullmatch(folders[0] if folders else file)):
+        return None
+    return Claim((match["name"],), file=file if folders else match["file"] or file)
+
+
+def rows(course: "Course", grades: Grades, columns: Mapping[str, str]) -> Rows:
+    """Moodle asks which column is which: map "Email address" to useremail, or "ID number" to useridnumber."""
+    titles = [columns.get(lesson, lesson) for lesson in grades.lessons]
+    yield ["First name", "Surname", "ID number", "Email address", *titles]
+    for student, earned in grades.points:
+        about = (student.first_name, student.last_name, student.lms_user_id or student.id, student.email)
+        yield [*about, *grades.cells(earned, no_grade=NO_GRADE)]
+
+
+MOODLE = System(
+    name="moodle",
+    title="Moodle",
+    rows=rows,
+    limit=Limit(points=100, unless="unless its site sets unlimitedgrades"),
+    read_path=read_path,
+    is_student_folder=lambda name: "_assignsubmission_" in name,
+)
