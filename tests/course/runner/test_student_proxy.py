@@ -266,8 +266,8 @@ def test_a_student_cannot_leave_gradients_off(answers: Answers) -> None:
 def test_parts_stand_in_and_go_again(toys: Any, answers: Answers, monkeypatch: pytest.MonkeyPatch) -> None:
     own = answers("double")
     mine = own["double"]
-    parts = {"double": lambda x: "part", "counts": lambda words: "part"}
-    monkeypatch.setattr(type(toys), "part", lambda self, name: parts.get(name))
+    ours = {"double": lambda x: "part", "counts": lambda words: "part"}
+    monkeypatch.setattr(type(toys), "stand_in", lambda self, name: ours.get(name))
     with stand_ins_in_place(own, toys, ["double", "counts", "shout"]) as replaced:
         assert replaced == ["double", "counts"]
         assert own["double"](1) == own["counts"]([]) == "part"
