@@ -16,7 +16,7 @@ from typing import Any
 
 from ports import free_port
 from storyteller.tokenizer import Tokenizer
-from storyteller.tracking.store import settle
+from storyteller.tracking.store import quiet_mlflow
 from storyteller.training.trainer import Trainer
 from tiny_training import tiny_trainer
 
@@ -30,9 +30,7 @@ def tokenizer() -> Tokenizer:
 
 def training(folder: Path | None, **options: Any) -> Trainer:
     """A tiny training that the tokenizer belongs to."""
-    options.setdefault("tokenizer_fingerprint", tokenizer().fingerprint)
-    options.setdefault("byte_lengths", [len(tokenizer().token_bytes(token)) for token in range(270)])
-    return tiny_trainer(folder, model={"vocab_size": 270}, **options)
+    return tiny_trainer(folder, model={"vocab_size": 270}, tokenizer=tokenizer(), **options)
 
 
 class Server:
@@ -42,7 +40,7 @@ class Server:
         self.folder, self.port = folder, free_port()
         self.uri = f"http://127.0.0.1:{self.port}"
         environment = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW")}
-        settle(environment)
+        quiet_mlflow(environment)
         environment["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"  # two processes instead of seven
         environment["MLFLOW_WORKERS"] = "1"
         usual = (sys.executable, "-m", "mlflow", "server")

@@ -68,6 +68,19 @@ def hand_in(course: Course, student: str, document: Any, *, when: str = "") -> P
     return place / f"{NAME}.ipynb"
 
 
+def hand_in_all(course, home):
+    hand_in(course, "ada", notebook(home, written="Because."), when="2026-03-01 12:00:00.000000 UTC")
+    hand_in(course, "bob", notebook(home, {"double": RIGHT["double"]}))
+    hand_in(course, "cyd", '{"cells": 3}')
+    hand_in(course, "dan", notebook(home, RIGHT | {"half": "import os\nos._exit(0)"}))
+    other = course.submitted / "eve" / NAME
+    other.mkdir(parents=True)
+    (other / "mine.ipynb").write_text(json.dumps(notebook(home)), encoding="utf-8")
+    (course.submitted / "fay" / NAME).mkdir(parents=True)
+    (course.submitted / "fay" / NAME / f"{NAME}.ipynb").symlink_to(course.secret_file)
+    (course.submitted / "gil" / NAME).mkdir(parents=True)
+
+
 def outcome(student: str, earned: Mapping[str, int] = POINTS, written: str = "Because.", **changes: Any) -> TaskOutcome:
     """What a judge would say, without one: each exercise has one case."""
     exercises = [

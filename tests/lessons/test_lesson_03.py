@@ -15,7 +15,10 @@ from storyteller.config import preset
 from storyteller.export.mixtral_weights import as_transformers
 from storyteller.figures.routing import balance_picture, dispatch_step
 from storyteller.moe import layer
-from storyteller.moe.dispatch import Experts
+from storyteller.moe.dispatch import Experts, dispatch_sorted
+from storyteller.moe.losses import load_balancing_loss, router_z_loss
+from storyteller.moe.router import route_top_k
+from storyteller.moe.statistics import router_statistics
 from storyteller.transformer.decoder import Decoder
 from storyteller_course import load_lesson
 from storyteller_course.lesson_tools import building_moe as tools
@@ -34,7 +37,7 @@ def layer_of(n_tokens, n_experts, k, seed, width=3):
     dice = torch.Generator().manual_seed(seed)
     x = torch.randn(n_tokens, width, generator=dice, dtype=torch.float64)
     logits = torch.randn(n_tokens, n_experts, generator=dice, dtype=torch.float64)
-    weights, experts = layer.route_top_k(logits, k)
+    weights, experts = route_top_k(logits, k)
     run = Experts(
         torch.randn(n_experts, 4, width, generator=dice, dtype=torch.float64),
         torch.randn(n_experts, width, 2, generator=dice, dtype=torch.float64),
@@ -68,7 +71,7 @@ def test_both_dispatches_equal_the_librarys(shape, drop):
     x, _, weights, experts, run = layer_of(*shape)
     if drop:
         experts[0] = len(run)
-    wanted = layer.dispatch_sorted(x, weights, experts, run)
+    wanted = dispatch_sorted(x, weights, experts, run)
     torch.testing.assert_close(reference.dispatch_naive(x, weights, experts, run), wanted)
     torch.testing.assert_close(reference.dispatch_sorted(x, weights, experts, run), wanted)
     torch.testing.assert_close(LESSON.stand_in("dispatch_naive")(x, weights, experts, run), wanted)
@@ -116,21 +119,20 @@ def test_every_exercise_has_a_part():
 @settings(max_examples=30, deadline=None)
 @given(shapes, st.booleans())
 def test_losses_and_statistics_equal_the_librarys(shape, padded):
-    _, logits, weights, experts, _ = layer_of(*shape)
+    _, logits, _, experts, _ = layer_of(*shape)
     probs = logits.softmax(-1)
     mask = torch.arange(len(logits))[None] < max(1, len(logits) - 1) if padded else None
-    routing = layer.Routing(logits, probs, weights, experts, torch.tensor(0))
     ours = SimpleNamespace(**{name: LESSON.stand_in(name) for name in LESSON.exercises})
     for source in (reference, ours):
         torch.testing.assert_close(
             source.load_balancing_loss(probs, experts, attention_mask=mask),
-            layer.load_balancing_loss(routing, attention_mask=mask),
+            load_balancing_loss(probs, experts, attention_mask=mask),
         )
         torch.testing.assert_close(
-            source.router_z_loss(logits, attention_mask=mask), layer.router_z_loss(routing, attention_mask=mask)
+            source.router_z_loss(logits, attention_mask=mask), router_z_loss(logits, attention_mask=mask)
         )
         for name, value in source.router_statistics(probs, experts).items():
-            wanted = layer.router_statistics(routing)._asdict()[name]
+            wanted = router_statistics(probs, experts)[name]
             torch.testing.assert_close(torch.as_tensor(value).double(), torch.as_tensor(wanted).double())
     both = torch.stack([logits, -logits])
     total = sum(

@@ -13,7 +13,7 @@ from storyteller.storyworld import contradictions, generate
 from storyteller.storyworld.generate import SPLITS, split_of
 from storyteller.storyworld.lexicon import lexicon, read_lexicon
 from storyteller.storyworld.plot_files import genres, read_genre
-from storyteller.storyworld.templates import Choice, Literal, Slot, parse_pool, parse_steps, walk
+from storyteller.storyworld.templates import Choice, Literal, Pool, Slot, literals_and_slots, parse_pool, parse_steps
 
 # The first 100 stories of seed 7. Changes with every change of the words, plots or engine; a change that nobody
 # intended, such as another platform's or Python's, shows here.
@@ -127,7 +127,7 @@ def test_plots_have_different_names() -> None:
     assert len(set(names)) == len(names), sorted(name for name in names if names.count(name) > 1)
 
 
-def test_no_phrasing_names_a_pronoun_that_the_teller_should_choose() -> None:
+def test_no_phrasing_names_a_pronoun_that_the_realizer_should_choose() -> None:
     pronoun = re.compile(r"\b(he|she|him|her|hers|his|himself|herself)\b", re.IGNORECASE)
     for plots in genres().values():
         for plot in plots:
@@ -152,15 +152,13 @@ OF_PASSERS_BY = {
 }
 
 
-def _no_pronoun(pool: object, pronoun: re.Pattern[str], where: str) -> None:
-    def visit(part: Literal | Slot) -> None:
-        if isinstance(part, Literal):
-            assert part.text in OF_PASSERS_BY or not pronoun.search(part.text), (
-                f"{where}: write a slot, such as {{he}}, in {part.text!r}"
-            )
-
-    for phrasing in pool.phrasings:  # type: ignore[attr-defined]
-        walk(phrasing, visit)
+def _no_pronoun(pool: Pool, pronoun: re.Pattern[str], where: str) -> None:
+    for phrasing in pool.phrasings:
+        for part in literals_and_slots(phrasing):
+            if isinstance(part, Literal):
+                assert part.text in OF_PASSERS_BY or not pronoun.search(part.text), (
+                    f"{where}: write a slot, such as {{he}}, in {part.text!r}"
+                )
 
 
 def test_a_pool_splits_at_lines_and_bars_outside_brackets() -> None:

@@ -20,10 +20,10 @@ from storyteller.inference.generate import tell
 from storyteller.inference.sampling_options import Sampling
 from storyteller.moe.statistics import router_statistics
 from storyteller.runs import pipeline
-from storyteller.runs.run_config import Plan
+from storyteller.runs.run_config import RunConfig
 from storyteller.tracking.compare_runs import compare_runs, list_runs
 from storyteller.tracking.registry import SAMPLING, load_tracked
-from storyteller.tracking.store import SETTINGS, connect, settle, store_uri
+from storyteller.tracking.store import SETTINGS, connect, quiet_mlflow, store_uri
 from storyteller.tracking.tracker import Tracker
 from storyteller.training.events import Evaluated, Saved, StepDone
 from tiny_training import PLAN
@@ -224,11 +224,11 @@ def test_tracking_changes_no_weight(work):
 def test_the_earlier_listener_is_still_told_and_put_back(work):
     events = []
     trainer = training(work / "x", on_event=events.append)
-    before = trainer.on_event
+    before = list(trainer._handlers)
     with Tracker(trainer, tokenizer(), sampling=GREEDY):
         trainer.run()
     assert {type(event) for event in events} == {StepDone, Evaluated, Saved}
-    assert trainer.on_event is before
+    assert trainer._handlers == before
 
 
 def test_nothing_is_printed_and_nobody_is_told(work, capfd):
@@ -344,7 +344,7 @@ def test_the_command_trains_tracked_and_resumes(work, monkeypatch, capsys):
     assert (run.data.params["corpus"], run.data.params["model.d_model"]) == ("storyworld", "16")
     assert run.data.metrics["validation/bits_per_byte"] > 0
     again = replace(PLAN, train=replace(PLAN.train, learning_rate=1e-3))
-    assert isinstance(again, Plan)
+    assert isinstance(again, RunConfig)
     train_and_show(again, work / "runs" / "p", device="cpu", track=True)
     assert [run.info.run_id] == [one.info.run_id for one in list_runs()]
 
@@ -357,7 +357,7 @@ def test_a_store_of_plain_files_is_refused_in_one_sentence(named):
 
 def test_what_the_user_has_set_stays():
     environment = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "99"}
-    settle(environment)
+    quiet_mlflow(environment)
     assert environment["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "99"
     assert environment["MLFLOW_DISABLE_TELEMETRY"] == "true"
 

@@ -4,7 +4,7 @@ encode = use("encode")  # the student's, from this notebook or an earlier one, i
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -53,8 +53,10 @@ class Found:
     is_here: bool  # it was looked for in the running notebook, not in a saved one
 
 
-def look_for(name: str, live: Namespace) -> Found:
+def look_for(name: str, live: Namespace, *, at_work: Mapping[str, Callable[..., Any]] | None = None) -> Found:
     """The student's function or class, in the running notebook's names (`live`) or in the saved one of its lesson.
+
+    A saved one calls the functions in `at_work` in place of those of the same names.
 
     Raises:
         StorytellerError: there is no such exercise.
@@ -67,7 +69,8 @@ def look_for(name: str, live: Namespace) -> Found:
         isinstance(value, type) and value.__module__ == live.get("__name__")
     )
     is_here = is_written_here or (here is not None and here.folder == lesson.folder)
-    return Found(lesson, own_answer(lesson, name, live) if is_here else saved_answer(lesson, name), is_here)
+    own = own_answer(lesson, name, live) if is_here else saved_answer(lesson, name, at_work=at_work)
+    return Found(lesson, own, is_here)
 
 
 def own_answer(lesson: Lesson, name: str, namespace: Namespace) -> Callable[..., Any] | None:
@@ -80,10 +83,13 @@ def own_answer(lesson: Lesson, name: str, namespace: Namespace) -> Callable[...,
     return None
 
 
-def saved_answer(lesson: Lesson, name: str) -> Callable[..., Any] | None:
+def saved_answer(
+    lesson: Lesson, name: str, *, at_work: Mapping[str, Callable[..., Any]] | None = None
+) -> Callable[..., Any] | None:
     """The student's function out of the saved notebook of its lesson, None unless it passes its check.
 
-    Only the definitions that it needs are run: functions, classes, imports and assignments, no other cells.
+    Only the definitions that it needs are run: functions, classes, imports and assignments, no other cells. Of these,
+    the ones named in `at_work` are replaced once the check is passed.
     """
     from storyteller_course.exercises.known_answers import run_source
     from storyteller_course.notebook.source_digest import needed, statements
@@ -101,7 +107,11 @@ def saved_answer(lesson: Lesson, name: str) -> Callable[..., Any] | None:
         stand_in = lesson.stand_in(earlier)
         if stand_in is not None and not passes(lesson, earlier, namespace):
             namespace[earlier] = stand_in
-    return namespace[name] if passes(lesson, name, namespace) else None
+    if not passes(lesson, name, namespace):
+        return None
+    namespace.update({called: part for called, part in (at_work or {}).items() if called in namespace})
+    own: Callable[..., Any] = namespace[name]
+    return own
 
 
 def passes(lesson: Lesson, name: str, namespace: Namespace) -> bool:

@@ -253,5 +253,5 @@ def _described(folder: Path, name: str) -> tuple[Path, int]:
 def _line(path: Path, pattern: str) -> tuple[Path, int]:
     """Where in a file a pattern is found first, for an error."""
     text = path.read_text(encoding="utf-8")
-    found = re.search(pattern, text)
-    return path, 1 + (text[: found.start()].count("\n") if found else 0)
+    match = re.search(pattern, text)
+    return path, 1 + (text[: match.start()].count("\n") if match else 0)

@@ -43,11 +43,11 @@ class Draft:
 
     def unused(self, wanted: str) -> str:
         """This id, or with a number behind it when a cell has it."""
-        number, found = 1, wanted
-        while found in self.places:
+        number, name = 1, wanted
+        while name in self.places:
             number += 1
-            found = f"{wanted}-{number}"
-        return found
+            name = f"{wanted}-{number}"
+        return name
 
     def notebook(self) -> NotebookNode:
         """The notebook as it is so far."""

@@ -56,26 +56,26 @@ def secret_lines(answers: Iterable[MarkedAnswer], given: Mapping[str, Sequence[s
 
 def leaks_in(text: str, secret: Mapping[str, str]) -> list[tuple[int, str, str]]:
     """Each line of a text that gives an answer away: its number from 0, the line, the exercise."""
-    found = []
+    leaks = []
     for number, line in enumerate(text.split("\n")):
         packed = squeezed(line)
         if len(packed) < MIN_SECRET_CHARS / 2:
             continue
         for part, name in secret.items():
             if part in packed:
-                found.append((number, line.strip(), name))
+                leaks.append((number, line.strip(), name))
                 break
-    return found
+    return leaks
 
 
 def leaks_in_notebook(notebook: NotebookNode, secret: Mapping[str, str]) -> list[tuple[str, int, str, str]]:
     """The same for a notebook's sources, outputs and metadata; the cell's id comes first, "" for the notebook's own."""
-    found = [("", *leak) for leak in leaks_in(_texts(notebook.metadata), secret)]
+    leaks = [("", *leak) for leak in leaks_in(_texts(notebook.metadata), secret)]
     for cell in notebook.cells:
-        found += [(cell.id, *leak) for leak in leaks_in(cell.source, secret)]
+        leaks += [(cell.id, *leak) for leak in leaks_in(cell.source, secret)]
         rest = {key: value for key, value in cell.items() if key not in ("source", "id")}
-        found += [(cell.id, 0, line, name) for _, line, name in leaks_in(_texts(rest), secret)]
-    return found
+        leaks += [(cell.id, 0, line, name) for _, line, name in leaks_in(_texts(rest), secret)]
+    return leaks
 
 
 def files_within(name: str, content: bytes) -> Iterator[tuple[str, bytes]]:

@@ -79,19 +79,19 @@ def steps_of(region: str) -> list[tuple[str, int]]:
 
     A comment that follows a step's comment at once belongs to it.
     """
-    found: list[tuple[str, int]] = []
+    todos: list[tuple[str, int]] = []
     comments = _comments(textwrap.dedent(region))
     before = -1
     for number, text in sorted(comments.items()):
         step = STEP.match(text)
         if step:
-            found.append((f"# TODO {step[1]}: {step[2]}", int(step[1])))
+            todos.append((f"# TODO {step[1]}: {step[2]}", int(step[1])))
         elif number == before + 1:
-            found.append((text, found[-1][1]))
+            todos.append((text, todos[-1][1]))
         else:
             continue
         before = number
-    return found
+    return todos
 
 
 def regions_of(name: str, source: str, path: Path, line: int, *, given: str = "") -> tuple[tuple[int, int], ...]:
@@ -143,15 +143,15 @@ def check_steps(answer: MarkedAnswer) -> None:
 def _comments(source: str) -> dict[int, str]:
     """Line number and text of each comment that has its line for itself."""
     lines = source.split("\n")
-    found = {}
+    comments = {}
     try:
         for token in tokenize.generate_tokens(io.StringIO(source + "\n").readline):
             if token.type == tokenize.COMMENT and lines[token.start[0] - 1].strip() == token.string:
-                found[token.start[0]] = token.string
+                comments[token.start[0]] = token.string
     except (tokenize.TokenError, IndentationError):
         # A region alone may not be a whole program; then lines that begin with # are its comments.
-        found = {number: text.strip() for number, text in enumerate(lines, 1) if text.strip().startswith("#")}
-    return found
+        comments = {number: text.strip() for number, text in enumerate(lines, 1) if text.strip().startswith("#")}
+    return comments
 
 
 def _end(lines: list[str], function: _Function) -> int:

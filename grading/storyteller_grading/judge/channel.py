@@ -80,7 +80,7 @@ class Channel:
         if deadline is None:
             self.socket.settimeout(None)
             return
-        left = deadline - time.monotonic()
-        if left <= 0:
+        seconds_left = deadline - time.monotonic()
+        if seconds_left <= 0:
             raise TimedOut
-        self.socket.settimeout(left)
+        self.socket.settimeout(seconds_left)

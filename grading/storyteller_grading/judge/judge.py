@@ -169,16 +169,16 @@ def _names(starter: Starter, imports: Sequence[str], cells: Sequence[Cell]) -> l
     """What each cell binds and uses. The parser runs in a worker, which a cell may bring down: then each by itself."""
     worker = starter.start(imports=imports)
     try:
-        found = ask(worker, NAMES, [cell.source for cell in cells], time.monotonic() + READ_TIMEOUT_S)
+        reply = ask(worker, NAMES, [cell.source for cell in cells], time.monotonic() + READ_TIMEOUT_S)
     except (Closed, TimedOut, Garbled):
         if len(cells) == 1:
             return [CellNames.read({"error": "Python's parser cannot read it"})]
         return [_names(starter, imports, [cell])[0] for cell in cells]
     finally:
         worker.close()
-    if type(found) is not list or len(found) != len(cells):
-        found = [None] * len(cells)
-    return [CellNames.read(names) for names in found]
+    if type(reply) is not list or len(reply) != len(cells):
+        reply = [None] * len(cells)
+    return [CellNames.read(names) for names in reply]
 
 
 def _grade(submission: _Submission, exercise: Exercise, solved: Collection[str]) -> ExerciseResult:
@@ -191,8 +191,8 @@ def _grade(submission: _Submission, exercise: Exercise, solved: Collection[str])
     passed = {case.id for case in public.cases if case.passed}
     hidden: dict[str, CaseResult] = {}
     if submission.seeds and public.earned:  # nothing is earned where a guard fails
-        found = _run(submission, exercise, solved, submission.seeds, known, passed)
-        hidden = {case.id: case for case in found.cases}
+        result = _run(submission, exercise, solved, submission.seeds, known, passed)
+        hidden = {case.id: case for case in result.cases}
     cases = [combined(case, hidden.get(case.id)) for case in public.cases]
     whole = all(case.passed for case in cases if case.points == 0)
     return replace(

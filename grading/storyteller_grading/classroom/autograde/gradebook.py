@@ -86,7 +86,11 @@ class LessonBook:
         """
         from nbgrader.preprocessors import AssignLatePenalties
 
-        kept = {name for name in self.written.values() if before and same_answer(before, record, name)}
+        same = {
+            name
+            for name in self.written.values()
+            if before and before.written.get(name, "") == record.written.get(name, "")
+        }
         with self._plainly():
             self.gradebook.update_or_create_student(record.student, **self.roster.get(record.student, {}))
             submission = self.gradebook.update_or_create_submission(
@@ -104,7 +108,13 @@ class LessonBook:
                     grade.auto_score = score
                 elif grade.name in self.written:
                     name = self.written[grade.name]
-                    enter_written(grade, answered=bool(record.written.get(name)), kept=name in kept)
+                    if record.written.get(name):
+                        grade.auto_score = None
+                        if name not in same or grade.manual_score is None:
+                            grade.needs_manual_grade = True
+                    else:  # nothing written is worth nothing, as in nbgrader
+                        grade.auto_score = 0.0
+                        grade.needs_manual_grade = grade.manual_score is not None and name not in same
             comments = automatic_comments(record)
             for comment in notebook.comments:
                 comment.auto_comment = comments.get(comment.name)
@@ -188,11 +198,6 @@ def nbgrader_config(course: Course) -> Config:
     return PyFileConfigLoader(CONFIG, path=str(course.folder)).load_config()
 
 
-def same_answer(before: TaskOutcome, now: TaskOutcome, name: str) -> bool:
-    """Is a written answer the one of before?"""
-    return before.written.get(name, "") == now.written.get(name, "")
-
-
 def _cells(release: dict[str, Any], role: str) -> dict[str, str]:
     """The names of a role's exercises by the names that nbgrader has for their cells."""
     names = {}
@@ -201,17 +206,6 @@ def _cells(release: dict[str, Any], role: str) -> dict[str, str]:
         if theirs and ours.get("role") == role:
             names[theirs["grade_id"]] = ours["exercise"]
     return names
-
-
-def enter_written(grade: Any, *, answered: bool, kept: bool) -> None:
-    """A written answer: nothing written is worth nothing, as in nbgrader; an answer waits for a person."""
-    if answered:
-        grade.auto_score = None
-        if not kept or grade.manual_score is None:
-            grade.needs_manual_grade = True
-    else:
-        grade.auto_score = 0.0
-        grade.needs_manual_grade = grade.manual_score is not None and not kept
 
 
 def automatic_comments(record: Record) -> dict[str, str]:

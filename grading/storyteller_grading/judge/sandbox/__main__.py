@@ -6,5 +6,5 @@ import sys
 from storyteller_grading.judge.sandbox.probe import NAMES, examine
 
 if __name__ == "__main__":
-    found = examine(sys.argv[1:] or NAMES)
-    json.dump({"reasons": found.reasons, "hold": found.layers.hold}, sys.stdout)
+    examined = examine(sys.argv[1:] or NAMES)
+    json.dump({"reasons": examined.reasons, "hold": examined.layers.hold}, sys.stdout)

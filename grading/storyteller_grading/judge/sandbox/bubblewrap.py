@@ -17,7 +17,7 @@ PROGRAM = "bwrap"
 NOBODY = "65534"  # a root inside could not give its workers a namespace of their own
 TEMPORARY = "/tmp"  # in the sandbox
 TEMPORARY_BYTES = 256 << 20
-TIMEOUT_S = 30.0  # seconds for a Python that does nothing
+TIMEOUT_S = 30.0  # for a Python that does nothing
 
 
 def command(*, environment: dict[str, str], visible: Iterable[Path] | None = None) -> list[str]:
@@ -65,6 +65,6 @@ def broken_by(secret: Path, port: int) -> str:
         return f"bubblewrap does not start ({type(error).__name__})"
     if done.returncode == 0:
         return ""
-    said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+    lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
     reason = {3: "a file outside could be read", 4: "the network could be reached"}
-    return reason.get(done.returncode, said[-1][:200] if said else f"bubblewrap ended with {done.returncode}")
+    return reason.get(done.returncode, lines[-1][:200] if lines else f"bubblewrap ended with {done.returncode}")

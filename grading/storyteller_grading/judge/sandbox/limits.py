@@ -67,5 +67,5 @@ def threads_of_this_user() -> int:
     import psutil
 
     user = psutil.Process().username()
-    found = psutil.process_iter(["username", "num_threads"])
-    return sum(process.info["num_threads"] or 1 for process in found if process.info["username"] == user)
+    processes = psutil.process_iter(["username", "num_threads"])
+    return sum(process.info["num_threads"] or 1 for process in processes if process.info["username"] == user)

@@ -1,44 +1,19 @@
 """A class is graded to its end, whatever one of it hands in, and what was done is not done again."""
 
-import json
-import os
-import subprocess
-import sys
-import time
-from pathlib import Path
-
 import pytest
-from strange_judges import strange, strange_tasks
-from toy_class import NAME, POINTS, RIGHT, hand_in, make_course, notebook, outcome, table
+from toy_class import NAME, POINTS, RIGHT, hand_in, hand_in_all, make_course, outcome, table
 from typer.testing import CliRunner
 
-from repository import ROOT
 from storyteller.errors import StorytellerError
 from storyteller_grading import cli
 from storyteller_grading.classroom.autograde import autograde as autograding
 from storyteller_grading.classroom.autograde.autograde import GradingOptions, autograde
-from storyteller_grading.classroom.autograde.dask_cluster import grade_on_cluster
-from storyteller_grading.classroom.autograde.grade_task import Task, grade_one, task_from_bytes, task_to_bytes
-from storyteller_grading.classroom.autograde.process_pool import grade_in_processes
+from storyteller_grading.classroom.autograde.grade_task import Task
 from storyteller_grading.classroom.autograde.records import Records
-from storyteller_grading.classroom.autograde.regrade_diff import changes
 from storyteller_grading.classroom.course import Course
 from storyteller_grading.classroom.lock import course_lock
 
 OPTIONS = GradingOptions(jobs=1, draws=1, unsafe=True)  # our own code, also where there is no sandbox
-
-
-def hand_in_all(course, home):
-    hand_in(course, "ada", notebook(home, written="Because."), when="2026-03-01 12:00:00.000000 UTC")
-    hand_in(course, "bob", notebook(home, {"double": RIGHT["double"]}))
-    hand_in(course, "cyd", '{"cells": 3}')
-    hand_in(course, "dan", notebook(home, RIGHT | {"half": "import os\nos._exit(0)"}))
-    other = course.submitted / "eve" / NAME
-    other.mkdir(parents=True)
-    (other / "mine.ipynb").write_text(json.dumps(notebook(home)), encoding="utf-8")
-    (course.submitted / "fay" / NAME).mkdir(parents=True)
-    (course.submitted / "fay" / NAME / f"{NAME}.ipynb").symlink_to(course.secret_file)
-    (course.submitted / "gil" / NAME).mkdir(parents=True)
 
 
 @pytest.fixture(scope="module")
@@ -216,16 +191,6 @@ def test_regrading_says_what_changed_and_keeps_what_was(graded, home, monkeypatc
     assert table(course)["bob"]["half-check"][0] == 20.0
 
 
-def test_changes_are_told_case_by_case():
-    before, after = outcome("ada", {"double": 50}), outcome("ada", {"double": 50, "half": 20})
-    assert list(changes(before, after)) == [
-        "09_toys: 50 -> 70 of 100 points; 1 of 3 cases changed.",
-        "  half: does it: 0/20 (differs) -> 20/20",
-    ]
-    assert list(changes(after, after)) == ["09_toys: 70 -> 70 of 100 points; 0 of 3 cases changed."]
-    assert list(changes(None, after)) == ["09_toys: 70 of 100 points, graded for the first time."]
-
-
 # --- What the user can mend
 
 
@@ -268,106 +233,3 @@ def test_a_roster_with_a_student_twice_is_a_sentence(tmp_path):
     course.roster_file.write_text("id,first_name\nada,Ada\nada,Ada\n", encoding="utf-8")
     with pytest.raises(StorytellerError, match="line 3, has a student a second time: 'ada'"):
         course.students()
-
-
-# --- The pool
-
-
-def test_a_judge_that_dies_hangs_or_fails_costs_nobody_else_anything(tmp_path):
-    orders = {"a": "die", "b": "", "c": "die once", "d": "hang", "e": "fail once", "f": "fail", "g": ""}
-    found = {
-        one.student: one
-        for one in grade_in_processes(strange_tasks(tmp_path, orders), jobs=2, timeout_s=2.0, grade=strange)
-    }
-    assert {name: one.status for name, one in found.items()} == {
-        **dict.fromkeys("bceg", "graded"),
-        **dict.fromkeys("adf", "failed"),
-    }
-    assert found["a"].failure == "the judge died (signal 9), twice"
-    assert found["d"].failure == "the judge was still busy after 2 seconds, twice"
-    assert found["f"].failure == "no luck with ..., twice"
-    tries = {name: len((tmp_path / name).read_text(encoding="utf-8").splitlines()) for name in orders}
-    assert tries == {"a": 2, "b": 1, "c": 2, "d": 2, "e": 2, "f": 2, "g": 1}
-
-
-def test_judges_end_with_a_class_that_is_killed(tmp_path):
-    """SIGKILL gives nobody a chance to say goodbye."""
-    script = tmp_path / "grade.py"
-    script.write_text(
-        "from pathlib import Path\nfrom strange_judges import strange, strange_tasks\n"
-        "from storyteller_grading.classroom.autograde.process_pool import grade_in_processes\n"
-        "if __name__ == '__main__':\n"
-        f"    tasks = strange_tasks(Path({str(tmp_path)!r}), {{'a': 'hang'}})\n"
-        "    list(grade_in_processes(tasks, jobs=1, grade=strange))\n",
-        encoding="utf-8",
-    )
-    tests = ROOT / "tests"
-    paths = os.pathsep.join([str(tests / "grading"), str(tests)])
-    process = subprocess.Popen([sys.executable, str(script)], env=os.environ | {"PYTHONPATH": paths})
-    wait_until(lambda: (tmp_path / "a").is_file() and (tmp_path / "a").read_text(encoding="utf-8"), process)
-    judge = int((tmp_path / "a").read_text(encoding="utf-8"))
-    process.kill()
-    process.wait()
-    wait_until(lambda: not Path(f"/proc/{judge}").exists() and not alive(judge))
-
-
-def alive(process):
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
-def wait_until(true, process=None):
-    for _ in range(600):
-        if true():
-            return
-        assert process is None or process.poll() is None
-        time.sleep(0.1)
-    raise AssertionError("it did not happen within a minute")
-
-
-def test_an_outcome_of_a_task_is_the_same_as_bytes(tmp_path):
-    task = Task(lesson=str(tmp_path), student="ada", name="x", notebook=b"\xff\0", secret="s", notes=("n",), key="k")
-    assert task_from_bytes(task_to_bytes(task)) == task
-    assert grade_one(task).status == "failed"
-
-
-# --- Dask
-
-
-@pytest.mark.slow
-def test_a_class_on_dask_is_graded_once_each_though_a_worker_is_killed(tmp_path, home):
-    distributed = pytest.importorskip("distributed")
-    course = make_course(tmp_path / "course")
-    hand_in_all(course, home)
-    for number in range(8):
-        hand_in(course, f"more{number}", notebook(home, {"double": RIGHT["double"]}))
-    workers = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None, "host": "127.0.0.1"}
-    with distributed.LocalCluster(processes=True, **workers) as cluster:
-        killed = []
-
-        def kill_one(found):
-            if not killed:
-                killed.append(cluster.workers[0].pid)
-                os.kill(killed[0], 9)
-
-        wanted = GradingOptions(scheduler=cluster.scheduler_address, draws=1, unsafe=True)
-        summary = autograde(course, home, wanted, step=kill_one)
-    assert killed
-    assert sorted(one.student for one in summary.outcomes) == sorted(one.student for one in course.submissions(NAME))
-    assert not summary.count("failed")
-    with Records(course.records_file) as records:
-        assert all(len(records.history(NAME, one.student)) == 1 for one in summary.outcomes)
-    earned = {student: [rows[f"{name}-check"][0] for name in POINTS] for student, rows in table(course).items()}
-    assert earned["ada"] == [50, 30, 20]
-    assert earned["dan"] == [50, 30, 0]
-    assert earned["more7"] == [50, 0, 0]
-    assert len(earned) == 15
-
-
-def test_no_scheduler_is_a_sentence(monkeypatch):
-    monkeypatch.setattr("storyteller_grading.classroom.autograde.dask_cluster.CONNECT_TIMEOUT_S", 0.5)
-    with pytest.raises(StorytellerError, match=r"No Dask scheduler answers at tcp://127\.0\.0\.1:9"):
-        list(grade_on_cluster("tcp://127.0.0.1:9", []))
