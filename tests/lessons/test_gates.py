@@ -103,6 +103,12 @@ def test_the_lesson_is_whole(course):
     assert faults == []
 
 
+def test_every_answer_stands_in_the_reference_in_the_lessons_order(course):
+    answers = [one.answer for one in answers_of(course.lesson).values()]
+    assert {answer.path for answer in answers} == {course.folder / "reference.py"}
+    assert [answer.line for answer in answers] == sorted(answer.line for answer in answers)
+
+
 def test_what_stands_in_needs_only_what_its_exercise_builds_on(course):
     """So that the judge can send it to a worker without the answer that is graded there."""
     lesson = course.lesson
