@@ -1,7 +1,8 @@
 """What a tokenizer knows: its tokens and their ids, its merges, its special tokens.
 
 GPT-2 writes each of the 256 bytes as one printable character, so that tokens can be written in JSON and text files: a
-space is `Ġ`, a newline `Ċ`. The order of these characters is also the order of the bytes' ids: `!` is 0, the space is 220.
+space is `Ġ`, a newline `Ċ`. The order of these characters is also the order of the bytes' ids: `!` is 0, the space is
+220.
 """
 
 import hashlib

@@ -208,7 +208,7 @@ def test_workers_die_with_the_judge():
         pytest.skip("no layer holds")
     script = """
 import time
-from storyteller_course.runner import serialization as wire
+from storyteller_course.runner import serialization
 from storyteller_grading.judge.channel import CELL
 from storyteller_grading.judge.worker_client import ForkServer
 server = ForkServer(("namespaces", "landlock", "seccomp"))
