@@ -58,9 +58,11 @@ def evaluate(model: nn.Module, batches: Sequence[tuple[Tensor, Tensor]], text: s
     mode = model.training
     model.eval()
     summed = nn.CrossEntropyLoss(ignore_index=IGNORE_INDEX, reduction="sum")
-    nats = sum(float(summed(model(one)[0].flatten(0, 1).float(), other.flatten())) for one, other in batches)
+    nats = 0.0
+    for inputs, targets in batches:
+        nats += float(summed(model(inputs)[0].flatten(0, 1).float(), targets.flatten()))
     model.train(mode)
-    mean = nats / sum(int(other.ne(IGNORE_INDEX).sum()) for _, other in batches)
+    mean = nats / sum(int(targets.ne(IGNORE_INDEX).sum()) for _, targets in batches)
     return {
         "loss": mean,
         "perplexity": math.exp(mean),
