@@ -111,7 +111,7 @@ def test_a_shortcut_gets_no_points_and_no_diagnosis(toys: Lesson, answers: Answe
 def test_what_is_built_on_and_not_solved_is_replaced(
     toys: Lesson, answers: Answers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Lesson, "part", lambda self, name: (lambda x: x + x) if name == "double" else None)
+    monkeypatch.setattr(Lesson, "stand_in", lambda self, name: (lambda x: x + x) if name == "double" else None)
     broken = answers("def double(x): return 0", "quadruple")
     result = check_quietly(toys, "quadruple", broken)
     assert (result.solved, result.replaced) == (True, ("double",))

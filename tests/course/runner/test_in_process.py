@@ -15,7 +15,7 @@ def test_parts_stand_in_and_go_again(toys: Any, answers: Answers, monkeypatch: p
     own = answers("double")
     mine = own["double"]
     parts = {"double": lambda x: "part", "counts": lambda words: "part"}
-    monkeypatch.setattr(type(toys), "part", lambda self, name: parts.get(name))
+    monkeypatch.setattr(type(toys), "stand_in", lambda self, name: parts.get(name))
     with stand_ins_in_place(own, toys, ["double", "counts", "shout"]) as replaced:
         assert replaced == ["double", "counts"]
         assert own["double"](1) == own["counts"]([]) == "part"
