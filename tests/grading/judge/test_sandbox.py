@@ -226,7 +226,7 @@ time.sleep(100)
     while len(server.children(recursive=True)) < 2 and time.monotonic() < end:
         time.sleep(0.05)
     family = [server, *server.children(recursive=True)]
-    assert len(family) >= 3  # server, keeper, worker; and a spare worker with its keeper
+    assert len(family) >= 3  # server, supervisor, worker; and a spare worker with its supervisor
     judge.send_signal(signal.SIGKILL)
     judge.wait()
     judge.stdout.close()
