@@ -1,8 +1,8 @@
-"""Generation with a KV cache: our sampler beside `transformers.generate` on the same weights.
+"""Generation with a KV cache: ours and `transformers.generate` on the same weights.
 
     python -m bench.generate
 
-A small model (d=128, 4 layers, 8 experts) tells 64 greedy tokens after a prompt of 16, for one text and for 16 at once;
+A small model (d=128, 4 layers, 8 experts) generates 64 greedy tokens after a prompt of 16, one text or 16 at once;
 both sides give the same tokens. The peer runs in the best of its settings, found in a trial: each of its expert
 implementations, with all threads and with one. (Ours takes one thread by itself where the model is small.)
 """
@@ -28,7 +28,7 @@ CONFIG = ModelConfig(
 )
 PROMPT, NEW_TOKENS = 16, 64  # tokens
 PEERS = ("eager", "grouped_mm", "batched_mm")  # transformers' expert implementations that run on a CPU
-GOALS = {1: 2.0, 16: 1.3}  # rows told at once -> times faster
+GOALS = {1: 2.0, 16: 1.3}  # rows generated at once -> times faster
 
 
 def _their_run(peer: Any, ids: Tensor, threads: int) -> Callable[[], list[list[int]]]:

@@ -26,7 +26,7 @@ from storyteller.moe.losses import load_balancing_loss
 MOE = ModelConfig(
     vocab_size=4096, max_seq_len=256, d_model=256, n_layers=4, n_heads=8, n_kv_heads=8, d_ff=384, n_experts=8, top_k=2
 )
-DENSE = replace(MOE, n_experts=0, d_ff=MOE.d_ff * MOE.top_k)  # as wide as the experts that one token visits
+DENSE = replace(MOE, n_experts=0, d_ff=MOE.d_ff * MOE.top_k)  # as wide as the experts that one token is routed to
 BATCH, SEQ_LEN = 8, 256
 # transformers' expert implementations for training on a CPU. The third, batched_mm, copies the weights of the chosen
 # experts for every token, almost 5 GB for each layer here, and takes minutes for a step.

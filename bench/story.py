@@ -17,9 +17,10 @@ from storyteller.cli.story import MINUTES
 from storyteller.config import preset
 from storyteller.inference.generate import tell
 from storyteller.inference.sampling_options import Sampling
-from storyteller.runs.pipeline import TEMPERATURE, consistency, train
-from storyteller.runs.run_config import Plan
-from storyteller.training.checkpoint import load_model
+from storyteller.runs.consistency import STORY_TEMPERATURE, consistency
+from storyteller.runs.load import load_model
+from storyteller.runs.pipeline import train
+from storyteller.runs.run_config import RunConfig
 from storyteller.training.events import Event, StepDone
 
 CPU = torch.device("cpu")
@@ -39,14 +40,14 @@ def _storyworld() -> Row:
     with tempfile.TemporaryDirectory() as folder:
         figures = _train(preset("tiny").corpus, Path(folder))
         model, tokenizer = load_model(Path(folder))
-        found = consistency(Path(folder), model, tokenizer, notice=print)
+        report = consistency(Path(folder), model, tokenizer, notice=print)
         shutil.copy(Path(folder) / "sampled.txt", RESULTS / "storyworld-sampled.txt")
     figures |= {
-        "sampled stories without a contradiction": f"{found['consistent']:.0%} of {found['stories']}",
-        "stories that come to an end": f"{found['ended']:.0%}",
-        "contradictions": ", ".join(f"{kind} {n}" for kind, n in found["contradictions"].items()) or "none",
+        "sampled stories without a contradiction": f"{report['consistent']:.0%} of {report['stories']}",
+        "stories that come to an end": f"{report['ended']:.0%}",
+        "contradictions": ", ".join(f"{kind} {n}" for kind, n in report["contradictions"].items()) or "none",
     }
-    met = found["consistent"] >= CONSISTENT
+    met = report["consistent"] >= CONSISTENT
     return Row("tiny preset on StoryWorld", figures, f"aim: {CONSISTENT:.0%} without a contradiction", met)
 
 
@@ -54,7 +55,7 @@ def _tinystories(sample: Path) -> Row:
     with tempfile.TemporaryDirectory() as folder:
         figures = _train(str(sample), Path(folder))
         model, tokenizer = load_model(Path(folder))
-        sampling = Sampling(temperature=TEMPERATURE, max_new_tokens=300, seed=1)
+        sampling = Sampling(temperature=STORY_TEMPERATURE, max_new_tokens=300, seed=1)
         stories = tell(model, tokenizer, OPENINGS, sampling=sampling)
     (RESULTS / "tinystories-sampled.txt").write_text("\n\n---\n\n".join(stories) + "\n", encoding="utf-8")
     return Row(f"tiny preset on {sample.name}", figures)
@@ -63,7 +64,7 @@ def _tinystories(sample: Path) -> Row:
 def _train(corpus: str, folder: Path) -> dict[str, str]:
     """Train as `storyteller story` does; the figures of the run."""
     base = preset("tiny")
-    plan = Plan(
+    run = RunConfig(
         preset="tiny",
         corpus=corpus,
         stories=base.stories,
@@ -77,7 +78,7 @@ def _train(corpus: str, folder: Path) -> dict[str, str]:
         if isinstance(event, StepDone):
             last[:] = [event]
 
-    result = train(plan, folder, notice=print, on_event=keep, device=CPU)
+    result = train(run, folder, notice=print, on_event=keep, device=CPU)
     assert result.metrics is not None
     return {
         "steps": f"{result.step:,}",

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 
 from storyteller.config import ModelConfig, TrainConfig, to_dict
 from storyteller.moe.layer import build_model
-from storyteller.runs.run_config import Plan
+from storyteller.runs.run_config import RunConfig
 from storyteller.tokenizer import Tokenizer
 from storyteller.training.checkpoint import Checkpoint, model_weights, save_checkpoint
 from storyteller.transformer.decoder import Decoder
@@ -59,7 +59,7 @@ def make_run(
     save_checkpoint(folder, Checkpoint(step=7, weights=model_weights(model), state={}, values=values))
     if plan is not None:
         settings = {"preset": "tiny", "corpus": "storyworld-small:everyday", "stories": 12_000} | plan
-        Plan(model=config, train=train, **settings).save(folder)
+        RunConfig(model=config, train=train, **settings).save(folder)
     return folder
 
 

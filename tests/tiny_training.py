@@ -7,15 +7,15 @@ import numpy as np
 
 from storyteller.config import ModelConfig, TrainConfig
 from storyteller.moe.layer import build_model
-from storyteller.runs.run_config import Plan
+from storyteller.runs.run_config import RunConfig
 from storyteller.training.batches import InMemoryTokens, TrainingBatches, validation_batches
-from storyteller.training.trainer import Trainer
+from storyteller.training.trainer import Trainer, TrainerComponents
 
 VOCABULARY = 31
 SEQ_LEN = 8
 
 # A whole run, from the corpus to stories, in about a second.
-PLAN = Plan(
+PLAN = RunConfig(
     preset="tiny",
     corpus="storyworld",
     stories=40,
@@ -48,10 +48,13 @@ def tiny_source(*, documents: int = 20, seed: int = 0) -> InMemoryTokens:
 def tiny_trainer(
     folder: Path | None = None, *, model: dict[str, Any] | None = None, device: str = "cpu", **options: Any
 ) -> Trainer:
-    """A trainer of a tiny model. Fields of TrainConfig among the options go into the config."""
-    fields = {name: options.pop(name) for name in list(options) if name in TrainConfig.__dataclass_fields__}
+    """A trainer of a tiny model. Fields of TrainConfig and of TrainerComponents among the options go into these."""
+    fields, components = (
+        {name: options.pop(name) for name in list(options) if name in kind.__dataclass_fields__}
+        for kind in (TrainConfig, TrainerComponents)
+    )
     config = tiny_train_config(**fields)
     batches = TrainingBatches(tiny_source(), batch_size=config.batch_size, seq_len=SEQ_LEN, seed=config.seed)
     options.setdefault("validation", validation_batches(tiny_source(seed=9), batch_size=3, seq_len=SEQ_LEN))
     decoder = build_model(tiny_model_config(**(model or {})), seed=config.seed).to(device)
-    return Trainer(decoder, config, batches, folder=folder, **options)
+    return Trainer(decoder, config, batches, folder=folder, components=TrainerComponents(**components), **options)

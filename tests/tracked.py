@@ -15,10 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from ports import free_port
+from storyteller.inference.sampling_options import Sampling
 from storyteller.tokenizer import Tokenizer
-from storyteller.tracking.store import settle
+from storyteller.tracking.store import connect, quiet_mlflow, store_uri
+from storyteller.tracking.tracker import Tracker
 from storyteller.training.trainer import Trainer
 from tiny_training import tiny_trainer
+
+ABOUT = {"preset": "tiny", "corpus": "storyworld"}
+GREEDY = Sampling(greedy=True, max_new_tokens=12)
 
 SECONDS = 240  # for a server's start; a busy machine is slow
 
@@ -30,9 +35,7 @@ def tokenizer() -> Tokenizer:
 
 def training(folder: Path | None, **options: Any) -> Trainer:
     """A tiny training that the tokenizer belongs to."""
-    options.setdefault("tokenizer_fingerprint", tokenizer().fingerprint)
-    options.setdefault("byte_lengths", [len(tokenizer().token_bytes(token)) for token in range(270)])
-    return tiny_trainer(folder, model={"vocab_size": 270}, **options)
+    return tiny_trainer(folder, model={"vocab_size": 270}, tokenizer=tokenizer(), **options)
 
 
 class Server:
@@ -42,7 +45,7 @@ class Server:
         self.folder, self.port = folder, free_port()
         self.uri = f"http://127.0.0.1:{self.port}"
         environment = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW")}
-        settle(environment)
+        quiet_mlflow(environment)
         environment["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"  # two processes instead of seven
         environment["MLFLOW_WORKERS"] = "1"
         usual = (sys.executable, "-m", "mlflow", "server")
@@ -102,3 +105,27 @@ def _empty_store(folder: Path) -> Path:
 def copy_empty_store(made_in: Path, to: Path) -> None:
     """Put an empty store into a folder."""
     shutil.copyfile(_empty_store(made_in), to / "mlflow.db")
+
+
+def run_tracked(folder: Path | None, **options):
+    """Train, tracked; returns the trainer, its events and what the user was told."""
+    events, told = [], []
+    names = {name: options.pop(name) for name in ("name", "uri") if name in options}
+    trainer = training(folder, on_event=events.append, **options)
+    trainer.resume()
+    with Tracker(trainer, tokenizer(), parameters=ABOUT, sampling=GREEDY, notice=told.append, **names):
+        trainer.run()
+    return trainer, events, told
+
+
+def history(run, name: str, uri: str | None = None) -> list[tuple[int, float]]:
+    client = connect(uri or store_uri())
+    return [(point.step, point.value) for point in client.get_metric_history(run.info.run_id, name)]
+
+
+def artifacts(run, uri: str | None = None, path: str | None = None) -> set[str]:
+    """The files among a run's artifacts."""
+    found = set()
+    for file in connect(uri or store_uri()).list_artifacts(run.info.run_id, path):
+        found |= artifacts(run, uri, file.path) if file.is_dir else {file.path}
+    return found

@@ -8,7 +8,7 @@ from collections import Counter
 from itertools import pairwise
 
 from storyteller.tokenizer import BYTE_TOKENS, END_OF_TEXT, FIRST_MERGE, byte_ids, split_words
-from storyteller_course.parts.data_preparation import CURLY, MOJIBAKE, SENTENCE_END, TAG, Pair, Word
+from storyteller_course.lesson_tools.data_preparation import CURLY, MOJIBAKE, SENTENCE_END, TAG, Pair, Word
 
 
 def clean_story(text: str) -> str:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from storyteller.training.batches import IGNORE_INDEX
-from storyteller_course.parts.training_basics import Pair
+from storyteller_course.lesson_tools.training_basics import Pair
 
 
 def pack(documents: list[list[int]], end_id: int, seq_len: int) -> Pair:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from storyteller.inference.sampling import Filter
 from storyteller.transformer.attention import apply_rope, attend
-from storyteller_course.parts.full_training_and_inference import Cache
+from storyteller_course.lesson_tools.full_training_and_inference import Cache
 
 
 def apply_temperature(logits: Tensor, temperature: float) -> Tensor:

@@ -29,7 +29,7 @@ def test_the_form_tells_a_story_and_shows_the_experts(tmp_path):
         notebook.reply(
             "from pathlib import Path\n"
             "from storyteller import figures as plots\n"
-            "from storyteller.training.checkpoint import load_model\n"
+            "from storyteller.runs.load import load_model\n"
             f"plots.generator(*load_model(Path({str(run)!r})), opening='One day')"
         )
         page = notebook.page

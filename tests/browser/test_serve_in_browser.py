@@ -26,6 +26,9 @@ pytestmark = [
 ]
 
 
+DRAWING = ("temperature", "top_k", "top_p", "min_p", "typical_p", "seed")
+
+
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
     """The address of a running `storyteller serve`. STORYTELLER_RUN names another model to look at."""
@@ -146,8 +149,9 @@ def test_greedy_greys_out_what_says_how_to_draw_and_does_not_depend_on_it(page, 
         for name, value in settings.items():
             page.locator(f"#{name}").fill(str(value))
         greedy.check()
-        assert all(page.locator(f"#{name}").is_disabled() for name in ("temperature", "top_k", "top_p", "seed"))
+        assert all(page.locator(f"#{name}").is_disabled() for name in DRAWING)
         assert page.locator("#length").is_enabled()
+        assert page.locator("#repetition_penalty").is_enabled()
         ask(page, opening="the fox", length=12)
         page.wait_for_function("() => document.getElementById('status').textContent.includes('a second')")
         told.append(page.locator("#story").inner_text())

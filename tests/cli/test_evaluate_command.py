@@ -9,10 +9,11 @@ from storyteller.config import ModelConfig, TrainConfig, to_dict
 from storyteller.corpus import Story, load_stories
 from storyteller.evaluation.stories import measure
 from storyteller.moe.layer import build_model
-from storyteller.runs.run_config import Plan
+from storyteller.runs.load import load_model
+from storyteller.runs.run_config import RunConfig
 from storyteller.storyworld.generate import generate
 from storyteller.tokenizer import Tokenizer
-from storyteller.training.checkpoint import Checkpoint, list_checkpoints, load_model, model_weights, save_checkpoint
+from storyteller.training.checkpoint import Checkpoint, list_checkpoints, model_weights, save_checkpoint
 from storyteller.training.token_shards import write_shards
 from storyteller_course.cli import main
 
@@ -28,7 +29,7 @@ def run(tmp_path_factory):
     config = ModelConfig(
         vocab_size=tokenizer.vocab_size, max_seq_len=32, d_model=16, n_layers=1, n_heads=2, n_kv_heads=1, d_ff=8
     )
-    plan = Plan(preset="tiny", corpus="storyworld", stories=10, model=config, train=TrainConfig(steps=2))
+    plan = RunConfig(preset="tiny", corpus="storyworld", stories=10, model=config, train=TrainConfig(steps=2))
     plan.save(folder)
     write_shards([Story(text=TRAINED_ON, prompt="", genre="tale")], tokenizer, folder / "train")
     model = build_model(config, seed=1)

@@ -11,8 +11,9 @@ from storyteller.errors import StorytellerError
 from storyteller.inference.generate import tell as tell_whole
 from storyteller.inference.sampling_options import Sampling
 from storyteller.moe.layer import build_model
+from storyteller.runs.load import load_model
 from storyteller.tokenizer import Tokenizer
-from storyteller.training.checkpoint import Checkpoint, load_model, model_weights, save_checkpoint
+from storyteller.training.checkpoint import Checkpoint, model_weights, save_checkpoint
 
 
 @pytest.fixture(scope="module")

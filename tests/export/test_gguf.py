@@ -16,8 +16,8 @@ from storyteller.errors import StorytellerError
 from storyteller.export import export_run
 from storyteller.inference.generate import tell
 from storyteller.inference.sampling_options import Sampling
+from storyteller.runs.load import load_model
 from storyteller.tokenizer import END_OF_TEXT
-from storyteller.training.checkpoint import load_model
 
 pytest.importorskip("gguf")
 xllamacpp = pytest.importorskip("xllamacpp")

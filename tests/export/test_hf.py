@@ -13,8 +13,8 @@ from storyteller.export import export_run
 from storyteller.export.mixtral_weights import as_transformers
 from storyteller.inference.generate import generate
 from storyteller.inference.sampling_options import Sampling
+from storyteller.runs.load import load_model
 from storyteller.tokenizer import END_OF_TEXT
-from storyteller.training.checkpoint import load_model
 
 transformers = pytest.importorskip("transformers")
 

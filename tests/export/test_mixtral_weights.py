@@ -105,7 +105,7 @@ def test_the_balance_loss_is_the_same_layer_by_layer(padded):
 
 
 def test_the_gradients_are_the_same(model):
-    """Through router, renormalised weights and experts alike."""
+    """Through router, renormalized weights and experts alike."""
     peer, ids = peer_of(model), random_ids(2, 10)
     for net in (model, peer):
         torch.nn.functional.cross_entropy(net(ids).logits.flatten(0, 1), ids.flatten()).backward()

@@ -10,7 +10,7 @@ import torch
 from exported import CONFIG, FORMS, STORY, make_run
 from storyteller.errors import StorytellerError
 from storyteller.export import export_run
-from storyteller.training.checkpoint import load_model
+from storyteller.runs.load import load_model
 
 pytest.importorskip("onnxscript")
 onnxruntime = pytest.importorskip("onnxruntime")

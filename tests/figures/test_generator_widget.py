@@ -9,7 +9,7 @@ from storyteller.figures.generator_widget import GeneratorForm
 from storyteller.figures.traced_story import still_html, story_html
 from storyteller.inference.sampling_options import Sampling
 from storyteller.inference.trace import stream_traced
-from storyteller.training.checkpoint import load_model
+from storyteller.runs.load import load_model
 from tellers import make_run
 
 pytest.importorskip("ipywidgets", reason="the extra `lessons` is not installed")

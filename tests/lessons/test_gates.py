@@ -16,14 +16,14 @@ from gated import Course, template
 
 from repository import ROOT
 from storyteller.utils.atomic_io import zipped
-from storyteller_course.exercises.lesson import parts_module
-from storyteller_grading.builder.build import POINTS, answers_of
+from storyteller_grading.builder.build import POINTS, answers_of, without_open_book
 from storyteller_grading.builder.drift import drift_of_sources
 from storyteller_grading.builder.execute import run_cells
 from storyteller_grading.builder.leaks import files_within, leaks_in, leaks_in_file, leaks_in_notebook
 from storyteller_grading.builder.solution_regions import MAX_ANSWER_LINES
 from storyteller_grading.judge.judge import judge_notebook
 from storyteller_grading.release.bundle import class_files
+from storyteller_grading.release.wheel import PARTS as WHEEL
 
 # Of a lesson's head and end.
 WORDS = (
@@ -90,9 +90,8 @@ def test_the_lesson_is_whole(course):
     if not course.draft:
         faults += [f"{len(graded)} graded exercises, not 8 to 10"] * (not 8 <= len(graded) <= 10)
         faults += [f"{len(hunts)} bug hunts, not 2 or more"] * (len(hunts) < 2)
-        parts = parts_module(course.name)
-        faults += [f"{parts} lacks {name}, for students who have not solved it" for name in lesson.exercises
-                   if lesson.part(name) is None]  # fmt: skip
+        faults += [f"nothing stands in for {name}, for students who have not solved it" for name in lesson.exercises
+                   if lesson.stand_in(name) is None]  # fmt: skip
     faults += [f"{len(written)} written answers, not 1"] * (len(written) != 1)
     faults += ["not 100 points"] * (sum(one.points for one in graded) != POINTS)
     for one in lesson.exercises.values():
@@ -102,6 +101,30 @@ def test_the_lesson_is_whole(course):
         faults += [f"{one.name}: {right} right answers in another style, not 2"] * (right < 2)
         faults += [f"{one.name}: {len(one.hints)} hints, not 3"] * (len(one.hints) != 3)
     assert faults == []
+
+
+def test_what_stands_in_needs_only_what_its_exercise_builds_on(course):
+    """So that the judge can send it to a worker without the answer that is graded there."""
+    lesson = course.lesson
+    for name in lesson.plain.pieces.keys() & lesson.exercises.keys():
+        needed = set(lesson.plain.needed([name])) & lesson.exercises.keys()
+        assert needed <= {name, *lesson.foundations(name)}, name
+
+
+def test_no_line_of_an_answer_stands_in_the_library_that_a_class_gets(course):
+    """Its own functions, which the exercises name, apart."""
+    secret = without_open_book(course.secrets, course.lesson)
+    assert len(secret) > 0.8 * len(course.secrets)
+    files = [
+        path for package in WHEEL for path in (ROOT / package).rglob("*") if path.suffix in (".py", ".md", ".html")
+    ]
+    assert len(files) > 250
+    found = []
+    for path in files:
+        if "template" not in path.parts:
+            leaks = leaks_in(path.read_text(encoding="utf-8"), secret)
+            found += [f"{path}:{1 + number}: {line} (an answer to {name})" for number, line, name in leaks]
+    assert found == []
 
 
 def test_answers_are_short(course):

@@ -18,12 +18,13 @@ from storyteller.storyworld import generate
 from storyteller.tokenizer import BYTE_TOKENS, END_OF_TEXT, Tokenizer, byte_ids
 from storyteller.tokenizer.pretokenize import GPT2_PATTERN
 from storyteller_course import load_lesson
-from storyteller_course.parts import data_preparation as parts
+from storyteller_course.capstone import library_forms
+from storyteller_course.lesson_tools import data_preparation as tools
 
 LESSON = load_lesson(ROOT / "lessons" / "01_data_preparation")
 reference = LESSON.reference
 TEXTS = [story.text for story in generate(60, seed=5)]
-MERGES = parts.train_bpe(TEXTS, 200)
+MERGES = library_forms.train_bpe(TEXTS, 200)
 ODD = "Zoë saw a 🦊, 東京 and 👩‍🚀.\r\n\n\n  It's  'quoted' 1,234 times\t— naïve…  "
 
 any_text = st.text(st.characters(exclude_categories=["Cs"]), max_size=60) | st.text("ab \n'é🦊1.", max_size=40)
@@ -57,7 +58,7 @@ def trained_by_tokenizers(texts, n_merges):
 
 
 def test_encoding_gives_the_ids_that_tiktoken_gives():
-    tokens = list(parts.as_vocabulary(MERGES).tokens)
+    tokens = list(tools.as_vocabulary(MERGES).tokens)
     theirs = tiktoken.Encoding(
         "lesson", pat_str=GPT2_PATTERN, mergeable_ranks={token: i for i, token in enumerate(tokens)}, special_tokens={}
     )
@@ -123,43 +124,43 @@ def test_wordpiece_scores_by_a_slow_loop():
 
 
 def test_every_exercise_has_a_part():
-    assert [name for name in LESSON.exercises if LESSON.part(name) is None] == []
+    assert [name for name in LESSON.exercises if LESSON.stand_in(name) is None] == []
 
 
 @settings(max_examples=30)
 @given(st.lists(any_text, max_size=5), st.integers(0, 30))
 def test_the_parts_train_as_the_reference_does(texts, n_merges):
     wanted = reference.train_bpe(texts, n_merges)
-    assert parts.train_bpe(texts, n_merges) == wanted
+    assert library_forms.train_bpe(texts, n_merges) == wanted
     assert reference.train_bpe_fast(texts, n_merges) == wanted
-    assert parts.train_bpe_fast(texts, n_merges) == wanted
+    assert LESSON.stand_in("train_bpe_fast")(texts, n_merges) == wanted
 
 
 def test_training_with_the_usual_rule_learns_the_usual_merges():
     def usual(words):
-        counts = parts.count_pairs(words)
+        counts = LESSON.stand_in("count_pairs")(words)
         return min(counts, key=lambda pair: (-counts[pair], pair))
 
-    assert parts.train_choosing(usual, TEXTS, 60) == parts.train_bpe(TEXTS, 60)
+    assert tools.train_choosing(usual, TEXTS, 60) == library_forms.train_bpe(TEXTS, 60)
 
 
 @given(any_text)
 def test_the_parts_encode_as_the_reference_does(text):
-    assert parts.encode(text, MERGES) == reference.encode(text, MERGES)
+    assert library_forms.encode(text, MERGES) == reference.encode(text, MERGES)
 
 
 def test_the_parts_measure_as_the_reference_does():
     asked = (0, 2.5, 33, 95, 100)
-    mine, wanted = parts.length_statistics(TEXTS, asked), reference.length_statistics(TEXTS, asked)
+    mine, wanted = LESSON.stand_in("length_statistics")(TEXTS, asked), reference.length_statistics(TEXTS, asked)
     assert mine.pop("percentiles") == pytest.approx(wanted.pop("percentiles"))
     assert mine == pytest.approx(wanted)
-    for function in (parts.length_statistics, reference.length_statistics):
+    for function in (LESSON.stand_in("length_statistics"), reference.length_statistics):
         with pytest.raises(ValueError, match="no text"):
             function([])
 
 
 def test_the_merges_work_in_the_librarys_tokenizer():
-    mine = Tokenizer(parts.as_vocabulary(MERGES, [END_OF_TEXT]))
+    mine = Tokenizer(tools.as_vocabulary(MERGES, [END_OF_TEXT]))
     assert mine.encode(ODD) == reference.encode(ODD, MERGES)
     assert mine.end_id == 256 + len(MERGES)
 
@@ -182,7 +183,7 @@ def test_each_story_is_in_one_side_of_the_split_and_in_order(stories, held_out):
 
 
 def test_the_table_of_mojibake_is_what_a_wrong_encoding_makes():
-    for broken, char in parts.MOJIBAKE.items():
+    for broken, char in tools.MOJIBAKE.items():
         assert char.encode().decode("cp1252", errors="ignore") == broken
 
 
@@ -193,12 +194,12 @@ def test_the_figures_about_real_corpora_hold_on_the_samples(shared_data):
     tales = rows(shared_data / "tinystories-v1-train-1000.jsonl", "text")
     told = rows(shared_data / "writingprompts-train-500.jsonl", "story")
     prompts = rows(shared_data / "writingprompts-train-500.jsonl", "prompt")
-    assert sum(any(broken in text for broken in parts.MOJIBAKE) for text in tales) == 83
-    assert sum(parts.TAG.search(prompt) is not None for prompt in prompts) == 481
+    assert sum(any(broken in text for broken in tools.MOJIBAKE) for text in tales) == 83
+    assert sum(tools.TAG.search(prompt) is not None for prompt in prompts) == 481
     assert sum(re.search(r"[.!?][\"')”’]*\s*$", text) is None for text in told) == 105
-    found = parts.length_statistics(tales)
+    found = LESSON.stand_in("length_statistics")(tales)
     assert (found["shortest"], found["longest"], found["percentiles"][50]) == (61, 837, 158)
-    found = parts.length_statistics(told)
+    found = LESSON.stand_in("length_statistics")(told)
     assert (found["shortest"], found["longest"], found["percentiles"][50]) == (104, 2072, 485)
     words = Counter(
         word

@@ -12,10 +12,11 @@ from storyteller.config import ModelConfig
 from storyteller.transformer import attention, decoder
 from storyteller.transformer.decoder import Decoder
 from storyteller_course import load_lesson
-from storyteller_course.parts import understanding_transformers as parts
+from storyteller_course.lesson_tools import understanding_transformers as tools
 
 transformers = pytest.importorskip("transformers")
-reference = load_lesson(ROOT / "lessons" / "02_understanding_transformers").reference
+LESSON = load_lesson(ROOT / "lessons" / "02_understanding_transformers")
+reference = LESSON.reference
 
 SHAPE = {"vocab_size": 50, "d_model": 32, "n_layers": 3, "n_heads": 4, "d_ff": 48}
 
@@ -29,9 +30,9 @@ def whole_numbers(*shape: int, below: int = 50) -> Tensor:
 
 
 @pytest.fixture
-def gpt() -> parts.GPT:
+def gpt() -> torch.nn.Module:
     torch.manual_seed(3)
-    return parts.GPT(*SHAPE.values(), max_seq_len=64)
+    return LESSON.stand_in("GPT")(*SHAPE.values(), max_seq_len=64)
 
 
 # --- the reference against independent implementations -------------------------------------------------------------
@@ -122,10 +123,11 @@ def test_the_formula_counts_the_parameters_that_the_model_has(gpt):
 def test_the_parts_do_what_the_reference_does():
     q, k, v = (numbers(2, 2, 5, 8, seed=seed) for seed in range(3))
     cos, sin = (part.double() for part in attention.rope_table(8, 5, 100.0))
-    assert torch.allclose(parts.softmax(q, 1), reference.softmax(q, 1))
-    assert torch.allclose(parts.attend(q, k, v, causal=True), reference.attend(q, k, v, causal=True))
-    assert torch.allclose(parts.apply_rope(q, cos, sin), reference.apply_rope(q, cos, sin))
-    assert torch.allclose(parts.RMSNorm(8).double()(q), reference.RMSNorm(8).double()(q))
+    assert torch.allclose(LESSON.stand_in("softmax")(q, 1), reference.softmax(q, 1))
+    assert torch.allclose(LESSON.stand_in("attend")(q, k, v, causal=True), reference.attend(q, k, v, causal=True))
+    assert torch.allclose(LESSON.stand_in("apply_rope")(q, cos, sin), reference.apply_rope(q, cos, sin))
+    assert torch.equal(LESSON.stand_in("causal_mask")(3, 5), reference.causal_mask(3, 5))
+    assert torch.allclose(LESSON.stand_in("RMSNorm")(8).double()(q), reference.RMSNorm(8).double()(q))
 
 
 @torch.no_grad()
@@ -139,16 +141,16 @@ def test_the_plain_answers_run_inside_the_librarys_decoder():
 @torch.no_grad()
 def test_the_weights_of_a_gpt_fit_the_librarys_decoder(gpt):
     decoder = Decoder(ModelConfig(**SHAPE, max_seq_len=64, n_kv_heads=4, n_experts=0))
-    decoder.load_state_dict(parts.to_library(gpt.state_dict()))
+    decoder.load_state_dict(tools.to_library(gpt.state_dict()))
     ids = whole_numbers(2, 12)
     assert torch.allclose(gpt(ids)[0], decoder(ids).logits, atol=1e-5)
 
 
 def test_no_part_is_a_second_copy_of_the_library():
-    assert parts.attend is attention.attend
-    assert parts.causal_mask is reference.causal_mask is attention.causal_mask
-    assert parts.apply_rope is attention.apply_rope
-    assert parts.RMSNorm is decoder.RMSNorm
+    assert LESSON.stand_in("attend") is attention.attend
+    assert LESSON.stand_in("causal_mask") is attention.causal_mask
+    assert LESSON.stand_in("apply_rope") is attention.apply_rope
+    assert LESSON.stand_in("RMSNorm") is decoder.RMSNorm
 
 
 # --- causality, by gradient ----------------------------------------------------------------------------------------

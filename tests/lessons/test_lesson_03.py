@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -14,10 +15,13 @@ from storyteller.config import preset
 from storyteller.export.mixtral_weights import as_transformers
 from storyteller.figures.routing import balance_picture, dispatch_step
 from storyteller.moe import layer
-from storyteller.moe.dispatch import Experts
+from storyteller.moe.dispatch import Experts, dispatch_sorted
+from storyteller.moe.losses import load_balancing_loss, router_z_loss
+from storyteller.moe.router import route_top_k
+from storyteller.moe.statistics import router_statistics
 from storyteller.transformer.decoder import Decoder
 from storyteller_course import load_lesson
-from storyteller_course.parts import building_moe as parts
+from storyteller_course.lesson_tools import building_moe as tools
 
 LESSON = load_lesson(ROOT / "lessons" / "03_building_moe")
 reference = LESSON.reference
@@ -33,7 +37,7 @@ def layer_of(n_tokens, n_experts, k, seed, width=3):
     dice = torch.Generator().manual_seed(seed)
     x = torch.randn(n_tokens, width, generator=dice, dtype=torch.float64)
     logits = torch.randn(n_tokens, n_experts, generator=dice, dtype=torch.float64)
-    weights, experts = layer.route_top_k(logits, k)
+    weights, experts = route_top_k(logits, k)
     run = Experts(
         torch.randn(n_experts, 4, width, generator=dice, dtype=torch.float64),
         torch.randn(n_experts, width, 2, generator=dice, dtype=torch.float64),
@@ -67,10 +71,10 @@ def test_both_dispatches_equal_the_librarys(shape, drop):
     x, _, weights, experts, run = layer_of(*shape)
     if drop:
         experts[0] = len(run)
-    wanted = layer.dispatch_sorted(x, weights, experts, run)
+    wanted = dispatch_sorted(x, weights, experts, run)
     torch.testing.assert_close(reference.dispatch_naive(x, weights, experts, run), wanted)
     torch.testing.assert_close(reference.dispatch_sorted(x, weights, experts, run), wanted)
-    torch.testing.assert_close(parts.dispatch_naive(x, weights, experts, run), wanted)
+    torch.testing.assert_close(LESSON.stand_in("dispatch_naive")(x, weights, experts, run), wanted)
 
 
 @settings(max_examples=40, deadline=None)
@@ -97,7 +101,7 @@ def test_the_flops_are_those_that_pytorch_counts():
         model(torch.randint(0, config.vocab_size, (1, n_tokens)))  # with gradients: expert by expert
     names = ("vocab_size", "d_model", "n_layers", "n_heads", "d_ff", "n_experts", "top_k")
     shape = {name: getattr(config, name) for name in names}
-    for costs in (reference.moe_costs, parts.moe_costs):
+    for costs in (reference.moe_costs, LESSON.stand_in("moe_costs")):
         total, active, flops = costs(**shape, context=n_tokens)
         assert flops * n_tokens == counter.get_total_flops()
         assert total == sum(one.numel() for one in model.parameters())
@@ -109,45 +113,45 @@ def test_the_flops_are_those_that_pytorch_counts():
 
 
 def test_every_exercise_has_a_part():
-    assert [name for name in LESSON.exercises if LESSON.part(name) is None] == []
+    assert [name for name in LESSON.exercises if LESSON.stand_in(name) is None] == []
 
 
 @settings(max_examples=30, deadline=None)
 @given(shapes, st.booleans())
 def test_losses_and_statistics_equal_the_librarys(shape, padded):
-    _, logits, weights, experts, _ = layer_of(*shape)
+    _, logits, _, experts, _ = layer_of(*shape)
     probs = logits.softmax(-1)
     mask = torch.arange(len(logits))[None] < max(1, len(logits) - 1) if padded else None
-    routing = layer.Routing(logits, probs, weights, experts, torch.tensor(0))
-    for source in (reference, parts):
+    ours = SimpleNamespace(**{name: LESSON.stand_in(name) for name in LESSON.exercises})
+    for source in (reference, ours):
         torch.testing.assert_close(
             source.load_balancing_loss(probs, experts, attention_mask=mask),
-            layer.load_balancing_loss(routing, attention_mask=mask),
+            load_balancing_loss(probs, experts, attention_mask=mask),
         )
         torch.testing.assert_close(
-            source.router_z_loss(logits, attention_mask=mask), layer.router_z_loss(routing, attention_mask=mask)
+            source.router_z_loss(logits, attention_mask=mask), router_z_loss(logits, attention_mask=mask)
         )
         for name, value in source.router_statistics(probs, experts).items():
-            wanted = layer.router_statistics(routing)._asdict()[name]
+            wanted = router_statistics(probs, experts)[name]
             torch.testing.assert_close(torch.as_tensor(value).double(), torch.as_tensor(wanted).double())
     both = torch.stack([logits, -logits])
     total = sum(
         reference.load_balancing_loss(one.softmax(-1), one.topk(shape[2]).indices, attention_mask=mask) for one in both
     )
-    torch.testing.assert_close(parts.balance_of_layers(both, shape[2], attention_mask=mask), total)
+    torch.testing.assert_close(LESSON.stand_in("balance_of_layers")(both, shape[2], attention_mask=mask), total)
 
 
 @given(st.lists(st.lists(st.integers(0, 3), min_size=2, max_size=2), min_size=1, max_size=12), st.integers(0, 5))
 def test_places_are_given_as_in_the_library(rows, capacity):
     experts = torch.tensor(rows)
     got = reference.within_capacity(experts, n_experts=4, capacity=capacity)
-    assert got.equal(parts.within_capacity(experts, n_experts=4, capacity=capacity))
+    assert got.equal(LESSON.stand_in("within_capacity")(experts, n_experts=4, capacity=capacity))
     for e in range(4):
         assert int(got[experts == e].sum()) == min(capacity, int((experts == e).sum()))
 
 
 def test_the_layer_of_the_course_equals_the_answer():
-    mine, theirs = reference.MoELayer(TINY), parts.MoELayer(TINY)
+    mine, theirs = reference.MoELayer(TINY), LESSON.stand_in("MoELayer")(TINY)
     mine.load_state_dict(theirs.state_dict())
     x = torch.randn(2, 7, TINY.d_model)
     for got, wanted in zip((mine(x)[0], *mine(x)[1]), (theirs(x)[0], *theirs(x)[1]), strict=True):
@@ -156,7 +160,7 @@ def test_the_layer_of_the_course_equals_the_answer():
 
 def test_expert_choice_fills_every_expert_with_the_tokens_that_fit_best():
     logits = torch.randn(12, 3, generator=torch.Generator().manual_seed(1))
-    weights, tokens = parts.route_expert_choice(logits, capacity=4)
+    weights, tokens = tools.route_expert_choice(logits, capacity=4)
     probs = logits.softmax(-1)
     for e in range(3):
         assert sorted(tokens[e].tolist()) == sorted(probs[:, e].argsort(descending=True)[:4].tolist())
@@ -165,9 +169,9 @@ def test_expert_choice_fills_every_expert_with_the_tokens_that_fit_best():
 
 def test_noise_that_is_nothing_changes_nothing_and_much_noise_decides():
     logits = torch.tensor([[1.0, 0.0, -1.0]])
-    still = parts.route_noisy(logits, torch.zeros(1, 3), torch.zeros(1, 3), 2)
+    still = LESSON.stand_in("route_noisy")(logits, torch.zeros(1, 3), torch.zeros(1, 3), 2)
     assert still[1].tolist() == [[0, 1]]
-    loud = parts.route_noisy(logits, torch.full((1, 3), 5.0), torch.tensor([[0.0, 0.0, 1.0]]), 1)
+    loud = LESSON.stand_in("route_noisy")(logits, torch.full((1, 3), 5.0), torch.tensor([[0.0, 0.0, 1.0]]), 1)
     assert loud[1].tolist() == [[2]]
 
 
@@ -177,7 +181,9 @@ def test_noise_that_is_nothing_changes_nothing_and_much_noise_decides():
 def test_the_course_model_has_506_million_parameters_of_which_166_are_active():
     full = preset("full").model
     names = ("vocab_size", "d_model", "n_layers", "n_heads", "d_ff", "n_experts", "top_k")
-    total, active, _ = parts.moe_costs(**{name: getattr(full, name) for name in names}, context=full.max_seq_len)
+    total, active, _ = LESSON.stand_in("moe_costs")(
+        **{name: getattr(full, name) for name in names}, context=full.max_seq_len
+    )
     assert (round(total / 1e6), round(active / 1e6)) == (506, 166)
 
 

@@ -13,12 +13,13 @@ from storyteller.config import ModelConfig, TrainConfig
 from storyteller.figures.training import float16_range
 from storyteller.moe.layer import build_model
 from storyteller.training.batches import InMemoryTokens, TrainingBatches, validation_batches
-from storyteller.training.losses import evaluate
-from storyteller.training.optim import cosine_schedule, parameter_groups
-from storyteller.training.trainer import StepDone, Trainer
+from storyteller.training.events import StepDone
+from storyteller.training.losses import WithAuxiliaryLoss, evaluate
+from storyteller.training.optim import as_optimizer, cosine_schedule, parameter_groups
+from storyteller.training.trainer import Trainer, TrainerComponents
 from storyteller_course import load_lesson
 from storyteller_course.exercises.toy_training import PracticeModel, PracticeRun
-from storyteller_course.parts import training_basics as parts
+from storyteller_course.lesson_tools import training_basics as tools
 
 LESSON = load_lesson(ROOT / "lessons" / "04_training_basics")
 reference = LESSON.reference
@@ -40,7 +41,7 @@ def small_model(seed=1, **changes):
 
 
 def test_every_exercise_has_a_part():
-    assert [name for name in LESSON.exercises if LESSON.part(name) is None] == []
+    assert [name for name in LESSON.exercises if LESSON.stand_in(name) is None] == []
 
 
 # --- the reference against independent implementations -------------------------------------------------------------
@@ -65,7 +66,7 @@ def test_cross_entropy_is_pytorchs(seed, dtype):
     targets[targets < 0] = -100
     targets[0, 0] = 3
     wanted = F.cross_entropy(logits.to(torch.float64).flatten(0, 1), targets.flatten())
-    for function in (reference.cross_entropy, parts.cross_entropy):
+    for function in (reference.cross_entropy, LESSON.stand_in("cross_entropy")):
         assert function(logits, targets).item() == pytest.approx(wanted.item(), rel=1e-5)
 
 
@@ -74,7 +75,7 @@ def test_evaluation_is_the_librarys():
     batches = validation_batches(stream, batch_size=2, seq_len=5)
     library = evaluate(model, batches, byte_lengths=[1] * 31)
     pairs = [(batch.inputs, batch.targets) for batch in batches]
-    found = reference.evaluate(parts.WithBalance(model, balance_weight=9.0), pairs, "x" * library.tokens)
+    found = reference.evaluate(WithAuxiliaryLoss(model, balance_weight=9.0), pairs, "x" * library.tokens)
     assert found["loss"] == pytest.approx(library.loss)
     assert found["perplexity"] == pytest.approx(library.perplexity)
     assert found["bits_per_byte"] == pytest.approx(library.bits_per_byte)
@@ -130,7 +131,7 @@ def test_accumulated_gradients_are_those_of_the_librarys_trainer():
     trainer = Trainer(small_model(n_experts=4), config, TrainingBatches(stream, batch_size=2, seq_len=5, seed=1))
     batches = [next(trainer.batches) for _ in range(3)]
     losses = trainer.backward(batches)
-    mine = parts.WithBalance(small_model(n_experts=4), balance_weight=0.3)
+    mine = WithAuxiliaryLoss(small_model(n_experts=4), balance_weight=0.3)
     mean = reference.accumulate(mine, [(batch.inputs, batch.targets) for batch in batches])
     assert mean == pytest.approx(losses.loss, rel=1e-5)
     for (name, one), other in zip(mine.model.named_parameters(), trainer.model.parameters(), strict=True):
@@ -201,19 +202,19 @@ def test_the_lessons_pieces_train_as_the_librarys_do():
             if isinstance(event, StepDone):
                 found.append(event.loss)
 
-        Trainer(small_model(n_experts=4), config, batches, on_event=hear, **pieces).run()
+        Trainer(small_model(n_experts=4), config, batches, on_event=hear, components=TrainerComponents(**pieces)).run()
         return found
 
     mine = losses(
         loss=reference.cross_entropy,
         schedule=reference.learning_rate,
-        optimizer=parts.as_optimizer(reference.adamw_step),
+        optimizer=as_optimizer(reference.adamw_step),
     )
     assert mine == pytest.approx(losses(), rel=1e-4)
 
 
 def test_peak_memory_counts_shared_storages_once_and_lets_go():
-    with parts.PeakMemory() as memory:
+    with tools.PeakMemory() as memory:
         first = torch.zeros(1000)  # 4,000 bytes
         view = first.view(10, 100)
         second = first + 1

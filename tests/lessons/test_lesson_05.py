@@ -1,5 +1,6 @@
 """Lesson 05's plain answers against `transformers` and the library; its parts inside the real sampler and model."""
 
+import inspect
 import math
 
 import pytest
@@ -18,7 +19,7 @@ from storyteller.inference.sampling_options import Sampling
 from storyteller.moe.layer import build_model
 from storyteller.transformer.decoder import Decoder
 from storyteller_course import load_lesson
-from storyteller_course.parts import full_training_and_inference as parts
+from storyteller_course.lesson_tools import full_training_and_inference as tools
 
 LESSON = load_lesson(ROOT / "lessons" / "05_full_training_and_inference")
 reference = LESSON.reference
@@ -49,7 +50,7 @@ def model():
 
 
 def test_every_exercise_has_a_part():
-    assert [name for name in LESSON.exercises if LESSON.part(name) is None] == []
+    assert [name for name in LESSON.exercises if LESSON.stand_in(name) is None] == []
 
 
 # --- the filters against those of transformers -----------------------------------------------------------------------
@@ -71,7 +72,7 @@ def test_each_filter_is_that_of_transformers(name, peer, value):
     for seed in range(20):
         logits = scores(seed)
         wanted = getattr(processors, peer)(value)(None, logits)
-        for home in (reference, parts):
+        for home in (reference, sampling):
             assert torch.allclose(getattr(home, name)(logits, value), wanted), (home, seed)
 
 
@@ -82,7 +83,7 @@ def test_the_penalty_is_that_of_transformers():
         ids = torch.randint(40, (3, 9), generator=torch.Generator().manual_seed(seed))
         seen = torch.zeros(3, 40, dtype=torch.bool).scatter(1, ids, True)
         wanted = processors.RepetitionPenaltyLogitsProcessor(1.3)(ids, logits)
-        for home in (reference, parts):
+        for home in (reference, sampling):
             assert torch.allclose(home.penalize_repetition(logits, seen, 1.3), wanted)
 
 
@@ -118,7 +119,7 @@ SETTINGS = [
 
 @pytest.mark.parametrize("sampling", SETTINGS)
 def test_the_plain_loop_with_the_plain_filters_tells_what_the_librarys_sampler_tells(model, sampling):
-    mine = parts.filters_of(sampling, **{name: getattr(reference, name) for name in FILTERS})
+    mine = tools.filters_of(sampling, **{name: getattr(reference, name) for name in FILTERS})
     assert len(mine) == len(filters_for(sampling))
     prompts = torch.tensor([[STOP, 5, 6], [STOP, 7, 8], [STOP, 9, 1]])
     draws = uniform_draws(3, 20, seed=sampling.seed)
@@ -156,8 +157,8 @@ def test_stories_are_told_with_the_prompts_of_the_library():
     small = build_model(ModelConfig(**shape, n_experts=2, top_k=1), seed=2)
     sampling = Sampling(top_k=20, max_new_tokens=12, seed=6)
     openings = ["the fox", "an owl ran"]
-    mine = parts.tell_with(
-        reference.generate, small, tokenizer, openings, sampling=sampling, filters=parts.filters_of(sampling)
+    mine = tools.tell_with(
+        reference.generate, small, tokenizer, openings, sampling=sampling, filters=tools.filters_of(sampling)
     )
     alone = [
         generate.tell(small, tokenizer, [one], sampling=Sampling(top_k=20, max_new_tokens=12, seed=6 + i))[0]
@@ -175,7 +176,7 @@ def test_the_cached_step_changes_nothing_in_a_mixture_with_grouped_queries(model
     ids = torch.randint(40, (2, 9), generator=torch.Generator().manual_seed(1))
     caches, found, start = [None] * 2, [], 0
     for size in sizes:
-        found.append(parts.read_on(model, ids[:, start : start + size], caches, reference.attend_cached))
+        found.append(tools.read_on(model, ids[:, start : start + size], caches, reference.attend_cached))
         start += size
     torch.testing.assert_close(torch.cat(found, dim=1), model(ids).logits, rtol=1e-4, atol=1e-4)
 
@@ -193,7 +194,7 @@ def test_the_cached_step_runs_in_a_dense_model_with_an_output_layer_of_its_own()
     }
     dense = Decoder(ModelConfig(**shape, n_experts=0, tie_embeddings=False), seed=1)
     ids = torch.tensor([[1, 2, 3, 4]])
-    found = parts.read_on(dense, ids, [None, None], reference.attend_cached)
+    found = tools.read_on(dense, ids, [None, None], reference.attend_cached)
     torch.testing.assert_close(found, dense(ids).logits)
 
 
@@ -237,12 +238,13 @@ def test_the_best_checkpoint_has_the_fewest_bits(nats):
 
 
 def test_no_part_is_a_second_copy_of_the_library():
-    assert parts.keep_top_k is sampling.keep_top_k
-    assert parts.keep_top_p is sampling.keep_top_p
-    assert parts.keep_min_p is sampling.keep_min_p
-    assert parts.penalize_repetition is sampling.penalize_repetition
-    assert reference.generate is parts.generate
-    assert reference.attend_cached is parts.attend_cached
+    assert LESSON.stand_in("keep_top_k") is sampling.keep_top_k
+    assert LESSON.stand_in("keep_top_p") is sampling.keep_top_p
+    assert LESSON.stand_in("keep_min_p") is sampling.keep_min_p
+    assert LESSON.stand_in("penalize_repetition") is sampling.penalize_repetition
+    for name in ("generate", "attend_cached"):
+        own, ours = (inspect.unwrap(one).__code__ for one in (getattr(reference, name), LESSON.stand_in(name)))
+        assert own.co_code == ours.co_code
 
 
 def test_the_picture_of_chances_is_an_image_with_its_title():

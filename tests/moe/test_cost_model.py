@@ -59,7 +59,7 @@ def test_the_formula_counts_every_parameter_of_any_shape(heads, head_dim, d_ff, 
     assert cost_model.count_parameters(config).total == real_parameters(config)
 
 
-def test_active_parameters_leave_out_the_experts_that_a_token_does_not_visit():
+def test_active_parameters_leave_out_the_experts_that_a_token_is_not_routed_to():
     config = replace(TINY, n_experts=8, top_k=2)
     idle = 6 * config.n_layers * 3 * config.d_model * config.d_ff
     parameters = cost_model.count_parameters(config)

@@ -11,7 +11,7 @@ def normal(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-def test_route_top_k_is_a_softmax_over_all_cut_to_k_and_renormalised():
+def test_route_top_k_is_a_softmax_over_all_cut_to_k_and_renormalized():
     logits = normal(20, 6)
     gate_weights, expert_ids = route_top_k(logits, 3)
     probs, wanted = logits.softmax(-1).topk(3, dim=-1)

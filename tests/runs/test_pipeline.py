@@ -7,10 +7,13 @@ import pytest
 import torch
 
 from storyteller.errors import StorytellerError
+from storyteller.runs import consistency as run_consistency
 from storyteller.runs import pipeline
-from storyteller.runs.pipeline import LIBRARY, Parts, consistency, is_finished, pick_device, prepare, train
-from storyteller.runs.run_config import Plan
-from storyteller.training.checkpoint import list_checkpoints, load_model
+from storyteller.runs.consistency import consistency
+from storyteller.runs.load import load_model
+from storyteller.runs.pipeline import prepare, train
+from storyteller.runs.run_config import RunConfig, is_finished
+from storyteller.training.checkpoint import list_checkpoints
 from storyteller.training.events import Evaluated, StepDone
 from tiny_training import PLAN
 
@@ -21,13 +24,13 @@ CPU = torch.device("cpu")
 def short(monkeypatch):
     monkeypatch.setattr(pipeline, "VALIDATION_STORIES", 10)
     monkeypatch.setattr(pipeline, "VALIDATION_TOKENS", 500)
-    monkeypatch.setattr(pipeline, "SAMPLED_STORIES", 4)
+    monkeypatch.setattr(run_consistency, "SAMPLED_STORIES", 4)
 
 
-def run(plan, folder, events=None, parts=LIBRARY):
+def run(plan, folder, events=None):
     notices = []
     on_event = (lambda event: None) if events is None else events.append
-    return train(plan, folder, notice=notices.append, on_event=on_event, device=CPU, parts=parts), notices
+    return train(plan, folder, notice=notices.append, on_event=on_event, device=CPU), notices
 
 
 def test_a_run_goes_from_nothing_to_a_model_that_can_tell(tmp_path):
@@ -57,7 +60,7 @@ def test_consistency_is_measured_once(tmp_path):
 def test_seconds_become_steps_once_and_the_run_keeps_them(tmp_path):
     wanted = replace(PLAN, seconds=1.0, train=replace(PLAN.train, steps=10**9))
     result, _ = run(wanted, tmp_path)
-    saved = Plan.load(tmp_path)
+    saved = RunConfig.load(tmp_path)
     assert saved.seconds is None
     assert saved.train.steps == result.step < 10**9
     assert run(wanted, tmp_path)[0].step == result.step  # nothing left to do
@@ -114,12 +117,13 @@ def test_passes_run_side_by_side_where_each_has_one_thread(tmp_path, monkeypatch
             asked_for.append(parallel_microbatches)
             super().__init__(*arguments, parallel_microbatches=parallel_microbatches, **options)
 
+    monkeypatch.setattr(pipeline, "Trainer", Spied)
     plan = replace(PLAN, train=replace(PLAN.train, batch_size=1, grad_accum_steps=2))
     for threads in (1, 2):
         torch.set_num_threads(2)
-        run(replace(plan, threads=threads), tmp_path / str(threads), parts=Parts(trainer=Spied))
+        run(replace(plan, threads=threads), tmp_path / str(threads))
     assert asked_for == [2, 1]
-    monkeypatch.setattr(pipeline, "_side_by_side", lambda *arguments, **options: 1)
+    monkeypatch.setattr(pipeline, "_parallel_microbatches", lambda *arguments, **options: 1)
     torch.set_num_threads(2)
     run(replace(plan, threads=1), tmp_path / "in turn")
     beside, in_turn = (load_model(tmp_path / name)[0].state_dict() for name in ("1", "in turn"))
@@ -167,7 +171,7 @@ def test_a_smaller_batch_may_go_on_with_a_run_that_ran_out_of_memory(tmp_path):
     (tmp_path / "run.json").write_text(json.dumps(values), encoding="utf-8")
     result, _ = run(replace(PLAN, train=replace(PLAN.train, batch_size=1, grad_accum_steps=2)), tmp_path)
     assert result.step == 6
-    assert Plan.load(tmp_path).train.grad_accum_steps == 2
+    assert RunConfig.load(tmp_path).train.grad_accum_steps == 2
 
 
 def test_a_damaged_run_file_is_one_sentence(tmp_path):
@@ -190,9 +194,3 @@ def test_a_stage_that_is_done_is_not_done_again(tmp_path):
     prepare(PLAN, tmp_path, notice=first.append)
     prepare(PLAN, tmp_path, notice=second.append)
     assert (len(first), second) == (3, [])
-
-
-def test_a_device_that_is_not_there_is_one_sentence():
-    assert pick_device("cpu") == CPU
-    with pytest.raises(StorytellerError, match="--device cpu"):
-        pick_device("warp")

@@ -13,7 +13,7 @@ import torch
 
 from repository import ROOT
 from storyteller.training.checkpoint import list_checkpoints
-from storyteller.training.trainer import Event, Saved, StepDone
+from storyteller.training.events import Event, Saved, StepDone
 from tiny_training import tiny_trainer
 
 STEPS = 24

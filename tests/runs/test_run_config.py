@@ -2,7 +2,7 @@
 
 import json
 
-from storyteller.runs.run_config import Plan
+from storyteller.runs.run_config import RunConfig
 from storyteller.training import checkpoint as ckpt
 from tiny_training import PLAN, tiny_trainer
 
@@ -66,7 +66,7 @@ OLD_FIELDS = {
 
 def test_a_run_of_an_older_version_is_read(tmp_path):
     (tmp_path / "run.json").write_text(OLD_RUN, encoding="utf-8")
-    run = Plan.load(tmp_path)
+    run = RunConfig.load(tmp_path)
     assert run.model == PLAN.model
     assert {name: getattr(run.train, name) for name in OLD_FIELDS} == OLD_FIELDS
     assert (run.train.steps, run.train.checkpoint_every) == (6, 2)

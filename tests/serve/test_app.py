@@ -13,9 +13,9 @@ from ports import free_port
 from storyteller.errors import StorytellerError
 from storyteller.inference.generate import encode_prompt, stream, stream_text
 from storyteller.inference.sampling_options import Sampling
+from storyteller.runs.load import load_model
 from storyteller.serve.app import FILES, StoryQueue, make_app
 from storyteller.serve.request import MAX_OPENING_CHARS, MAX_STORY_TOKENS, read_request
-from storyteller.training.checkpoint import load_model
 from tellers import make_run
 
 pytestmark = pytest.mark.skipif(

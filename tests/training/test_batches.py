@@ -24,7 +24,7 @@ def numbered(n: int) -> InMemoryTokens:
 
 
 def same(one, other) -> bool:
-    return all(torch.equal(getattr(one, name), getattr(other, name)) for name in ("inputs", "targets", "documents"))
+    return all(torch.equal(getattr(one, name), getattr(other, name)) for name in ("inputs", "targets", "document_ids"))
 
 
 def test_every_document_ends_with_the_end_token_and_the_boundaries_mark_the_starts():
@@ -124,7 +124,7 @@ def test_documents_say_which_document_each_token_belongs_to():
     batches = TrainingBatches(stream, batch_size=2, seq_len=6, seed=4)
     for _ in range(5):
         batch = next(batches)
-        for tokens, documents in zip(batch.inputs.tolist(), batch.documents.tolist(), strict=True):
+        for tokens, documents in zip(batch.inputs.tolist(), batch.document_ids.tolist(), strict=True):
             for place, (token, document) in enumerate(zip(tokens, documents, strict=True)):
                 if token:
                     assert document == owner[token]
@@ -147,7 +147,7 @@ def test_validation_predicts_every_token_but_the_first_exactly_once_and_in_order
 def test_validation_marks_its_padding(n, seq_len):
     for batch in validation_batches(numbered(n), batch_size=2, seq_len=seq_len):
         real = batch.targets != IGNORE_INDEX
-        assert torch.equal(batch.documents != PAD_DOCUMENT, real)
+        assert torch.equal(batch.document_ids != PAD_DOCUMENT, real)
         assert torch.equal(batch.inputs[real] + 1, batch.targets[real])
         assert batch.inputs[~real].sum() == 0
         assert (batch.attention_mask is None) == bool(real.all())
@@ -184,19 +184,19 @@ def test_shards_on_disk_give_the_batches_of_the_same_stories_in_memory(tmp_path)
 
 def test_tokens_of_any_integer_type_become_int64():
     batch = next(TrainingBatches(InMemoryTokens(np.arange(20, dtype=np.uint16)), batch_size=2, seq_len=3, seed=1))
-    assert batch.inputs.dtype == batch.targets.dtype == batch.documents.dtype == torch.int64
+    assert batch.inputs.dtype == batch.targets.dtype == batch.document_ids.dtype == torch.int64
 
 
 def test_aligned_sequences_begin_with_a_document_each_once_in_an_epoch():
     source = tiny_source(documents=15)
     batches = TrainingBatches(source, batch_size=5, seq_len=SEQ_LEN, seed=3, align_documents=True)
     firsts = [next(batches) for _ in range(6)]  # two epochs
-    begun = [document for batch in firsts for document in batch.documents[:, 1].tolist()]
+    begun = [document for batch in firsts for document in batch.document_ids[:, 1].tolist()]
     assert sorted(begun[:15]) == sorted(begun[15:]) == list(range(15))
     assert begun[:15] != begun[15:]
     for batch in firsts:
         assert batch.inputs[:, 0].tolist() == [0] * 5  # the end token of the document before
-        for row, document in zip(batch.inputs, batch.documents[:, 1], strict=True):
+        for row, document in zip(batch.inputs, batch.document_ids[:, 1], strict=True):
             start = int(source.boundaries[document]) - 1
             wanted = [source.tokens(n % len(source), n % len(source) + 1)[0] for n in range(start, start + len(row))]
             assert row.tolist() == wanted
@@ -208,14 +208,14 @@ def test_aligned_batches_are_as_long_as_their_longest_document_up_to_the_limit()
     assert min(lengths) < SEQ_LEN < max(lengths)
     batches = TrainingBatches(source, batch_size=1, seq_len=SEQ_LEN, seed=3, align_documents=True)
     for batch in (next(batches) for _ in range(15)):
-        document = int(batch.documents[0, 1])
+        document = int(batch.document_ids[0, 1])
         assert batch.targets.size(1) == min(SEQ_LEN, lengths[document])
         begin = source.boundaries[document]
         assert batch.targets[0].tolist() == source.tokens(begin, begin + batch.targets.size(1)).tolist()
     for batch in (
         next(TrainingBatches(source, batch_size=4, seq_len=100, seed=3, align_documents=True)) for _ in range(3)
     ):
-        assert batch.inputs.size(1) == max(lengths[batch.documents[:, 1]])
+        assert batch.inputs.size(1) == max(lengths[batch.document_ids[:, 1]])
 
 
 def test_aligned_batches_can_be_put_back_to_any_place():
@@ -236,7 +236,7 @@ def test_aligned_validation_predicts_every_token_once_and_begins_each_document_a
         real = batch.targets != IGNORE_INDEX
         targets += batch.targets[real].tolist()
         rows += len(batch.inputs)
-        for document, next_one in batch.documents[:, :2].tolist():
+        for document, next_one in batch.document_ids[:, :2].tolist():
             assert next_one in (document, document + 1, PAD_DOCUMENT)
     assert targets == source.tokens(1, len(source)).tolist()
     lengths = np.diff(source.boundaries)

@@ -9,9 +9,10 @@ from torch import Tensor
 from storyteller.errors import StorytellerError
 from storyteller.moe.layer import build_model
 from storyteller.moe.router import route_top_k
+from storyteller.runs.load import load_model
 from storyteller.tokenizer import Tokenizer
 from storyteller.training.batches import TrainingBatches
-from storyteller.training.checkpoint import load_checkpoint, load_model
+from storyteller.training.checkpoint import load_checkpoint
 from storyteller.training.trainer import Trainer
 from storyteller.transformer.decoder import RMSNorm
 from tiny_training import SEQ_LEN, tiny_model_config, tiny_source, tiny_train_config
@@ -69,7 +70,7 @@ def test_a_checkpoint_of_before_parts_were_noted_has_the_librarys(tmp_path):
         tiny_train_config(steps=2),
         TrainingBatches(tiny_source(), batch_size=2, seq_len=SEQ_LEN, seed=1),
     )
-    trainer.restore(checkpoint)
+    trainer.load_state_dict(checkpoint)
 
 
 def test_a_run_does_not_go_on_with_another_router(tmp_path):
@@ -79,4 +80,4 @@ def test_a_run_does_not_go_on_with_another_router(tmp_path):
     batches = TrainingBatches(tiny_source(), batch_size=2, seq_len=SEQ_LEN, seed=1)
     trainer = Trainer(build_model(tiny_model_config(router="sigmoid"), seed=1), tiny_train_config(steps=2), batches)
     with pytest.raises(StorytellerError, match="run's model has router softmax, this one sigmoid"):
-        trainer.restore(checkpoint)
+        trainer.load_state_dict(checkpoint)

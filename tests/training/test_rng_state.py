@@ -1,4 +1,4 @@
-"""Seeding every global random generator at once. That they are saved and put back is tested with checkpoints."""
+"""Every global random generator: seeded, saved and put back."""
 
 import random
 
@@ -17,5 +17,21 @@ def test_a_seed_starts_every_generator_as_its_own_seed_function_does():
         np.random.seed(7)  # which takes 32 bits
         torch.manual_seed(2**32 + 7)
         assert found == [random.random(), np.random.rand(), torch.rand(()).item()]
+    finally:
+        restore_random(before)
+
+
+def test_every_random_generator_is_put_back():
+    def draw() -> list[float]:
+        numbers = [random.random(), random.gauss(0, 1), np.random.rand(), np.random.randn(), torch.rand(()).item()]
+        return [float(number) for number in numbers]
+
+    before = random_state()
+    try:
+        for _ in range(3):  # gauss keeps a second number for the next call
+            saved = {name: tensor.clone() for name, tensor in random_state().items()}
+            first = draw()
+            restore_random(saved)
+            assert draw() == first
     finally:
         restore_random(before)

@@ -1,4 +1,4 @@
-"""The training loop and its parts, beside loops that are obviously right."""
+"""The training loop, beside loops that are obviously right."""
 
 import math
 import signal
@@ -13,23 +13,11 @@ from torch import nn
 from storyteller.errors import StorytellerError
 from storyteller.moe.layer import build_model
 from storyteller.moe.losses import load_balancing_loss, router_z_loss
-from storyteller.runs.time_budget import Deadline, steps_within
-from storyteller.training.batches import IGNORE_INDEX, Batch, InMemoryTokens, TrainingBatches, validation_batches
+from storyteller.training.batches import IGNORE_INDEX, Batch, InMemoryTokens, TrainingBatches
 from storyteller.training.checkpoint import list_checkpoints
-from storyteller.training.mixed_precision import autocast
-from storyteller.training.trainer import (
-    Evaluated,
-    Message,
-    Saved,
-    StepDone,
-    Trainer,
-    clip_gradients,
-    cosine_schedule,
-    cross_entropy,
-    evaluate,
-    parameter_groups,
-    probe_dtype,
-)
+from storyteller.training.events import StepDone
+from storyteller.training.losses import cross_entropy
+from storyteller.training.trainer import Trainer
 from tiny_training import SEQ_LEN, VOCABULARY, tiny_model_config, tiny_source, tiny_train_config, tiny_trainer
 
 
@@ -39,7 +27,7 @@ def gradients(model: nn.Module) -> dict[str, torch.Tensor]:
 
 def joined(batches: list[Batch]) -> Batch:
     return Batch(
-        *(torch.cat([getattr(batch, name) for batch in batches]) for name in ("inputs", "targets", "documents"))
+        *(torch.cat([getattr(batch, name) for batch in batches]) for name in ("inputs", "targets", "document_ids"))
     )
 
 
@@ -50,90 +38,6 @@ def uneven_batches(n: int) -> list[Batch]:
     for index, batch in enumerate(batches):
         batch.targets[:, : 2 * index] = IGNORE_INDEX
     return batches
-
-
-class TestParameterGroups:
-    def test_matrices_decay_and_vectors_do_not(self):
-        model = build_model(tiny_model_config(), seed=1)
-        decay, rest = parameter_groups(model, 0.1)
-        assert (decay["weight_decay"], rest["weight_decay"]) == (0.1, 0.0)
-        names = {id(parameter): name for name, parameter in model.named_parameters()}
-        assert all("norm" in names[id(parameter)] for parameter in rest["params"])
-        assert not any("norm" in names[id(parameter)] for parameter in decay["params"])
-
-    @pytest.mark.parametrize("tied", [True, False])
-    def test_every_parameter_is_there_once_and_a_tied_one_too(self, tied):
-        model = build_model(tiny_model_config(tie_embeddings=tied), seed=1)
-        ids = [id(parameter) for group in parameter_groups(model, 0.1) for parameter in group["params"]]
-        assert len(ids) == len(set(ids))
-        assert set(ids) == {id(parameter) for parameter in model.parameters()}
-
-    def test_a_weight_shared_by_two_layers_counts_once(self):
-        model = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
-        model[1].weight = model[0].weight
-        assert [len(group["params"]) for group in parameter_groups(model, 0.1)] == [1, 2]
-
-    def test_a_frozen_parameter_is_left_out(self):
-        model = nn.Linear(3, 3)
-        model.bias.requires_grad_(False)
-        assert [len(group["params"]) for group in parameter_groups(model, 0.1)] == [1, 0]
-
-
-class TestSchedule:
-    def test_the_rate_climbs_in_a_straight_line(self):
-        rates = [cosine_schedule(step, steps=100, warmup=10, final=0.1) for step in range(10)]
-        assert rates == pytest.approx([(step + 1) / 10 for step in range(10)])
-
-    def test_then_it_falls_along_half_a_cosine_to_the_final_share(self):
-        def rate(step: int) -> float:
-            return cosine_schedule(step, steps=110, warmup=10, final=0.2)
-
-        assert rate(9) == 1
-        assert rate(59) == pytest.approx(0.6)  # half way
-        assert rate(109) == pytest.approx(0.2)
-        assert rate(34) == pytest.approx(0.2 + 0.8 * 0.5 * (1 + math.cos(math.pi / 4)))
-        assert all(rate(step) > rate(step + 1) for step in range(9, 109))
-
-    def test_it_equals_pytorch_without_warmup(self):
-        parameter = nn.Parameter(torch.zeros(1))
-        optimizer = torch.optim.SGD([parameter], lr=1.0)
-        theirs = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=20, eta_min=0.1)
-        for step in range(20):
-            optimizer.step()
-            theirs.step()
-            assert cosine_schedule(step, steps=20, warmup=0, final=0.1) == pytest.approx(theirs.get_last_lr()[0])
-
-    def test_a_run_that_is_all_warmup_or_one_step_long_works(self):
-        assert cosine_schedule(0, steps=1, warmup=0, final=0.1) == pytest.approx(0.1)
-        assert cosine_schedule(4, steps=5, warmup=5, final=0.1) == 1
-
-
-class TestClipping:
-    @pytest.mark.parametrize("max_norm", [0.01, 1.0, 1e6])
-    def test_it_equals_pytorch(self, max_norm):
-        ours, theirs = (nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 2)).double() for _ in range(2))
-        theirs.load_state_dict(ours.state_dict())
-        x = torch.randn(5, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-        for model in (ours, theirs):
-            model(x).square().sum().backward()
-        norm = clip_gradients(ours.parameters(), max_norm)
-        assert norm.item() == pytest.approx(nn.utils.clip_grad_norm_(theirs.parameters(), max_norm).item(), rel=1e-12)
-        for name, gradient in gradients(theirs).items():
-            torch.testing.assert_close(
-                gradients(ours)[name], gradient, rtol=1e-4, atol=0
-            )  # theirs divides by norm + 1e-6
-
-    def test_the_clipped_gradient_has_exactly_that_norm(self):
-        parameter = nn.Parameter(torch.zeros(3))
-        parameter.grad = torch.tensor([3.0, 4.0, 12.0])
-        assert clip_gradients([parameter], 1.3).item() == 13
-        torch.testing.assert_close(parameter.grad, torch.tensor([0.3, 0.4, 1.2]))
-
-    def test_a_gradient_that_is_not_finite_is_reported_and_left(self):
-        parameter, without = nn.Parameter(torch.zeros(2)), nn.Parameter(torch.zeros(2))
-        parameter.grad = torch.tensor([1.0, math.inf])
-        assert not math.isfinite(clip_gradients([parameter, without], 1.0))
-        assert parameter.grad.tolist() == [1.0, math.inf]
 
 
 class TestAccumulation:
@@ -187,7 +91,7 @@ class TestAccumulation:
 
     def test_a_batch_without_targets_adds_nothing(self):
         batches = uneven_batches(2)
-        empty = Batch(batches[1].inputs, torch.full_like(batches[1].targets, IGNORE_INDEX), batches[1].documents)
+        empty = Batch(batches[1].inputs, torch.full_like(batches[1].targets, IGNORE_INDEX), batches[1].document_ids)
         trainer = tiny_trainer(balance_weight=0.0, z_weight=0.0)
         alone = trainer.backward(batches[:1])
         assert trainer.backward([batches[0], empty]).loss == pytest.approx(alone.loss)
@@ -252,26 +156,6 @@ class TestStep:
         losses = trainer.backward([next(trainer.batches)])
         assert (losses.balance_losses, losses.router_z_loss) == ((), 0)
 
-    def test_weights_and_gradients_stay_in_float32_under_autocast(self):
-        trainer = tiny_trainer(dtype="bfloat16")
-        trainer.backward([next(trainer.batches)])
-        trainer.update()
-        assert {parameter.dtype for parameter in trainer.model.parameters()} == {torch.float32}
-        with autocast(torch.device("cpu"), "bfloat16"):
-            assert trainer.model(torch.tensor([[1, 2]])).logits.dtype == torch.bfloat16
-
-    def test_float16_skips_an_update_that_overflowed_and_lowers_the_scale(self):
-        trainer = tiny_trainer(dtype="float16")
-        before = {name: parameter.clone() for name, parameter in trainer.model.named_parameters()}
-        trainer.backward([next(trainer.batches)])
-        next(trainer.model.parameters()).grad[0, 0] = math.inf
-        scale = trainer.scaler.get_scale()
-        assert trainer.update()[2]
-        assert trainer.scaler.get_scale() == scale / 2
-        assert all(torch.equal(before[name], parameter) for name, parameter in trainer.model.named_parameters())
-        trainer.backward([next(trainer.batches)])
-        assert not trainer.update()[2]
-
     def test_schedule_loss_and_optimizer_can_be_replaced(self):
         calls = []
 
@@ -297,72 +181,7 @@ class TestStep:
         assert step.loss == pytest.approx(2 * math.log(VOCABULARY), rel=0.05)
 
 
-class TestEvaluation:
-    def test_perplexity_leaves_the_auxiliary_losses_out(self):
-        trainer = tiny_trainer(balance_weight=100.0, z_weight=100.0)
-        trainer.run()
-        nats, n = 0.0, 0
-        trainer.model.eval()
-        tokens = torch.tensor(tiny_source(seed=9).tokens(0, 10**6))
-        for start in range(0, len(tokens) - 1, SEQ_LEN):  # one sequence after the other, without batches or padding
-            window = tokens[start : start + SEQ_LEN + 1]
-            log_probs = trainer.model(window[None, :-1]).logits[0].log_softmax(-1)
-            nats -= log_probs.gather(1, window[1:, None]).sum().item()
-            n += len(window) - 1
-        assert trainer.metrics.tokens == n == len(tokens) - 1
-        assert trainer.metrics.loss == pytest.approx(nats / n, rel=1e-5)
-        assert trainer.metrics.perplexity == pytest.approx(math.exp(nats / n), rel=1e-5)
-
-    def test_an_untrained_model_is_as_unsure_as_a_die_with_a_side_for_each_token(self):
-        metrics = evaluate(tiny_trainer().model, validation_batches(tiny_source(), batch_size=2, seq_len=SEQ_LEN))
-        assert metrics.perplexity == pytest.approx(VOCABULARY, rel=0.05)
-        assert metrics.bits_per_byte is None
-
-    def test_bits_per_byte_counts_the_bytes_of_the_targets(self):
-        lengths = [0, *range(1, VOCABULARY)]
-        source = tiny_source()
-        metrics = evaluate(
-            tiny_trainer().model, validation_batches(source, batch_size=2, seq_len=SEQ_LEN), byte_lengths=lengths
-        )
-        n_bytes = sum(lengths[token] for token in source.tokens(1, len(source)).tolist())
-        assert metrics.bits_per_byte == pytest.approx(metrics.loss * metrics.tokens / math.log(2) / n_bytes)
-
-    @pytest.mark.parametrize("training", [True, False])
-    def test_the_mode_is_restored_and_no_gradient_is_kept(self, training):
-        model = tiny_trainer().model.train(training)
-        seen = []
-        model.register_forward_pre_hook(lambda module, _: seen.append((module.training, torch.is_grad_enabled())))
-        evaluate(model, validation_batches(tiny_source(), batch_size=9, seq_len=SEQ_LEN, limit=1))
-        assert seen == [(False, False)]
-        assert model.training == training
-
-    def test_nothing_to_evaluate_is_an_error(self):
-        with pytest.raises(StorytellerError, match="nothing to evaluate"):
-            evaluate(tiny_trainer().model, [])
-
-    def test_cross_entropy_equals_pytorch_and_is_zero_without_targets(self):
-        logits, targets = torch.randn(2, 3, 7), torch.tensor([[1, IGNORE_INDEX, 6], [0, 2, IGNORE_INDEX]])
-        wanted = F.cross_entropy(logits.reshape(-1, 7), targets.reshape(-1))
-        torch.testing.assert_close(cross_entropy(logits, targets), wanted)
-        assert cross_entropy(logits, torch.full_like(targets, IGNORE_INDEX)) == 0
-        assert cross_entropy(logits.bfloat16(), targets).dtype == torch.float32
-
-
 class TestRun:
-    def test_it_tells_what_it_does(self, tmp_path):
-        events = []
-        result = tiny_trainer(tmp_path, on_event=events.append).run()
-        steps = [event for event in events if isinstance(event, StepDone)]
-        assert [event.step for event in steps] == [1, 2, 3, 4, 5, 6]
-        assert [event.tokens for event in steps] == [16 * (n + 1) for n in range(6)]
-        assert all(len(event.balance_losses) == 2 and event.tokens_per_second > 0 for event in steps)
-        assert steps[-1].seconds_left == 0
-        assert [event.step for event in events if isinstance(event, Evaluated)] == [3, 6]
-        assert [event.step for event in events if isinstance(event, Saved)] == [2, 4, 6]
-        assert not any(isinstance(event, Message) for event in events)
-        assert (result.step, result.interrupted, result.checkpoint.name) == (6, False, "step-000006")
-        assert result.metrics == [event for event in events if isinstance(event, Evaluated)][-1].metrics
-
     def test_it_learns(self):
         text = InMemoryTokens.pack([[1, 2, 3, 4, 5, 6, 7]] * 30, end_id=0)
         events = []
@@ -459,46 +278,3 @@ class TestRun:
     def test_it_needs_no_folder(self):
         assert tiny_trainer().run().checkpoint is None
         assert not tiny_trainer().resume()
-
-
-class TestCalibration:
-    def test_the_probe_finds_a_dtype(self):
-        assert probe_dtype("cpu", seconds=0.05) in ("float32", "bfloat16")
-
-    def test_auto_asks_the_probe(self, monkeypatch):
-        monkeypatch.setattr("storyteller.training.trainer.probe_dtype", lambda device: "bfloat16")
-        assert tiny_trainer(dtype="auto").dtype == "bfloat16"
-
-    def test_steps_within_leaves_everything_as_it_was(self):
-        trainer = tiny_trainer()
-        place, draw = trainer.batches.state_dict(), torch.get_rng_state()
-        weights = {name: parameter.clone() for name, parameter in trainer.model.named_parameters()}
-        settings = (trainer.model, trainer.config, trainer.batches)
-        steps = steps_within(1000.0, *settings, validation=trainer.validation)
-        assert steps > 10
-        assert steps_within(0.0, *settings) == 1
-        assert trainer.batches.state_dict() == place
-        assert torch.equal(torch.get_rng_state(), draw)
-        assert all(torch.equal(weights[name], parameter) for name, parameter in trainer.model.named_parameters())
-        assert all(parameter.grad is None for parameter in trainer.model.parameters())
-
-    def test_evaluations_take_their_part_of_the_time(self, monkeypatch):
-        # By this clock a step takes 1 s, and so does the evaluation of one batch.
-        ticks = iter(range(1000))
-        monkeypatch.setattr("storyteller.runs.time_budget.time.perf_counter", lambda: float(next(ticks)))
-        trainer = tiny_trainer(evaluate_every=10)
-        settings = (100.0, trainer.model, trainer.config, trainer.batches)
-        ten = validation_batches(tiny_source(), batch_size=1, seq_len=SEQ_LEN, limit=10)
-        assert steps_within(*settings, margin=1.0) == 100
-        # 10 s for the last evaluation, and for each step another second towards the others.
-        assert steps_within(*settings, margin=1.0, validation=ten) == 45
-
-    def test_a_deadline_shortens_a_slow_run_and_lengthens_a_quick_one_while_it_is_young(self, monkeypatch):
-        clock = iter([0.0, 10.0, 60.0, 70.0, 99.5, 120.0])
-        monkeypatch.setattr("storyteller.runs.time_budget.time.perf_counter", lambda: next(clock))
-        deadline = Deadline(100.0)
-        assert deadline.steps(10, 70) == 10 + 85  # 1 s a step and 90 s left, of which a longer plan fills 95 %
-        assert deadline.steps(60, 90) == 90  # 1 s a step: 40 more would fit, too late to say so
-        assert deadline.steps(65, 90) == 80  # 2 s a step: 15 more
-        assert deadline.steps(79, 80) == 80
-        assert deadline.steps(80, 90) == 81  # too late already: one step to end with

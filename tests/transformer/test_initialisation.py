@@ -83,15 +83,15 @@ def test_with_a_mimetic_start_the_first_head_looks_at_the_token_before(
     assert seen[1][0].diagonal(-1, dim1=1, dim2=2).mean() < 0.3  # in the first layer only
 
 
-def test_the_mark_that_all_tokens_share_does_not_change_the_odds() -> None:
+def test_the_mark_that_all_tokens_share_hardly_changes_the_probabilities() -> None:
     config = replace(MOE, d_model=64, vocab_size=300, init="mimetic")
     model = Decoder(config, seed=3)
     E = model.embedding.weight.detach().double()
     common = F.normalize(E.mean(dim=0), dim=0)  # about: the rest of the embeddings has no mean
     x = torch.randn(5, 64, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    odds = (x @ E.T).log_softmax(-1)
-    # A state that points further along the mark gives the same odds.
-    assert (odds - ((x + common) @ E.T).log_softmax(-1)).abs().max() < 0.2 * odds.std()
+    log_probs = (x @ E.T).log_softmax(-1)
+    # A state that points further along the mark gives the same probabilities.
+    assert (log_probs - ((x + common) @ E.T).log_softmax(-1)).abs().max() < 0.2 * log_probs.std()
 
 
 def test_learned_positions_may_start_mimetic_too() -> None:

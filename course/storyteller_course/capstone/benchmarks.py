@@ -1,12 +1,15 @@
-"""A realistic piece of work for each part, as it comes up in training: what speed and results are compared on.
+"""A realistic piece of work for each part, as it comes up in training: what results and speed are compared on.
 
 A trial is given a part and makes a function without arguments, which does the work once and gives its result,
-gradients included. The sizes are those of the `tiny` preset.
+gradients included. The sizes are those of the `tiny` preset. A part that is right may still be too slow: right will do
+in a lesson, not in a long run.
 """
 
 import copy
+import time
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
+from statistics import median
 from typing import Any
 
 import torch
@@ -18,36 +21,85 @@ from storyteller.corpus.load import load_stories
 from storyteller.moe.dispatch import Experts
 from storyteller.moe.layer import build_model
 from storyteller.tokenizer import Tokenizer
+from storyteller.training.losses import WithAuxiliaryLoss
 from storyteller.transformer.attention import rope_table
 from storyteller.transformer.decoder import Decoder
-from storyteller_course.capstone.roles import ROLE_OF
-from storyteller_course.parts.data_preparation import train_bpe
-from storyteller_course.parts.training_basics import WithBalance
+from storyteller_course.capstone.library_forms import train_bpe
 
 Part = Callable[..., Any]
 Work = Callable[[], Any]
+Clock = Callable[[], float]  # seconds
 
-T, H, K, E, VISITS, V = 320, 4, 32, 8, 2, 2048  # tokens, heads, their width, experts, visits a token, vocabulary
-D = H * K
+T, H, DH, E, K, V = 320, 4, 32, 8, 2, 2048  # tokens, heads, their width, experts, experts of a token, vocabulary
+D = H * DH
 N_STORIES, N_MERGES = 60, 60
+
+
+TOO_SLOW = 3.0  # times slower than the course's
+NOT_WORTH_TIMING = 20.0  # times slower at the first call: nothing more to be found out
+MIN_TIMED_S = 2e-3  # what takes less is timed several times in a row
+
+
+TRIALS: dict[str, Callable[[Part], Work]] = {}  # by the name of the part
+
+
+def trial_for(*names: str, **options: float) -> Callable[[Callable[..., Work]], Callable[..., Work]]:
+    """Make a function the trial of these parts."""
+
+    def register(trial: Callable[..., Work]) -> Callable[..., Work]:
+        TRIALS.update(dict.fromkeys(names, partial(trial, **options)))
+        return trial
+
+    return register
 
 
 def same(first: Any, second: Any) -> bool:
     """Do two results agree, numbers up to what rounding may do to them?"""
-    (ones, shape), (others, other_shape) = tree_flatten(first), tree_flatten(second)
-    if shape != other_shape:
-        return False
-    return all(_close(one, other) for one, other in zip(ones, others, strict=True))
+
+    def close(value: Any, other: Any) -> bool:
+        if isinstance(value, Tensor) and isinstance(other, Tensor):
+            if value.shape != other.shape:
+                return False
+            return torch.allclose(value.double(), other.double(), rtol=1e-3, atol=1e-5, equal_nan=True)
+        if isinstance(value, float) or isinstance(other, float):
+            return bool(abs(value - other) <= 1e-5 + 1e-3 * abs(other))
+        return bool(value == other)
+
+    (values, shape), (others, other_shape) = tree_flatten(first), tree_flatten(second)
+    return shape == other_shape and all(close(value, other) for value, other in zip(values, others, strict=True))
 
 
-def _close(one: Any, other: Any) -> bool:
-    if isinstance(one, Tensor) and isinstance(other, Tensor):
-        if one.shape != other.shape:
-            return False
-        return torch.allclose(one.double(), other.double(), rtol=1e-3, atol=1e-5, equal_nan=True)
-    if isinstance(one, float) or isinstance(other, float):
-        return bool(abs(one - other) <= 1e-5 + 1e-3 * abs(other))
-    return bool(one == other)
+def times_slower(own: Work, course: Work, *, rounds: int = 5, clock: Clock = time.process_time) -> float:
+    """How many times longer `own` takes than `course`: the ratio of the medians of runs that take turns.
+
+    CPU time, not time on the wall: it asks how much work there is, whatever else the machine does meanwhile. Both
+    should have been called once before, for the first call of anything pays for what is done only once.
+
+    >>> now = [0.0]
+    >>> def work(seconds):
+    ...     now[0] += seconds
+    >>> times_slower(lambda: work(0.5), lambda: work(0.125), clock=lambda: now[0])
+    4.0
+    """
+
+    def seconds_of(work: Work, repeats: int) -> float:
+        start = clock()
+        for _ in range(repeats):
+            work()
+        return clock() - start
+
+    repeats = 1
+    while (seconds := seconds_of(course, repeats)) < MIN_TIMED_S and repeats < 4096:
+        repeats *= 2
+    once = seconds / repeats
+    first = seconds_of(own, 1)
+    if once > 0 and first > NOT_WORTH_TIMING * once and first > MIN_TIMED_S:
+        return first / once
+    own_seconds, course_seconds = [], []
+    for _ in range(rounds):
+        own_seconds.append(seconds_of(own, repeats))
+        course_seconds.append(seconds_of(course, repeats))
+    return median(own_seconds) / max(median(course_seconds), 1e-9)
 
 
 def _random(*shape: int, seed: int = 0) -> Tensor:
@@ -56,8 +108,8 @@ def _random(*shape: int, seed: int = 0) -> Tensor:
 
 def _with_gradients(part: Part, *inputs: Tensor, extra: Sequence[Any] = (), **options: Any) -> Work:
     """The output for some tensors, and the gradients of its sum by those that have any."""
-    leaves = [one.detach().clone().requires_grad_() if one.is_floating_point() else one for one in inputs]
-    wanted = [one for one in leaves if one.requires_grad]
+    leaves = [x.detach().clone().requires_grad_() if x.is_floating_point() else x for x in inputs]
+    wanted = [leaf for leaf in leaves if leaf.requires_grad]
 
     def work() -> Any:
         output = part(*leaves, *extra, **options)
@@ -88,47 +140,56 @@ def _experts() -> Experts:
 
 
 def _routed(seed: int = 1) -> tuple[Tensor, Tensor, Tensor]:
-    """The router's logits and probabilities of all tokens, (T, E) each, and the experts that they visit, (T, k)."""
+    """The router's logits and probabilities, (T, E) each, and the experts that each token is routed to, (T, k)."""
     logits = _random(T, E, seed=seed)
-    return logits, logits.softmax(-1), logits.topk(VISITS).indices
+    return logits, logits.softmax(-1), logits.topk(K).indices
 
 
-def _learn(part: Part) -> Work:
+@trial_for("train_bpe", "train_bpe_fast")
+def _train_bpe(part: Part) -> Work:
     return lambda: [tuple(pair) for pair in part(list(_texts()), N_MERGES)]
 
 
+@trial_for("encode")
 def _encode(part: Part) -> Work:
     return lambda: [list(part(text, list(_merges()))) for text in _texts()[:8]]
 
 
+@trial_for("decode")
 def _decode(part: Part) -> Work:
     ids = Tokenizer.train(_texts(), vocab_size=256 + N_MERGES + 1).encode(_texts()[0])
     return lambda: part(list(ids), list(_merges()))
 
 
+@trial_for("attend")
 def _attend(part: Part) -> Work:
-    return _with_gradients(part, *(_random(1, H, T, K, seed=seed) for seed in range(3)), causal=True)
+    return _with_gradients(part, *(_random(1, H, T, DH, seed=seed) for seed in range(3)), causal=True)
 
 
-def _rope(part: Part) -> Work:
-    return _with_gradients(part, _random(1, 2 * H, T, K), extra=rope_table(K, T, 10_000.0))
+@trial_for("apply_rope")
+def _apply_rope(part: Part) -> Work:
+    return _with_gradients(part, _random(1, 2 * H, T, DH), extra=rope_table(DH, T, 10_000.0))
 
 
+@trial_for("RMSNorm")
 def _norm(part: Part) -> Work:
     return _with_gradients(part(D, eps=1e-5), _random(1, T, D))
 
 
-def _route(part: Part) -> Work:
-    return _with_gradients(part, _routed()[0], extra=(VISITS,))
+@trial_for("route_top_k")
+def _route_top_k(part: Part) -> Work:
+    return _with_gradients(part, _routed()[0], extra=(K,))
 
 
-def _dispatch(part: Part) -> Work:
+@trial_for("dispatch_sorted")
+def _dispatch_sorted(part: Part) -> Work:
     logits, _, experts = _routed()
-    weights = logits.topk(VISITS).values.softmax(-1)
+    weights = logits.topk(K).values.softmax(-1)
     run = _experts()
     return _with_gradients(lambda x, w: part(x, w, experts, run), _random(T, D), weights)
 
 
+@trial_for("MoELayer")
 def _layer(part: Part) -> Work:
     made = part(_config(), 0)
     with torch.no_grad():
@@ -137,25 +198,28 @@ def _layer(part: Part) -> Work:
     return _with_gradients(made, _random(1, T, D))
 
 
-def _balance(part: Part) -> Work:
+@trial_for("load_balancing_loss")
+def _load_balancing_loss(part: Part) -> Work:
     _, probs, experts = _routed()
     return _with_gradients(part, probs, extra=(experts,))
 
 
-def _z(part: Part) -> Work:
+@trial_for("router_z_loss")
+def _router_z_loss(part: Part) -> Work:
     return _with_gradients(part, _routed()[0])
 
 
-def _loss(part: Part) -> Work:
+@trial_for("cross_entropy")
+def _cross_entropy(part: Part) -> Work:
     targets = torch.randint(V, (1, T), generator=torch.Generator().manual_seed(5))
     return _with_gradients(part, _random(1, T, V), extra=(targets,))
 
 
 def _model() -> tuple[nn.Module, list[tuple[Tensor, Tensor]]]:
     """A small model as lesson 04 calls it, and two batches for it."""
-    model = WithBalance(copy.deepcopy(_built()))
+    model = WithAuxiliaryLoss(copy.deepcopy(_built()))
     ids = torch.randint(V, (2, 1, 65), generator=torch.Generator().manual_seed(6))
-    return model, [(one[:, :-1], one[:, 1:]) for one in ids]
+    return model, [(row[:, :-1], row[:, 1:]) for row in ids]
 
 
 @cache
@@ -163,6 +227,7 @@ def _built() -> Decoder:
     return build_model(_config(), seed=1)
 
 
+@trial_for("accumulate")
 def _accumulate(part: Part) -> Work:
     model, batches = _model()
 
@@ -173,18 +238,21 @@ def _accumulate(part: Part) -> Work:
     return work
 
 
-def _clip(part: Part) -> Work:
+@trial_for("clip_gradients")
+def _clip_gradients(part: Part) -> Work:
     shapes = [(V, D), *[(D, D)] * 8, *[(D,)] * 5]
     gradients = [_random(*shape, seed=seed) for seed, shape in enumerate(shapes)]
     return lambda: part([gradient.clone() for gradient in gradients], 1.0)
 
 
-def _groups(part: Part) -> Work:
+@trial_for("decay_groups")
+def _decay_groups(part: Part) -> Work:
     model = _built()
     return lambda: [(len(group["params"]), group["weight_decay"]) for group in part(model, 0.1)]
 
 
-def _adamw(part: Part) -> Work:
+@trial_for("adamw_step")
+def _adamw_step(part: Part) -> Work:
     parameter, gradient = _random(V, D), _random(V, D, seed=1)
 
     def work() -> Any:
@@ -194,32 +262,34 @@ def _adamw(part: Part) -> Work:
     return work
 
 
-def _schedule(part: Part) -> Work:
+@trial_for("learning_rate")
+def _learning_rate(part: Part) -> Work:
     return lambda: [float(part(step, steps=300, warmup=20, final=0.1)) for step in range(300)]
 
 
+@trial_for("pack")
 def _pack(part: Part) -> Work:
     documents = [list(range(300, 500))] * 50
     return lambda: part(documents, 0, 64)
 
 
+@trial_for("evaluate")
 def _evaluate(part: Part) -> Work:
     model, batches = _model()
     return lambda: part(model, batches, "x" * 400)
 
 
-def _filter(*value: float) -> Callable[[Part], Work]:
-    return lambda part: lambda: part(_random(1, V), *value)
-
-
-def _penalty(part: Part) -> Work:
+@trial_for("penalize_repetition")
+def _penalize_repetition(part: Part) -> Work:
     return lambda: part(_random(1, V), _random(1, V, seed=1) > 0, 1.2)
 
 
+@trial_for("choose")
 def _choose(part: Part) -> Work:
     return lambda: part(_random(8, V), torch.zeros(8, V, dtype=torch.bool), [], torch.rand(8, generator=_seeded()))
 
 
+@trial_for("generate")
 def _generate(part: Part) -> Work:
     table = _random(V, V, seed=2)
     prompts = torch.arange(8).view(2, 4)
@@ -231,33 +301,9 @@ def _seeded() -> torch.Generator:
     return torch.Generator().manual_seed(7)
 
 
-TRIALS: dict[str, Callable[[Part], Work]] = {
-    "train_bpe": _learn,
-    "train_bpe_fast": _learn,
-    "encode": _encode,
-    "decode": _decode,
-    "attend": _attend,
-    "apply_rope": _rope,
-    "RMSNorm": _norm,
-    "route_top_k": _route,
-    "dispatch_sorted": _dispatch,
-    "MoELayer": _layer,
-    "load_balancing_loss": _balance,
-    "router_z_loss": _z,
-    "cross_entropy": _loss,
-    "accumulate": _accumulate,
-    "clip_gradients": _clip,
-    "decay_groups": _groups,
-    "adamw_step": _adamw,
-    "learning_rate": _schedule,
-    "pack": _pack,
-    "evaluate": _evaluate,
-    "apply_temperature": _filter(0.8),
-    "keep_top_k": _filter(50),
-    "keep_top_p": _filter(0.9),
-    "keep_min_p": _filter(0.1),
-    "penalize_repetition": _penalty,
-    "choose": _choose,
-    "generate": _generate,
-}
-assert TRIALS.keys() == ROLE_OF.keys()
+@trial_for("apply_temperature", strength=0.8)
+@trial_for("keep_top_k", strength=50)
+@trial_for("keep_top_p", strength=0.9)
+@trial_for("keep_min_p", strength=0.1)
+def _filter(part: Part, *, strength: float) -> Work:
+    return lambda: part(_random(1, V), strength)

@@ -1,7 +1,6 @@
 """Whose part is whose: looked for in the notebooks, tried on a realistic piece of work, and shown as a table."""
 
 import functools
-import inspect
 import sys
 import time
 from collections import Counter
@@ -12,13 +11,11 @@ from typing import Any
 from storyteller.errors import StorytellerError
 from storyteller.inference.sampling import Filter
 from storyteller.inference.sampling_options import Sampling
-from storyteller_course.capstone.benchmarks import TRIALS, same
+from storyteller_course.capstone.benchmarks import TOO_SLOW, TRIALS, Clock, same, times_slower
 from storyteller_course.capstone.roles import ROLES, Role
-from storyteller_course.capstone.speed import TOO_SLOW, Clock, times_slower
 from storyteller_course.notebook.use import Found, look_for
 
 Part = Callable[..., Any]
-SAVED = "_storyteller_saved_"  # how the names of a saved notebook's modules begin, see `carry.saved_answer`
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +23,7 @@ class Source:
     """A part of the storyteller, and whose it is."""
 
     role: Role
-    part: Part  # what is at work
+    part: Part | None  # what is at work; None for the library's, where the lesson with the course's is not here
     own: Part | None  # the student's, if it is right; it may be too slow to be at work
     slower: float = 0.0  # how many times, where that is why the student's is not at work
     reason: str = ""  # any other reason for that
@@ -34,7 +31,7 @@ class Source:
     @property
     def yours(self) -> bool:
         """Is the student's at work?"""
-        return self.part is self.own
+        return self.own is not None and self.part is self.own
 
     @property
     def why(self) -> str:
@@ -57,16 +54,22 @@ class Gathered:
     def yours(self, name: str) -> Part | None:
         """The student's part, if it is at work; its calls are counted."""
         source = self.sources[name]
-        return counted(source.part, lambda: self.calls.update([name])) if source.yours else None
+        return counted(source.own, lambda: self.calls.update([name])) if source.own and source.yours else None
 
     def afterwards(self, name: str) -> Part:
         """The part for what comes after the training, where the student's may be as slow as it is."""
         source = self.sources[name]
-        return source.own or source.part
+        part = source.own or source.part
+        if part is None:
+            raise StorytellerError(
+                f"The course's {name} belongs to {source.role.lesson}, which is not here: put that lesson's folder "
+                "beside this one."
+            )
+        return part
 
     def filters(self, sampling: Sampling) -> list[Filter]:
         """The filters that `sampling` asks for, of these parts."""
-        from storyteller_course.parts.full_training_and_inference import FILTERS, filters_of
+        from storyteller_course.lesson_tools.full_training_and_inference import FILTERS, filters_of
 
         return filters_of(sampling, **{name: self.afterwards(name) for name in FILTERS})
 
@@ -110,8 +113,9 @@ def gather(*, clock: Clock | None = None) -> Gathered:
 
 
 def _source(role: Role, live: dict[str, Any], earlier: Gathered, clock: Clock | None) -> Source:
-    course = role.course
-    found = _found(role, live)
+    """Whose part a role is given, after a trial of the student's."""
+    course, trial = role.course, TRIALS[role.name]
+    found = _found(role, live, earlier)
     if found is None or found.own is None:
         place = "" if found is None or found.is_here else f" in {role.lesson}"
         why = f"lesson {role.lesson[:2]} is not here" if found is None else f"not solved yet{place}"
@@ -119,54 +123,38 @@ def _source(role: Role, live: dict[str, Any], earlier: Gathered, clock: Clock | 
     own = found.own
     if role.inside and not earlier.sources[role.inside].yours:
         return Source(role=role, part=course, own=own, reason=f"{role.inside}, which calls it, is not yours")
-    _join(own, earlier)
-    if fault := _fault(role, own, course):
-        return Source(role=role, part=course, own=None, reason=fault)
-    if role.trains and (slower := _slowness(role, own, course, clock)) > TOO_SLOW:
-        return Source(role=role, part=course, own=own, slower=slower)
+    if course is None:
+        return Source(role=role, part=own, own=own)
+    try:
+        is_same, reason = (
+            same(trial(own)(), trial(course)()),
+            "on a realistic input its result differs from the course's",
+        )
+    except Exception as error:  # noqa: BLE001  whatever a student's function does where its check did not look
+        is_same, reason = False, f"on a realistic input it raises {type(error).__name__}: {str(error)[:80]}"
+    if not is_same:
+        return Source(role=role, part=course, own=None, reason=reason)
+    if role.trains:
+        slower = times_slower(trial(own), trial(course), clock=clock or time.process_time)
+        if slower > TOO_SLOW:
+            return Source(role=role, part=course, own=own, slower=slower)
     return Source(role=role, part=own, own=own)
 
 
-def _found(role: Role, live: dict[str, Any]) -> Found | None:
-    """What the notebooks have; None where there is no such lesson beside this one."""
+def _found(role: Role, live: dict[str, Any], earlier: Gathered) -> Found | None:
+    """What the notebooks have; None where there is no such lesson beside this one.
+
+    A function from a saved notebook calls the parts that are at work, as far as it calls any of them.
+    """
+    at_work = {
+        name: part
+        for name, source in earlier.sources.items()
+        if (part := earlier.yours(name) or source.part) is not None
+    }
     try:
-        return look_for(role.name, live)
+        return look_for(role.name, live, at_work=at_work)
     except StorytellerError:
         return None
-
-
-def _join(own: Part, earlier: Gathered) -> None:
-    """Let a function from a saved notebook call the parts that are at work, as far as it calls any of them.
-
-    Each saved function comes with names of its own, so nobody else is touched.
-    """
-    names = names_of(own)
-    if str(names.get("__name__", "")).startswith(SAVED):
-        called = {name: source for name, source in earlier.sources.items() if name in names}
-        names.update({name: earlier.yours(name) or source.part for name, source in called.items()})
-
-
-def names_of(part: Part) -> dict[str, Any]:
-    """The global names that a function, or the methods of a class, sees."""
-    members = [one for one in vars(part).values() if inspect.isfunction(one)] if isinstance(part, type) else [part]
-    found: dict[str, Any] = getattr(inspect.unwrap(members[0]), "__globals__", {}) if members else {}
-    return found
-
-
-def _fault(role: Role, own: Part, course: Part) -> str:
-    """What is wrong with a part that passed its check, on a realistic piece of work; empty if nothing is."""
-    trial = TRIALS[role.name]
-    try:
-        return (
-            "" if same(trial(own)(), trial(course)()) else "on a realistic input its result differs from the course's"
-        )
-    except Exception as error:  # noqa: BLE001  whatever a student's function does where its check did not look
-        return f"on a realistic input it raises {type(error).__name__}: {str(error)[:80]}"
-
-
-def _slowness(role: Role, own: Part, course: Part, clock: Clock | None) -> float:
-    trial = TRIALS[role.name]
-    return times_slower(trial(own), trial(course), clock=clock or time.process_time)
 
 
 def counted(part: Part, count: Callable[[], None]) -> Part:

@@ -11,15 +11,14 @@ import torch
 from storyteller.corpus.load import load_stories
 from storyteller.evaluation.compare import compare
 from storyteller.inference.sampling_options import Sampling
-from storyteller.runs.run_config import Plan
+from storyteller.runs.run_config import RunConfig
 from storyteller.tokenizer import Tokenizer
-from storyteller.training.losses import Metrics
+from storyteller.training.losses import Metrics, WithAuxiliaryLoss
 from storyteller.transformer.decoder import Decoder
 from storyteller_course.capstone.adapters import OwnTokenizer
 from storyteller_course.capstone.collect import Gathered
 from storyteller_course.capstone.history import History
-from storyteller_course.parts.full_training_and_inference import tell_with
-from storyteller_course.parts.training_basics import WithBalance
+from storyteller_course.lesson_tools.full_training_and_inference import tell_with
 
 TOLD, HELD_OUT = 40, 60  # stories told for each setting of `Run.evaluate`, and stories measured on
 FIGURES = ("consistent", "ended", "words", "distinct 4-grams", "repetition")
@@ -30,7 +29,7 @@ class Run:
     """A finished run of the capstone, with the model as any program of this course loads it."""
 
     folder: Path
-    plan: Plan
+    config: RunConfig
     parts: Gathered
     by_student: Mapping[str, bool]  # part -> whether the student's was at work in this run
     history: History
@@ -46,7 +45,7 @@ class Run:
         return [name for name in trained if self.by_student.get(name) and not self.history.calls[name]]
 
     def curves(self) -> None:
-        """Draw loss, gradient, balance and learning rate of every step; a line where the run got a new plan."""
+        """Draw loss, gradient, balance and learning rate of every step; a line where the number of steps changed."""
         from storyteller.figures.training import run_curves
 
         history = self.history
@@ -84,7 +83,7 @@ class Run:
         from storyteller.figures import table
 
         told = 2 if os.environ.get("STORYTELLER_FAST") == "1" else told
-        texts = [story.text for story in islice(load_stories(self.plan.corpus, split="validation"), HELD_OUT)]
+        texts = [story.text for story in islice(load_stories(self.config.corpus, split="validation"), HELD_OUT)]
         own = self.measured(texts)
         whose = "your" if self.parts.sources["evaluate"].yours else "the course's"
         print(f"By {whose} evaluate: loss {own['loss']:.3f}, {own['bits_per_byte']:.3f} bits per byte.")
@@ -95,7 +94,8 @@ class Run:
             openings=[""] * told,
         )
         figures = {row.sampling: row.figures() for row in rows}
-        table([[name, *(one[f] for f in FIGURES)] for name, one in figures.items()], header=["temperature", *FIGURES])
+        rows_shown = [[name, *(values[figure] for figure in FIGURES)] for name, values in figures.items()]
+        table(rows_shown, header=["temperature", *FIGURES])
         return figures
 
     def measured(self, texts: list[str]) -> dict[str, float]:
@@ -107,7 +107,7 @@ class Run:
         # What is predicted: everything but the first token and the end marks, which are no text.
         text = self.tokenizer.decode(targets.flatten().tolist(), skip_special=True)
         with torch.no_grad():
-            figures: dict[str, float] = evaluate(WithBalance(self.model), batches, text)
+            figures: dict[str, float] = evaluate(WithAuxiliaryLoss(self.model), batches, text)
         return figures
 
     def tell(self, opening: str, *, sampling: Sampling) -> str:

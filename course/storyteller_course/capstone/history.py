@@ -22,7 +22,7 @@ POINTS = 200  # at most, of the experts' loads
 class History:
     """One number a step, from the first on; of the loads, now and then a share for each layer and expert.
 
-    Told of a run that goes on from a checkpoint, it forgets the steps that are made again.
+    In a run that goes on from a checkpoint it forgets the steps that are made again.
     """
 
     loss: list[float] = field(default_factory=list)
@@ -35,8 +35,8 @@ class History:
     calls: Counter[str] = field(default_factory=Counter)  # how often each of the student's parts was called
     _routing: list[Any] = field(default_factory=list)
 
-    def hear(self, event: Event) -> None:
-        """Note what a trainer tells."""
+    def handle(self, event: Event) -> None:
+        """Note one event of a trainer."""
         if not isinstance(event, StepDone):
             return
         self._forget_from(event.step)
@@ -60,8 +60,8 @@ class History:
         """The first steps after the run was made shorter or longer, as the machine's pace was not that of the trial."""
         return [step for step, (was, now) in enumerate(pairwise(self.planned), start=2) if now != was]
 
-    def look(self, module: Any, arguments: Any, output: Output) -> None:
-        """A hook of the model: keep the routing of the newest pass in training."""
+    def record_routing(self, module: Any, arguments: Any, output: Output) -> None:
+        """A hook of the model: keep the routing of the latest pass in training."""
         if module.training:
             self._routing = list(output.routing)
 

@@ -5,13 +5,17 @@ Not among them are those whose work the library does in another shape: it joins 
 at any step. The lessons prove that these do the same.
 """
 
-import importlib
 import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from storyteller_course.exercises.lesson import parts_module
+import storyteller
+from storyteller.errors import StorytellerError
+from storyteller_course.capstone import library_forms
+from storyteller_course.exercises.lesson import Lesson, is_lesson, load_lesson
+from storyteller_course.notebook.locate import lesson_of
 from storyteller_course.notebook.progress_store import Standing
 
 DATA, TRANSFORMERS, MOE, TRAINING, INFERENCE = (
@@ -35,10 +39,22 @@ class Role:
     instead_of: str = ""  # another form of that part, which goes before it
 
     @property
-    def course(self) -> Callable[..., Any]:
-        """The course's own form."""
-        found: Callable[..., Any] = getattr(importlib.import_module(parts_module(self.lesson)), self.name)
-        return found
+    def course(self) -> Callable[..., Any] | None:
+        """The course's own form: fast where the library has it, otherwise what stands in for the exercise.
+
+        None where the lesson is neither beside this notebook nor in the course.
+        """
+        fast: Callable[..., Any] | None = getattr(library_forms, self.name.removesuffix("_fast"), None)
+        lesson = None if fast else _lesson_with(self.name, self.lesson)
+        return fast if lesson is None else lesson.stand_in(self.name)
+
+
+def _lesson_with(exercise: str, lesson: str) -> Lesson | None:
+    try:
+        return lesson_of(exercise)
+    except StorytellerError:  # whoever has one lesson only
+        folder = Path(storyteller.__file__).resolve().parents[2] / "lessons" / lesson
+        return load_lesson(folder) if is_lesson(folder) else None
 
 
 ROLES = (

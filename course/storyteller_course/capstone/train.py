@@ -1,4 +1,4 @@
-"""The long run: a plan, trained through `storyteller.runs.pipeline` with the gathered parts."""
+"""The long run: a preset, trained through `storyteller.runs.pipeline` with the gathered parts."""
 
 import os
 import time
@@ -22,15 +22,17 @@ from storyteller.moe.cost_model import (
     training_memory,
 )
 from storyteller.runs import pipeline
-from storyteller.runs.pipeline import Notice
-from storyteller.runs.run_config import Plan
+from storyteller.runs.load import load_trained
+from storyteller.runs.pipeline import Notice, RunContext
+from storyteller.runs.run_config import RunConfig, is_finished
 from storyteller.tokenizer import Tokenizer
-from storyteller.training.checkpoint import list_checkpoints, load_trained
+from storyteller.training.checkpoint import list_checkpoints
 from storyteller.training.events import Evaluated, Event, Message, Saved, StepDone
 from storyteller.training.losses import Metrics
 from storyteller.training.trainer import Trainer
 from storyteller.utils.atomic_io import write_json
-from storyteller_course.capstone.adapters import as_parts
+from storyteller.utils.device import pick_device
+from storyteller_course.capstone.adapters import as_run_components
 from storyteller_course.capstone.collect import Gathered
 from storyteller_course.capstone.finished_run import Run
 from storyteller_course.capstone.history import History
@@ -75,10 +77,10 @@ def train(
     where = Path("runs") / name if folder is None else Path(folder)
     if preset != "tiny":
         say(costs(chosen))
-    if pipeline.is_finished(where):
+    if is_finished(where):
         say(f"{where} is finished: this is that run. For a new one name another folder, or delete this one.")
         return load(where, parts)
-    plan = make_plan(chosen, corpus=corpus, minutes=minutes, changes=changes or {})
+    wanted = make_run_config(chosen, corpus=corpus, minutes=minutes, changes=changes or {})
     by_student = _note_parts(where, parts)
     history = History.load(where)
     parts.calls.clear()
@@ -86,13 +88,13 @@ def train(
     history.calls = parts.calls
     try:
         result = pipeline.train(
-            plan,
+            wanted,
             where,
             notice=say,
-            on_event=_hearing(history, where, say),
-            device=pipeline.pick_device(device),
-            around=_around(history, by_student, track=track, say=say),
-            parts=as_parts(parts, notice=say),
+            on_event=_event_handler(history, where, say),
+            device=pick_device(device),
+            context=_run_context(history, by_student, track=track, say=say),
+            components=as_run_components(parts, notice=say),
         )
     finally:
         history.save(where)
@@ -101,8 +103,10 @@ def train(
     return load(where, parts, tracked=track)
 
 
-def make_plan(chosen: Preset, *, corpus: str | None, minutes: float | None, changes: Mapping[str, Any]) -> Plan:
-    """The preset's plan with these changes; a very short one where STORYTELLER_FAST is 1.
+def make_run_config(
+    chosen: Preset, *, corpus: str | None, minutes: float | None, changes: Mapping[str, Any]
+) -> RunConfig:
+    """The preset's run with these changes; a very short one where STORYTELLER_FAST is 1.
 
     Raises:
         StorytellerError: a change names no field.
@@ -110,7 +114,7 @@ def make_plan(chosen: Preset, *, corpus: str | None, minutes: float | None, chan
     shape, training = vars(chosen.model), vars(chosen.train)
     if unknown := sorted(changes.keys() - shape.keys() - training.keys()):
         raise StorytellerError(f"There is no setting {', '.join(unknown)}; see ModelConfig and TrainConfig.")
-    plan = Plan(
+    run = RunConfig(
         preset=chosen.name,
         corpus=corpus or chosen.corpus,
         stories=chosen.stories,
@@ -119,9 +123,9 @@ def make_plan(chosen: Preset, *, corpus: str | None, minutes: float | None, chan
         seconds=None if minutes is None else 60 * minutes,
     )
     if os.environ.get("STORYTELLER_FAST") != "1":
-        return plan
-    short = replace(plan.train, steps=FAST_STEPS, evaluate_every=FAST_STEPS, checkpoint_every=FAST_STEPS)
-    return replace(plan, stories=FAST_STORIES, train=short, seconds=None)
+        return run
+    short = replace(run.train, steps=FAST_STEPS, evaluate_every=FAST_STEPS, checkpoint_every=FAST_STEPS)
+    return replace(run, stories=FAST_STORIES, train=short, seconds=None)
 
 
 def costs(chosen: Preset) -> str:
@@ -145,7 +149,7 @@ def load(folder: Path, parts: Gathered, *, tracked: bool | None = None) -> Run:
     metrics = checkpoint.values.get("metrics")
     return Run(
         folder=folder,
-        plan=Plan.load(folder),
+        config=RunConfig.load(folder),
         parts=parts,
         by_student=parts_of(folder),
         history=History.load(folder),
@@ -167,12 +171,12 @@ def _note_parts(folder: Path, parts: Gathered) -> dict[str, bool]:
     return by_student
 
 
-def _hearing(history: History, folder: Path, say: Notice) -> Callable[[Event], None]:
-    """What hears the trainer's events: the history, kept with every checkpoint, and now and then a line."""
+def _event_handler(history: History, folder: Path, say: Notice) -> Callable[[Event], None]:
+    """Called with the trainer's events: keeps the history with every checkpoint, and prints a line now and then."""
     last: list[float] = []  # when the last line was, once the first step is made
 
-    def hear(event: Event) -> None:
-        history.hear(event)
+    def handle(event: Event) -> None:
+        history.handle(event)
         if isinstance(event, StepDone) and not last:
             last.append(time.monotonic())
         elif isinstance(event, StepDone) and time.monotonic() - last[0] > LINE_SECONDS:
@@ -185,23 +189,23 @@ def _hearing(history: History, folder: Path, say: Notice) -> Callable[[Event], N
         elif isinstance(event, Message):
             say(event.text)
 
-    return hear
+    return handle
 
 
-def _around(history: History, by_student: Mapping[str, bool], *, track: bool, say: Notice) -> pipeline.Around:
+def _run_context(history: History, by_student: Mapping[str, bool], *, track: bool, say: Notice) -> RunContext:
     """What is entered while the trainer runs: a look at the routing, and MLflow's tracker if wished."""
 
     @contextmanager
-    def around(trainer: Trainer, tokenizer: Tokenizer, plan: Plan) -> Iterator[None]:
+    def context(trainer: Trainer, tokenizer: Tokenizer, run: RunConfig) -> Iterator[None]:
         with ExitStack() as stack:
-            stack.callback(trainer.model.register_forward_hook(history.look).remove)
+            stack.callback(trainer.model.register_forward_hook(history.record_routing).remove)
             if track:
                 from storyteller.tracking.tracker import Tracker
 
                 own = " ".join(name for name, yours in by_student.items() if yours)
-                about = {"preset": plan.preset, "corpus": plan.corpus, "stories": plan.stories, "by_student": own}
+                about = {"preset": run.preset, "corpus": run.corpus, "stories": run.stories, "by_student": own}
                 name = "storyteller-capstone"
                 stack.enter_context(Tracker(trainer, tokenizer, parameters=about, model_name=name, notice=say))
             yield
 
-    return around
+    return context

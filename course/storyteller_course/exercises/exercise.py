@@ -42,7 +42,8 @@ class Exercise:
     stars: int = 1  # difficulty, 1 to 3
     builds_on: tuple[str, ...] = ()  # exercises of the same lesson that it calls
     hints: tuple[str, ...] = ()  # three steps, each gives more away
-    forbidden: tuple[str, ...] = ()  # dotted names whose call would be the answer itself
+    forbidden: tuple[str, ...] = ()  # what would be the answer itself: dotted names, and exercises for their stand-ins
+    stand_in: str = ""  # dotted name of the library's function with this signature; without one the reference's answer
     bug_hunt: bool = False  # the student is given code that mostly works
     bonus: bool = False  # extra credit
     limit: float = 5.0  # seconds a case may take

@@ -2,7 +2,7 @@
 
     answers = [
         Wrong("count_pairs", "ignores_counts", "Each word is counted once. Add its count.",
-              change=("counts[pair] += count", "counts[pair] += 1")),
+              change=("+= count", "+= 1")),
         Wrong("encode", "text_order", "Merges follow the order of the text, not their rank.", code='''...'''),
         Right("count_pairs", "with_counter", code='''...'''),
         Given("decode", change=[("replace", "ignore")]),

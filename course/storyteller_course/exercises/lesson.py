@@ -4,7 +4,7 @@ checks/__init__.py   EXERCISES, the names of the exercises in the lesson's order
 checks/NAME.py       one exercise; what several of them share stands in files beside it
 answers/NAME.py      its known answers, `answers`; not in a class release
 reference.py         the reference's answers; not in a class release
-mistakes.zip         in a class release alone
+mistakes.zip         in a class release alone, and stand_ins.zip too
 """
 
 import hashlib
@@ -20,22 +20,14 @@ from typing import TYPE_CHECKING, Any
 from storyteller.errors import StorytellerError
 from storyteller_course.exercises.exercise import Exercise
 from storyteller_course.exercises.known_answers import Answer, Given, Right, Wrong, namespace_of
+from storyteller_course.exercises.stand_ins import STAND_INS, PlainAnswers, load, unpack_answers
 
 if TYPE_CHECKING:
     from storyteller_course.grading.recorded_mistakes import RecordedMistake
 
 CHECKS, ANSWERS, REFERENCE = "checks", "answers", "reference.py"  # of a lesson's folder
-MISTAKES = "mistakes.zip"  # in a class release: what the known wrong answers give, see `recorded.py`
-PARTS = "storyteller_course.parts"
-
-
-def parts_module(lesson: str) -> str:
-    """The name of the module with the course's own functions for a lesson; it need not exist.
-
-    >>> parts_module("01_data_preparation")
-    'storyteller_course.parts.data_preparation'
-    """
-    return f"{PARTS}.{lesson.partition('_')[2]}"
+MISTAKES = "mistakes.zip"  # in a class release: what the known wrong answers give, see `recorded_mistakes.py`
+STAND_INS_FILE = "stand_ins.zip"  # in a class release: what takes an exercise's place, see `stand_ins.py`
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -48,6 +40,7 @@ class Lesson:
     exercises: dict[str, Exercise]  # in the lesson's order
     answers: list[Answer] = field(default_factory=list)  # empty in a class release
     reference: types.ModuleType | None = None  # None in a class release
+    plain: PlainAnswers = field(default_factory=PlainAnswers)  # what stands in where the library has no such function
 
     @property
     def notebook(self) -> Path:
@@ -62,12 +55,10 @@ class Lesson:
 
     def recorded_mistakes(self, exercise: str) -> "list[RecordedMistake]":
         """What a class release knows of the wrong answers; none where it has no `mistakes.zip`."""
-        from storyteller_course.grading.recorded_mistakes import (
-            unpack,  # loads torch, which a list of exercises does not need
-        )
+        from storyteller_course.grading import recorded_mistakes  # loads torch, which a list of exercises does not need
 
         path = self.folder / MISTAKES
-        return unpack(path, exercise) if path.is_file() else []
+        return recorded_mistakes.unpack(path, exercise) if path.is_file() else []
 
     def alternatives(self, exercise: str) -> list[Right]:
         """Right answers of an exercise in other styles than the reference's."""
@@ -84,17 +75,22 @@ class Lesson:
             raise StorytellerError(f"{self.folder} has no reference.py, which its answers build on.")
         return namespace_of(answer, self.reference)
 
-    def part(self, exercise: str) -> Callable[..., Any] | None:
-        """The course's own form of an exercise's function, None where there is none."""
-        name = parts_module(self.name)
-        try:
-            module = importlib.import_module(name)
-        except ModuleNotFoundError as error:
-            if error.name not in (name, PARTS):
-                raise
+    def stand_in(self, exercise: str) -> Callable[..., Any] | None:
+        """What takes the place of an exercise's function while it is not solved, None where there is nothing."""
+        if exercise not in self.library and exercise not in self.plain.pieces:
             return None
-        found: Callable[..., Any] | None = getattr(module, exercise, None)
+        found: Callable[..., Any] = getattr(load(self.stand_ins_module, self.plain, self.library), exercise)
         return found
+
+    @property
+    def library(self) -> dict[str, str]:
+        """The dotted names of the library's functions that stand in, by exercise."""
+        return {name: exercise.stand_in for name, exercise in self.exercises.items() if exercise.stand_in}
+
+    @property
+    def stand_ins_module(self) -> str:
+        """The name of the module of this lesson's stand-ins, another one when they change."""
+        return _stand_ins_module(self.name, self.plain)
 
     def foundations(self, exercise: str) -> list[str]:
         """The exercises that this one builds on, directly or not, first things first."""
@@ -135,6 +131,12 @@ def load_lesson(folder: Path | str) -> Lesson:
     private = f"_storyteller_lesson_{digest[:12]}"
     exercises = _exercises(folder, private)
     reference = folder / REFERENCE
+    plain = _plain_answers(folder, exercises)
+    module = _stand_ins_module(folder.name, plain)
+    stand_ins = {name: exercise.stand_in or f"{module}.{name}" for name, exercise in exercises.items()}
+    for name, exercise in exercises.items():  # what stands in for it is no answer
+        named = [stand_ins.get(one, one) for one in (*exercise.forbidden, name)]
+        exercise.forbidden = tuple(dict.fromkeys([*named, f"{module}.{name}"]))
     lesson = Lesson(
         name=folder.name,
         folder=folder,
@@ -142,6 +144,7 @@ def load_lesson(folder: Path | str) -> Lesson:
         exercises=exercises,
         answers=_answers(folder, private, exercises),
         reference=_load(reference, f"{private}_reference") if reference.is_file() else None,
+        plain=plain,
     )
     _verify(lesson)
     _loaded[folder] = digest, lesson
@@ -151,7 +154,7 @@ def load_lesson(folder: Path | str) -> Lesson:
 def _files(folder: Path) -> Iterator[Path]:
     yield from sorted((folder / CHECKS).glob("*.py"))
     yield from sorted((folder / ANSWERS).glob("*.py"))
-    yield from (path for name in (REFERENCE, MISTAKES) if (path := folder / name).is_file())
+    yield from (path for name in (REFERENCE, MISTAKES, STAND_INS_FILE) if (path := folder / name).is_file())
 
 
 def _load(path: Path, private: str) -> types.ModuleType:
@@ -198,9 +201,22 @@ def _exercises(folder: Path, private: str) -> dict[str, Exercise]:
     for name in described:
         if name not in listed:
             raise StorytellerError(f"{folder / CHECKS / name}.py is not listed in the EXERCISES of {start}.")
-    for name, exercise in described.items():  # the course's own form of it is no answer
-        exercise.forbidden = tuple(dict.fromkeys([*exercise.forbidden, f"{parts_module(folder.name)}.{name}"]))
     return {name: described[name] for name in listed}
+
+
+def _plain_answers(folder: Path, exercises: dict[str, Exercise]) -> PlainAnswers:
+    """The reference's answers, or those that a class release has, without what comes from the library."""
+    if (folder / REFERENCE).is_file():
+        plain = PlainAnswers.read((folder / REFERENCE).read_text(encoding="utf-8"))
+    elif (folder / STAND_INS_FILE).is_file():
+        plain = unpack_answers(folder / STAND_INS_FILE)
+    else:
+        return PlainAnswers()
+    return plain.without(name for name, exercise in exercises.items() if exercise.stand_in)
+
+
+def _stand_ins_module(lesson: str, plain: PlainAnswers) -> str:
+    return f"{STAND_INS}.{lesson.partition('_')[2]}_{plain.digest[:8]}"
 
 
 def _answers(folder: Path, private: str, exercises: dict[str, Exercise]) -> list[Answer]:

@@ -4,7 +4,7 @@ encode = use("encode")  # the student's, from this notebook or an earlier one, i
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -30,18 +30,18 @@ def use(name: str) -> Callable[..., Any]:
     which it is. (For a long run, `storyteller_course.capstone.gather` also asks how fast it is.)
 
     Raises:
-        StorytellerError: there is no such exercise, or neither a solved one nor a part of the course.
+        StorytellerError: there is no such exercise, or neither a solved one nor one of the course.
     """
     found = look_for(name, sys._getframe(1).f_globals)
     lesson, place = found.lesson, "" if found.is_here else f" in {found.lesson.name}"
     if found.own is not None:
         print(f"{name}: yours{place and ', solved'}{place}.")
         return found.own
-    part = lesson.part(name)
-    if part is None:
-        raise StorytellerError(f"{name} is not solved, and the course has no part of its own for it: solve it first.")
+    stand_in = lesson.stand_in(name)
+    if stand_in is None:
+        raise StorytellerError(f"{name} is not solved, and the course has none of its own for it: solve it first.")
     print(f'{name}: the course\'s; yours takes its place once check("{name}") passes{place}.')
-    return part
+    return stand_in
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,10 @@ class Found:
     is_here: bool  # it was looked for in the running notebook, not in a saved one
 
 
-def look_for(name: str, live: Namespace) -> Found:
+def look_for(name: str, live: Namespace, *, at_work: Mapping[str, Callable[..., Any]] | None = None) -> Found:
     """The student's function or class, in the running notebook's names (`live`) or in the saved one of its lesson.
+
+    A saved one calls the functions in `at_work` in place of those of the same names.
 
     Raises:
         StorytellerError: there is no such exercise.
@@ -67,12 +69,13 @@ def look_for(name: str, live: Namespace) -> Found:
         isinstance(value, type) and value.__module__ == live.get("__name__")
     )
     is_here = is_written_here or (here is not None and here.folder == lesson.folder)
-    return Found(lesson, own_answer(lesson, name, live) if is_here else saved_answer(lesson, name), is_here)
+    own = own_answer(lesson, name, live) if is_here else saved_answer(lesson, name, at_work=at_work)
+    return Found(lesson, own, is_here)
 
 
 def own_answer(lesson: Lesson, name: str, namespace: Namespace) -> Callable[..., Any] | None:
     """The student's function in this namespace, None unless it and what it builds on pass their checks."""
-    if namespace.get(name) is not None and namespace[name] is lesson.part(name):
+    if namespace.get(name) is not None and namespace[name] is lesson.stand_in(name):
         return None  # put there by an earlier `use`
     if all(passes(lesson, needed, namespace) for needed in (*lesson.foundations(name), name)):
         own: Callable[..., Any] = namespace[name]
@@ -80,10 +83,13 @@ def own_answer(lesson: Lesson, name: str, namespace: Namespace) -> Callable[...,
     return None
 
 
-def saved_answer(lesson: Lesson, name: str) -> Callable[..., Any] | None:
+def saved_answer(
+    lesson: Lesson, name: str, *, at_work: Mapping[str, Callable[..., Any]] | None = None
+) -> Callable[..., Any] | None:
     """The student's function out of the saved notebook of its lesson, None unless it passes its check.
 
-    Only the definitions that it needs are run: functions, classes, imports and assignments, no other cells.
+    Only the definitions that it needs are run: functions, classes, imports and assignments, no other cells. Of these,
+    the ones named in `at_work` are replaced once the check is passed.
     """
     from storyteller_course.exercises.known_answers import run_source
     from storyteller_course.notebook.source_digest import needed, statements
@@ -98,17 +104,21 @@ def saved_answer(lesson: Lesson, name: str) -> Callable[..., Any] | None:
     except Exception:  # noqa: BLE001  whatever a student's notebook does; the check in that notebook tells them
         return None
     for earlier in lesson.foundations(name):
-        part = lesson.part(earlier)
-        if part is not None and not passes(lesson, earlier, namespace):
-            namespace[earlier] = part
-    return namespace[name] if passes(lesson, name, namespace) else None
+        stand_in = lesson.stand_in(earlier)
+        if stand_in is not None and not passes(lesson, earlier, namespace):
+            namespace[earlier] = stand_in
+    if not passes(lesson, name, namespace):
+        return None
+    namespace.update({called: part for called, part in (at_work or {}).items() if called in namespace})
+    own: Callable[..., Any] = namespace[name]
+    return own
 
 
 def passes(lesson: Lesson, name: str, namespace: Namespace) -> bool:
     """Does the function in this namespace pass its check? Checked once, as long as its code stays the same."""
     if name not in namespace:
         return False
-    if namespace[name] is lesson.part(name):
+    if namespace[name] is lesson.stand_in(name):
         return True
     key, store = _key(lesson, name, namespace), ProgressStore.find(lesson.folder)
     if key not in _passed:
@@ -138,10 +148,10 @@ def student_with_stand_ins(
 
     Yields the transport to it, and the names of the exercises that were replaced.
     """
-    from storyteller_course.runner.in_process import InProcessStudent, parts_in_place
+    from storyteller_course.runner.in_process import InProcessStudent, stand_ins_in_place
 
     unsolved = [earlier for earlier in lesson.foundations(name) if not passes(lesson, earlier, namespace)]
-    with parts_in_place(namespace, lesson, unsolved) as replaced:
+    with stand_ins_in_place(namespace, lesson, unsolved) as replaced:
         yield InProcessStudent(namespace), tuple(replaced)
 
 

@@ -64,18 +64,18 @@ def source_of(name: str, filename: str) -> str:
 
 
 @contextmanager
-def parts_in_place(namespace: Namespace, lesson: Lesson, names: Iterable[str]) -> Iterator[list[str]]:
+def stand_ins_in_place(namespace: Namespace, lesson: Lesson, names: Iterable[str]) -> Iterator[list[str]]:
     """Context manager: puts the course's own functions in the place of these exercises'.
 
-    Yields the names that were replaced. An exercise for which the course has no part stays as it is.
+    Yields the names that were replaced. An exercise for which nothing stands in stays as it is.
     """
     absent: Any = object()
     before: dict[str, Any] = {}
     for name in names:
-        part = lesson.part(name)
-        if part is not None:
+        stand_in = lesson.stand_in(name)
+        if stand_in is not None:
             before[name] = namespace.get(name, absent)
-            namespace[name] = part
+            namespace[name] = stand_in
     try:
         yield list(before)
     finally:

@@ -19,7 +19,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from storyteller_course.exercises.equality import kind_of
-from storyteller_course.exercises.lesson import PARTS
+from storyteller_course.exercises.stand_ins import STAND_INS
 from storyteller_course.runner import student_errors
 from storyteller_course.runner.protocol import Operation, Outcome, Request, Transport, read_outcome, write_request
 from storyteller_course.runner.serialization import Reference, decode, encode
@@ -142,7 +142,7 @@ class StudentProxy:
         self._seconds_left -= seconds
         error = outcome.error
         if outcome.shortcut and (error is None or error.kind == "raised"):  # counts before what it led to
-            error = student_errors.shortcut(outcome.shortcut, is_stand_in=outcome.shortcut.startswith(f"{PARTS}."))
+            error = student_errors.shortcut(outcome.shortcut, is_stand_in=outcome.shortcut.startswith(f"{STAND_INS}."))
         elif error is not None and error.kind == "timeout":  # names the limit of the case, not what was left of it
             text = error.message.replace(f"{request.limit:.0f} sec", f"{self._limit:.0f} sec")
             error = StudentError("timeout", text)

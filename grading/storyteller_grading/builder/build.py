@@ -7,7 +7,9 @@
 jupytext reads the lesson, nbgrader makes the student notebook; this module joins them.
 """
 
+import inspect
 import re
+import sys
 import traceback
 from dataclasses import dataclass
 from itertools import pairwise
@@ -20,6 +22,7 @@ from storyteller.utils.atomic_io import write_whole
 from storyteller_course import Exercise, Lesson, load_lesson
 from storyteller_course.exercises.known_answers import Answer, Right, Wrong, reference_source
 from storyteller_course.exercises.lesson import ANSWERS, CHECKS, REFERENCE
+from storyteller_course.exercises.stand_ins import resolve
 from storyteller_grading.builder.cells import (
     Draft,
     answer_cell,
@@ -31,7 +34,7 @@ from storyteller_grading.builder.cells import (
     written_cells,
 )
 from storyteller_grading.builder.execute import ExecutionCost, execute
-from storyteller_grading.builder.leaks import leaks_in_notebook, secret_lines
+from storyteller_grading.builder.leaks import leaks_in_notebook, secret_lines, squeezed
 from storyteller_grading.builder.lesson_markdown import Piece, read_pieces
 from storyteller_grading.builder.nbgrader_release import student_notebook
 from storyteller_grading.builder.solution_regions import MarkedAnswer, answer_of, check_steps, regions_of
@@ -169,6 +172,24 @@ def _applied(known: Answer, lesson: Lesson, pattern: str) -> str:
 def secrets_of(answered: dict[str, Answered]) -> dict[str, str]:
     """The lines of all answers that no student may read, each with its exercise's name."""
     return secret_lines((one.answer for one in answered.values()), {n: one.given or () for n, one in answered.items()})
+
+
+def without_open_book(secrets: dict[str, str], lesson: Lesson) -> dict[str, str]:
+    """The secret lines that may not stand in the library either.
+
+    Its own functions are open book: those that an exercise names, as its stand-in or as what may not be called, and
+    what these call in their modules.
+    """
+    names = {name for exercise in lesson.exercises.values() for name in exercise.forbidden}
+    waiting, shown = [resolve(name) for name in names if name.startswith("storyteller.")], {}
+    while waiting:
+        one = inspect.unwrap(waiting.pop())
+        if (inspect.isfunction(one) or inspect.isclass(one)) and one not in shown:
+            shown[one] = squeezed(inspect.getsource(one))
+            around = vars(sys.modules[one.__module__])
+            used = re.findall(r"\w+", inspect.getsource(one))
+            waiting += [around[name] for name in used if getattr(around.get(name), "__module__", "") == one.__module__]
+    return {line: exercise for line, exercise in secrets.items() if not any(line in text for text in shown.values())}
 
 
 def refuse_leaks(draft: Draft, student: str, answered: dict[str, Answered]) -> None:

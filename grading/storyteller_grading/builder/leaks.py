@@ -45,12 +45,12 @@ def secret_lines(answers: Iterable[MarkedAnswer], given: Mapping[str, Sequence[s
         given: the code that a bug hunt's student starts from, by exercise.
     """
     answers = list(answers)
-    shown = {_squeeze(line) for answer in answers for line in _shown(answer, given.get(answer.name, ()))}
+    shown = {squeezed(line) for answer in answers for line in _shown(answer, given.get(answer.name, ()))}
     secret = {}
     for answer in answers:
         for line in "\n".join(answer.hidden()).split("\n"):
-            if len(line.strip()) >= MIN_SECRET_CHARS and not STEP.match(line.strip()) and _squeeze(line) not in shown:
-                secret[_squeeze(line)] = answer.name
+            if len(line.strip()) >= MIN_SECRET_CHARS and not STEP.match(line.strip()) and squeezed(line) not in shown:
+                secret[squeezed(line)] = answer.name
     return secret
 
 
@@ -58,11 +58,11 @@ def leaks_in(text: str, secret: Mapping[str, str]) -> list[tuple[int, str, str]]
     """Each line of a text that gives an answer away: its number from 0, the line, the exercise."""
     leaks = []
     for number, line in enumerate(text.split("\n")):
-        squeezed = _squeeze(line)
-        if len(squeezed) < MIN_SECRET_CHARS / 2:
+        packed = squeezed(line)
+        if len(packed) < MIN_SECRET_CHARS / 2:
             continue
         for part, name in secret.items():
-            if part in squeezed:
+            if part in packed:
                 leaks.append((number, line.strip(), name))
                 break
     return leaks
@@ -152,5 +152,6 @@ def _texts(value: object) -> str:
     return ""
 
 
-def _squeeze(line: str) -> str:
+def squeezed(line: str) -> str:
+    """A line without white space."""
     return "".join(line.split())

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from storyteller_course.exercises.exercise import Exercise
 from storyteller_course.exercises.inputs import PUBLIC
-from storyteller_course.exercises.lesson import Lesson, parts_module
+from storyteller_course.exercises.lesson import Lesson
 from storyteller_course.grading.diagnose import KnownMistake
 from storyteller_course.grading.grade import grade
 from storyteller_course.grading.known_mistakes import known_mistakes
@@ -31,8 +31,8 @@ from storyteller_grading.judge.cell_matching import (
 )
 from storyteller_grading.judge.channel import NAMES, Closed, Garbled, TimedOut
 from storyteller_grading.judge.hidden_seeds import DRAWS, hidden_seeds
-from storyteller_grading.judge.released_notebook import Release, read_release
-from storyteller_grading.judge.remote_student import Log, RemoteStudent, ask
+from storyteller_grading.judge.released_notebook import Release, read_release, statements
+from storyteller_grading.judge.remote_student import Log, RemoteStudent, ask, stand_ins
 from storyteller_grading.judge.sandbox.filesystem_view import check_hidden
 from storyteller_grading.judge.submission import Cell, Notebook, Unreadable, read_notebook
 from storyteller_grading.judge.worker_client import Starter
@@ -85,8 +85,7 @@ class _Submission:
     imports: list[str]  # of the set-up cells and of the judge, done once for all workers
     matched: MatchedCells
     starter: Starter
-    module: str  # with the course's own functions, empty where there is none
-    parts: tuple[str, ...]  # their names
+    parts: tuple[str, ...]  # the exercises that the course has a function of its own for
     seeds: tuple[str, ...]  # hidden ones
     log: Log
 
@@ -148,8 +147,8 @@ def _submission(
     notebook: Notebook, lesson: Lesson, release: Release, starter: Starter, seeds: tuple[str, ...]
 ) -> _Submission:
     """Sort a notebook's cells, and find out what stands in for unsolved exercises."""
-    module, parts = _parts(lesson)
-    imports = [*release.imports, *([f"import {module}"] if module else [])]
+    library = {dotted.rpartition(".")[0] for dotted in lesson.library.values()}
+    imports = [*release.imports, *statements(lesson.plain.imports), *(f"import {name}" for name in sorted(library))]
     cells = with_retyped(notebook, release, list(lesson.exercises))
     own = [cell for cell in cells if not unchanged(cell, release)]
     found = {cell.number: names for cell, names in zip(own, _names(starter, imports, own), strict=True)}
@@ -160,8 +159,7 @@ def _submission(
         release=release,
         matched=match(cells, names, release, list(lesson.exercises)),
         starter=starter,
-        module=module,
-        parts=parts,
+        parts=tuple(name for name in lesson.exercises if name in lesson.library or name in lesson.plain.pieces),
         seeds=seeds,
         log=Log(),
     )
@@ -181,12 +179,6 @@ def _names(starter: Starter, imports: Sequence[str], cells: Sequence[Cell]) -> l
     if type(reply) is not list or len(reply) != len(cells):
         reply = [None] * len(cells)
     return [CellNames.read(names) for names in reply]
-
-
-def _parts(lesson: Lesson) -> tuple[str, tuple[str, ...]]:
-    """The module with the course's own functions for this lesson, and which exercises it has."""
-    parts = tuple(name for name in lesson.exercises if lesson.part(name) is not None)
-    return parts_module(lesson.name) if parts else "", parts
 
 
 def _grade(submission: _Submission, exercise: Exercise, solved: Collection[str]) -> ExerciseResult:
@@ -222,18 +214,19 @@ def _run(
     only: Collection[str] | None,
 ) -> ExerciseResult:
     """Grade an exercise in a worker of its own."""
+    planned = plan_cells(
+        exercise.name,
+        foundations=submission.lesson.foundations(exercise.name),
+        solved=solved,
+        parts=submission.parts,
+        matched=submission.matched,
+    )
     student = RemoteStudent(
         submission.starter,
         setup=submission.release.setup,
         imports=submission.imports,
-        parts=submission.module,
-        plan=plan_cells(
-            exercise.name,
-            foundations=submission.lesson.foundations(exercise.name),
-            solved=solved,
-            parts=submission.parts,
-            matched=submission.matched,
-        ),
+        stand_ins=stand_ins(submission.lesson, exercise.name, planned.parts),
+        plan=planned,
         log=submission.log,
     )
     try:

@@ -56,13 +56,13 @@ class Release:
     @cached_property
     def imports(self) -> list[str]:
         """The imports of the set-up cells, which the server may do once for all workers."""
-        trees = [ast.parse(_without_magics(source)) for source in self.setup]
-        return [
-            ast.unparse(node)
-            for tree in trees
-            for node in ast.walk(tree)
-            if isinstance(node, ast.Import | ast.ImportFrom)
-        ]
+        return [one for source in self.setup for one in statements(_without_magics(source))]
+
+
+def statements(source: str) -> list[str]:
+    """The import statements of a text, a line each."""
+    nodes = ast.walk(ast.parse(source))
+    return [ast.unparse(node) for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
 
 
 def read_release(path: Path) -> Release:

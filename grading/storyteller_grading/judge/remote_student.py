@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from storyteller.errors import StorytellerError
+from storyteller_course.exercises.lesson import Lesson
 from storyteller_course.runner import serialization
 from storyteller_course.runner.protocol import CallBack
 from storyteller_course.runner.student_errors import StudentError
@@ -33,6 +34,23 @@ def hint(*names, **options): pass
 def progress(*names, **options): pass
 def use(name, *rest, **options): return globals()[name]
 """
+
+
+StandIns = tuple[str, str, dict[str, str], list[str]]  # module, source, library, names
+
+
+def stand_ins(lesson: Lesson, graded: str, names: Sequence[str]) -> StandIns:
+    """What a worker is sent to put the course's functions in the place of some exercises.
+
+    The plain answer to the exercise that is graded is not in it. Where another function calls that one, it gets the
+    student's own.
+
+    Args:
+        lesson: with the stand-ins.
+        graded: the exercise.
+        names: the others.
+    """
+    return lesson.stand_ins_module, lesson.plain.source(names, without=graded), lesson.library, list(names)
 
 
 @dataclass
@@ -66,7 +84,7 @@ class RemoteStudent:
         starter: starts workers.
         setup: the sources of the release's set-up cells.
         imports: their imports.
-        parts: the module with the course's own functions, empty where there is none.
+        stand_ins: what `worker.bind` takes, from `stand_ins`.
         plan: the cells, and for which exercises the course's functions stand in.
         log: notes what happens to cells.
         budget: what the worker may use up.
@@ -78,12 +96,12 @@ class RemoteStudent:
         *,
         setup: Sequence[str],
         imports: Sequence[str],
-        parts: str,
+        stand_ins: StandIns,
         plan: CellPlan,
         log: Log,
         budget: Budget | None = None,
     ) -> None:
-        self.starter, self.setup, self.imports, self.parts = starter, setup, imports, parts
+        self.starter, self.setup, self.imports, self.stand_ins = starter, setup, imports, stand_ins
         self.plan, self.log, self.budget = plan, log, budget or Budget()
         self.worker: Worker | None = None
         self.starts = 0
@@ -157,8 +175,8 @@ class RemoteStudent:
             raise StorytellerError(f"A worker did not start: {type(error).__name__} {error} ({how}).") from error
 
     def _bind(self, worker: Worker) -> None:
-        if self.parts and self.plan.parts:
-            ask(worker, BIND, (self.parts, list(self.plan.parts)), time.monotonic() + START_TIMEOUT_S)
+        if self.plan.parts:
+            ask(worker, BIND, self.stand_ins, time.monotonic() + START_TIMEOUT_S)
 
     def _run_all(self, worker: Worker, cells: Sequence[Cell]) -> bool:
         """Run the cells; a cell that ends the process or takes too long is noted, and False says to begin again."""

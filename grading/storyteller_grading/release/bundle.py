@@ -1,18 +1,20 @@
 """What a student of a class gets of a lesson, beside the notebook, and whether it tells too much.
 
-The checks, with public seeds; what the known wrong answers give on them; a page that says how to begin; the library.
-Neither `reference.py` nor the folder `answers`: the course's own parts for earlier exercises are in the library.
+The checks, with public seeds; what the known wrong answers give on them; what stands in for unsolved exercises, packed;
+a page that says how to begin; the library. Neither `reference.py` nor the folder `answers`.
 """
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from storyteller.errors import StorytellerError
-from storyteller_course.exercises.lesson import ANSWERS, CHECKS, MISTAKES, REFERENCE, Lesson
+from storyteller_course.exercises.lesson import ANSWERS, CHECKS, MISTAKES, REFERENCE, STAND_INS_FILE, Lesson
+from storyteller_course.exercises.stand_ins import pack_answers
 from storyteller_grading.builder.leaks import Sealed, files_within, leaks_in_file
 from storyteller_grading.release.record_mistakes import record_mistakes
 
 PRIVATE = {REFERENCE, ANSWERS, "lesson.md"}  # of a lesson's folder; no student gets them
+TEMPLATE = "/storyteller_grading/builder/template/"  # the small lesson that a new one begins as, in the library's file
 MAX_MISTAKES_BYTES = 4 << 20  # bytes of mistakes.zip; lesson 02, the largest, has a twelfth of it
 
 README = """\
@@ -23,6 +25,7 @@ README = """\
 | `{name}.ipynb` | the lesson: read, fill in the TODOs, hand it in |
 | `checks` | what `check` tries your functions with |
 | `mistakes.zip` | how `check` knows a mistake that others have made before you |
+| `stand_ins.zip` | the course's functions, which take the place of yours until these are solved |
 | `{wheel}` | the library `storyteller`, with which your work is graded |
 | `requirements.txt`, `constraints.txt` | what to install, in the versions that the course is tested with |
 
@@ -58,7 +61,7 @@ REQUIREMENTS = """\
 
 
 def class_files(lesson: Lesson) -> dict[str, bytes]:
-    """What a class gets beside the notebook, by name: the checks, and what `check` knows of mistakes.
+    """What a class gets beside the notebook, by name: the checks, what `check` knows of mistakes, and the stand-ins.
 
     Raises:
         StorytellerError: the records of the mistakes are too large to hand out.
@@ -70,7 +73,7 @@ def class_files(lesson: Lesson) -> dict[str, bytes]:
             f"{MAX_MISTAKES_BYTES:,} may be handed out: let the cases of its exercises use smaller inputs."
         )
     checks = {f"{CHECKS}/{path.name}": path.read_bytes() for path in sorted((lesson.folder / CHECKS).glob("*.py"))}
-    return {**checks, MISTAKES: recorded}
+    return {**checks, MISTAKES: recorded, STAND_INS_FILE: pack_answers(lesson.plain)}
 
 
 def starting_files(name: str, wheel: Path, constraints: Path) -> dict[str, bytes]:
@@ -90,7 +93,13 @@ def starting_files(name: str, wheel: Path, constraints: Path) -> dict[str, bytes
 
 
 def refuse_leaks(
-    name: str, content: bytes, answers: Mapping[str, str], secrets: Iterable[bytes], *, library: str
+    name: str,
+    content: bytes,
+    answers: Mapping[str, str],
+    secrets: Iterable[bytes],
+    *,
+    library: str,
+    in_library: Mapping[str, str],
 ) -> None:
     """Look into every file of a zip that is to be handed out.
 
@@ -99,12 +108,14 @@ def refuse_leaks(
         content: the zip.
         answers: the lines that no student may read, from `build.secrets_of`.
         secrets: what may stand nowhere, not even in the library.
-        library: the name of the library's file, which is open book but for the secrets.
+        library: the name of the library's file.
+        in_library: the lines that may not stand there either; the library's own functions are open book.
 
     Raises:
         StorytellerError: something would be told; the message names the file and the line.
     """
     secrets = list(secrets)
+    stand_ins = f"{name}/{name.removesuffix('.zip')}/{STAND_INS_FILE}"
     try:
         files = list(files_within(name, content))  # those packed in it too
     except Sealed as error:
@@ -119,10 +130,14 @@ def refuse_leaks(
                 "nothing was written."
             )
         if f"/{library}" in file:
-            continue
-        if not PRIVATE.isdisjoint(file.casefold().split("/")):
+            forbidden = {} if TEMPLATE in file else in_library
+        elif file.startswith(f"{stand_ins}/"):
+            continue  # packed, as the only place where answers are handed out
+        elif not PRIVATE.isdisjoint(file.casefold().split("/")):
             raise StorytellerError(f"{file} would be handed out: take it out of source/; nothing was written.")
-        for number, line, exercise in leaks_in_file(file, inside, answers):
+        else:
+            forbidden = answers
+        for number, line, exercise in leaks_in_file(file, inside, forbidden):
             raise StorytellerError(
                 f"{file}, line {number + 1} of its text, is a line of the answer to {exercise!r}: {line[:200]}. "
                 "Take it out of the lesson's sources and build it again; nothing was written."

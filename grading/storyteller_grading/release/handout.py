@@ -17,7 +17,7 @@ from pathlib import Path
 from storyteller.errors import StorytellerError
 from storyteller.utils.atomic_io import write_whole, zipped
 from storyteller_course.exercises.lesson import MISTAKES, Lesson
-from storyteller_grading.builder.build import answers_of, load_checked, secrets_of
+from storyteller_grading.builder.build import answers_of, load_checked, secrets_of, without_open_book
 from storyteller_grading.builder.nbgrader_release import generate_assignment
 from storyteller_grading.classroom.autograde.gradebook import LessonBook
 from storyteller_grading.classroom.course import Course
@@ -80,7 +80,8 @@ def release_lesson(course: Course, folder: Path, wheel: Path, constraints: Path)
         for code in ("ascii", "utf-16-le", "utf-16-be"):
             forms += [form.encode(code) for digits in hidden for form in (digits, digits.upper())]
         answers = secrets_of(answers_of(lesson))
-        refuse_leaks(f"{lesson.name}.zip", bundle, answers, forms, library=wheel.name)
+        in_library = without_open_book(answers, lesson)
+        refuse_leaks(f"{lesson.name}.zip", bundle, answers, forms, library=wheel.name, in_library=in_library)
         with LessonBook(course, lesson.name, released / lesson.notebook.name):
             pass  # makes it known to nbgrader
         return _put_in_place(course, lesson, root, bundle, len(files[MISTAKES]))

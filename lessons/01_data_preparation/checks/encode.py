@@ -20,7 +20,7 @@ encode = Exercise(
         "You were given two helpers in the first cell of this notebook: one cuts a text so that the pieces, joined,"
         " are the text, the other gives the ids of a word's bytes.",
     ),
-    forbidden=("storyteller.tokenizer.Tokenizer.encode", "storyteller_course.parts.data_preparation.encode"),
+    forbidden=("storyteller.tokenizer.Tokenizer.encode",),
 )
 
 

@@ -2,8 +2,9 @@
 
 from storyteller.tokenizer import byte_ids
 from storyteller_course import Exercise, equal
+from storyteller_course.lesson_tools.data_preparation import joined
 
-from .oracles import joined, trained
+from .oracles import trained
 from .texts import WORDS, story
 
 encode_word = Exercise(

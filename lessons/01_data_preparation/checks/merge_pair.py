@@ -1,8 +1,7 @@
 """What `merge_pair` must do, case by case."""
 
 from storyteller_course import Exercise, equal, true
-
-from .oracles import joined
+from storyteller_course.lesson_tools.data_preparation import joined
 
 merge_pair = Exercise(
     "merge_pair",

@@ -6,13 +6,7 @@ from itertools import pairwise
 from random import Random
 
 from storyteller.tokenizer import Tokenizer, byte_ids
-from storyteller_course.parts.data_preparation import as_vocabulary
-
-
-def joined(word, pair, new_id):
-    """A pair merged by Python's own text search: one character stands for one token."""
-    left, right = map(chr, pair)
-    return tuple(map(ord, "".join(map(chr, word)).replace(left + right, chr(new_id))))
+from storyteller_course.lesson_tools.data_preparation import as_vocabulary, joined
 
 
 def trained(texts, n_merges):

@@ -21,8 +21,7 @@ train_bpe_fast = Exercise(
     forbidden=(
         "storyteller.tokenizer.training.learn_merges",
         "storyteller.tokenizer.Tokenizer.train",
-        "storyteller_course.parts.data_preparation.train_bpe",
-        "storyteller_course.parts.data_preparation.train_bpe_fast",
+        "train_bpe",
     ),
 )
 

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from storyteller.transformer.decoder import Block as LibraryBlock
 from storyteller.transformer.decoder import SwiGLU as LibrarySwiGLU
 from storyteller_course import Exercise, close, equal
-from storyteller_course.parts.understanding_transformers import to_library
+from storyteller_course.lesson_tools.understanding_transformers import to_library
 
 from .oracles import WIDE, block_state, config_of, future_gradients, loaded, rotation
 

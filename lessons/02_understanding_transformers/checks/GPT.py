@@ -2,7 +2,7 @@
 
 from storyteller.transformer.decoder import Decoder
 from storyteller_course import Exercise, close, true
-from storyteller_course.parts.understanding_transformers import to_library
+from storyteller_course.lesson_tools.understanding_transformers import to_library
 
 from .oracles import WIDE, block_state, config_of
 

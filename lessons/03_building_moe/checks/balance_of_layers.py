@@ -20,7 +20,6 @@ balance_of_layers = Exercise(
         "Go through the layers in a loop, with their own probabilities and their own experts, and add up "
         "`load_balancing_loss(...)`, which you have written and which takes the mask.",
     ),
-    forbidden=("storyteller_course.parts.building_moe.balance_of_layers",),
 )
 
 

@@ -19,7 +19,6 @@ combine = Exercise(
         "The token is the choice number divided by k. The weights have to be taken in the same order as the answers. "
         "And `index_add` adds where an assignment with repeated indices keeps only the last.",
     ),
-    forbidden=("storyteller_course.parts.building_moe.combine",),
 )
 
 

@@ -18,10 +18,7 @@ load_balancing_loss = Exercise(
         "The mask has shape (B, T), your rows are N = B*T: flatten it, and keep the True rows of both tensors before "
         "you count anything. Do not forget the factor E.",
     ),
-    forbidden=(
-        "storyteller.moe.layer.load_balancing_loss",
-        "storyteller_course.parts.building_moe.load_balancing_loss",
-    ),
+    stand_in="storyteller.moe.losses.load_balancing_loss",
 )
 
 

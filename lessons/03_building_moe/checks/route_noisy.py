@@ -18,7 +18,6 @@ route_noisy = Exercise(
         "expert is multiplied with the width of the same expert.",
         "`route_top_k` of logits + noise times width gives both, experts and weights.",
     ),
-    forbidden=("storyteller_course.parts.building_moe.route_noisy",),
 )
 
 

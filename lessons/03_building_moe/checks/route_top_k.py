@@ -16,7 +16,7 @@ route_top_k = Exercise(
         "are positive and sum to 1 over the k that are left.",
         "The softmax goes over the k values that topk gave you, along their last dimension, not over all E.",
     ),
-    forbidden=("storyteller.moe.layer.route_top_k",),
+    stand_in="storyteller.moe.router.route_top_k",
 )
 
 

@@ -19,7 +19,7 @@ router_statistics = Exercise(
         "`torch.xlogy(p, p)` is p * log(p) with 0 where p is 0. Sum over the experts, then the mean over the tokens. "
         "The largest load divided by 1/E is the largest load times E.",
     ),
-    forbidden=("storyteller.moe.layer.router_statistics", "storyteller_course.parts.building_moe.router_statistics"),
+    forbidden=("storyteller.moe.statistics.router_statistics",),
 )
 
 

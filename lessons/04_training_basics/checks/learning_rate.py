@@ -15,7 +15,7 @@ learning_rate = Exercise(
         "On the way down p = (step + 1 - warmup) / (steps - warmup). The cosine of pi * p goes from 1 to -1; "
         "(1 + cos) / 2 goes from 1 to 0; the rest is stretched between 1 and final.",
     ),
-    forbidden=("storyteller.training.optim.cosine_schedule",),
+    stand_in="storyteller.training.optim.cosine_schedule",
 )
 
 

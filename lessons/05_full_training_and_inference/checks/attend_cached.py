@@ -17,7 +17,11 @@ attend_cached = Exercise(
         "With S remembered and T new ones the mask has the shape (T, S + T): new token i may look at the columns up to "
         "S + i. Compare an arange over the columns with one over the new positions.",
     ),
-    forbidden=("storyteller.transformer.attention.KVCache",),
+    forbidden=(
+        "storyteller.transformer.kv_cache.KVCache",
+        "storyteller.transformer.attention.Attention",
+        "storyteller.transformer.decoder.Decoder",
+    ),
 )
 HEADS, WIDTH, LONGEST = 2, 6, 12
 

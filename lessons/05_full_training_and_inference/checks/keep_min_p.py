@@ -15,7 +15,7 @@ keep_min_p = Exercise(
         "The threshold is another one in each row: keep its dimension, (B, 1).",
         "Softmax, amax with keepdim=True, compare, masked_fill. What is given back are logits, not probabilities.",
     ),
-    forbidden=("storyteller.inference.sampling.keep_min_p",),
+    stand_in="storyteller.inference.sampling.keep_min_p",
 )
 
 

@@ -15,7 +15,7 @@ keep_top_k = Exercise(
         "With k no larger than V: the threshold is column k - 1 of the sorted rows. torch.where takes the "
         "logits where they reach it and -math.inf elsewhere.",
     ),
-    forbidden=("storyteller.inference.sampling.keep_top_k",),
+    stand_in="storyteller.inference.sampling.keep_top_k",
 )
 
 

@@ -19,7 +19,7 @@ keep_top_p = Exercise(
         "The sum before a token is cumsum minus its own probability. `scatter(-1, order, mask)` carries a mask from "
         "the sorted order back to the vocabulary, each row by itself.",
     ),
-    forbidden=("storyteller.inference.sampling.keep_top_p",),
+    stand_in="storyteller.inference.sampling.keep_top_p",
 )
 
 

@@ -15,7 +15,7 @@ penalize_repetition = Exercise(
         "Lower the positive logits by dividing, the negative ones by multiplying; torch.where chooses, and makes a new "
         "tensor besides.",
     ),
-    forbidden=("storyteller.inference.sampling.penalize_repetition",),
+    stand_in="storyteller.inference.sampling.penalize_repetition",
 )
 
 

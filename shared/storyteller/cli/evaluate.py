@@ -54,19 +54,19 @@ def evaluate(
 
     from storyteller.corpus import load_stories
     from storyteller.evaluation.compare import compare, corpus_row
-    from storyteller.runs.pipeline import TEMPERATURE
-    from storyteller.runs.run_config import Plan
-    from storyteller.training.checkpoint import load_model, run_of
+    from storyteller.runs.consistency import STORY_TEMPERATURE
+    from storyteller.runs.load import load_model, run_of
+    from storyteller.runs.run_config import RunConfig
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
     runs = run or [Path("runs/tiny")]
-    samplings = combinations(settings | {"temperature": settings["temperature"] or [TEMPERATURE]})
+    samplings = combinations(settings | {"temperature": settings["temperature"] or [STORY_TEMPERATURE]})
     models = {str(path): load_model(path, notice=console.print) for path in runs}
     if not corpus:
         trained = run_of(runs[0])
         if not (trained / "run.json").is_file():
             raise StorytellerError(f"{trained} does not say what it was trained on: name a corpus with --corpus.")
-        corpus = [Plan.load(trained).corpus]
+        corpus = [RunConfig.load(trained).corpus]
     corpora = {}
     for name in corpus:
         corpora[name] = [story.text for story in load_stories(name, split="validation", limit=HELD_OUT_STORIES)]
@@ -103,8 +103,8 @@ def combinations(settings: Mapping[str, Any]) -> dict[str, Sampling]:
 def _training_stories(runs: Sequence[Path]) -> "dict[str, CopyFinder]":
     """For each run that still has its shards, where copies are looked for; checkpoints of one run share it."""
     from storyteller.evaluation.text_metrics import CopyFinder
+    from storyteller.runs.load import run_of
     from storyteller.tokenizer import Tokenizer
-    from storyteller.training.checkpoint import run_of
     from storyteller.training.token_shards import INDEX, open_shards
 
     finders: dict[Path, CopyFinder] = {}

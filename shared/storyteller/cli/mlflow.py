@@ -18,7 +18,7 @@ def mlflow(
     host: Annotated[str, typer.Option(help="who may look: 127.0.0.1 is this machine only")] = "127.0.0.1",
 ) -> None:
     """Show the tracked runs in MLflow's pages, until Ctrl-C."""
-    from storyteller.tracking.store import is_server, load_mlflow, settle, store_uri
+    from storyteller.tracking.store import is_server, load_mlflow, quiet_mlflow, store_uri
 
     uri = store_uri()
     if is_server(uri):
@@ -27,7 +27,7 @@ def mlflow(
     refuse_taken_port(host, port)
     load_mlflow()
     environment = dict(os.environ)
-    settle(environment)
+    quiet_mlflow(environment)
     environment.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")  # workers that nothing here needs
     environment.setdefault("PYTHONWARNINGS", "ignore")  # of its own parts, about their own parts
     print(f"The runs of {uri} at http://{host}:{port} (Ctrl-C ends it)", flush=True)

@@ -26,13 +26,13 @@ def stories(
     from storyteller.corpus import Story
     from storyteller.storyworld import generate
 
-    told: Iterable[Story] = generate(count, seed=seed, split=split)
+    generated: Iterable[Story] = generate(count, seed=seed, split=split)
     if out is None:
-        for story in told:
+        for story in generated:
             print(f"[{story.genre}] {story.prompt}\n\n{story.text}\n")
         return
     fields = ("text", "prompt", "genre", "facts")
-    lines = (json.dumps({f: getattr(story, f) for f in fields}, ensure_ascii=False) for story in told)
+    lines = (json.dumps({f: getattr(story, f) for f in fields}, ensure_ascii=False) for story in generated)
     write_lines(out, lines)
     print(f"{count:,} stories written to {out}.")
 

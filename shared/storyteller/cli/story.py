@@ -23,25 +23,29 @@ def story(
     from rich.console import Console
 
     from storyteller.cli.tell import say
-    from storyteller.cli.train import plan_from, train_and_show
+    from storyteller.cli.train import run_config_from, train_and_show
     from storyteller.inference.generate import stream_text
     from storyteller.inference.sampling_options import Sampling
-    from storyteller.runs.pipeline import TEMPERATURE, consistency, is_finished, pick_device
-    from storyteller.training.checkpoint import load_model
+    from storyteller.runs.consistency import STORY_TEMPERATURE, consistency
+    from storyteller.runs.load import load_model
+    from storyteller.runs.run_config import is_finished
+    from storyteller.utils.device import pick_device
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
     if not is_finished(out):
-        plan = plan_from("tiny", corpus=None, stories=None, seconds=minutes * 60, options={})
-        train_and_show(plan, out, device=device)
+        run = run_config_from("tiny", corpus=None, stories=None, seconds=minutes * 60, options={})
+        train_and_show(run, out, device=device)
     model, tokenizer = load_model(out, device=pick_device(device), notice=console.print)
-    sampling = Sampling(temperature=TEMPERATURE, max_new_tokens=400, seed=seed)
+    sampling = Sampling(temperature=STORY_TEMPERATURE, max_new_tokens=400, seed=seed)
     for opening in OPENINGS:
         print()
         say(opening, stream_text(model, tokenizer, opening, sampling=sampling))
     print()
-    found = consistency(out, model, tokenizer, notice=console.print)
+    figures = consistency(out, model, tokenizer, notice=console.print)
     console.print(
-        f"{found['consistent']:.0%} of {found['stories']} sampled stories come to their end without a contradiction "
-        f"(read them in {out / 'sampled.txt'})."
+        f"{figures['consistent']:.0%} of {figures['stories']} sampled stories come to their end without a "
+        f"contradiction (read them in {out / 'sampled.txt'})."
     )
-    console.print(f'Your turn: storyteller tell --run {out} --temperature {TEMPERATURE} "A little girl named Mia"')
+    console.print(
+        f'Your turn: storyteller tell --run {out} --temperature {STORY_TEMPERATURE} "A little girl named Mia"'
+    )

@@ -13,8 +13,8 @@ from storyteller.config import preset
 from storyteller.errors import StorytellerError
 
 if TYPE_CHECKING:
-    from storyteller.runs.pipeline import Around
-    from storyteller.runs.run_config import Plan
+    from storyteller.runs.pipeline import RunContext
+    from storyteller.runs.run_config import RunConfig
     from storyteller.tokenizer import Tokenizer
     from storyteller.training.trainer import Trainer
 
@@ -54,19 +54,19 @@ def train(
         "gradient_checkpointing": gradient_checkpointing,
     }
     seconds = None if minutes is None else minutes * 60
-    plan = plan_from(name, corpus=corpus, stories=stories, seconds=seconds, options=options)
-    train_and_show(plan, out or RUNS / name, device=device, track=track)
+    run = run_config_from(name, corpus=corpus, stories=stories, seconds=seconds, options=options)
+    train_and_show(run, out or RUNS / name, device=device, track=track)
 
 
-def plan_from(
+def run_config_from(
     name: str, *, corpus: str | None, stories: int | None, seconds: float | None, options: dict[str, Any]
-) -> "Plan":
-    """A preset's plan, changed by the options that were given; None keeps the preset's value."""
-    from storyteller.runs.run_config import Plan
+) -> "RunConfig":
+    """A preset's run, changed by the options that were given; None keeps the preset's value."""
+    from storyteller.runs.run_config import RunConfig
 
     base = preset(name)
     given = {option: value for option, value in options.items() if value is not None}
-    return Plan(
+    return RunConfig(
         preset=name,
         corpus=corpus or base.corpus,
         stories=stories or base.stories,
@@ -76,7 +76,7 @@ def plan_from(
     )
 
 
-def train_and_show(plan: "Plan", folder: Path, *, device: str, track: bool = False) -> None:
+def train_and_show(run: "RunConfig", folder: Path, *, device: str, track: bool = False) -> None:
     """Train with a progress bar, and log the run to MLflow if asked to.
 
     Raises:
@@ -85,18 +85,20 @@ def train_and_show(plan: "Plan", folder: Path, *, device: str, track: bool = Fal
     from rich.console import Console
 
     from storyteller.cli.shared.progress_bar import TrainingProgress
-    from storyteller.runs.pipeline import pick_device, train
+    from storyteller.runs.pipeline import train
+    from storyteller.utils.device import pick_device
 
     with TrainingProgress(Console()) as progress:
-        around = tracking(progress.say) if track else None
-        result = train(plan, folder, notice=progress.say, on_event=progress, device=pick_device(device), around=around)
+        context = tracking(progress.say) if track else None
+        result = train(run, folder, notice=progress.say, on_event=progress, device=pick_device(device), context=context)
     if result.interrupted:
+        same_command = shlex.join(["storyteller", *sys.argv[1:]])  # as it was typed, for the shell
         raise StorytellerError(
-            f"stopped at step {result.step}; {result.checkpoint} keeps the run. To go on: {_same_command()}"
+            f"stopped at step {result.step}; {result.checkpoint} keeps the run. To go on: {same_command}"
         )
 
 
-def tracking(notice: Callable[[str], None]) -> "Around":
+def tracking(notice: Callable[[str], None]) -> "RunContext":
     """What logs a run to MLflow while it trains.
 
     Raises:
@@ -108,14 +110,9 @@ def tracking(notice: Callable[[str], None]) -> "Around":
     load_mlflow()  # where it is missing, that is said before the corpus is read
     uri = store_uri()
 
-    def around(trainer: "Trainer", tokenizer: "Tokenizer", plan: "Plan") -> Tracker:
-        about = {"preset": plan.preset, "corpus": plan.corpus, "stories": plan.stories}
+    def context(trainer: "Trainer", tokenizer: "Tokenizer", run: "RunConfig") -> Tracker:
+        about = {"preset": run.preset, "corpus": run.corpus, "stories": run.stories}
         notice(f"Logging to {uri}; storyteller mlflow shows it.")
         return Tracker(trainer, tokenizer, parameters=about, uri=uri, notice=notice)
 
-    return around
-
-
-def _same_command() -> str:
-    """The command line that was typed, for the shell: the same one goes on with the run."""
-    return shlex.join(["storyteller", *sys.argv[1:]])
+    return context

@@ -99,7 +99,7 @@ def compare(
 
 
 def corpus_row(corpus: str, texts: Sequence[str], *, copies: CopyFinder | None = None) -> Row:
-    """The same figures of stories that no model told: what a model that has learned its corpus should come near to.
+    """The same figures of stories that no model wrote: what a model that has learned its corpus should come near to.
 
     Held-out stories copy from the training stories too, for every corpus has its turns of phrase. A model that
     copies no more than they do has not memorized its data.

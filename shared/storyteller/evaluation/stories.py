@@ -6,7 +6,7 @@
     report.save(Path("stories.txt"))  # and read them: a number alone says little
 
 Neither figure is enough by itself. A model may predict well and lose track of who owns the kite, and it may contradict
-itself never because it tells the same story every time: hence `distinct` beside the share of consistent stories.
+itself never because it tells the same story every time: hence `distinct` next to the share of consistent stories.
 """
 
 from collections import Counter
@@ -22,17 +22,10 @@ from storyteller.inference.sampling_options import Sampling
 from storyteller.storyworld import Contradiction, contradictions
 from storyteller.tokenizer import Tokenizer
 from storyteller.training.batches import InMemoryTokens, validation_batches
-from storyteller.training.losses import Metrics, evaluate
+from storyteller.training.losses import Metrics, byte_lengths, evaluate
 from storyteller.transformer.decoder import Decoder
 
 Check = Callable[[str], Sequence[Contradiction]]  # what in a text cannot be true together
-
-
-def byte_lengths(tokenizer: Tokenizer) -> list[int]:
-    """How many bytes of text each token stands for, (V,); 0 for the end-of-text token, which is not text."""
-    lengths = [len(tokenizer.token_bytes(token)) for token in range(tokenizer.vocab_size)]
-    lengths[tokenizer.end_id] = 0
-    return lengths
 
 
 def measure(model: Decoder, tokenizer: Tokenizer, texts: Iterable[str], *, batch_size: int = 16) -> Metrics:
@@ -58,7 +51,7 @@ def measure(model: Decoder, tokenizer: Tokenizer, texts: Iterable[str], *, batch
 
 @dataclass(frozen=True)
 class SampledStory:
-    """A story that the model told."""
+    """A story that the model generated."""
 
     text: str  # its opening included
     ended: bool  # the model ended it; otherwise it was cut at max_new_tokens

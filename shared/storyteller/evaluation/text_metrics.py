@@ -7,7 +7,7 @@
     >>> copies.longest("and then the old fox ran away")
     Copied(words=4, passage='the old fox ran')
 
-A word is what stands between white space, with its punctuation. A model that tells the same good story
+A word is what white space separates, with its punctuation. A model that tells the same good story
 again and again, or one out of its training data, looks perfect in every other figure.
 """
 
@@ -76,7 +76,7 @@ class CopyFinder:
         self._order = _sorted_suffixes(self._numbers)
 
     def longest(self, text: str) -> Copied:
-        """The longest run of words of `text` that stands in one of the texts; of several, the first."""
+        """The longest run of words of `text` that occurs in one of the texts; of several, the first."""
         words = text.split()
         numbers = np.array([self._ids.get(word, -1) for word in words], dtype=np.int64)  # -1: in none of the texts
         start, length = 0, 0
@@ -114,14 +114,14 @@ def _sorted_suffixes(numbers: np.ndarray) -> np.ndarray:
     """Where the suffixes start, in the order of their first `MAX_RUN_WORDS` numbers.
 
     Suffixes are sorted by their first number, then by their first 2, 4, 8, ...: the rank by the first n, and the rank
-    by the n behind them, together give the order by the first 2n.
+    by the n after them, together give the order by the first 2n.
     """
     rank, length = numbers, 1
     while True:
-        behind = np.full_like(rank, -1)
-        behind[:-length] = rank[length:]
-        order = np.lexsort((behind, rank))
-        steps = (np.diff(rank[order]) != 0) | (np.diff(behind[order]) != 0)
+        next_rank = np.full_like(rank, -1)
+        next_rank[:-length] = rank[length:]
+        order = np.lexsort((next_rank, rank))
+        steps = (np.diff(rank[order]) != 0) | (np.diff(next_rank[order]) != 0)
         length *= 2
         if steps.all() or length >= MAX_RUN_WORDS:
             return order

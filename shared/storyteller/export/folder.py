@@ -18,7 +18,7 @@ RECORD = "export.json"  # what the folder was made from and which files are part
 
 @contextmanager
 def new_folder(target: Path) -> Iterator[Path]:
-    """Give an empty folder beside `target` to write into, and name it `target` once that is done.
+    """Give an empty folder next to `target` to write into, and name it `target` once that is done.
 
     After an exception the unfinished folder is removed; after a kill it is left as `.NAME.partial`, which the next
     export overwrites. Either way `target` is what it was before.

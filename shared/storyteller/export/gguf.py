@@ -23,11 +23,11 @@ from storyteller.config import ModelConfig
 from storyteller.errors import optional_import
 from storyteller.export.mixtral_weights import config_fields, transformers_names
 from storyteller.export.trained_run import TrainedRun
-from storyteller.runs.pipeline import TEMPERATURE
+from storyteller.runs.consistency import STORY_TEMPERATURE
 from storyteller.tokenizer import Vocabulary
 from storyteller.tokenizer.vocabulary import to_unicode
 
-# What stands in a layer, by the name that Mixtral gives it in memory (dense: Mistral).
+# The weights of a layer, by the name that Mixtral gives it in memory (dense: Mistral).
 LAYER = {
     "input_layernorm.weight": "attn_norm.weight",
     "self_attn.q_proj.weight": "attn_q.weight",
@@ -106,7 +106,7 @@ def add_tokenizer(writer: Any, vocabulary: Vocabulary, *, end_id: int) -> None:
     writer.add_token_list(sorted(ids, key=ids.__getitem__))
     writer.add_token_types(kinds)
     writer.add_token_merges([f"{to_unicode(left)} {to_unicode(right)}" for left, right in vocabulary.merges])
-    # As in training: a story begins behind the end-of-text token, and ends with it.
+    # As in training: a story begins after the end-of-text token, and ends with it.
     writer.add_bos_token_id(end_id)
     writer.add_eos_token_id(end_id)
     writer.add_add_bos_token(True)
@@ -164,7 +164,7 @@ import xllamacpp
 params = xllamacpp.CommonParams()
 params.model.path = "{file_name(trained)}"  # in this folder
 server = xllamacpp.Server(params)
-answer = server.handle_completions({{"prompt": "Once upon a time", "temperature": {TEMPERATURE}}})
+answer = server.handle_completions({{"prompt": "Once upon a time", "temperature": {STORY_TEMPERATURE}}})
 print("Once upon a time" + answer["choices"][0]["text"])
 ```
 

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from storyteller.errors import StorytellerError
 from storyteller.export.mixtral_weights import config_fields, names_on_disk
 from storyteller.export.trained_run import TrainedRun
-from storyteller.runs.pipeline import TEMPERATURE
+from storyteller.runs.consistency import STORY_TEMPERATURE
 from storyteller.tokenizer import END_OF_TEXT
 from storyteller.utils.atomic_io import write_json
 
@@ -65,7 +65,7 @@ def special_ids(trained: TrainedRun) -> dict[str, int]:
 
 
 def write_tokenizer(trained: TrainedRun, folder: Path) -> None:
-    """Write `tokenizer.json`, and beside it what `AutoTokenizer` wants to know."""
+    """Write `tokenizer.json`, and what `AutoTokenizer` wants to know beside it."""
     trained.tokenizer.save(folder / "tokenizer.json")
     settings = {
         "tokenizer_class": "PreTrainedTokenizerFast",
@@ -81,12 +81,13 @@ def write_tokenizer(trained: TrainedRun, folder: Path) -> None:
 
 def usage(trained: TrainedRun) -> str:
     """How to tell a story with it."""
+    length, temperature = trained.config.max_seq_len, STORY_TEMPERATURE
     return f"""```python
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 model = AutoModelForCausalLM.from_pretrained("{trained.name}")  # this folder
 tokenizer = AutoTokenizer.from_pretrained("{trained.name}")
 opening = tokenizer("{END_OF_TEXT}Once upon a time", return_tensors="pt")
-story = model.generate(**opening, max_length={trained.config.max_seq_len}, do_sample=True, temperature={TEMPERATURE})
+story = model.generate(**opening, max_length={length}, do_sample=True, temperature={temperature})
 print(tokenizer.decode(story[0], skip_special_tokens=True))
 ```"""

@@ -8,9 +8,9 @@ from typing import Any
 
 from storyteller.config import ModelConfig
 from storyteller.errors import StorytellerError
-from storyteller.runs.run_config import Plan
+from storyteller.runs.load import load_trained, run_of
+from storyteller.runs.run_config import RunConfig
 from storyteller.tokenizer import Tokenizer
-from storyteller.training.checkpoint import load_trained, run_of
 from storyteller.transformer.decoder import Decoder
 
 Notice = Callable[[str], None]
@@ -27,7 +27,7 @@ class TrainedRun:
     tokenizer: Tokenizer
     step: int  # updates of the weights
     values: Mapping[str, Any]  # what the checkpoint says of the training; see `Trainer.capture`
-    plan: Plan | None  # what the run was; None where no command made it
+    plan: RunConfig | None  # what the run was; None where no command made it
     sampled: Mapping[str, Any] | None  # how many of its stories hold together; None where that was not measured
     by_student: Mapping[str, bool]  # part -> whether the student wrote it; empty where all are the course's
 
@@ -65,7 +65,7 @@ def read_trained(
         tokenizer=tokenizer,
         step=checkpoint.step,
         values=checkpoint.values,
-        plan=Plan.load(folder) if (folder / "run.json").is_file() else None,
+        plan=RunConfig.load(folder) if (folder / "run.json").is_file() else None,
         sampled=json.loads(sampled.read_text(encoding="utf-8")) if sampled.is_file() else None,
         by_student=parts_of(folder) if by_student is None else by_student,
     )

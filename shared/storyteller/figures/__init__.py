@@ -1,25 +1,35 @@
 """The lessons' figures: charts, texts colored by token, and pictures with a slider.
 
-    from storyteller import figures as plots
+    from storyteller import figures
 
-    plots.histogram({"tales": lengths}, title="...", xlabel="words")
-    plots.colored([b"Once", b" upon", b" a", b" time"])
-    plots.slider(lambda n: plots.token_row(tokens_after(n)), range(20), label="merges")
+    figures.histogram({"tales": lengths}, title="...", xlabel="words")
+    figures.colored([b"Once", b" upon", b" a", b" time"])
+    figures.slider(lambda n: figures.token_row(tokens_after(n)), range(20), label="merges")
 
 A chart's title says what is to be seen in it; the lesson computes the numbers in it from the same data. What has a
 slider is also a still picture, for where no widget runs (GitHub, a PDF, a notebook opened without its kernel).
+
+display.py           pages, tables, tokens and sliders, and how they reach a notebook
+charts.py            distributions, lines, bars, and probabilities before and after a filter
+attention.py         attention weights as heat maps, RoPE as clock faces
+routing.py           loads of experts, routed tokens, dispatch step by step
+training.py          curves of a run, steps of AdamW, the range of float16
+traced_story.py      a generated story in colors, for notebook and web page
+generator_widget.py  the story generator of a notebook
 """
 
 from storyteller.figures.attention import clocks, heat_maps, looked_at
-from storyteller.figures.charts import bars, curves, histogram, panels
-from storyteller.figures.display import slider
+from storyteller.figures.charts import bars, chances, curves, histogram, panels
+from storyteller.figures.display import colored, colored_html, page, slider, table, token_row, visible
 from storyteller.figures.generator_widget import generator
 from storyteller.figures.routing import balance_picture, colored_by_expert, dispatch_step, expert_map, loads
-from storyteller.figures.texts import colored, colored_html, page, table, token_row, visible
+from storyteller.figures.training import adam_steps, float16_range, run_curves
 
 __all__ = [
+    "adam_steps",
     "balance_picture",
     "bars",
+    "chances",
     "clocks",
     "colored",
     "colored_by_expert",
@@ -27,6 +37,7 @@ __all__ = [
     "curves",
     "dispatch_step",
     "expert_map",
+    "float16_range",
     "generator",
     "heat_maps",
     "histogram",
@@ -34,6 +45,7 @@ __all__ = [
     "looked_at",
     "page",
     "panels",
+    "run_curves",
     "slider",
     "table",
     "token_row",

@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from storyteller.figures.charts import show
-from storyteller.figures.display import COLORS, safe
-from storyteller.figures.texts import visible
+from storyteller.figures.display import COLORS, safe, visible
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -55,7 +54,7 @@ def looked_at(tokens: Sequence[bytes], weights: Sequence[float], *, query: int, 
         tokens: the bytes of each.
         weights: how much the query looks at each of them.
         query: the place of the token that looks.
-        label: what stands before the text.
+        label: before the text.
     """
     top = max(*(float(weight) for weight in weights), 1e-9)
     spans = [f'<b style="display:inline-block;min-width:9em">{safe(label)}</b>'] if label else []
@@ -82,7 +81,7 @@ def clocks(pairs: Sequence[tuple[float, float]], *, names: Sequence[str], captio
     Args:
         pairs: for each face the angles of its two hands, in radians, counter-clockwise from three o'clock.
         names: of the two hands.
-        captions: what stands below each face.
+        captions: below each face.
     """
     faces = []
     for number, hands in enumerate(pairs):

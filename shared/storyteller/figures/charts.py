@@ -75,7 +75,7 @@ def curves(
 
 
 def bars(values: Mapping[str, float], *, title: str, xlabel: str, form: str = "{:g}") -> None:
-    """Lying bars with their values behind them, the first on top."""
+    """Horizontal bars with their values after them, the first on top."""
     figure, axes = new_axes(title, xlabel, "", height=0.9 + 0.33 * len(values))
     names = list(values)
     axes.barh(names, [values[name] for name in names], color=COLORS[0], height=0.65)

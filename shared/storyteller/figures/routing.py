@@ -1,10 +1,9 @@
-"""Figures of routers: who visits whom, how loads move, and what a dispatch does step by step."""
+"""Figures of routers: which tokens go to which experts, how loads move, and what a dispatch does step by step."""
 
 from collections.abc import Mapping, Sequence
 
 from storyteller.figures.charts import dress, show
-from storyteller.figures.display import publish_html, safe
-from storyteller.figures.texts import visible
+from storyteller.figures.display import publish_html, safe, visible
 
 # One for each expert; the lighter form, behind text.
 EXPERT_COLORS = ("#2f6db0", "#d9772b", "#4a8f5c", "#8a5ea8", "#b0455a", "#8c6d31", "#3a9da0", "#6b6b6b")
@@ -18,7 +17,7 @@ def loads(runs: Mapping[str, Load], *, title: str, columns: int = 3, steps: Sequ
     """How the load of each expert moves in training: a panel a run, the experts stacked on one another.
 
     Args:
-        runs: name -> for each step the share of the visits that each expert received.
+        runs: name -> for each step the share of the assignments that each expert received.
         title: what is to be seen.
         columns: panels side by side.
         steps: the numbers of these steps; None counts them from 0.
@@ -146,13 +145,13 @@ def dispatch_step(words: Sequence[str], experts: Sequence[Sequence[int]], step: 
 
 
 def balance_picture(f: Sequence[float], probs: Sequence[float], push: Sequence[float], loss: float) -> str:
-    """Visits, probabilities and the push of the balance loss on each expert's probability, as bars in HTML.
+    """Assignments, probabilities and the push of the load-balancing loss on each expert's probability, as bars in HTML.
 
     Args:
-        f: visits per token of each expert.
+        f: assignments per token of each expert.
         probs: mean probability of each expert.
         push: the gradient of the loss with respect to each mean probability; above 0 it is lowered.
-        loss: the balance loss.
+        loss: the load-balancing loss.
     """
     head = "<tr><th></th><th>visits f</th><th>probability P</th><th>gradient E·f (lowers P)</th></tr>"
     top = max(push)

@@ -6,8 +6,7 @@ the style sheet, while the pointer or the keyboard's focus is on the token.
 
 from collections.abc import Iterable
 
-from storyteller.figures.display import safe
-from storyteller.figures.texts import visible
+from storyteller.figures.display import safe, visible
 from storyteller.inference.trace import TokenTrace
 
 N_SHADES = 10  # of the background, by probability

@@ -1,7 +1,7 @@
 """Autoregressive generation: prefill, then decode, with a key-value cache.
 
 `generate` continues a batch of prompts, `stream` one prompt, token by token; `tell` and `stream_text` do the same with
-text. How a token is sampled from the logits stands in `storyteller.inference.sampling`.
+text. How a token is sampled from the logits: `storyteller.inference.sampling`.
 
     model, tokenizer = load_model(Path("runs/tiny"))
     for piece in stream_text(model, tokenizer, "Once upon a time", sampling=Sampling(temperature=0.8)):
@@ -175,7 +175,7 @@ def generate(
     (Up to rounding: the logits of a batch differ in the seventh digit, which decides between two tokens hardly ever.)
 
     Args:
-        model: from `storyteller.training.checkpoint.load_model` or `storyteller.moe.layer.build_model`.
+        model: from `storyteller.runs.load.load_model` or `storyteller.moe.layer.build_model`.
         prompts: B lists of token ids, of any lengths from 1.
         sampling: how tokens are chosen, and how many at most.
         stop: ids that end a row, usually `{tokenizer.end_id}`.
@@ -214,7 +214,7 @@ def stream(
 
 
 def encode_prompt(model: Decoder, tokenizer: Tokenizer, text: str) -> list[int]:
-    """The ids of a story's opening, behind the end-of-text token that stood before every story in training.
+    """The ids of a story's opening, after the end-of-text token that preceded every story in training.
 
     Raises:
         StorytellerError: the text holds a special token or half a character, or the tokenizer is not the model's.

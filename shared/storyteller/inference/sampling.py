@@ -2,7 +2,7 @@
 
     logits --filters--> logits --softmax--> probabilities --sample_inverse_cdf--> token
 
-The randomness comes in as uniform draws, so the same draws give the same token. The settings themselves stand in
+The randomness comes in as uniform draws, so the same draws give the same token. The settings themselves:
 `storyteller.inference.sampling_options`.
 
     >>> import torch
@@ -158,7 +158,7 @@ def sample_inverse_cdf(probs: Tensor, uniform: Tensor) -> Tensor:
         (B,) int64
     """
     ends = probs.cumsum(-1)  # (B, V), where each token's interval ends
-    point = uniform[:, None] * ends[:, -1:]  # (B, 1); rounding leaves the sum a little beside 1
+    point = uniform[:, None] * ends[:, -1:]  # (B, 1); rounding leaves the sum a little off 1
     return torch.searchsorted(ends, point, right=True).squeeze(1)  # (B,)
 
 

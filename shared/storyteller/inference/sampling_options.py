@@ -1,7 +1,7 @@
 """The settings of sampling, in one place: `Sampling`, and for each of its fields what a surface must know to offer it.
 
 The options of `storyteller tell` and `storyteller evaluate`, the JSON that `storyteller serve` reads, the form on its
-page and the one in a notebook are made from `SAMPLING_OPTIONS`. What a setting does to the logits stands in
+page and the one in a notebook are made from `SAMPLING_OPTIONS`. What a setting does to the logits:
 `storyteller.inference.sampling`. Nothing here imports torch, so that `storyteller --help` answers at once.
 
     >>> Sampling(top_p=0.9).top_p

@@ -3,7 +3,7 @@
     for token in stream_traced(model, tokenizer, "Once upon a time", sampling=Sampling(temperature=0.8)):
         print(token.text, token.probability, token.experts)
 
-`storyteller.inference.generate.stream` does the generation. What is traced is recorded beside it: the logits by two
+`storyteller.inference.generate.stream` does the generation. What is traced is recorded along the way: the logits by two
 filters that change nothing, the first and the last of the chain, and the routing by a hook on the model's output.
 """
 

@@ -1,19 +1,18 @@
-"""What a run is, and how a folder keeps to it: `run.json`."""
+"""The configuration of a run, and how a folder keeps to it: `run.json`."""
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from storyteller.config import ModelConfig, TrainConfig, from_dict, to_dict
 from storyteller.errors import StorytellerError
-from storyteller.training.checkpoint import list_checkpoints
+from storyteller.training.checkpoint import list_checkpoints, path_of
 from storyteller.utils.atomic_io import write_json
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
-    """What a run is. Kept in `run.json`, so that the same command goes on with it."""
+class RunConfig:
+    """What a run is made of. Kept in `run.json`, so that the same command goes on with it."""
 
     preset: str  # the preset it began from
     corpus: str  # a corpus's name or a path, as `load_stories` takes it
@@ -37,7 +36,7 @@ class Plan:
         write_json(folder / "run.json", values)
 
     @classmethod
-    def load(cls, folder: Path) -> "Plan":
+    def load(cls, folder: Path) -> "RunConfig":
         """Read `run.json`.
 
         Raises:
@@ -61,8 +60,8 @@ class Plan:
             ) from None
 
 
-def settle(wanted: Plan, folder: Path) -> Plan:
-    """The plan to follow in `folder`, saved there: `wanted`, or where a run has begun, that run's.
+def resolve_run(wanted: RunConfig, folder: Path) -> RunConfig:
+    """The configuration to follow in `folder`, saved there: `wanted`, or where a run has begun, that run's.
 
     A run that has begun keeps its corpus, model, seed, number of steps and dtype. Other settings may change: after
     running out of memory, the same command with a smaller batch goes on where it stopped. Nothing has begun while there
@@ -73,11 +72,18 @@ def settle(wanted: Plan, folder: Path) -> Plan:
     """
     folder.mkdir(parents=True, exist_ok=True)
     if (folder / "run.json").is_file():
-        saved = Plan.load(folder)
+        saved = RunConfig.load(folder)
         # The tokenizer and the shards, which are made first, are kept to their corpus.
         made_of = ("corpus", "stories", "vocab_size") if (folder / "tokenizer.json").is_file() else ()
         fixed = (*made_of, "seed", *to_dict(wanted.model)) if list_checkpoints(folder) else made_of
-        _refuse_difference(saved, wanted, fixed, folder)
+        was, asked = (
+            {"corpus": run.corpus, "stories": run.stories, **to_dict(run.train), **to_dict(run.model)}
+            for run in (saved, wanted)
+        )
+        if different := [f"{name} {was[name]}, not {asked[name]}" for name in fixed if was[name] != asked[name]]:
+            raise StorytellerError(
+                f"{folder} holds a run with {'; '.join(different)}: go on with those settings, or choose another --out."
+            )
         if list_checkpoints(folder):
             train = replace(wanted.train, steps=saved.train.steps, dtype=saved.train.dtype)
             wanted = replace(saved, train=train)
@@ -85,13 +91,9 @@ def settle(wanted: Plan, folder: Path) -> Plan:
     return wanted
 
 
-def _refuse_difference(saved: Plan, wanted: Plan, names: Iterable[str], folder: Path) -> None:
-    """Raise StorytellerError where the command asks for another run than the folder holds."""
-    was, asked = (
-        {"corpus": plan.corpus, "stories": plan.stories, **to_dict(plan.train), **to_dict(plan.model)}
-        for plan in (saved, wanted)
-    )
-    if different := [f"{name} {was[name]}, not {asked[name]}" for name in names if was[name] != asked[name]]:
-        raise StorytellerError(
-            f"{folder} holds a run with {'; '.join(different)}: go on with those settings, or choose another --out."
-        )
+def is_finished(folder: Path) -> bool:
+    """Whether the run in the folder has made its last step."""
+    if not (folder / "run.json").is_file() or not (checkpoints := list_checkpoints(folder)):
+        return False
+    run = RunConfig.load(folder)
+    return run.seconds is None and checkpoints[-1] == path_of(folder, run.train.steps)

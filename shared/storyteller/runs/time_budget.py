@@ -3,14 +3,13 @@
 import copy
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from storyteller.config import TrainConfig
-from storyteller.training.batches import Batch
-from storyteller.training.guards import explain_out_of_memory
+from storyteller.training.batches import Batch, BatchSource
 from storyteller.training.losses import evaluate
 from storyteller.training.rng_state import random_state, restore_random
-from storyteller.training.trainer import BatchSource, Trainer
+from storyteller.training.trainer import Trainer, TrainerComponents, explain_oom
 from storyteller.transformer.decoder import Decoder
 
 
@@ -24,14 +23,14 @@ def steps_within(
     trials: int = 40,
     margin: float = 0.9,
     parallel_microbatches: int = 1,
-    trainer: Callable[..., Trainer] = Trainer,
+    components: TrainerComponents = TrainerComponents(),  # noqa: B008  frozen
 ) -> int:
     """How many steps of this run fit into so many seconds on this machine, evaluations included.
 
-    A few steps are made with a copy of the model; the model, the place in the data and the random generators are left
-    as they were. The answer differs from machine to machine and from call to call, so put it into `TrainConfig.steps`
-    once and keep it: with the number of steps fixed, a resumed run still equals an unbroken one. Set `config.dtype`
-    from `probe_dtype` before, or the trial and the run may settle for different ones.
+    A few steps are made with a copy of the model; the model, the data loader and the random generators are left as they
+    were. The answer differs from machine to machine and from call to call, so put it into `TrainConfig.steps` once and
+    keep it: with the number of steps fixed, a resumed run still equals an unbroken one. Set `config.dtype` from
+    `probe_dtype` before, or the trial and the run may choose different ones.
 
     Args:
         seconds: for the whole run.
@@ -39,26 +38,28 @@ def steps_within(
         trials: steps to time; fewer if they take more than a fortieth of `seconds`.
         margin: the share of `seconds` to plan for. A machine at work for minutes grows hotter and slower.
         parallel_microbatches: as in `Trainer`.
-        trainer: called as `Trainer`.
+        components: as in `Trainer`.
     """
-    place, random = batches.state_dict(), random_state()
-    trial = trainer(copy.deepcopy(model), config, batches, parallel_microbatches=parallel_microbatches)
+    data_state, random = batches.state_dict(), random_state()
+    trial = Trainer(
+        copy.deepcopy(model), config, batches, components=components, parallel_microbatches=parallel_microbatches
+    )
     trial.model.train()
-    taken: list[float] = []
-    with explain_out_of_memory(config):
-        while len(taken) < trials and (len(taken) < 2 or sum(taken) < seconds / 40):
+    durations: list[float] = []  # seconds of each step
+    with explain_oom(config):
+        while len(durations) < trials and (len(durations) < 2 or sum(durations) < seconds / 40):
             started = time.perf_counter()
             trial.backward([next(batches) for _ in range(config.grad_accum_steps)])
             trial.update()
-            taken.append(time.perf_counter() - started)
+            durations.append(time.perf_counter() - started)
         evaluation = 0.0
         if validation:
             started = time.perf_counter()
             evaluate(trial.model, [validation[0]], dtype=trial.dtype)
             evaluation = (time.perf_counter() - started) * len(validation)
-    batches.load_state_dict(place)
+    batches.load_state_dict(data_state)
     restore_random(random)
-    step = statistics.median(taken[1:])  # the first step also pays for what is done only once
+    step = statistics.median(durations[1:])  # the first step also pays for what is done only once
     return max(1, int((seconds * margin - evaluation) / (step + evaluation / config.evaluate_every)))
 
 
@@ -73,7 +74,7 @@ class Deadline:
         seconds: from now on.
     """
 
-    EARLY = 0.6  # the share of the planned steps until which a run may grow
+    GROWS_UNTIL = 0.6  # the share of the planned steps until which a run may grow
     MARGIN = 0.95  # the share of the time left that a longer plan may fill: evaluations are still to come
 
     def __init__(self, seconds: float) -> None:
@@ -90,9 +91,9 @@ class Deadline:
         """
         now = time.perf_counter()
         pace = (now - self.looked) / max(1, step - self.step)  # seconds for a step, evaluations included
-        left = self.ends - now
+        seconds_left = self.ends - now
         self.looked, self.step = now, step
-        possible = step + max(1, int(left / pace))  # one more: the last step ends the run in good order
-        if possible <= planned or step > self.EARLY * planned:
+        possible = step + max(1, int(seconds_left / pace))  # one more: the last step ends the run in good order
+        if possible <= planned or step > self.GROWS_UNTIL * planned:
             return min(planned, possible)
-        return max(planned, step + int(self.MARGIN * left / pace))
+        return max(planned, step + int(self.MARGIN * seconds_left / pace))

@@ -82,7 +82,7 @@ def _check_kind(name: str, value: Any) -> None:
 def form_html() -> str:
     """The fields of the page's form, one for every setting.
 
-    Those that greedy decoding ignores stand in the fieldset `#drawing`, which the page's script disables.
+    Those that greedy decoding ignores are in the fieldset `#drawing`, which the page's script disables.
     """
     options = SAMPLING_OPTIONS.values()
     switches = [

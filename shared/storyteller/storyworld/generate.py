@@ -4,8 +4,8 @@
     >>> story.facts["people"][0]["role"]
     'hero'
 
-A story is cast (a plot, its characters, objects and places), simulated beat by beat, and told. Same seed, same bytes,
-on every platform.
+A story is cast (a plot, its characters, objects and places), simulated beat by beat, and realized in sentences. Same
+seed, same bytes, on every platform.
 
 Splits: a story's hero, object and plot decide by a stable hash whether it belongs to train (about 90 %), validation
 or test (5 % each), whatever the seed. So no story is in two splits, and every combination of name, object and plot in
@@ -18,13 +18,14 @@ from hashlib import sha256
 from storyteller.corpus.story import Story
 from storyteller.errors import StorytellerError
 from storyteller.storyworld.facts import facts_of
-from storyteller.storyworld.lexicon import Kind, Lexicon, Place, lexicon
+from storyteller.storyworld.lexicon import Kind, Place, lexicon
 from storyteller.storyworld.plot_files import Plot, genres
-from storyteller.storyworld.realizer import Teller
-from storyteller.storyworld.stable_random import Dice
+from storyteller.storyworld.realizer import Realizer
+from storyteller.storyworld.stable_random import StableRandom
+from storyteller.storyworld.templates import Literal
 from storyteller.storyworld.world import Item, Person, World
 
-WORDS = (100, 250)  # the least and the most words of a story
+MIN_WORDS, MAX_WORDS = 100, 250  # of a story
 SPLITS = ("train", "validation", "test")
 
 
@@ -43,7 +44,7 @@ def generate(
     small: bool = False,
     any_length: bool = False,
 ) -> Iterator[Story]:
-    """Tell `count` different stories.
+    """Generate `count` different stories.
 
     Story i is the same whatever `count` is. No text comes twice in one call.
 
@@ -52,9 +53,9 @@ def generate(
         seed: another seed, other stories.
         split: "train", "validation" or "test".
         only: names of genre files, such as `("fairy_tale",)`; all genres when empty.
-        small: tell of a small world, as a series of picture books does. A few kinds of characters, each with one name
-            and one pronoun, and a few objects come again and again; a plot has one relative, and the hero's kinds are
-            not the friend's. A model that has minutes to learn keeps them apart.
+        small: take a small world, as a series of picture books does. A few kinds of characters, each with one name and
+            one pronoun, and a few objects come again and again; a plot has one relative, and the hero's kinds are not
+            the friend's. A model that has minutes to learn keeps them apart.
         any_length: give the stories outside 100 to 250 words too, to see what a plot really makes.
 
     Raises:
@@ -67,141 +68,130 @@ def generate(
     if unknown := sorted(set(only) - set(genres())):
         raise StorytellerError(f"There is no genre {unknown[0]!r}; choose from {', '.join(genres())}.")
     plots = [plots for name, plots in genres().items() if not only or name in only]
-    return _generate(count, seed, split, plots, small, (0, 10_000) if any_length else WORDS)
+    lengths = range(10_000) if any_length else range(MIN_WORDS, MAX_WORDS + 1)  # in words
+    return _distinct_stories(count, seed, split, plots, small, lengths)
 
 
-def _generate(
-    count: int, seed: int, split: str, plots: list[list[Plot]], small: bool, words: tuple[int, int]
+def _distinct_stories(
+    count: int, seed: int, split: str, plots: list[list[Plot]], small: bool, lengths: range
 ) -> Iterator[Story]:
-    told: set[bytes] = set()
+    seen: set[bytes] = set()
     for number in range(count):
         attempt = 0
         while True:
-            story = _story(Dice(seed, split, number, attempt), split, plots, small)
-            mark = sha256(story.text.encode()).digest()
-            if mark not in told and words[0] <= len(story.text.split()) <= words[1]:
+            story = _story(StableRandom(seed, split, number, attempt), split, plots, small)
+            digest = sha256(story.text.encode()).digest()
+            if digest not in seen and len(story.text.split()) in lengths:
                 break
             attempt += 1
-        told.add(mark)
+        seen.add(digest)
         yield story
 
 
-def _story(dice: Dice, split: str, plots: list[list[Plot]], small: bool) -> Story:
-    words = lexicon()
+def _story(random: StableRandom, split: str, plots: list[list[Plot]], small: bool) -> Story:
     while True:
-        plot = dice.pick(dice.pick(plots))
-        people = _cast(plot, dice, words, small=small)
-        items = _items(plot, dice, SMALL_THINGS if small else None)
+        plot = random.choice(random.choice(plots))
+        people = cast_people(plot, random, small=small)
+        items = cast_items(plot, random, small=small)
         if split_of(people["hero"].name, items["thing"].thing.noun, plot.name) == split:
             break
     places: dict[str, Place] = {}
     for role, options in plot.places.items():
-        left = [place for place in options if place not in places.values()]
-        places[role] = dice.pick(left or options)
+        unused = [place for place in options if place not in places.values()]
+        places[role] = random.choice(unused or options)
     world = World(people, items, places)
-    teller = Teller(plot, world, dice, words.phrases)
-    prompt = teller.prompt()
-    for step in plot.beats:
-        possible = [beat for beat in step if all(world.holds(condition) for condition in beat.conditions)]
+    realizer = Realizer(plot, world, random, lexicon().phrases)
+    prompt = realizer.realize_prompt()
+    for alternatives in plot.beats:
+        possible = [beat for beat in alternatives if all(map(world.holds, beat.conditions))]
+        if not possible and len(alternatives) == 1:  # a single beat whose condition fails is left out
+            continue
         if not possible:
-            if len(step) == 1:  # a single beat whose condition fails is left out
-                continue
-            raise StorytellerError(f"{plot.where}: none of {', '.join(b.name for b in step)} has conditions that hold.")
-        beat = dice.pick(possible)
-        before = len(world.events)
+            names = ", ".join(beat.name for beat in alternatives)
+            raise StorytellerError(f"{plot.where}: none of {names} has conditions that hold.")
+        beat = random.choice(possible)
+        n_events = len(world.events)
         for effect in beat.effects:
             world.apply(effect, beat.where)
         if beat.steps:
-            teller.tell(beat)
-        for event in world.events[before:]:
-            event.paragraph = teller.paragraph
-        world.ending = beat.ending or world.ending
+            realizer.realize(beat)
+        for event in world.events[n_events:]:
+            event.paragraph = realizer.paragraph
         if beat.ending:
+            world.ending = beat.ending
             break
-    return Story(text=teller.text(), prompt=prompt, genre=plot.genre, facts=facts_of(plot, world))
+    return Story(text=realizer.text(), prompt=prompt, genre=plot.genre, facts=facts_of(plot, world))
 
 
 # The small world: kinds that a role may be, objects that a role may be, and marks of an object.
 SMALL_KINDS, SMALL_THINGS, SMALL_MARKS = 3, 4, 3
+# How often a companion is simply given the hero's pronoun. Two heroes with one pronoun are told apart by name, which a
+# small model finds easier than by "he" and "she"; and a wrong pronoun can then mean nobody.
+SAME_PRONOUN_SHARE = 0.4
+RELATIVE = Kind("relative", "grown-up", "", "", {})  # of Grandma, Dad, ...
 
 
-def _cast(plot: Plot, dice: Dice, words: Lexicon, *, small: bool) -> dict[str, Person]:
+def cast_people(plot: Plot, random: StableRandom, *, small: bool) -> dict[str, Person]:
+    """A character for each role of the plot."""
+    words = lexicon()
     people: dict[str, Person] = {}
     played: list[Kind] = []  # kinds that a role before may be, in the small world
-    for role, wanted in plot.people.items():
-        if isinstance(wanted, str):
-            relatives = [part.strip() for part in wanted.split("|")]
-            name = relatives[0] if small else dice.pick(relatives)
-            people[role] = Person(role, name, words.kin[name], _KIN, "", kin=True)
+    for role, options in plot.people.items():
+        if isinstance(options, str):
+            relatives = [name.strip() for name in options.split("|")]
+            name = relatives[0] if small else random.choice(relatives)
+            people[role] = Person(role, name, words.kin[name], RELATIVE, "", kin=True)
             continue
-        taken = [person.kind for person in people.values()]
-        open_to_role = _small_choice(wanted, played) if small else wanted
-        played += open_to_role
-        kind = dice.pick([kind for kind in open_to_role if kind not in taken] or wanted)  # "the rabbit" shall mean one
-        named = role not in plot.unnamed
+        kinds: Sequence[Kind] = options
         if small:
-            pronoun, name = _usual_name(kind, words, named=named)
-        else:
-            pronoun = _pronoun(kind, people, dice)
-            name = _new_name(words.names[kind.names][pronoun], people, dice) if named else ""
-        people[role] = Person(role, name, pronoun, kind, _trait(dice, words))
+            # Few kinds, and where possible none that another role may be: in one plot the hero is Pip or Hazel and the
+            # friend never is, so a small model need not find out anew in each story which of the two is meant.
+            kinds = [kind for kind in options if kind not in played][:SMALL_KINDS] or options[:SMALL_KINDS]
+            played += kinds
+        taken = [person.kind for person in people.values()]
+        kind = random.choice([kind for kind in kinds if kind not in taken] or options)  # "the rabbit" shall mean one
+        named = role not in plot.unnamed
+        pronoun, name = usual_identity(kind, named) if small else new_identity(kind, named, people, random)
+        trait = random.choice(words.phrases["trait"].phrasings)
+        people[role] = Person(
+            role, name, pronoun, kind, "".join(part.text for part in trait if isinstance(part, Literal))
+        )
     return people
 
 
-def _small_choice(wanted: Sequence[Kind], played: Sequence[Kind]) -> Sequence[Kind]:
-    """The kinds that a role may be in the small world: few, and where possible none that another role may be.
-
-    So in one plot the hero is Pip or Hazel and the friend never is, as in a series of picture books: a small model need
-    not find out anew in each story which of the two is meant.
-    """
-    return [kind for kind in wanted if kind not in played][:SMALL_KINDS] or wanted[:SMALL_KINDS]
-
-
-def _usual_name(kind: Kind, words: Lexicon, *, named: bool) -> tuple[str, str]:
+def usual_identity(kind: Kind, named: bool) -> tuple[str, str]:
     """The pronoun and the name that this kind has in every story of the small world.
 
     The kinds that share a list of names take them in turn.
     """
+    words = lexicon()
     number = [other.name for other in words.kinds.values() if other.names == kind.names].index(kind.name)
     pronoun = kind.pronoun or ("he", "she")[number % 2]
-    if not named:
-        return pronoun, ""
-    names = words.names[kind.names][pronoun]
+    names = words.names[kind.names][pronoun] if named else [""]
     return pronoun, names[number // 2 % len(names)]
 
 
-# How often a companion is simply given the hero's pronoun. Two heroes with one pronoun are told apart by name, which a
-# small model finds easier than by "he" and "she"; and a wrong pronoun can then mean nobody.
-ALIKE = 0.4
-
-
-def _pronoun(kind: Kind, people: dict[str, Person], dice: Dice) -> str:
-    pronoun = kind.pronoun or ("he" if dice.chance(0.5) else "she")
-    if not kind.pronoun and "hero" in people and dice.chance(ALIKE):
-        return people["hero"].pronoun
-    return pronoun
-
-
-def _new_name(names: Sequence[str], people: dict[str, Person], dice: Dice) -> str:
+def new_identity(kind: Kind, named: bool, people: dict[str, Person], random: StableRandom) -> tuple[str, str]:
+    """A pronoun and a name for a character who joins these people."""
+    pronoun = kind.pronoun or ("he" if random.chance(0.5) else "she")
+    if not kind.pronoun and "hero" in people and random.chance(SAME_PRONOUN_SHARE):
+        pronoun = people["hero"].pronoun
+    if not named:
+        return pronoun, ""
+    names = lexicon().names[kind.names][pronoun]
     initials = {person.name[0] for person in people.values() if person.name and not person.kin}
-    name = dice.pick(names)
+    name = random.choice(names)
     while name[0] in initials and len(initials) < 8:  # two names with one initial are hard to keep apart
-        name = dice.pick(names)
-    return name
+        name = random.choice(names)
+    return pronoun, name
 
 
-_KIN = Kind("relative", "grown-up", "", "", {})
-
-
-def _trait(dice: Dice, words: Lexicon) -> str:
-    phrasing = dice.pick(words.phrases["trait"].phrasings)
-    return "".join(part.text for part in phrasing)  # type: ignore[union-attr]
-
-
-def _items(plot: Plot, dice: Dice, most: int | None) -> dict[str, Item]:
+def cast_items(plot: Plot, random: StableRandom, *, small: bool) -> dict[str, Item]:
+    """An object, with a mark such as its color, for each role of the plot."""
     items: dict[str, Item] = {}
     for role, options in plot.things.items():
         taken = [item.thing for item in items.values()]
-        thing = dice.pick([option for option in options[:most] if option not in taken] or options)
-        items[role] = Item(role, thing, dice.pick(thing.marks if most is None else thing.marks[:SMALL_MARKS]))
+        things = options[:SMALL_THINGS] if small else options
+        thing = random.choice([option for option in things if option not in taken] or options)
+        items[role] = Item(role, thing, random.choice(thing.marks[:SMALL_MARKS] if small else thing.marks))
     return items

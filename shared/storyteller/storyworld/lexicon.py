@@ -65,28 +65,87 @@ class Lexicon:
     def kinds_of(self, wanted: str, where: str) -> list[Kind]:
         """The kinds named in `"fox|owl|animal"`, in the order of the files."""
         keys = _choices(wanted)
-        found = [k for k in self.kinds.values() if k.name in keys or k.group in keys]
-        self._all_known(keys, {k.name for k in found} | {k.group for k in found}, "kind", where)
-        return found
+        matches = [k for k in self.kinds.values() if k.name in keys or k.group in keys]
+        self._all_known(keys, {k.name for k in matches} | {k.group for k in matches}, "kind", where)
+        return matches
 
     def things_of(self, wanted: str, where: str) -> list[Thing]:
         """The things named in `"kite|drum|treasure"`."""
         keys = _choices(wanted)
-        found = [t for t in self.things.values() if t.noun in keys or keys & set(t.groups)]
-        self._all_known(keys, {t.noun for t in found} | {g for t in found for g in t.groups}, "object", where)
-        return found
+        matches = [t for t in self.things.values() if t.noun in keys or keys & set(t.groups)]
+        self._all_known(keys, {t.noun for t in matches} | {g for t in matches for g in t.groups}, "object", where)
+        return matches
 
     def places_of(self, wanted: str, where: str) -> list[Place]:
         """The places named in `"pond|outdoors"`."""
         keys = _choices(wanted)
-        found = [p for p in self.places.values() if p.key in keys or keys & set(p.groups)]
-        self._all_known(keys, {p.key for p in found} | {g for p in found for g in p.groups}, "place", where)
-        return found
+        matches = [p for p in self.places.values() if p.key in keys or keys & set(p.groups)]
+        self._all_known(keys, {p.key for p in matches} | {g for p in matches for g in p.groups}, "place", where)
+        return matches
 
     @staticmethod
     def _all_known(keys: set[str], known: set[str], what: str, where: str) -> None:
         if missing := sorted(keys - known):
             raise StorytellerError(f"{where}: there is no {what} or group of that name in data/words: {missing[0]!r}.")
+
+    # --- what each table of a file adds: [names.GROUP], [kin], [kinds.NAME], [marks], [objects.GROUP], ... ----------
+
+    def add_names(self, group: str, table: Any, where: str) -> None:
+        """A group of names, by pronoun."""
+        for pronoun in ("he", "she"):
+            for name in table.get(pronoun, "").split():
+                if self.pronouns.setdefault(name, pronoun) != pronoun:
+                    raise StorytellerError(f"{where}: {name} is {pronoun!r} here and another pronoun elsewhere.")
+                if name.endswith("s"):
+                    raise StorytellerError(f'{where}: {name} ends in s, so "{name}\'s" would read badly.')
+                self.names.setdefault(group, {}).setdefault(pronoun, []).append(name)
+
+    def add_kin(self, pronoun: str, text: Any, where: str) -> None:
+        """The relatives with one pronoun."""
+        for name in text.split("|"):
+            self.kin[name.strip()] = self.pronouns[name.strip()] = pronoun
+
+    def add_kind(self, name: str, table: Any, where: str) -> None:
+        """A kind of character, with its own phrases."""
+        group = _text_of(table, "group", where)
+        if name in self.kinds:
+            raise StorytellerError(f"{where}: this kind is there already.")
+        own = {k: parse_pool(v, f"{where}.{k}") for k, v in table.items() if k not in ("group", "pronoun", "names")}
+        self.kinds[name] = Kind(name, group, table.get("pronoun", ""), table.get("names", group), own)
+
+    def add_marks(self, group: str, text: Any, where: str) -> None:
+        """A class of adjectives."""
+        self.marks.setdefault(group, []).extend(mark.strip() for mark in text.split("|"))
+
+    def add_objects(self, group: str, table: Any, where: str) -> None:
+        """A group of objects; one may be in several groups, in several files."""
+        for noun, classes in table.items():
+            marks: list[str] = []
+            for name in classes.split():
+                if name not in self.marks:
+                    raise StorytellerError(f"{where}.{noun}: there is no [marks] class {name!r}.")
+                marks += self.marks[name]
+            known = self.things.get(noun, Thing(noun, (), ()))
+            self.things[noun] = Thing(noun, (*known.groups, group), tuple(dict.fromkeys((*known.marks, *marks))))
+
+    def add_place(self, key: str, table: Any, where: str) -> None:
+        """A place."""
+        if key in self.places:
+            raise StorytellerError(f"{where}: this place is there already.")
+        self.places[key] = Place(
+            name=table.get("name", f"the {key}"),
+            key=key,
+            groups=tuple(_text_of(table, "group", where).split()),
+            at=_text_of(table, "at", where),
+            to=_text_of(table, "to", where),
+            details=parse_pool(_text_of(table, "details", where), f"{where}.details"),
+        )
+
+    def add_phrase(self, key: str, text: Any, where: str) -> None:
+        """A phrase that every genre may use."""
+        if key in self.phrases:
+            raise StorytellerError(f"{where}: this phrase is there already.")
+        self.phrases[key] = parse_pool(text, where)
 
 
 @cache
@@ -102,23 +161,23 @@ def read_lexicon(folder: Path) -> Lexicon:
         StorytellerError: a faulty file; the message names it and the key.
     """
     words = Lexicon()
-    tables = [(path.name, read_toml(path)) for path in sorted(folder.glob("*.toml"), key=lambda path: path.name)]
-    readers = {
-        "names": _read_names,
-        "kin": _read_kin,
-        "kinds": _read_kinds,
-        "marks": _read_marks,
-        "objects": _read_objects,
-        "places": _read_places,
-        "phrases": _read_phrases,
+    files = [(path.name, read_toml(path)) for path in sorted(folder.glob("*.toml"), key=lambda path: path.name)]
+    tables = {
+        "names": words.add_names,
+        "kin": words.add_kin,
+        "kinds": words.add_kind,
+        "marks": words.add_marks,
+        "objects": words.add_objects,
+        "places": words.add_place,
+        "phrases": words.add_phrase,
     }
-    for file, data in tables:
-        if unknown := [key for key in data if key not in readers]:
-            raise StorytellerError(f"{file}: unknown table [{unknown[0]}]; known are {', '.join(readers)}.")
-    for table, reader in readers.items():  # objects need every file's marks, so table by table
-        for file, data in tables:
+    for file, data in files:
+        if unknown := [key for key in data if key not in tables]:
+            raise StorytellerError(f"{file}: unknown table [{unknown[0]}]; known are {', '.join(tables)}.")
+    for table, add in tables.items():  # objects need every file's marks, so table by table
+        for file, data in files:
             for key, value in data.get(table, {}).items():
-                reader(words, key, value, f"{file}, {table}.{key}")
+                add(key, value, f"{file}, {table}.{key}")
     return words
 
 
@@ -134,64 +193,7 @@ def _choices(text: str) -> set[str]:
     return {part.strip() for part in text.split("|")}
 
 
-def _need(value: Mapping[str, Any], key: str, where: str) -> str:
-    if not isinstance(value.get(key), str):
+def _text_of(table: Mapping[str, Any], key: str, where: str) -> str:
+    if not isinstance(table.get(key), str):
         raise StorytellerError(f"{where} needs the key {key!r} with a text.")
-    return str(value[key])
-
-
-def _read_names(words: Lexicon, group: str, value: Any, where: str) -> None:
-    for pronoun in ("he", "she"):
-        for name in value.get(pronoun, "").split():
-            if words.pronouns.setdefault(name, pronoun) != pronoun:
-                raise StorytellerError(f"{where}: {name} is {pronoun!r} here and another pronoun elsewhere.")
-            if name.endswith("s"):
-                raise StorytellerError(f'{where}: {name} ends in s, so "{name}\'s" would read badly.')
-            words.names.setdefault(group, {}).setdefault(pronoun, []).append(name)
-
-
-def _read_kin(words: Lexicon, pronoun: str, value: Any, where: str) -> None:
-    for name in value.split("|"):
-        words.kin[name.strip()] = words.pronouns[name.strip()] = pronoun
-
-
-def _read_kinds(words: Lexicon, name: str, value: Any, where: str) -> None:
-    group = _need(value, "group", where)
-    if name in words.kinds:
-        raise StorytellerError(f"{where}: this kind is there already.")
-    own = {k: parse_pool(v, f"{where}.{k}") for k, v in value.items() if k not in ("group", "pronoun", "names")}
-    words.kinds[name] = Kind(name, group, value.get("pronoun", ""), value.get("names", group), own)
-
-
-def _read_marks(words: Lexicon, group: str, value: Any, where: str) -> None:
-    words.marks.setdefault(group, []).extend(mark.strip() for mark in value.split("|"))
-
-
-def _read_objects(words: Lexicon, group: str, value: Any, where: str) -> None:
-    for noun, classes in value.items():
-        marks: list[str] = []
-        for name in classes.split():
-            if name not in words.marks:
-                raise StorytellerError(f"{where}.{noun}: there is no [marks] class {name!r}.")
-            marks += words.marks[name]
-        old = words.things.get(noun, Thing(noun, (), ()))  # an object may be in several groups, in several files
-        words.things[noun] = Thing(noun, (*old.groups, group), tuple(dict.fromkeys((*old.marks, *marks))))
-
-
-def _read_places(words: Lexicon, key: str, value: Any, where: str) -> None:
-    if key in words.places:
-        raise StorytellerError(f"{where}: this place is there already.")
-    words.places[key] = Place(
-        name=value.get("name", f"the {key}"),
-        key=key,
-        groups=tuple(_need(value, "group", where).split()),
-        at=_need(value, "at", where),
-        to=_need(value, "to", where),
-        details=parse_pool(_need(value, "details", where), f"{where}.details"),
-    )
-
-
-def _read_phrases(words: Lexicon, key: str, value: Any, where: str) -> None:
-    if key in words.phrases:
-        raise StorytellerError(f"{where}: this phrase is there already.")
-    words.phrases[key] = parse_pool(value, where)
+    return str(table[key])

@@ -1,4 +1,4 @@
-"""How rich and how sound the stories are: `python -m storyteller.storyworld.richness --genre fairy_tale`.
+"""How rich and how consistent the stories are: `python -m storyteller.storyworld.richness --genre fairy_tale`.
 
 Three measures on one megabyte of text: different words, the size after xz over the size before, and the share of
 4-grams of words that are distinct. Real short stories (TinyStories) have 4,174 words, 0.232 and 0.80.
@@ -14,7 +14,7 @@ from itertools import islice
 
 from storyteller.corpus.story import Story
 from storyteller.storyworld.consistency.checker import contradictions, ends_mid_sentence
-from storyteller.storyworld.generate import generate
+from storyteller.storyworld.generate import MAX_WORDS, MIN_WORDS, generate
 
 MEGABYTE = 1_000_000
 _WORD = re.compile(r"[a-z']+")
@@ -69,13 +69,14 @@ def main() -> None:
     for story in stories[: options.show]:
         plot = story.facts["plot"] if story.facts else ""
         print(f"--- {story.genre}, {plot}\nPROMPT: {story.prompt}\n\n{story.text}\n")
-    _print_faults(stories[: options.check])
-    _print_lengths(stories)
-    _print_repeats(stories)
+    print_faults(stories[: options.check])
+    print_lengths(stories)
+    print_repeats(stories)
     print(richness(story.text for story in stories))
 
 
-def _print_faults(stories: list[Story]) -> None:
+def print_faults(stories: list[Story]) -> None:
+    """How many contradictions of each kind, and the first of them."""
     faults = [(story, fault) for story in stories for fault in contradictions(story.text, story.facts)]
     unended = sum(ends_mid_sentence(story.text) for story in stories)
     print(f"{len(faults)} contradictions in {len(stories)} stories; {unended} end in mid-sentence.")
@@ -89,20 +90,21 @@ def _print_faults(stories: list[Story]) -> None:
         print(f"  {kind}: {count}")
 
 
-def _print_lengths(stories: list[Story]) -> None:
+def print_lengths(stories: list[Story]) -> None:
+    """How long each plot's stories are."""
     lengths: dict[str, list[int]] = {}
     for story in stories:
         lengths.setdefault(story.facts["plot"] if story.facts else "", []).append(len(story.text.split()))
     for plot, counts in sorted(lengths.items()):
         counts.sort()
-        outside = sum(not 100 <= count <= 250 for count in counts) / len(counts)
+        outside = sum(not MIN_WORDS <= count <= MAX_WORDS for count in counts) / len(counts)
         print(
             f"  {plot:28} {len(counts):5} stories, words: least {counts[0]}, middle {counts[len(counts) // 2]}, "
-            f"most {counts[-1]}, {outside:.0%} outside 100 to 250"
+            f"most {counts[-1]}, {outside:.0%} outside {MIN_WORDS} to {MAX_WORDS}"
         )
 
 
-def _print_repeats(stories: list[Story]) -> None:
+def print_repeats(stories: list[Story]) -> None:
     """The runs of six words that come most often: where another choice would help most."""
     grams: Counter[str] = Counter()
     for story in islice(stories, 1000):

@@ -8,7 +8,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-class Dice:
+class StableRandom:
     """Choices from a seed.
 
     Only `random.Random.random` is used, whose sequence Python promises to keep; `choice` and `shuffle` may change
@@ -19,10 +19,10 @@ class Dice:
         digest = sha256("|".join(map(str, seed)).encode()).digest()
         self.random = random.Random(int.from_bytes(digest[:8], "big")).random
 
-    def pick(self, options: Sequence[T]) -> T:
+    def choice(self, options: Sequence[T]) -> T:
         """One of the options, each as likely."""
         return options[int(self.random() * len(options))]
 
-    def chance(self, share: float) -> bool:
-        """True in this share of the calls."""
-        return self.random() < share
+    def chance(self, probability: float) -> bool:
+        """True with this probability."""
+        return self.random() < probability

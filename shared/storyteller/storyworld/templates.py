@@ -4,23 +4,23 @@ A phrasing is text with two kinds of brackets:
 
     {hero} [ran|hurried|raced] [all the way |]to {place}.
 
-`[a|b|c]` is a choice, one of which is written; `{...}` is a slot that the teller fills. Brackets may be nested. A pool
-is a list of phrasings: one a line, or several on a line with `|` between them. Blank lines divide a text into steps,
-each a pool of its own, and a line that starts with a condition in angle brackets, `<hero is child> ...`, is only taken
-where that condition holds.
+`[a|b|c]` is a choice, one of which is written; `{...}` is a slot that the realizer fills. Brackets may be nested. A
+pool is a list of phrasings: one a line, or several on a line with `|` between them. Blank lines divide a text into
+steps, each a pool of its own, and a line that starts with a condition in angle brackets, `<hero is child> ...`, is only
+taken where that condition holds.
 """
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from storyteller.errors import StorytellerError
 
-NOTHING = "-"  # a line that stands for saying nothing
+NOTHING = "-"  # a line that says nothing
 
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """Text as it stands."""
+    """Text as it is written."""
 
     text: str
     signs: tuple[str, ...]  # the quotation marks and sentence ends in it, in order
@@ -35,7 +35,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A place for the teller to fill: `{to place}` has the words `("to", "place")`."""
+    """A gap for the realizer to fill: `{to place}` has the words `("to", "place")`."""
 
     words: tuple[str, ...]
     capital: bool  # written with a capital first letter: {Hero}
@@ -102,19 +102,23 @@ def parse(text: str, where: str) -> Phrasing:
         if text[opening] == "[":
             parts.append(Choice(tuple(parse(option, where) for option in _split(inside, where))))
         else:
-            parts.append(_slot(inside, where))
+            words = inside.split()
+            if not words:
+                raise StorytellerError(f"{where}: an empty slot {{}}.")
+            capital = words[0][0].isupper()
+            parts.append(Slot((words[0].lower() if capital else words[0], *words[1:]), capital))
         start = closing + 1
     return tuple(parts)
 
 
-def walk(phrasing: Phrasing, visit: Callable[[Literal | Slot], None]) -> None:
-    """Show every literal and slot of a phrasing to `visit`, those inside choices too."""
+def literals_and_slots(phrasing: Phrasing) -> Iterator[Literal | Slot]:
+    """Every literal and slot of a phrasing, those inside choices too."""
     for part in phrasing:
         if isinstance(part, Choice):
             for option in part.options:
-                walk(option, visit)
+                yield from literals_and_slots(option)
         else:
-            visit(part)
+            yield part
 
 
 def _literal(text: str, whole: str, where: str) -> Literal:
@@ -131,16 +135,8 @@ def _literal(text: str, whole: str, where: str) -> Literal:
     return Literal(text, tuple(signs))
 
 
-def _slot(inside: str, where: str) -> Slot:
-    words = inside.split()
-    if not words:
-        raise StorytellerError(f"{where}: an empty slot {{}}.")
-    capital = words[0][0].isupper()
-    return Slot((words[0].lower() if capital else words[0], *words[1:]), capital)
-
-
 def _split(text: str, where: str) -> list[str]:
-    """Split at each `|` that stands in no bracket."""
+    """Split at each `|` outside brackets."""
     parts, depth, start = [], 0, 0
     for i, sign in enumerate(text):
         if sign in "[{":

@@ -5,6 +5,7 @@ effect is checked against the state (nobody gives what they do not have), applie
 the event that caused it. Conditions such as `hero has thing` ask the state.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from storyteller.errors import StorytellerError
@@ -25,8 +26,13 @@ class Person:
     feeling: str = ""
     away: bool = False
     asleep: bool = False
-    introduced: bool = False  # set by the teller
-    kind_told: bool = False  # set by the teller: "the rabbit" has stood for the name
+    introduced: bool = False  # set by the realizer
+    kind_mentioned: bool = False  # set by the realizer: "the rabbit" has been written for the name
+
+    @property
+    def designation(self) -> str:
+        """The name, or such as "the shopkeeper"."""
+        return self.name or f"the {self.kind.name}"
 
 
 @dataclass(slots=True, eq=False)
@@ -35,13 +41,13 @@ class Item:
 
     role: str
     thing: Thing
-    mark: str  # its colour or what it is made of, the same all through the story
+    mark: str  # its color or what it is made of, the same all through the story
     owner: Person | None = None
     holder: Person | None = None  # who has it now: the owner, a borrower, a finder, a thief
     place: str = ""
     state: str = "whole"  # whole, lost, broken
     owners: list[tuple[str, int]] = field(default_factory=list)  # (owner, number of the event)
-    told: bool = False  # set by the teller
+    mentioned: bool = False  # set by the realizer
 
     @property
     def full(self) -> str:
@@ -86,6 +92,7 @@ class World:
         self.people = people
         self.items = items
         self.places = places
+        self.roles: Mapping[str, Person | Item | Place] = {**places, **items, **people}
         self.events: list[Event] = []
         self.ending = ""
         first = next(iter(places.values())).name if places else ""
@@ -100,44 +107,43 @@ class World:
         """
         who, verb, *rest = effect
         person = self.people[who]
-        what = self._happen(person, verb, rest, f"{where}: {' '.join(effect)!r}")
-        if verb != "has":
-            name = person.name or f"the {person.kind.name}"
-            self.events.append(Event(name, verb, what, person.place, self._cause(verb)))
-
-    def _happen(self, person: Person, verb: str, rest: list[str], where: str) -> str:
-        """Change the state; return what the event was about, in words."""
+        where = f"{where}: {' '.join(effect)!r}"
         if person.asleep and verb not in ("wakes", "feels"):
             raise StorytellerError(f"{where}: {person.role} is asleep.")
         if person.away and verb != "returns":
             raise StorytellerError(f"{where}: {person.role} has gone away.")
+        what = " ".join(rest)  # what the event is about
         if verb in ("leaves", "returns"):
             person.away = verb == "leaves"
         elif verb in ("sleeps", "wakes"):
             person.asleep = verb == "sleeps"
         elif verb == "goes":
-            person.place = self.places[rest[-1]].name
+            what = person.place = self.places[rest[-1]].name
             for item in self.items.values():
                 if item.holder is person:
                     item.place = person.place
-            return person.place
         elif verb == "feels":
             person.feeling = rest[0]
         elif rest and rest[0] in self.items:
-            return self._change_item(person, verb, self.items[rest[0]], rest, where)
+            receiver = self.people[rest[-1]] if verb in ("gives", "lends") else person
+            item = self.items[rest[0]]
+            self.apply_to_item(verb, item, person, receiver, where)
+            what = item.full if receiver is person else f"{item.full} to {receiver.designation}"
         elif rest and rest[-1] in self.people:
-            other = self.people[rest[-1]]
-            return other.name or f"the {other.kind.name}"
-        return " ".join(rest)
+            what = self.people[rest[-1]].designation
+        if verb != "has":
+            self.events.append(Event(person.designation, verb, what, person.place, self.cause_of(verb)))
 
-    def _change_item(self, person: Person, verb: str, item: Item, rest: list[str], where: str) -> str:
+    def apply_to_item(self, verb: str, item: Item, person: Person, receiver: Person, where: str) -> None:
+        """Let a person do something to an object; the receiver is the person, where it is not given or lent."""
         if verb in ("gives", "lends", "loses", "breaks") and item.holder is not person:
             raise StorytellerError(f"{where}: {person.role} does not have {item.role}.")
         if verb == "mends" and item.state != "broken":
             raise StorytellerError(f"{where}: {item.role} is not broken.")
-        receiver = self.people[rest[-1]] if verb in ("gives", "lends") else person
-        if verb in ("has", "gets", "gives") or (verb == "finds" and item.owner is None):
-            self._own(item, receiver)
+        is_owned = verb in ("has", "gets", "gives") or (verb == "finds" and item.owner is None)
+        if is_owned and item.owner is not receiver:
+            item.owner = receiver
+            item.owners.append((receiver.designation, len(self.events)))
         if verb in ("has", "gets", "gives", "finds", "lends", "takes"):
             item.holder = receiver
             item.place = receiver.place
@@ -146,44 +152,35 @@ class World:
             item.state, item.holder = "lost", None
         elif verb in ("breaks", "mends"):
             item.state = "broken" if verb == "breaks" else "whole"
-        to = f" to {receiver.name or 'the ' + receiver.kind.name}" if receiver is not person else ""
-        return item.full + to
 
-    def _own(self, item: Item, owner: Person) -> None:
-        if item.owner is not owner:
-            item.owner = owner
-            item.owners.append((owner.name or f"the {owner.kind.name}", len(self.events)))
-
-    def _cause(self, verb: str) -> int | None:
+    def cause_of(self, verb: str) -> int | None:
+        """The number of the event that an event of this verb, happening now, was caused by."""
         if verb == "feels" and self.events:
             return len(self.events) - 1
-        wanted = CAUSES.get(verb, ())
-        want = None
+        causes = CAUSES.get(verb, ())
+        latest_want = None
         for number in range(len(self.events) - 1, -1, -1):
-            if self.events[number].did in wanted:
+            if self.events[number].did in causes:
                 return number
-            if want is None and self.events[number].did == "wants":
-                want = number
-        return want
+            if latest_want is None and self.events[number].did == "wants":
+                latest_want = number
+        return latest_want
 
     def holds(self, condition: tuple[str, ...]) -> bool:
         """Whether a condition is true: `("hero", "has", "thing")`, `("not", "thing", "is", "lost")`."""
         if condition[0] == "not":
             return not self.holds(condition[1:])
-        who, verb, what = condition
-        if who in self.items:
-            item = self.items[who]
-            return what in (item.state, item.mark, item.thing.noun, *item.thing.groups)
-        if who in self.places:
-            place = self.places[who]
-            return what == place.key or what in place.groups
-        person = self.people[who]
+        role, verb, what = condition
+        entity = self.items.get(role) or self.places.get(role) or self.people[role]
+        if isinstance(entity, Item):
+            return what in (entity.state, entity.mark, entity.thing.noun, *entity.thing.groups)
+        if isinstance(entity, Place):
+            return what == entity.key or what in entity.groups
         if verb == "has":
-            item = self.items[what]
-            return item.holder is person
+            return self.items[what].holder is entity
         if verb == "at":
-            return person.place == self.places[what].name
-        states = {"away": person.away, "asleep": person.asleep}
+            return entity.place == self.places[what].name
+        states = {"away": entity.away, "asleep": entity.asleep}
         if what in states:
             return states[what]
-        return what in (person.kind.name, person.kind.group, person.trait, person.feeling, person.pronoun)
+        return what in (entity.kind.name, entity.kind.group, entity.trait, entity.feeling, entity.pronoun)

@@ -1,4 +1,4 @@
-"""A thread that does all the talking to the store, so that training never waits for it.
+"""A thread that makes all requests to the store, so that training never waits for it.
 
 Jobs run one after the other, in the order in which they were given. When a server cannot be reached, there is one
 warning, and that job and all later ones go to the database in the current folder.
@@ -79,7 +79,9 @@ class Writer:
         if self._lost:
             return
         try:
-            self._on_run(job)
+            if self._run is None:
+                self._run = self.open_run(self.uri)
+            job(self._run)
         except self._errors as error:
             if not is_server(self.uri):
                 self._lost = True
@@ -91,11 +93,6 @@ class Writer:
                 f"on it is logged to {self.uri}."
             )
             self._do(job)
-
-    def _on_run(self, job: Job) -> None:
-        if self._run is None:
-            self._run = self.open_run(self.uri)
-        job(self._run)
 
 
 def _first_line(error: Exception) -> str:

@@ -1,11 +1,11 @@
-"""Two runs side by side: in which settings they differ, and what came of it."""
+"""Two runs side by side: in which settings they differ, and the results."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from storyteller.errors import StorytellerError
-from storyteller.figures.texts import table
+from storyteller.figures.display import table
 from storyteller.tracking.store import EXPERIMENT, connect, store_uri
 
 # What is worth reading in one table; the rest is on MLflow's pages.
@@ -33,7 +33,7 @@ class Comparison:
     def show(self) -> None:
         """Show both tables in the notebook."""
         for what, rows in (("parameter", self.parameters), ("metric", self.metrics)):
-            cells = [[row.name, *("" if one is None else one for one in (row.first, row.second))] for row in rows]
+            cells = [[row.name, *("" if value is None else value for value in (row.first, row.second))] for row in rows]
             table(cells or [["(no difference)", "", ""]], header=[what, *self.names])
 
 
@@ -43,14 +43,18 @@ def compare_runs(first: str, second: str, *, experiment: str = EXPERIMENT, uri: 
     Raises:
         StorytellerError: mlflow is not installed, or there is no such run.
     """
-    one, other = (_find(name, experiment, uri) for name in (first, second))
-    settings, results = ([run.data.params for run in (one, other)], [run.data.metrics for run in (one, other)])
+    runs = [_find(name, experiment, uri) for name in (first, second)]
+    settings, results = ([run.data.params for run in runs], [run.data.metrics for run in runs])
     parameters = _rows(*settings, names=sorted({*settings[0], *settings[1]}))
-    wanted = [name for name in sorted({*results[0], *results[1]}) if _is_measure(name)]
+    shown = [
+        name
+        for name in sorted({*results[0], *results[1]})
+        if name.startswith(MEASURES) and not any(part in name for part in LEFT_OUT)
+    ]
     return Comparison(
-        names=(one.info.run_name, other.info.run_name),
+        names=(runs[0].info.run_name, runs[1].info.run_name),
         parameters=tuple(row for row in parameters if row.first != row.second),
-        metrics=tuple(_rows(*results, names=wanted)),
+        metrics=tuple(_rows(*results, names=shown)),
     )
 
 
@@ -61,8 +65,8 @@ def list_runs(*, experiment: str = EXPERIMENT, uri: str | None = None) -> list[A
         StorytellerError: mlflow is not installed.
     """
     client = connect(uri or store_uri())
-    shelves = [client.get_experiment_by_name(name) for name in (experiment, f"{experiment}-local")]
-    ids = [shelf.experiment_id for shelf in shelves if shelf is not None]
+    experiments = [client.get_experiment_by_name(name) for name in (experiment, f"{experiment}-local")]
+    ids = [found.experiment_id for found in experiments if found is not None]
     return list(client.search_runs(ids, order_by=["attributes.start_time DESC"])) if ids else []
 
 
@@ -73,10 +77,6 @@ def _find(name: str, experiment: str, uri: str | None) -> Any:
             return run
     names = ", ".join(dict.fromkeys(run.info.run_name for run in runs)) or "none yet"
     raise StorytellerError(f"There is no run {name!r} in the experiment {experiment!r}; its runs: {names}.")
-
-
-def _is_measure(name: str) -> bool:
-    return name.startswith(MEASURES) and not any(part in name for part in LEFT_OUT)
 
 
 def _rows(first: dict[str, Any], second: dict[str, Any], *, names: Sequence[str]) -> list[Row]:

@@ -13,7 +13,7 @@ knows it, with the optimizer's state, so that training can go on from it; nothin
 
 import platform
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,17 +21,19 @@ from typing import Any
 from storyteller.errors import StorytellerError
 from storyteller.inference.generate import tell
 from storyteller.inference.sampling_options import Sampling
-from storyteller.runs.pipeline import TEMPERATURE
+from storyteller.runs.consistency import STORY_TEMPERATURE
+from storyteller.runs.load import load_model
 from storyteller.tokenizer import Tokenizer
 from storyteller.tracking.background_writer import OpenRun
 from storyteller.tracking.store import connect, load_mlflow, store_errors, store_uri
-from storyteller.training.checkpoint import load_model
 from storyteller.transformer.decoder import Decoder
 from storyteller.utils.atomic_io import write_json
 
 BEST = "best"  # the alias; MLflow itself knows the newest as models:/NAME/latest
 MODEL = "model"  # the folder in the run's artifacts
-SAMPLING = Sampling(temperature=TEMPERATURE, max_new_tokens=300, seed=1)  # how a model tells that MLflow has loaded
+SAMPLING = Sampling(
+    temperature=STORY_TEMPERATURE, max_new_tokens=300, seed=1
+)  # how a model tells that MLflow has loaded
 MEASURE = "bits_per_byte"  # by it the best is chosen: it compares models whatever their tokenizers
 
 
@@ -94,18 +96,14 @@ def load_tracked(model: str, *, uri: str | None = None) -> tuple[Decoder, Tokeni
                 artifact_uri=model, dst_path=folder, tracking_uri=uri, registry_uri=uri
             )
         except store_errors() as error:
+            try:
+                names = [registered.name for registered in connect(uri).search_registered_models()]
+            except store_errors():  # it cannot be asked
+                names = []
             raise StorytellerError(
-                f"There is no model {model} in {uri} ({error}); it has {', '.join(_names(uri)) or 'none'}."
+                f"There is no model {model} in {uri} ({error}); it has {', '.join(names) or 'none'}."
             ) from error
         return load_model(Path(found) / "data")
-
-
-def _names(uri: str) -> Sequence[str]:
-    """The registered models of a store; empty where it cannot be asked."""
-    try:
-        return [found.name for found in connect(uri).search_registered_models()]
-    except store_errors():
-        return []
 
 
 class Teller:

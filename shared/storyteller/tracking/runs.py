@@ -16,8 +16,8 @@ from storyteller.tracking.store import connect, experiment_id, is_server, load_m
 from storyteller.utils.atomic_io import write_json
 
 NAMES = "mlflow.json"
-MOST_POINTS = 1_000  # metrics that MLflow takes at a time; of parameters it takes 100
-MOST_PARAMETERS = 100
+MAX_POINTS_PER_REQUEST = 1_000  # metrics that MLflow takes at a time
+MAX_PARAMETERS_PER_REQUEST = 100
 
 Point = tuple[str, float, int, int]  # name, value, step, milliseconds since 1970
 
@@ -28,19 +28,20 @@ def find_or_start(
     """The run to log to: where training goes on, the one that it began with; otherwise a new one."""
     client = connect(uri)
     known = _read_names(folder) if resumed else {}
-    found = _find(client, known.get(uri))
-    if found is None:
+    run = _find(client, known.get(uri))
+    if run is None:
         tags = {"mlflow.runName": name}
         if others := [f"{run_id} in {store}" for store, run_id in known.items() if store != uri]:
             tags["continues"] = others[-1]  # the server that had it is away
-        shelf = experiment_id(client, experiment, local=not is_server(uri))
-        found = client.create_run(shelf, tags=tags, run_name=name)
-    run_id = found.info.run_id
+        experiment_of_run = experiment_id(client, experiment, local=not is_server(uri))
+        run = client.create_run(experiment_of_run, tags=tags, run_name=name)
+    run_id = run.info.run_id
     client.update_run(run_id, status="RUNNING")
-    _log_parameters(client, run_id, parameters, known=found.data.params)
+    _log_parameters(client, run_id, parameters, known=run.data.params)
     if folder is not None:
         write_json(folder / NAMES, {"runs": {**known, uri: run_id}})
-    return OpenRun(client=client, uri=uri, run_id=run_id, logged=_last_step(client, run_id, found))
+    steps = [point.step for point in client.get_metric_history(run_id, "loss")] if "loss" in run.data.metrics else []
+    return OpenRun(client=client, uri=uri, run_id=run_id, logged=int(max(steps, default=0)))
 
 
 def log_points(run: OpenRun, points: Sequence[Point], *, again: bool = False) -> None:
@@ -50,8 +51,8 @@ def log_points(run: OpenRun, points: Sequence[Point], *, again: bool = False) ->
     """
     metric = load_mlflow("mlflow.entities").Metric
     new = [metric(name, value, now, step) for name, value, step, now in points if again or step > run.logged]
-    for first in range(0, len(new), MOST_POINTS):
-        run.client.log_batch(run.run_id, metrics=new[first : first + MOST_POINTS])
+    for first in range(0, len(new), MAX_POINTS_PER_REQUEST):
+        run.client.log_batch(run.run_id, metrics=new[first : first + MAX_POINTS_PER_REQUEST])
 
 
 def now() -> int:
@@ -65,19 +66,12 @@ def _find(client: Any, run_id: str | None) -> Any:
         return None
     exceptions = load_mlflow("mlflow.exceptions")
     try:
-        found = client.get_run(run_id)
+        run = client.get_run(run_id)
     except exceptions.MlflowException as error:
         if error.error_code != "RESOURCE_DOES_NOT_EXIST":
             raise
         return None
-    return found if found.info.lifecycle_stage == "active" else None
-
-
-def _last_step(client: Any, run_id: str, run: Any) -> int:
-    """The last training step that a run knows of."""
-    if "loss" not in run.data.metrics:
-        return 0
-    return int(max(point.step for point in client.get_metric_history(run_id, "loss")))
+    return run if run.info.lifecycle_stage == "active" else None
 
 
 def _log_parameters(client: Any, run_id: str, parameters: Mapping[str, Any], *, known: Mapping[str, str]) -> None:
@@ -89,8 +83,8 @@ def _log_parameters(client: Any, run_id: str, parameters: Mapping[str, Any], *, 
         for name, value in parameters.items()
         if known.get(name, str(value)) != str(value)
     ]
-    for first in range(0, len(new), MOST_PARAMETERS):
-        client.log_batch(run_id, params=new[first : first + MOST_PARAMETERS])
+    for first in range(0, len(new), MAX_PARAMETERS_PER_REQUEST):
+        client.log_batch(run_id, params=new[first : first + MAX_PARAMETERS_PER_REQUEST])
     if changed:
         client.log_batch(run_id, tags=changed)
 

@@ -25,7 +25,7 @@ SETTINGS = {
 }
 
 
-def settle(environment: MutableMapping[str, str]) -> None:
+def quiet_mlflow(environment: MutableMapping[str, str]) -> None:
     """Make MLflow quiet, private and quick to give up, where the user has not decided otherwise."""
     for name, value in SETTINGS.items():
         environment.setdefault(name, value)
@@ -64,7 +64,7 @@ def load_mlflow(part: str = "mlflow") -> Any:
     Raises:
         StorytellerError: it is not installed.
     """
-    settle(os.environ)  # MLflow reads some of them when it is imported
+    quiet_mlflow(os.environ)  # MLflow reads some of them when it is imported
     optional_import("mlflow", extra="track")
     return importlib.import_module(part)
 
@@ -89,7 +89,7 @@ def experiment_id(client: Any, name: str, *, local: bool) -> str:
     An experiment that a server made keeps its artifacts behind that server. Seen from the database alone they are out
     of reach, so such runs go into an experiment beside it.
     """
-    found = client.get_experiment_by_name(name)
-    if found is not None and local and found.artifact_location.startswith("mlflow-artifacts:"):
+    experiment = client.get_experiment_by_name(name)
+    if experiment is not None and local and experiment.artifact_location.startswith("mlflow-artifacts:"):
         return experiment_id(client, f"{name}-local", local=True)
-    return str(client.create_experiment(name) if found is None else found.experiment_id)
+    return str(client.create_experiment(name) if experiment is None else experiment.experiment_id)

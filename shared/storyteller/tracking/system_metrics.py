@@ -11,7 +11,7 @@ MEGABYTE = 1e6
 def machine_metrics() -> dict[str, float]:
     """Load of processor, memory, disk and GPU; the processor's since the last call."""
     memory, disk = psutil.virtual_memory(), psutil.disk_usage(str(Path.cwd()))
-    found = {
+    metrics = {
         "cpu_utilization_percentage": psutil.cpu_percent(),
         "system_memory_usage_megabytes": memory.used / MEGABYTE,
         "system_memory_usage_percentage": memory.percent,
@@ -21,6 +21,6 @@ def machine_metrics() -> dict[str, float]:
     }
     if torch.cuda.is_available():
         free, total = torch.cuda.mem_get_info()
-        found["gpu_0_memory_usage_megabytes"] = (total - free) / MEGABYTE
-        found["gpu_0_memory_usage_percentage"] = 100 * (total - free) / total
-    return {f"system/{name}": float(value) for name, value in found.items()}
+        metrics["gpu_0_memory_usage_megabytes"] = (total - free) / MEGABYTE
+        metrics["gpu_0_memory_usage_percentage"] = 100 * (total - free) / total
+    return {f"system/{name}": float(value) for name, value in metrics.items()}

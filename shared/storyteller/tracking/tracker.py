@@ -13,6 +13,7 @@ What is logged, and when:
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -23,9 +24,9 @@ from storyteller.inference.generate import tell
 from storyteller.inference.sampling_options import Sampling
 from storyteller.moe.cost_model import count_parameters
 from storyteller.moe.statistics import router_statistics
-from storyteller.runs.pipeline import TEMPERATURE
+from storyteller.runs.consistency import STORY_TEMPERATURE
 from storyteller.tokenizer import Tokenizer
-from storyteller.tracking.background_writer import OpenRun, Writer
+from storyteller.tracking.background_writer import Job, OpenRun, Writer
 from storyteller.tracking.figures import draw_curves, load_figure
 from storyteller.tracking.registry import register, upload_model
 from storyteller.tracking.runs import Point, find_or_start, log_points, now
@@ -37,7 +38,7 @@ from storyteller.training.trainer import Trainer
 FLUSH_SECONDS = 2.0  # steps are collected for so long before they are written
 MACHINE_SECONDS = 5.0  # between two looks at the machine
 OPENINGS = ("Once upon a time", "One day, a little girl")
-SAMPLING = Sampling(temperature=TEMPERATURE, max_new_tokens=150, seed=1)
+SAMPLING = Sampling(temperature=STORY_TEMPERATURE, max_new_tokens=150, seed=1)
 
 
 class Tracker:
@@ -53,12 +54,12 @@ class Tracker:
         tokenizer: the one it trains with; for the stories.
         name: of the run; by default that of the trainer's folder.
         parameters: further settings to be logged, such as the preset and the corpus.
-        experiment: MLflow's word for a shelf of runs.
+        experiment: the MLflow experiment that the run belongs to.
         model_name: under which the trained model is registered; by default `storyteller-` and the preset or the name.
         openings: how the stories begin that are told at each evaluation.
         sampling: how they are told.
         uri: of the store; by default `store_uri()`.
-        notice: is told what the user should know; None prints it.
+        notice: called with what the user should know; None prints it.
 
     Raises:
         StorytellerError: mlflow is not installed, or the store's address cannot be used.
@@ -90,23 +91,22 @@ class Tracker:
         self._looked = 0.0  # when the machine was last looked at
 
     def __enter__(self) -> Self:
-        self._before = self.trainer.on_event
         self._goes_on = self.trainer.step > 0
         self._writer = Writer(self.uri, self._open_run, idle=self._look_at_machine, pause=MACHINE_SECONDS)
         self._writer.put(lambda run: None)  # opens the run now, not at the first flush
-        self.trainer.on_event = self
+        self.trainer.subscribe(self)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.trainer.on_event = self._before
+        self.trainer.unsubscribe(self)
         unfinished = self.trainer.step < self.trainer.config.steps
         status = "FAILED" if isinstance(error, Exception) else "KILLED" if error or unfinished else "FINISHED"
         self._flush()
         self._writer.put(draw_curves)
-        if status == "FINISHED":
-            self._keep_model()
+        if status == "FINISHED" and self.trainer.saved is not None:
+            self._writer.put(self._uploading(self.trainer.saved))
         self._writer.put(lambda run: run.client.set_terminated(run.run_id, status=status))
         try:
             self._writer.close()
@@ -114,9 +114,7 @@ class Tracker:
             self._pass_on_messages()
 
     def __call__(self, event: Event) -> None:
-        """Log one event; the trainer's earlier listener hears of it first."""
-        if self._before is not None:
-            self._before(event)
+        """Log one event of the trainer."""
         match event:
             case StepDone():
                 self._add(step_metrics(event), event.step)
@@ -142,7 +140,7 @@ class Tracker:
         }
 
     def _open_run(self, uri: str) -> OpenRun:
-        found = find_or_start(
+        run = find_or_start(
             uri,
             folder=self.trainer.folder,
             resumed=self._goes_on,
@@ -151,18 +149,18 @@ class Tracker:
             parameters=self.parameters(),
         )
         self._goes_on = True  # should this store go away, the run goes on in another
-        return found
+        return run
 
     def _evaluated(self, event: Evaluated) -> None:
         step, loads = event.step, []
-        found = {f"validation/{name}": value for name, value in asdict(event.metrics).items() if value is not None}
+        figures = {f"validation/{name}": value for name, value in asdict(event.metrics).items() if value is not None}
         for layer, statistics in enumerate(self._router_statistics()):
             load = statistics.pop("load").tolist()
             loads.append(load)
-            found |= {f"router/layer_{layer}/{name}": value for name, value in statistics.items()}
-            found |= {f"router/layer_{layer}/load/expert_{expert}": share for expert, share in enumerate(load)}
+            figures |= {f"router/layer_{layer}/{name}": value for name, value in statistics.items()}
+            figures |= {f"router/layer_{layer}/load/expert_{expert}": share for expert, share in enumerate(load)}
         stories = tell(self.trainer.model, self.tokenizer, self.openings, sampling=self.sampling)
-        self._add(found, step)
+        self._add(figures, step)
         self._flush()
         text = "\n\n---\n\n".join(stories) + "\n"
         self._writer.put(lambda run: run.client.log_text(run.run_id, text, f"stories/step-{step:06d}.txt"))
@@ -182,11 +180,8 @@ class Tracker:
             for layer in self.trainer.model(batch.inputs, attention_mask=mask).routing
         ]
 
-    def _keep_model(self) -> None:
-        """Checkpoint and tokenizer become a registered model."""
-        checkpoint = self.trainer.saved
-        if checkpoint is None:
-            return
+    def _uploading(self, checkpoint: Path) -> Job:
+        """The job that makes checkpoint and tokenizer a registered model."""
         facts = {"step": self.trainer.step, "corpus": self.extra.get("corpus", "")}
         if self.trainer.metrics is not None:
             facts |= {name: value for name, value in asdict(self.trainer.metrics).items() if value is not None}
@@ -195,7 +190,7 @@ class Tracker:
             upload_model(run, checkpoint, self.tokenizer)
             register(run, self.model_name, facts)
 
-        self._writer.put(upload)
+        return upload
 
     def _add(self, metrics: Mapping[str, float], step: int) -> None:
         moment = now()

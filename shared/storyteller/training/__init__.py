@@ -1,1 +1,12 @@
-"""Lesson 04: batches, losses, AdamW, the training loop, and checkpoints that resume exactly."""
+"""Lesson 04: from packed tokens to trained weights.
+
+batches.py          documents packed, cut into sequences, shuffled; the place in them can be saved
+token_shards/       packed tokens on disk, in files that are written once
+losses.py           cross-entropy, and the figures of an evaluation
+optim.py            decay groups, AdamW, cosine schedule, clipping
+mixed_precision.py  products in 16 bits where that is faster
+trainer.py          the training loop
+events.py           what a trainer tells while it runs
+checkpoint.py       the training state in files: whole or not there, checked when read
+rng_state.py        the global random generators: seeded, saved, put back
+"""

@@ -5,7 +5,7 @@ sequence is a window of T tokens of that stream, so it may begin inside one stor
 padded (GPT-3, appendix B). Two choices go with it:
 
 - Attention is not cut at the boundaries. A story may look at the one before it and soon learns that this does not help.
-  `Batch.documents` tells which document each token belongs to, for whoever wants the block mask.
+  `Batch.document_ids` tells which document each token belongs to, for whoever wants the block mask.
 - The token after an end token is the first token of the next document, and it is predicted: this is how the model
   learns to begin a story, so `<|endoftext|>` alone is a prompt. `predict_first_token=False` leaves those targets out.
 
@@ -13,7 +13,7 @@ padded (GPT-3, appendix B). Two choices go with it:
     >>> stream.tokens(0, len(stream)).tolist()
     [5, 6, 7, 0, 8, 9, 0]
     >>> batch = validation_batches(stream, batch_size=1, seq_len=4)[0]
-    >>> batch.inputs.tolist(), batch.targets.tolist(), batch.documents.tolist()
+    >>> batch.inputs.tolist(), batch.targets.tolist(), batch.document_ids.tolist()
     ([[5, 6, 7, 0]], [[6, 7, 0, 8]], [[0, 0, 0, 0]])
 """
 
@@ -81,7 +81,7 @@ class Batch:
 
     inputs: Tensor  # (B, T) int64
     targets: Tensor  # (B, T) int64: inputs shifted by one; -100 where there is nothing to predict
-    documents: Tensor  # (B, T) int64: the document of each input token; -1 where the row is padded
+    document_ids: Tensor  # (B, T) int64: the document of each input token; -1 where the row is padded
 
     @property
     def n_targets(self) -> int:
@@ -91,17 +91,29 @@ class Batch:
     @property
     def n_tokens(self) -> int:
         """How many tokens are read."""
-        return int((self.documents != PAD_DOCUMENT).sum())
+        return int((self.document_ids != PAD_DOCUMENT).sum())
 
     @property
     def attention_mask(self) -> Tensor | None:
         """True where a real token stands, (B, T) bool; None when no position is padded, as always in training."""
-        real = self.documents != PAD_DOCUMENT
+        real = self.document_ids != PAD_DOCUMENT
         return None if bool(real.all()) else real
 
     def to(self, device: torch.device | str) -> "Batch":
         """The same batch on another device."""
-        return Batch(self.inputs.to(device), self.targets.to(device), self.documents.to(device))
+        return Batch(self.inputs.to(device), self.targets.to(device), self.document_ids.to(device))
+
+
+class BatchSource(Protocol):
+    """What the trainer draws from; `TrainingBatches` is one."""
+
+    def __next__(self) -> Batch: ...
+
+    def state_dict(self) -> dict[str, int]:
+        """The place in the data."""
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Go to a saved place."""
 
 
 class TrainingBatches:
@@ -173,20 +185,16 @@ class TrainingBatches:
         self.position += 1
         return int(self._starts[self.position - 1])
 
-    def _length_from(self, starts: np.ndarray) -> int:
-        """T of the batch whose sequences start there."""
-        if not self.align_documents:
-            return self.seq_len
-        begins = self.source.boundaries
-        document = np.searchsorted(begins, (starts + 1) % len(self.source))
-        return int(min(self.seq_len, (begins[document + 1] - begins[document]).max()))
-
     def __iter__(self) -> Iterator[Batch]:
         return self
 
     def __next__(self) -> Batch:
         starts = np.array([self._next_start() for _ in range(self.batch_size)])
-        length = self._length_from(starts) + 1  # T + 1 tokens a row: the last one is only a target
+        length = self.seq_len + 1  # T + 1 tokens a row: the last one is only a target
+        if self.align_documents:  # no longer than the longest document of the batch
+            begins = self.source.boundaries
+            document = np.searchsorted(begins, (starts + 1) % len(self.source))
+            length = int(min(self.seq_len, (begins[document + 1] - begins[document]).max())) + 1
         rows = [_ring(self.source, start, length) for start in starts.tolist()]
         positions = starts[:, None] + np.arange(length)  # (B, T + 1)
         return _batch(np.stack(rows), positions % len(self.source), self.source, self.predict_first_token)
@@ -249,8 +257,8 @@ def validation_batches(
 ) -> Sequence[Batch]:
     """Batches in a fixed order in which every token but the first is a target exactly once.
 
-    The last batch may have fewer rows. A row that is not full is padded at the end: inputs 0, targets -100, documents
-    -1.
+    The last batch may have fewer rows. A row that is not full is padded at the end: inputs 0, targets -100,
+    document ids -1.
 
     Args:
         source: the packed documents.
@@ -289,9 +297,7 @@ def _batch(tokens: np.ndarray, positions: np.ndarray, source: TokenSource, predi
     """Shift by one. `tokens` and their `positions` in the stream are (B, T + 1), -1 where a row is padded."""
     # The last boundary at or before a position is the start of its document.
     documents = np.searchsorted(source.boundaries, positions, side="right") - 1  # (B, T + 1)
-    padding = (
-        positions[:, 1:] == PAD_DOCUMENT
-    )  # a token without a successor has nothing to predict, so it counts as padding
+    padding = positions[:, 1:] == PAD_DOCUMENT  # a token without a successor has nothing to predict: padding too
     ignored = padding
     if not predict_first_token:
         ignored = padding | np.isin(positions[:, 1:], source.boundaries[:-1])

@@ -2,7 +2,7 @@
 
 A run's folder looks like this:
 
-    tokenizer.json            written by whoever starts the run; `load_model` reads it
+    tokenizer.json            written by whoever starts the run; see `storyteller.runs.load`
     step-000200/              one checkpoint
         model.safetensors     the weights by parameter name
         state.safetensors     the optimizer's and the random generators' tensors
@@ -30,24 +30,22 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from storyteller.config import ModelConfig, TrainConfig, from_dict, with_current_names
+from storyteller.config import TrainConfig, with_current_names
 from storyteller.errors import StorytellerError
-from storyteller.moe.layer import build_model
-from storyteller.tokenizer import Tokenizer
 from storyteller.transformer.decoder import Decoder
 from storyteller.utils.atomic_io import force_to_disk
 
 FORMAT = 1  # raised when the files change in a way that older programs cannot read
 WEIGHTS, STATE, SETTINGS = "model.safetensors", "state.safetensors", "checkpoint.json"
 
-_NAME = re.compile(r"step-\d+")  # of a checkpoint's folder
+CHECKPOINT_NAME = re.compile(r"step-\d+")  # of a checkpoint's folder
 
-Notice = Callable[[str], None]  # is told one sentence
+Notice = Callable[[str], None]  # called with a sentence for the user
 
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
-    """A moment of a run, as plain data."""
+    """A training state, as plain data."""
 
     step: int  # updates made
     weights: dict[str, Tensor]  # the model's, by parameter name
@@ -108,8 +106,8 @@ def _write(folder: Path, checkpoint: Checkpoint) -> None:
 
 
 def list_checkpoints(folder: Path) -> list[Path]:
-    """The checkpoints of a run, oldest first, sound or not."""
-    found = [path for path in folder.glob("step-*") if _NAME.fullmatch(path.name)]
+    """The checkpoints of a run, oldest first, valid or not."""
+    found = [path for path in folder.glob("step-*") if CHECKPOINT_NAME.fullmatch(path.name)]
     return sorted(found, key=_step_of)
 
 
@@ -154,16 +152,16 @@ def read_checkpoint(path: Path, *, with_state: bool = True) -> Checkpoint:
 def load_checkpoint(
     folder: Path, *, fingerprint: str | None = None, with_state: bool = True, notice: Notice | None = None
 ) -> Checkpoint:
-    """The newest sound checkpoint of a run.
+    """The latest valid checkpoint of a run.
 
     Args:
         folder: the run's folder.
         fingerprint: of the tokenizer that will be used; None does not compare.
         with_state: as in `read_checkpoint`.
-        notice: is told when a damaged checkpoint was passed over; None gives a Python warning.
+        notice: called when a damaged checkpoint was passed over; None gives a Python warning.
 
     Raises:
-        StorytellerError: there is no checkpoint, none is sound, or another tokenizer belongs to it.
+        StorytellerError: there is no checkpoint, none is valid, or another tokenizer belongs to it.
     """
     faults: list[str] = []
     for path in reversed(list_checkpoints(folder)):
@@ -195,50 +193,6 @@ def set_aside_after(folder: Path, step: int) -> None:
             os.replace(path, aside)
 
 
-def load_model(
-    folder: Path,
-    *,
-    device: torch.device | str = "cpu",
-    notice: Notice | None = None,
-    build: Callable[..., Decoder] = build_model,
-) -> tuple[Decoder, Tokenizer]:
-    """The trained model of a run, ready to generate, and its tokenizer.
-
-    Args:
-        folder: the run's folder, for its newest sound checkpoint, or a checkpoint's own, such as `run/step-000200`.
-        device: where the model shall live.
-        notice: as in `load_checkpoint`.
-        build: called as `build_model`; a model with replaced parts needs a function that gives it the same ones.
-
-    Raises:
-        StorytellerError: the folder holds no sound checkpoint or no tokenizer, or the two do not belong together, or
-            the model was trained with other parts than `build` gives it.
-    """
-    model, tokenizer, _ = load_trained(folder, device=device, notice=notice, build=build)
-    return model, tokenizer
-
-
-def load_trained(
-    folder: Path,
-    *,
-    device: torch.device | str = "cpu",
-    notice: Notice | None = None,
-    build: Callable[..., Decoder] = build_model,
-) -> tuple[Decoder, Tokenizer, Checkpoint]:
-    """As `load_model`, and the checkpoint itself, which says how the model was trained."""
-    # First the checkpoint: where there is none, that is what the user should hear.
-    run = run_of(folder)
-    whole_run = run == folder
-    checkpoint = load_checkpoint(run, with_state=False, notice=notice) if whole_run else _read_sound(folder)
-    tokenizer = Tokenizer.load(run / "tokenizer.json")
-    if checkpoint.values["tokenizer"] not in (None, tokenizer.fingerprint):
-        raise StorytellerError(f"{run / 'tokenizer.json'} is not the tokenizer that the model was trained with.")
-    model = build(from_dict(ModelConfig, checkpoint.values["model_config"]), seed=0)
-    refuse_other_parts(model, checkpoint.values)
-    restore_weights(model, checkpoint.weights)
-    return model.to(device).eval(), tokenizer, checkpoint
-
-
 def refuse_other_parts(model: Decoder, values: dict[str, Any]) -> None:
     """Refuse a checkpoint whose model was built of other parts (`Decoder.replaced_parts`) than this one.
 
@@ -254,19 +208,6 @@ def refuse_other_parts(model: Decoder, values: dict[str, Any]) -> None:
             f"The checkpoint was trained with {kinds[0]}, and this model is built of {kinds[1]}: build it of the same, "
             "as in load_model(folder, build=functools.partial(build_model, attend=my_attend))."
         )
-
-
-def run_of(folder: Path) -> Path:
-    """The run that a folder belongs to: itself, or where it is a checkpoint, the folder above."""
-    return folder.parent if _NAME.fullmatch(folder.name) else folder
-
-
-def _read_sound(path: Path) -> Checkpoint:
-    """One checkpoint's weights, where that very one was asked for."""
-    try:
-        return read_checkpoint(path, with_state=False)
-    except DamagedCheckpoint as error:
-        raise StorytellerError(f"{path} cannot be used ({error}); name another checkpoint of the run.") from error
 
 
 def model_weights(model: nn.Module) -> dict[str, Tensor]:

@@ -1,19 +1,28 @@
-"""What a training run tells while it goes: to a progress bar, to MLflow, to a plot."""
+"""The events of a training run, for a progress bar, MLflow or a plot, and the figures of a step."""
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from storyteller.training.losses import Metrics
 
 
 @dataclass(frozen=True, kw_only=True)
 class StepLosses:
-    """The losses of one step, averaged over its targets."""
+    """The losses of one step, averaged over its targets or tokens."""
 
-    loss: float
-    balance_losses: tuple[float, ...]
-    router_z_loss: float
+    loss: float  # cross-entropy in nats a token
+    balance_losses: tuple[float, ...]  # load-balancing loss of each MoE layer
+    router_z_loss: float  # summed over the layers
     n_targets: int
+
+
+class Update(NamedTuple):
+    """What was done to the weights in one step."""
+
+    learning_rate: float
+    gradient_norm: float  # before clipping
+    skipped: bool  # float16 only: the gradient overflowed, so the weights stayed
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,14 +6,17 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from storyteller.errors import StorytellerError
+from storyteller.moe.losses import load_balancing_loss
+from storyteller.tokenizer import Tokenizer
 from storyteller.training.batches import IGNORE_INDEX, Batch
 from storyteller.training.mixed_precision import autocast
 from storyteller.transformer.decoder import Decoder
 
 Loss = Callable[[Tensor, Tensor], Tensor]  # logits (B, T, V), targets (B, T) -> (), the mean over the targets
+RouterLoss = Callable[..., Tensor]  # called as load_balancing_loss or router_z_loss is
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +43,32 @@ def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
     total = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORE_INDEX, reduction="sum")
     return total / (targets != IGNORE_INDEX).sum().clamp(min=1)
+
+
+class WithAuxiliaryLoss(nn.Module):
+    """A decoder as lesson 04 calls a model: it gives its logits and the weighted load-balancing loss of all layers.
+
+    Args:
+        model: the decoder; the loss of a dense one is 0.
+        balance_weight: of each layer's loss.
+    """
+
+    def __init__(self, model: Decoder, *, balance_weight: float = 0.01) -> None:
+        super().__init__()
+        self.model, self.balance_weight = model, balance_weight
+
+    def forward(self, ids: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, T) to logits (B, T, V) and ()."""
+        logits, routing = self.model(ids)
+        total = sum((load_balancing_loss(layer.probs, layer.expert_ids) for layer in routing), logits.new_zeros(()))
+        return logits, self.balance_weight * total
+
+
+def byte_lengths(tokenizer: Tokenizer) -> list[int]:
+    """How many bytes of text each token stands for, (V,); 0 for the end-of-text token, which is not text."""
+    lengths = [len(tokenizer.token_bytes(token)) for token in range(tokenizer.vocab_size)]
+    lengths[tokenizer.end_id] = 0
+    return lengths
 
 
 @torch.no_grad()
@@ -73,10 +102,10 @@ def evaluate(
             n_targets += batch.n_targets
             if lengths is not None:
                 n_bytes += int(lengths[batch.targets[batch.targets != IGNORE_INDEX]].sum())
-            there = batch.to(device)
+            batch = batch.to(device)
             with autocast(device, dtype):
-                logits = model(there.inputs, attention_mask=there.attention_mask).logits  # (B, T, V)
-            nats += loss(logits, there.targets).item() * batch.n_targets
+                logits = model(batch.inputs, attention_mask=batch.attention_mask).logits  # (B, T, V)
+            nats += loss(logits, batch.targets).item() * batch.n_targets
     finally:
         model.train(was_training)
     if not n_targets:

@@ -5,7 +5,7 @@
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -15,7 +15,7 @@ from storyteller.config import TrainConfig
 
 Schedule = Callable[..., float]  # called as cosine_schedule is
 Groups = Callable[[nn.Module, float], list[dict[str, Any]]]  # called as parameter_groups is
-Clip = Callable[[Iterable[nn.Parameter], float], Tensor]  # called as clip_gradients is
+Clip = Callable[[list[Tensor], float], tuple[Tensor, Sequence[Tensor]]]  # called as clip_gradients is
 OptimizerFactory = Callable[[list[dict[str, Any]], TrainConfig], torch.optim.Optimizer]  # called as adamw is
 
 
@@ -59,22 +59,58 @@ def cosine_schedule(step: int, *, steps: int, warmup: int, final: float) -> floa
     return final + (1 - final) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
 
 
-def clip_gradients(parameters: Iterable[nn.Parameter], max_norm: float) -> Tensor:
-    """Shorten the gradient of all parameters, taken as one long vector, to at most `max_norm`, in place.
+def clip_gradients(gradients: Sequence[Tensor], max_norm: float) -> tuple[Tensor, Sequence[Tensor]]:
+    """Shorten the gradients of all parameters, taken as one long vector, to at most `max_norm`.
 
-    The direction stays. A gradient that is short enough is not touched. A norm that is not finite is returned as it is
-    and nothing is changed; the caller must not make the update.
+    The direction stays. Where the length is not finite the caller must not make the update.
+
+    Args:
+        gradients: of any shapes; they are not changed.
+        max_norm: the greatest length.
 
     Returns:
-        the norm before clipping, ().
+        The length before, (), and the gradients after: the same ones where they are short enough or not finite.
 
     Source: Pascanu et al., "On the difficulty of training recurrent neural networks", algorithm 1.
     """
-    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
     if not gradients:
-        return torch.zeros(())
+        return torch.zeros(()), gradients
     norm: Tensor = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(gradient) for gradient in gradients]))
-    if torch.isfinite(norm) and norm > max_norm:
-        for gradient in gradients:
-            gradient.mul_(max_norm / norm)
-    return norm
+    if norm <= max_norm or not torch.isfinite(norm):
+        return norm, gradients
+    return norm, [gradient * (max_norm / norm) for gradient in gradients]
+
+
+StepFunction = Callable[..., tuple[Tensor, dict[str, Any]]]  # (parameter, gradient, state, *, lr, ...) -> (new, state)
+
+
+class FunctionalOptimizer(torch.optim.Optimizer):
+    """An optimizer that updates each parameter with a function, such as lesson 04's `adamw_step`.
+
+    Args:
+        groups: from `parameter_groups`; each gives the function its `lr`, `betas`, `eps` and `weight_decay`.
+        step_function: `(parameter, gradient, state, *, lr, betas, eps, weight_decay) -> (parameter, state)`; the state
+            is {} before the first step.
+        config: the settings.
+    """
+
+    def __init__(self, groups: list[dict[str, Any]], step_function: StepFunction, config: TrainConfig) -> None:
+        betas = (config.beta1, config.beta2)
+        super().__init__(groups, {"lr": config.learning_rate, "betas": betas, "eps": 1e-8, "weight_decay": 0.0})
+        self.step_function = step_function
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        """Update every parameter that has a gradient."""
+        for group in self.param_groups:
+            options = {name: group[name] for name in ("lr", "betas", "eps", "weight_decay")}
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    new, state = self.step_function(parameter, parameter.grad, self.state[parameter], **options)
+                    parameter.copy_(new)
+                    self.state[parameter] = state
+
+
+def as_optimizer(step_function: StepFunction) -> OptimizerFactory:
+    """What is called as `adamw`, from a function that updates one parameter."""
+    return lambda groups, config: FunctionalOptimizer(groups, step_function, config)

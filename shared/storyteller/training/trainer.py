@@ -1,21 +1,25 @@
-"""Training: the loop, how it stops and how it goes on.
+"""The training loop: how it makes a step, how it stops and how it goes on.
 
     trainer = Trainer(model, config, batches, validation=held_out, folder=Path("runs/tiny"), on_event=print)
     trainer.resume()  # goes on with the run in the folder, if there is one
     result = trainer.run()
 
-The loop is `Trainer.run`, one step of it `Trainer.backward` and `Trainer.update`; everything else serves those three.
+Read from `Trainer.run`: a run is `train_step` again and again, a step is `backward` and `update`.
 """
 
 import math
+import signal
+import threading
 import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from types import FrameType
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -23,11 +27,11 @@ from torch import Tensor
 from storyteller.config import ModelConfig, TrainConfig, from_dict, to_dict
 from storyteller.errors import StorytellerError
 from storyteller.moe.losses import load_balancing_loss, router_z_loss
+from storyteller.tokenizer import Tokenizer
 from storyteller.training import checkpoint as ckpt
-from storyteller.training.batches import Batch
-from storyteller.training.events import Evaluated, Event, Message, Saved, StepDone, StepLosses, TrainingResult
-from storyteller.training.guards import explain_out_of_memory, stop_at_interrupt
-from storyteller.training.losses import Loss, Metrics, cross_entropy, evaluate
+from storyteller.training.batches import Batch, BatchSource
+from storyteller.training.events import Evaluated, Event, Message, Saved, StepDone, StepLosses, TrainingResult, Update
+from storyteller.training.losses import Loss, Metrics, RouterLoss, byte_lengths, cross_entropy, evaluate
 from storyteller.training.mixed_precision import autocast, grad_scaler, probe_dtype
 from storyteller.training.optim import (
     Clip,
@@ -42,33 +46,37 @@ from storyteller.training.optim import (
 from storyteller.training.rng_state import random_state, restore_random
 from storyteller.transformer.decoder import Decoder
 
-__all__ = [
-    "Evaluated",
-    "Event",
-    "Message",
-    "Metrics",
-    "Saved",
-    "StepDone",
-    "Trainer",
-    "TrainingResult",
-    "adamw",
-    "clip_gradients",
-    "cosine_schedule",
-    "cross_entropy",
-    "evaluate",
-    "parameter_groups",
-    "probe_dtype",
-]
 
-Pass = tuple[Batch, float, float]  # a batch, its share of the step's targets, and of its tokens
+@dataclass(frozen=True, kw_only=True)
+class TrainerComponents:
+    """The functions that a trainer works with: the library's, or others that are called in the same way."""
+
+    loss: Loss = cross_entropy
+    load_balancing_loss: RouterLoss = load_balancing_loss  # of one layer
+    router_z_loss: RouterLoss = router_z_loss  # of one layer
+    parameter_groups: Groups = parameter_groups
+    optimizer: OptimizerFactory = adamw
+    clip: Clip = clip_gradients
+    schedule: Schedule = cosine_schedule
+    # Given the trainer and the batches of a step, leaves the gradients in the model: in place of the trainer's own
+    # passes, except under float16, where the loss has to be scaled.
+    gradients: Callable[["Trainer", Sequence[Batch]], StepLosses] | None = None
 
 
-class BatchSource(Protocol):
-    """What the trainer draws from; `storyteller.training.batches.TrainingBatches` is one."""
+class Microbatch(NamedTuple):
+    """A batch, and how much it counts in its step."""
 
-    def __next__(self) -> Batch: ...
-    def state_dict(self) -> dict[str, int]: ...
-    def load_state_dict(self, state: dict[str, int]) -> None: ...
+    batch: Batch
+    target_share: float  # of the step's targets
+    token_share: float  # of the step's tokens
+
+
+class PassLosses(NamedTuple):
+    """What one forward pass, or several of them, add to the losses of a step; without gradients."""
+
+    loss: Tensor  # () cross-entropy
+    load_balancing: Tensor  # (layers,)
+    router_z: Tensor  # (), summed over the layers
 
 
 class Trainer:
@@ -79,17 +87,11 @@ class Trainer:
         config: how to train.
         batches: endless, with a place that can be saved.
         validation: batches that each evaluation walks through; empty for no evaluation.
+        tokenizer: the one that made the batches. Its fingerprint is kept in the checkpoints, so that another is
+            refused; with it, evaluations give bits per byte.
         folder: where checkpoints go; None keeps none.
-        loss: called as `cross_entropy`.
-        schedule: called as `cosine_schedule`; gives the share of `config.learning_rate`.
-        optimizer: called as `adamw`.
-        groups: called as `parameter_groups`; what the optimizer is given.
-        clip: called as `clip_gradients`.
-        balance: called as `load_balancing_loss`, for each layer.
-        z: called as `router_z_loss`, likewise.
-        on_event: is told of every step, evaluation, checkpoint and notice.
-        tokenizer_fingerprint: kept in the checkpoints, so that another tokenizer is refused.
-        byte_lengths: as in `evaluate`.
+        on_event: called with each step, evaluation, checkpoint and message; see also `subscribe`.
+        components: the functions that it works with.
         parallel_microbatches: how many of a step's `config.grad_accum_steps` passes run at once, each on a thread of
             its own. The result is the same. On a CPU a small model's products are too short to be shared among cores;
             whole passes are not.
@@ -102,34 +104,29 @@ class Trainer:
         batches: BatchSource,
         *,
         validation: Sequence[Batch] = (),
+        tokenizer: Tokenizer | None = None,
         folder: Path | None = None,
-        loss: Loss = cross_entropy,
-        schedule: Schedule = cosine_schedule,
-        optimizer: OptimizerFactory = adamw,
-        groups: Groups = parameter_groups,
-        clip: Clip = clip_gradients,
-        balance: Callable[..., Tensor] = load_balancing_loss,
-        z: Callable[..., Tensor] = router_z_loss,
         on_event: Callable[[Event], None] | None = None,
-        tokenizer_fingerprint: str | None = None,
-        byte_lengths: Sequence[int] | None = None,
+        components: TrainerComponents = TrainerComponents(),
         parallel_microbatches: int = 1,
     ) -> None:
-        self.model, self.config, self.batches, self.folder = model, config, batches, folder
-        self.validation, self.byte_lengths = validation, byte_lengths
-        self.loss, self.schedule, self.on_event = loss, schedule, on_event
-        self.clip, self.balance, self.z = clip, balance, z
-        self._trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        self._threads = ThreadPoolExecutor(parallel_microbatches) if parallel_microbatches > 1 else None
-        self.optimizer = optimizer(groups(model, config.weight_decay), config)
-        self.tokenizer_fingerprint = tokenizer_fingerprint
+        self.model, self.config, self.batches, self.validation = model, config, batches, validation
+        self.folder, self.components = folder, components
+        self.tokenizer_fingerprint = None if tokenizer is None else tokenizer.fingerprint
+        self.byte_lengths = None if tokenizer is None else byte_lengths(tokenizer)
         self.device = next(model.parameters()).device
+        self.optimizer = components.optimizer(components.parameter_groups(model, config.weight_decay), config)
         self.step, self.tokens = 0, 0  # updates made, targets seen
         self.metrics: Metrics | None = None  # of the last evaluation
         self.saved: Path | None = None  # the last checkpoint
+        self._handlers = [] if on_event is None else [on_event]
+        self._trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        self._threads = ThreadPoolExecutor(parallel_microbatches) if parallel_microbatches > 1 else None
         self._pace: deque[tuple[int, float]] = deque(maxlen=20)  # tokens and seconds of the last steps
         self._use_dtype(probe_dtype(self.device) if config.dtype == "auto" else config.dtype)
         model.checkpoint_blocks = config.gradient_checkpointing
+
+    # --- The run ------------------------------------------------------------------------------------------------------
 
     def run(self) -> TrainingResult:
         """Train until the last step, or until Ctrl-C: then finish the step, keep a checkpoint and return.
@@ -138,24 +135,59 @@ class Trainer:
             StorytellerError: the loss is no longer a number, memory ran out, a checkpoint could not be written, or the
                 folder holds a run that this trainer has not resumed.
         """
-        self._refuse_to_overwrite()
+        if self.folder is not None and self.saved is None and ckpt.list_checkpoints(self.folder):
+            raise StorytellerError(
+                f"{self.folder} already holds a run: go on with it (Trainer.resume), or choose another folder."
+            )
         self.model.train()
-        with stop_at_interrupt() as interrupt, explain_out_of_memory(self.config):
+        with graceful_interrupt() as interrupt, explain_oom(self.config):
             while self.step < self.config.steps and not interrupt.is_set():
-                started = time.perf_counter()
-                batches = [next(self.batches) for _ in range(self.config.grad_accum_steps)]
-                losses = self.backward(batches)
-                rate, norm, skipped = self.update()
-                self.step += 1
-                self.tokens += losses.n_targets
-                self._report(losses, rate, norm, skipped, time.perf_counter() - started)
-                if self._due(self.config.evaluate_every):
-                    self._evaluate()
+                self.train_step()
+                if self.validation and self._due(self.config.evaluate_every):
+                    self.metrics = evaluate(
+                        self.model,
+                        self.validation,
+                        loss=self.components.loss,
+                        dtype=self.dtype,
+                        byte_lengths=self.byte_lengths,
+                    )
+                    self._emit(Evaluated(step=self.step, metrics=self.metrics))
                 if self._due(self.config.checkpoint_every):
                     self.save()
             self.save()
         interrupted = self.step < self.config.steps
         return TrainingResult(step=self.step, interrupted=interrupted, metrics=self.metrics, checkpoint=self.saved)
+
+    def set_total_steps(self, steps: int) -> None:
+        """Make the run longer or shorter than `config.steps`; the schedule follows from the next step on."""
+        self.config = replace(self.config, steps=steps)
+
+    def train_step(self) -> None:
+        """Make one update of the weights, and tell of it."""
+        started = time.perf_counter()
+        losses = self.backward([next(self.batches) for _ in range(self.config.grad_accum_steps)])
+        update = self.update()
+        self.step += 1
+        self.tokens += losses.n_targets
+        self._pace.append((losses.n_targets, time.perf_counter() - started))
+        tokens, seconds = (sum(column) for column in zip(*self._pace, strict=True))
+        self._emit(
+            StepDone(
+                step=self.step,
+                steps=self.config.steps,
+                loss=losses.loss,
+                balance_losses=losses.balance_losses,
+                router_z_loss=losses.router_z_loss,
+                learning_rate=update.learning_rate,
+                gradient_norm=update.gradient_norm,
+                skipped=update.skipped,
+                tokens=self.tokens,
+                tokens_per_second=tokens / seconds,
+                seconds_left=(self.config.steps - self.step) * seconds / len(self._pace),
+            )
+        )
+
+    # --- One step -----------------------------------------------------------------------------------------------------
 
     def backward(self, batches: Sequence[Batch]) -> StepLosses:
         """Compute the gradients of one step from one or several batches, as if they were one large batch.
@@ -168,91 +200,105 @@ class Trainer:
         The auxiliary losses are summed over the layers: each router feels the same pressure however deep the model is.
         """
         self.optimizer.zero_grad()
-        n_targets, n_tokens = sum(batch.n_targets for batch in batches), sum(batch.n_tokens for batch in batches)
-        passes = [(one, one.n_targets / max(1, n_targets), one.n_tokens / max(1, n_tokens)) for one in batches]
-        means: Tensor | float = 0.0
-        for losses in self._in_turn(passes) if self._threads is None else self._at_once(passes, self._threads):
-            means = means + losses
-        loss_mean, z_mean, *balance_means = torch.as_tensor(means).tolist()
-        if not math.isfinite(loss_mean):
-            raise self._diverged("loss", loss_mean)
-        return StepLosses(
-            loss=loss_mean, balance_losses=tuple(balance_means), router_z_loss=z_mean, n_targets=n_targets
-        )
+        if self.components.gradients is not None and not self.scaler.is_enabled():
+            losses = self.components.gradients(self, batches)
+        else:
+            n_targets, n_tokens = sum(batch.n_targets for batch in batches), sum(batch.n_tokens for batch in batches)
+            passes = [
+                Microbatch(batch, batch.n_targets / max(1, n_targets), batch.n_tokens / max(1, n_tokens))
+                for batch in batches
+            ]
+            each = self._sequential(passes) if self._threads is None else self._threaded(passes, self._threads)
+            total = PassLosses(*(sum(column) for column in zip(*each, strict=True)))
+            losses = StepLosses(
+                loss=total.loss.item(),
+                balance_losses=tuple(total.load_balancing.tolist()),
+                router_z_loss=total.router_z.item(),
+                n_targets=n_targets,
+            )
+        if not math.isfinite(losses.loss):
+            raise self._diverged("loss", losses.loss)
+        return losses
 
-    def _in_turn(self, passes: Sequence[Pass]) -> Iterator[Tensor]:
-        """The losses of one pass after the other; each adds to the gradients in place, of which there is one set."""
-        for one in passes:
-            total, losses = self._read(*one)
+    def _sequential(self, passes: Sequence[Microbatch]) -> Iterator[PassLosses]:
+        """One pass after the other; each adds to the gradients in place, of which there is one set."""
+        for microbatch in passes:
+            total, losses = self._forward(microbatch)
             total.backward()
             yield losses
 
-    def _at_once(self, passes: Sequence[Pass], threads: ThreadPoolExecutor) -> Iterator[Tensor]:
+    def _threaded(self, passes: Sequence[Microbatch], threads: ThreadPoolExecutor) -> Iterator[PassLosses]:
         """The same losses and gradients, to the last bit: they are added in the order of the passes too."""
 
-        def gradients(one: Pass) -> tuple[Sequence[Tensor | None], Tensor]:
-            total, losses = self._read(*one)
+        def gradients_of(microbatch: Microbatch) -> tuple[Sequence[Tensor | None], PassLosses]:
+            total, losses = self._forward(microbatch)
             # Not total.backward(): passes that run side by side would add to the same gradients at the same time.
             return torch.autograd.grad(total, self._trained, allow_unused=True), losses
 
-        for found, losses in threads.map(gradients, passes):
-            for parameter, gradient in zip(self._trained, found, strict=True):
+        for gradients, losses in threads.map(gradients_of, passes):
+            for parameter, gradient in zip(self._trained, gradients, strict=True):
                 if gradient is not None:
                     parameter.grad = gradient.contiguous() if parameter.grad is None else parameter.grad.add_(gradient)
             yield losses
 
-    def _read(self, batch: Batch, of_targets: float, of_tokens: float) -> tuple[Tensor, Tensor]:
-        """What one forward pass adds to the step.
-
-        Args:
-            batch: the batch.
-            of_targets: its share of the step's targets.
-            of_tokens: its share of the step's tokens.
-
-        Returns:
-            what its gradient is taken of, scaled; and the batch's part of the cross-entropy, of the z-loss and of each
-            layer's balance loss, (2 + layers,).
-        """
-        batch = batch.to(self.device)
-        mask = batch.attention_mask
+    def _forward(self, microbatch: Microbatch) -> tuple[Tensor, PassLosses]:
+        """One forward pass: the scaled scalar that its gradient is taken of, and the losses in it."""
+        batch = microbatch.batch.to(self.device)
+        mask, components, config = batch.attention_mask, self.components, self.config
         with autocast(self.device, self.dtype):
-            logits, routing = self.model(batch.inputs, attention_mask=mask)  # (B, T, V), a routing for each MoE layer
-        loss = of_targets * self.loss(logits, batch.targets)
-        balance = [of_tokens * self.balance(layer.probs, layer.expert_ids, attention_mask=mask) for layer in routing]
-        z = of_tokens * sum((self.z(layer.logits, attention_mask=mask) for layer in routing), loss.new_zeros(()))
-        total = loss + self.config.balance_weight * sum(balance) + self.config.z_weight * z
-        return self.scaler.scale(total), torch.stack([loss, z, *balance]).detach()
+            logits, routing = self.model(batch.inputs, attention_mask=mask)  # (B, T, V), a Routing for each MoE layer
+        loss = microbatch.target_share * components.loss(logits, batch.targets)
+        balance = [
+            microbatch.token_share * components.load_balancing_loss(layer.probs, layer.expert_ids, attention_mask=mask)
+            for layer in routing
+        ]
+        z = microbatch.token_share * sum(
+            (components.router_z_loss(layer.logits, attention_mask=mask) for layer in routing), loss.new_zeros(())
+        )
+        total = loss + config.balance_weight * sum(balance) + config.z_weight * z
+        per_layer = torch.stack(balance) if balance else loss.new_zeros(0)  # (layers,)
+        return self.scaler.scale(total), PassLosses(loss.detach(), per_layer.detach(), z.detach())
 
-    def update(self) -> tuple[float, float, bool]:
-        """Clip the gradients, set the learning rate of this step and let the optimizer change the weights.
-
-        Returns:
-            the learning rate, the gradient's norm before clipping, and whether float16 made it skip the update.
-        """
+    def update(self) -> Update:
+        """Clip the gradients, set the learning rate of this step and let the optimizer change the weights."""
         config = self.config
         self.scaler.unscale_(self.optimizer)
-        norm = self.clip(self.model.parameters(), config.max_grad_norm).item()
-        if not math.isfinite(norm) and (not self.scaler.is_enabled() or self.scaler.get_scale() < 1):
-            raise self._diverged("gradient", norm)
+        trained = [parameter for parameter in self._trained if parameter.grad is not None]
+        gradients = [parameter.grad for parameter in trained if parameter.grad is not None]
+        norm, clipped = self.components.clip(gradients, config.max_grad_norm)
+        for parameter, gradient in zip(trained, clipped, strict=True):
+            parameter.grad = gradient
+        gradient_norm = float(norm)
+        if not math.isfinite(gradient_norm) and (not self.scaler.is_enabled() or self.scaler.get_scale() < 1):
+            raise self._diverged("gradient", gradient_norm)
         warmup = round(config.warmup_ratio * config.steps)
-        rate = config.learning_rate * self.schedule(
+        learning_rate = config.learning_rate * self.components.schedule(
             self.step, steps=config.steps, warmup=warmup, final=config.min_lr_ratio
         )
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = learning_rate
         self.scaler.step(self.optimizer)  # under float16, not if the gradient overflowed
         self.scaler.update()
-        return rate, norm, not math.isfinite(norm)
+        return Update(learning_rate, gradient_norm, skipped=not math.isfinite(gradient_norm))
+
+    def _diverged(self, what: str, value: float) -> StorytellerError:
+        kept = f"the last good checkpoint is {self.saved}" if self.saved else "no checkpoint was written yet"
+        return StorytellerError(
+            f"The {what} became {value} at step {self.step + 1}, so training stopped; {kept}. Go on from there with a "
+            f"learning rate below {self.config.learning_rate}, or in float32 if it ran in {self.dtype}."
+        )
+
+    # --- Checkpoints --------------------------------------------------------------------------------------------------
 
     def save(self) -> None:
-        """Write a checkpoint of this moment, unless there is one or there is no folder."""
+        """Write a checkpoint of the training state, unless there is one or there is no folder."""
         if self.folder is None or self.saved == ckpt.path_of(self.folder, self.step):
             return
-        self.saved = ckpt.save_checkpoint(self.folder, self.capture(), keep=self.config.keep_checkpoints)
-        self._tell(Saved(step=self.step, path=self.saved))
+        self.saved = ckpt.save_checkpoint(self.folder, self.state_dict(), keep=self.config.keep_checkpoints)
+        self._emit(Saved(step=self.step, path=self.saved))
 
     def resume(self) -> bool:
-        """Go on from the newest sound checkpoint in the folder.
+        """Go on from the latest valid checkpoint in the folder.
 
         Returns:
             False where the folder has no checkpoint yet: the run starts at the beginning.
@@ -262,14 +308,14 @@ class Trainer:
         """
         if self.folder is None or not ckpt.list_checkpoints(self.folder):
             return False
-        checkpoint = ckpt.load_checkpoint(self.folder, fingerprint=self.tokenizer_fingerprint, notice=self._notice)
-        self.restore(checkpoint)
+        checkpoint = ckpt.load_checkpoint(self.folder, fingerprint=self.tokenizer_fingerprint, notice=self._message)
+        self.load_state_dict(checkpoint)
         ckpt.set_aside_after(self.folder, checkpoint.step)
         self.saved = ckpt.path_of(self.folder, checkpoint.step)
         return True
 
-    def capture(self) -> ckpt.Checkpoint:
-        """All that the rest of the run depends on."""
+    def state_dict(self) -> ckpt.Checkpoint:
+        """The training state: all that the rest of the run depends on."""
         return ckpt.Checkpoint(
             step=self.step,
             weights=ckpt.model_weights(self.model),
@@ -287,8 +333,8 @@ class Trainer:
             },
         )
 
-    def restore(self, checkpoint: ckpt.Checkpoint) -> None:
-        """Go to a captured moment.
+    def load_state_dict(self, checkpoint: ckpt.Checkpoint) -> None:
+        """Go to a training state.
 
         Raises:
             StorytellerError: it belongs to another model or corpus.
@@ -309,61 +355,76 @@ class Trainer:
         self.metrics = None if values["metrics"] is None else Metrics(**values["metrics"])
         for name, value in to_dict(self.config).items():
             if values["train_config"].get(name, value) != value:
-                self._notice(f"The run began with {name} {values['train_config'][name]}; it goes on with {value}.")
+                self._message(f"The run began with {name} {values['train_config'][name]}; it goes on with {value}.")
         restore_random(checkpoint.state)
 
     def _use_dtype(self, dtype: str) -> None:
         self.dtype = dtype
         self.scaler = grad_scaler(self.device, dtype)
 
+    # --- Events -------------------------------------------------------------------------------------------------------
+
+    def subscribe(self, handler: Callable[[Event], None]) -> None:
+        """Call a handler with each event from now on, after those that are there already."""
+        self._handlers.append(handler)
+
+    def unsubscribe(self, handler: Callable[[Event], None]) -> None:
+        """Call it no longer."""
+        self._handlers.remove(handler)
+
+    def _emit(self, event: Event) -> None:
+        for handler in self._handlers:
+            handler(event)
+
+    def _message(self, text: str) -> None:
+        if not self._handlers:  # never silently
+            warnings.warn(text, stacklevel=2)
+        self._emit(Message(text=text))
+
     def _due(self, every: int) -> bool:
         return self.step % every == 0 or self.step == self.config.steps
 
-    def _evaluate(self) -> None:
-        if not self.validation:
-            return
-        self.metrics = evaluate(
-            self.model, self.validation, loss=self.loss, dtype=self.dtype, byte_lengths=self.byte_lengths
-        )
-        self._tell(Evaluated(step=self.step, metrics=self.metrics))
 
-    def _report(self, losses: StepLosses, rate: float, norm: float, skipped: bool, seconds: float) -> None:
-        self._pace.append((losses.n_targets, seconds))
-        tokens, elapsed = (sum(column) for column in zip(*self._pace, strict=True))
-        self._tell(
-            StepDone(
-                step=self.step,
-                steps=self.config.steps,
-                loss=losses.loss,
-                balance_losses=losses.balance_losses,
-                router_z_loss=losses.router_z_loss,
-                learning_rate=rate,
-                gradient_norm=norm,
-                skipped=skipped,
-                tokens=self.tokens,
-                tokens_per_second=tokens / elapsed,
-                seconds_left=(self.config.steps - self.step) * elapsed / len(self._pace),
-            )
-        )
+@contextmanager
+def graceful_interrupt() -> Iterator[threading.Event]:
+    """Context manager: the first Ctrl-C only sets the event, so that the loop can end after a whole step.
 
-    def _tell(self, event: Event) -> None:
-        if self.on_event is not None:
-            self.on_event(event)
+    The second Ctrl-C interrupts at once, as always. Outside the main thread, where Python delivers no signals, the
+    event is never set.
+    """
+    interrupt = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield interrupt
+        return
+    before = signal.getsignal(signal.SIGINT) or signal.default_int_handler
 
-    def _notice(self, text: str) -> None:
-        if self.on_event is None:  # never silently
-            warnings.warn(text, stacklevel=2)
-        self._tell(Message(text=text))
+    def request(number: int, frame: FrameType | None) -> None:
+        interrupt.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
-    def _refuse_to_overwrite(self) -> None:
-        if self.folder is not None and self.saved is None and ckpt.list_checkpoints(self.folder):
-            raise StorytellerError(
-                f"{self.folder} already holds a run: go on with it (Trainer.resume), or choose another folder."
-            )
+    signal.signal(signal.SIGINT, request)
+    try:
+        yield interrupt
+    finally:
+        signal.signal(signal.SIGINT, before)
 
-    def _diverged(self, what: str, value: float) -> StorytellerError:
-        kept = f"the last good checkpoint is {self.saved}" if self.saved else "no checkpoint was written yet"
-        return StorytellerError(
-            f"The {what} became {value} at step {self.step + 1}, so training stopped; {kept}. Go on from there with a "
-            f"learning rate below {self.config.learning_rate}, or in float32 if it ran in {self.dtype}."
-        )
+
+@contextmanager
+def explain_oom(config: TrainConfig) -> Iterator[None]:
+    """Context manager: the many forms in which memory runs out become one sentence that says what to do."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        # The CPU and Apple's devices raise a plain RuntimeError.
+        phrases = ("can't allocate memory", "not enough memory", "out of memory")
+        known = isinstance(error, MemoryError | torch.OutOfMemoryError)
+        if not known and not any(phrase in str(error).lower() for phrase in phrases):
+            raise
+        if config.batch_size > 2:
+            way_out = "run the same command with --batch-size 2 --accumulate 8, which needs less memory"
+        else:
+            way_out = "choose a smaller preset or shorter sequences, or switch gradient checkpointing on"
+        raise StorytellerError(
+            f"Memory ran out with {config.batch_size} sequences in a batch: {way_out}; "
+            f"a run with checkpoints goes on from the last one."
+        ) from error

@@ -1,1 +1,6 @@
-"""What every package may use: writing files whole or not at all, and OpenMP's settings."""
+"""What every package may use.
+
+atomic_io.py  files that are written whole or not at all
+device.py     the device that a name stands for
+openmp.py     how OpenMP's threads wait for work
+"""

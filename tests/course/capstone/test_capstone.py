@@ -1,6 +1,7 @@
 """A storyteller of the student's own parts: who goes in, that they are at work, and that nothing else changes."""
 
 import functools
+import importlib
 import inspect
 import shutil
 from collections.abc import Callable
@@ -16,10 +17,10 @@ from repository import ROOT
 from storyteller.errors import StorytellerError
 from storyteller.inference.sampling_options import Sampling
 from storyteller.runs import pipeline
-from storyteller.training.checkpoint import load_trained
+from storyteller.runs.load import load_trained
 from storyteller.training.events import Saved, StepDone
 from storyteller_course import capstone
-from storyteller_course.capstone import collect, roles, train
+from storyteller_course.capstone import collect, roles
 from storyteller_course.capstone.benchmarks import TRIALS, same
 from storyteller_course.capstone.collect import Gathered, Source
 from storyteller_course.capstone.history import History
@@ -30,6 +31,9 @@ from storyteller_course.notebook.progress_store import ProgressStore
 from storyteller_course.notebook.use import Found
 from tellers import make_run
 
+# The module: `capstone.train` is the function of that name in it.
+train = importlib.import_module("storyteller_course.capstone.train")
+
 Part = Callable[..., Any]
 
 
@@ -37,7 +41,7 @@ Part = Callable[..., Any]
 def notebooks(monkeypatch: pytest.MonkeyPatch) -> dict[str, Part]:
     """What the student's notebooks have: name to function; all else is unsolved."""
     own: dict[str, Part] = {}
-    monkeypatch.setattr(collect, "_found", lambda role, live: Found(None, own.get(role.name), True))  # type: ignore[arg-type]
+    monkeypatch.setattr(collect, "_found", lambda role, live, earlier: Found(None, own.get(role.name), True))  # type: ignore[arg-type]
     return own
 
 
@@ -114,6 +118,10 @@ def test_a_draw_is_at_work_only_inside_the_students_own_loop(notebooks, capsys):
     assert capstone.gather().by_student["choose"]
 
 
+def test_every_role_has_a_trial():
+    assert TRIALS.keys() == ROLE_OF.keys()
+
+
 @pytest.mark.parametrize("name", TRIALS)
 def test_every_trial_gives_the_same_twice(name):
     trial, course = TRIALS[name], ROLE_OF[name].course
@@ -142,13 +150,14 @@ def test_every_part_of_the_students_is_at_work_and_the_run_is_the_librarys(noteb
     assert run.idle == []
 
     losses: list[float] = []
-    plan = train.make_plan(train.find_preset("tiny"), corpus=None, minutes=3, changes={})
+    plan = train.make_run_config(train.find_preset("tiny"), corpus=None, minutes=3, changes={})
     note = lambda event: losses.append(event.loss) if isinstance(event, StepDone) else None  # noqa: E731
     pipeline.train(plan, work / "library", notice=lambda text: None, on_event=note, device=torch.device("cpu"))
     assert run.history.loss == pytest.approx(losses, rel=2e-3)
     assert len(losses) == train.FAST_STEPS
 
-    _model, tokenizer, _ = load_trained(Path("runs/own"))  # as `storyteller tell` does
+    _model, tokenizer, checkpoint = load_trained(Path("runs/own"))  # as `storyteller tell` does
+    assert checkpoint.values["replaced_parts"] == []  # they are proven equal to the library's
     assert tokenizer.fingerprint == run.tokenizer.fingerprint
     story = run.tell("A little girl", sampling=Sampling(temperature=0.8, top_p=0.9, max_new_tokens=12, seed=1))
     assert story.startswith("A little girl")
@@ -182,6 +191,14 @@ def test_the_card_names_only_what_was_at_work(notebooks, work, capsys):
     assert by_student[0] in Path("by-command/README.md").read_text(encoding="utf-8").splitlines()
 
 
+def test_a_layer_of_the_students_is_not_trained_with_a_router_that_it_does_not_have(notebooks, work):
+    notebooks["MoELayer"] = copied(ROLE_OF["MoELayer"].course)
+    with pytest.raises(
+        StorytellerError, match="Your MoELayer routes by a softmax, and this model has a sigmoid router"
+    ):
+        capstone.train(capstone.gather(), folder="runs/sigmoid", changes={"router": "sigmoid"})
+
+
 def step_done(step: int, *, planned: int) -> StepDone:
     return StepDone(
         step=step, steps=planned, loss=float(step), balance_losses=(2.0,), router_z_loss=0.0, learning_rate=1e-3,
@@ -193,8 +210,8 @@ def heard(history: History, *steps: int, planned: int) -> History:
     """Told of these steps, each with a pass through two layers of four experts."""
     output = SimpleNamespace(routing=[SimpleNamespace(expert_ids=torch.tensor([[0, 1]]), logits=torch.zeros(1, 4))] * 2)
     for step in steps:
-        history.look(torch.nn.Identity(), (), output)  # type: ignore[arg-type]
-        history.hear(step_done(step, planned=planned))
+        history.record_routing(torch.nn.Identity(), (), output)  # type: ignore[arg-type]
+        history.handle(step_done(step, planned=planned))
     return history
 
 
@@ -215,7 +232,7 @@ def test_the_history_knows_where_a_run_was_made_longer_or_shorter():
 
 
 def test_the_history_is_kept_with_every_checkpoint_for_a_run_that_is_killed(tmp_path):
-    hear = train._hearing(heard(History(), 1, 2, planned=4), tmp_path, print)
+    hear = train._event_handler(heard(History(), 1, 2, planned=4), tmp_path, print)
     hear(Saved(step=2, path=tmp_path / "step-000002"))
     assert History.load(tmp_path).loss == [1, 2]
 
@@ -223,7 +240,7 @@ def test_the_history_is_kept_with_every_checkpoint_for_a_run_that_is_killed(tmp_
 def test_the_first_step_whose_pace_says_nothing_yet_gets_no_line(tmp_path, monkeypatch):
     monkeypatch.setattr(train, "LINE_SECONDS", -1.0)
     said: list[str] = []
-    hear = train._hearing(History(), tmp_path, said.append)
+    hear = train._event_handler(History(), tmp_path, said.append)
     for step in (1, 2, 3):
         hear(step_done(step, planned=4))
     assert said == [" 50%  loss 2.00  1 s left", " 75%  loss 3.00  1 s left"]
@@ -238,7 +255,7 @@ def test_a_run_that_others_began_owes_nothing_to_the_student(tmp_path):
 
 def test_other_merges_than_the_librarys_are_refused_with_a_line():
     said: list[str] = []
-    library = capstone.fitting.learn_with(
+    library = capstone.adapters.learn_with(
         lambda texts, n: [(97, 97)] * n, ["aa bb cc"] * 9, vocab_size=259, notice=said.append
     )
     assert library.vocab_size == 259

@@ -1,48 +1,30 @@
 """Points, guards, seeds, and the recognition of known mistakes."""
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from student_calls import graded
 
-from storyteller_course.exercises.assertions import Mismatch, equal
+from storyteller_course.exercises.assertions import equal
 from storyteller_course.exercises.exercise import Exercise
-from storyteller_course.exercises.known_answers import Right, Wrong
+from storyteller_course.exercises.known_answers import Right
 from storyteller_course.exercises.lesson import Lesson, load_lesson
-from storyteller_course.grading.grade import grade, run_case
-from storyteller_course.grading.known_mistakes import Mistake, known_mistakes
-from storyteller_course.grading.result import ExerciseResult
+from storyteller_course.grading.grade import grade
 from storyteller_course.notebook.use import check_quietly
 from storyteller_course.runner.in_process import InProcessStudent
-from storyteller_course.runner.student_errors import StudentError
 
 Answers = Callable[..., dict[str, Any]]
+
+
 TOYS = load_lesson(Path(__file__).parents[1] / "toy_lessons" / "01_toys")
-WRONG = [(answer.exercise, answer.name) for answer in TOYS.answers if isinstance(answer, Wrong)]
-
-
-def graded(lesson: Lesson, name: str, namespace: dict[str, Any], **options: Any) -> ExerciseResult:
-    mistakes = known_mistakes(lesson, name)
-    return grade(lesson.exercises[name], InProcessStudent(namespace), mistakes=mistakes, **options)
 
 
 @pytest.mark.parametrize("name", list(TOYS.exercises))
 def test_the_reference_gets_full_marks(toys: Lesson, answers: Answers, name: str) -> None:
     result = graded(toys, name, answers("double", name), seeds=("public", "secret", "other"))
     assert (result.solved, result.earned) == (True, result.points)
-
-
-@pytest.mark.parametrize(("exercise", "name"), WRONG)
-def test_every_known_wrong_answer_loses_points_and_is_recognised(toys: Lesson, exercise: str, name: str) -> None:
-    wrong = next(answer for answer in toys.mistakes(exercise) if answer.name == name)
-    result = graded(toys, exercise, toys.namespace(wrong))
-    assert result.earned < result.points
-    assert result.mistake in (name, wrong.synonym_of)
-    explained = [case for case in result.cases if case.explanation]
-    assert explained
-    assert all(not case.passed for case in explained)
 
 
 def test_right_answers_in_another_style_get_full_marks(toys: Lesson) -> None:
@@ -62,29 +44,6 @@ def test_a_broken_guard_loses_the_exercise(toys: Lesson, answers: Answers) -> No
     result = graded(toys, "clean", answers("def clean(text): return text.replace('   ', ' ')"))
     assert [case.passed for case in result.cases] == [True, False]
     assert (result.earned, result.solved) == (0, False)
-
-
-def test_a_mistake_of_ones_own_is_not_explained_by_anothers(toys: Lesson, answers: Answers) -> None:
-    result = graded(toys, "double", answers("def double(x): return 7"))
-    assert result.mistake == ""
-    assert result.cases[0].message.startswith("The double: you have 7, it should be")
-    assert result.cases[0].got == 7
-
-
-def test_of_two_explanations_the_one_that_fits_more_cases_wins(toys: Lesson) -> None:
-    exercise = Exercise("double", points=2)
-
-    @exercise.case("two", points=1)
-    def two(student: Any, draw: Any) -> None:
-        equal(student.double(2), 5)  # both wrong answers give 4 here
-
-    @exercise.case("three", points=1)
-    def three(student: Any, draw: Any) -> None:
-        equal(student.double(3), 6)
-
-    squares = next(answer for answer in toys.mistakes("double") if answer.name == "squares")
-    result = grade(exercise, InProcessStudent(toys.namespace(squares)), mistakes=known_mistakes(toys, "double"))
-    assert [case.mistake for case in result.cases] == ["squares", "squares"]
 
 
 def test_a_case_must_pass_with_every_seed(answers: Answers) -> None:
@@ -152,50 +111,9 @@ def test_a_shortcut_gets_no_points_and_no_diagnosis(toys: Lesson, answers: Answe
 def test_what_is_built_on_and_not_solved_is_replaced(
     toys: Lesson, answers: Answers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Lesson, "part", lambda self, name: (lambda x: x + x) if name == "double" else None)
+    monkeypatch.setattr(Lesson, "stand_in", lambda self, name: (lambda x: x + x) if name == "double" else None)
     broken = answers("def double(x): return 0", "quadruple")
     result = check_quietly(toys, "quadruple", broken)
     assert (result.solved, result.replaced) == (True, ("double",))
     assert broken["double"](3) == 0  # put back
     assert check_quietly(toys, "quadruple", answers("double", "quadruple")).replaced == ()
-
-
-def test_a_known_wrong_answer_runs_once_for_a_case_and_a_seed(toys: Lesson, answers: Answers) -> None:
-    calls: list[Any] = []
-    exercise = Exercise("double", points=1)
-
-    @exercise.case("of a drawn number", points=1)
-    def drawn(student: Any, draw: Any) -> None:
-        number = draw.randint(3, 10**9)
-        calls.append(number)
-        equal(student.double(number), 2 * number)
-
-    known = known_mistakes(toys, "double")
-    student = InProcessStudent(answers("def double(x): return 7"))
-    for seeds, expected in ((("public",), 1 + len(known)), (("public",), 1), (("other",), 1 + len(known))):
-        calls.clear()
-        grade(exercise, student, mistakes=known, seeds=seeds)
-        assert len(calls) == expected
-
-
-def test_a_known_wrong_answer_that_was_cut_off_gets_another_chance(toys: Lesson, answers: Answers) -> None:
-    exercise = Exercise("double", points=1)
-    hurry = True
-
-    @exercise.case("slowly", points=1)
-    def slowly(student: Any, draw: Any) -> None:
-        equal(student.double(lambda: time.sleep(0.3 if hurry else 0)), None)
-
-    wrong = Wrong("double", "slow", "It waits.", code="def double(x):\n    x()\n    return 4")
-    run = run_case(exercise, exercise.cases[0], InProcessStudent(answers("def double(x): return 4")), "public")
-    mistake = Mistake(wrong, toys)
-    assert isinstance(failure := mistake.run(run, limit=0.1).failure, StudentError)
-    assert failure.kind == "timeout"
-    hurry = False
-    assert isinstance(mistake.run(run, limit=5).failure, Mismatch)
-
-
-def test_wrong_answers_have_what_a_card_needs(toys: Lesson) -> None:
-    for answer in toys.answers:
-        if isinstance(answer, Wrong):
-            assert answer.explanation.endswith(".")

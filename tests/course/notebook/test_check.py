@@ -8,18 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from student_calls import run
 
-from storyteller.errors import StorytellerError
 from storyteller_course.notebook import check
 from storyteller_course.notebook.check import CheckFailed
 from storyteller_course.notebook.progress_store import ProgressStore
 
 Answers = Callable[..., dict[str, Any]]
-
-
-def run(namespace: dict[str, Any], call: str) -> None:
-    """Run a line as a cell of a notebook whose names are in the namespace."""
-    exec(f"from storyteller_course import check, hint, progress, use\n{call}", namespace)
 
 
 def test_full_marks_print_a_card_and_are_noted(
@@ -68,36 +63,6 @@ def test_a_class_release_checks_without_reference_and_answers(
     out = capsys.readouterr().out
     assert "You add two" not in out
     assert "The double: you have" in out
-
-
-def test_an_unknown_exercise_is_named_with_its_neighbour(work: Path) -> None:
-    with pytest.raises(StorytellerError, match="did you mean 'double'"):
-        run({}, 'check("dubble")')
-    with pytest.raises(StorytellerError, match="there are double, counts"):
-        run({}, 'hint("xyz")')
-    with pytest.raises(StorytellerError, match="means nothing here"):
-        run({}, 'check("double", show="answer")')
-
-
-def test_a_notebook_outside_of_a_lesson_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "a").mkdir()
-    monkeypatch.chdir(tmp_path / "a")
-    for call in ('check("double")', "progress()"):
-        with pytest.raises(StorytellerError, match=r"beside its checks"):
-            run({}, call)
-
-
-def test_a_solution_finds_its_lesson_and_is_not_the_students_progress(
-    work: Path, answers: Answers, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (work / "solutions").mkdir()
-    monkeypatch.chdir(work / "solutions")
-    run(answers("double"), 'check("double")')
-    assert "2 of 2" in capsys.readouterr().out
-    assert not (work / ".storyteller").exists()
-    monkeypatch.setenv("STORYTELLER_LESSON", str(work / "01_toys"))
-    run(answers("double"), 'check("double")')
-    assert (work / ".storyteller").exists()
 
 
 def test_hints_come_one_by_one(work: Path, capsys: pytest.CaptureFixture[str]) -> None:

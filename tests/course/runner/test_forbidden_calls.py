@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 import torch
 
+from repository import ROOT
 from storyteller.errors import StorytellerError
-from storyteller_course.runner.forbidden_calls import resolve
+from storyteller_course import load_lesson
+from storyteller_course.exercises.stand_ins import resolve
 from storyteller_course.runner.in_process import InProcessStudent
 from storyteller_course.runner.student_errors import StudentError
 from storyteller_course.runner.student_proxy import StudentProxy
@@ -102,17 +104,26 @@ def test_a_forbidden_call_is_no_crash_and_leaves_nothing_behind(answers: Answers
     assert torch.softmax(torch.zeros(2), 0).tolist() == [0.5, 0.5]
 
 
-def test_the_courses_own_part_is_no_answer() -> None:
-    part = "storyteller_course.parts.data_preparation.merge_pair"
-    imported = f"from {part.rpartition('.')[0]} import merge_pair"
-    for source in (f"{imported} as f", f"{imported}\ndef f(*args): return merge_pair(*args)"):
-        namespace: dict[str, Any] = {"__name__": "__main__"}
+def test_what_stands_in_for_an_exercise_is_no_answer_to_it() -> None:
+    lesson = load_lesson(ROOT / "lessons" / "01_data_preparation")
+    exercise, stand_in = lesson.exercises["merge_pair"], lesson.stand_in("merge_pair")
+    assert exercise.forbidden == (f"{lesson.stand_ins_module}.merge_pair",)
+    for source in ("f = merge_pair", "def f(*args): return merge_pair(*args)"):
+        namespace: dict[str, Any] = {"__name__": "__main__", "merge_pair": stand_in}
         exec(source, namespace)
         one = StudentProxy(
-            InProcessStudent(namespace), forbidden=(part, "storyteller_course.parts.data_preparation.none_such")
+            InProcessStudent(namespace), forbidden=(*exercise.forbidden, f"{lesson.stand_ins_module}.none_such")
         )
         with pytest.raises(StudentError, match="This is the course's own `merge_pair`, not yours"):
             one.f((1, 2), (1, 2), 3)
+
+
+def test_a_stand_in_may_call_what_is_forbidden_to_the_student() -> None:
+    lesson = load_lesson(ROOT / "lessons" / "01_data_preparation")
+    namespace: dict[str, Any] = {"__name__": "__main__", "encode_word": lesson.stand_in("encode_word")}
+    exec("def f(*args): return encode_word(*args)", namespace)
+    forbidden = lesson.exercises["merge_pair"].forbidden
+    assert StudentProxy(InProcessStudent(namespace), forbidden=forbidden).f((5, 6, 5), [(5, 6)]) == (256, 5)
 
 
 def test_a_forbidden_name_must_stand_for_something() -> None:

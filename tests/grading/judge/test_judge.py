@@ -6,7 +6,6 @@ import re
 
 import pytest
 from judge_lesson import (
-    CHECKS,
     DEMO,
     HONEST,
     POINTS,
@@ -60,19 +59,6 @@ def test_one_error_costs_once(grade):
     """`total` builds on `scale`; without parts of the course's own it uses the student's."""
     result = grade(notebook(HONEST | {"words": stub("words")}))
     assert points(result) == FULL | {"words": 0, "victim": 0}
-
-
-def test_unsolved_foundations_are_replaced_by_the_course(lesson, tmp_path, monkeypatch):
-    """Python's module `operator` plays the module with the course's own functions; its `mul` is an exercise."""
-    home = tmp_path / "08_operator"
-    write_checks(home, CHECKS.replace("scale", "mul"))
-    write(home / "08_operator.ipynb", json.loads(json.dumps(notebook()).replace("scale", "mul")))
-    monkeypatch.setattr("storyteller_grading.judge.judge._parts", lambda found: ("operator", ("mul",)))
-    answers = {"total": REFERENCE["total"]}
-    document = json.loads(json.dumps(notebook(answers)).replace("scale", "mul"))
-    result = graded(load_lesson(home), tmp_path, document, only=("mul", "total"), unsafe=True)
-    assert points(result) == {"mul": 0, "total": 20}
-    assert result.exercises[1].replaced == ("mul",)
 
 
 def test_a_case_of_several_that_fails_costs_its_own_points(grade):

@@ -76,7 +76,7 @@ class KnownAnswers:
 
         Of those only the ones matter that it builds on and that the course has no part for: see `judge.cell_matching`.
         """
-        needed = [name for name in self.lesson.foundations(exercise) if self.lesson.part(name) is None]
+        needed = [name for name in self.lesson.foundations(exercise) if self.lesson.stand_in(name) is None]
         name = REFERENCE if chosen[exercise] == SLOW else chosen[exercise]  # but for its pause it is the reference
         key = exercise, name, *(chosen.get(other, REFERENCE) for other in needed)
         if key not in self.grades:

@@ -17,8 +17,9 @@ def load_run(run: Path, *, device: str) -> "tuple[Decoder, Tokenizer]":
     Raises:
         StorytellerError: there is no trained model, or no such device.
     """
-    from storyteller.runs.pipeline import pick_device
-    from storyteller.training.checkpoint import list_checkpoints, load_model, run_of
+    from storyteller.runs.load import load_model, run_of
+    from storyteller.training.checkpoint import list_checkpoints
+    from storyteller.utils.device import pick_device
 
     if not list_checkpoints(run_of(run)):
         raise StorytellerError(f"There is no trained model in {run}; storyteller story makes one in runs/tiny.")

@@ -1,1 +1,6 @@
-"""Reads a story and finds what in it contradicts what was said before: a pronoun, a colour, an owner, an ending."""
+"""Lesson 01: reads a story and finds what in it contradicts what was said before.
+
+- `checker`: the contradictions of a text, sentence by sentence, and against the facts
+- `people`, `things`: the rules, about characters, and about objects and places
+- `parser`: sentences, speech apart from narration, and whom each sentence mentions
+"""

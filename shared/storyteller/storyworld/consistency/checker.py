@@ -1,11 +1,11 @@
 """Finds contradictions in a story, the corpus's own or a model's.
 
     >>> text = "A girl named Mia had a red kite. He flew the blue kite on the hill."
-    >>> [found.kind for found in contradictions(text)]
+    >>> [contradiction.kind for contradiction in contradictions(text)]
     ['pronoun', 'mark']
 
 The facts are read from the text itself with the lexicon, and compared with `facts` too when they are given. A rule
-speaks only where the text cannot be meant otherwise: zero contradictions in the corpus come before finding each one.
+reports only what cannot be meant otherwise: zero contradictions in the corpus come before finding each one.
 Kinds: pronoun, kind, unknown name, same name, mark, owner, lost object, asleep, gone away, place, ending, facts,
 and nothing recognised.
 """
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from storyteller.storyworld.consistency import people, things
-from storyteller.storyworld.consistency.parser import Cast, Sentence, known, sentences, words
+from storyteller.storyworld.consistency.parser import Cast, Sentence, reading_lexicon, sentences
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,21 +39,19 @@ def contradictions(text: str, facts: dict[str, Any] | None = None) -> list[Contr
     """
     story = sentences(text)
     cast = Cast()
-    found: list[tuple[int, Contradiction]] = []
+    results: list[tuple[str, Sentence, str]] = []  # kind, sentence, explanation
     rules = (*people.rules(cast), *things.rules())
     for sentence in story:
         cast.find(sentence)
         for rule in rules:
-            for kind, explanation in rule(sentence):
-                found.append((sentence.begins, Contradiction(kind, sentence.text, explanation)))
-    for kind, sentence, explanation in things.ending(story):
-        found.append((sentence.begins, Contradiction(kind, sentence.text, explanation)))
-    if facts:
-        for kind, sentence, explanation in _against(facts, story, cast):
-            found.append((sentence.begins, Contradiction(kind, sentence.text, explanation)))
+            results += [(kind, sentence, explanation) for kind, explanation in rule(sentence)]
     if not cast.pronoun_of:
         return [Contradiction("nothing recognised", text.strip()[:80], "No character of the lexicon is in the text.")]
-    return [contradiction for _, contradiction in sorted(found, key=lambda pair: pair[0])]
+    results += things.ending(story)
+    if facts:
+        results += against_facts(facts, story, cast)
+    results.sort(key=lambda result: result[1].begins)
+    return [Contradiction(kind, sentence.text, explanation) for kind, sentence, explanation in results]
 
 
 def ends_mid_sentence(text: str) -> bool:
@@ -61,20 +59,18 @@ def ends_mid_sentence(text: str) -> bool:
     return not text.rstrip().rstrip("\"”'").endswith((".", "!", "?")) or text.count('"') % 2 == 1
 
 
-def _against(facts: dict[str, Any], story: list[Sentence], cast: Cast) -> Iterator[tuple[str, Sentence, str]]:
+def against_facts(facts: dict[str, Any], story: list[Sentence], cast: Cast) -> Iterator[tuple[str, Sentence, str]]:
     """Compare with what must be true: names, kinds and marks."""
-    names = {person["name"] for person in facts["people"]}
-    kinds = {person["name"]: person["kind"] for person in facts["people"] if person["kind"] != "relative"}
+    kinds = {person["name"]: person["kind"] for person in facts["people"]}
     marks = {thing["noun"]: thing["mark"] for thing in facts["things"]}
     for sentence in story:
         for mention in sentence.people:
-            if mention.who in known().names and mention.who not in names:
+            if mention.who in reading_lexicon().names and mention.who not in kinds:
                 yield "facts", sentence, f"{mention.who} is nobody of this story."
         for noun, mark, before in things.marked(sentence.lower):
-            definite = before in words("definite") or before.endswith("'s")
-            if mark and definite and marks.get(noun, mark) != mark:
+            if mark and things.is_definite(before) and marks.get(noun, mark) != mark:
                 yield "facts", sentence, f"The {noun} is {marks[noun]}, not {mark}."
     for name, kind in cast.kind_of.items():
-        if name in kinds and kinds[name] != kind:
-            at = next(s for s in story if any(mention.who == name for mention in s.people))
-            yield "facts", at, f"{name} is a {kinds[name]}, not a {kind}."
+        if kinds.get(name, "relative") not in ("relative", kind):
+            first = next(sentence for sentence in story if any(mention.who == name for mention in sentence.people))
+            yield "facts", first, f"{name} is a {kinds[name]}, not a {kind}."

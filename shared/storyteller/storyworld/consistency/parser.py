@@ -4,6 +4,7 @@ Only the lexicon is needed, so any text in its words can be read, such as a samp
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -17,16 +18,21 @@ _CURLY = str.maketrans({"“": '"', "”": '"', "’": "'", "‘": "'"})
 
 
 @cache
-def words(name: str) -> frozenset[str]:
+def word_list(name: str) -> frozenset[str]:
     """A list of words of `data/reading.toml`."""
     return frozenset(read_toml(DATA / "reading.toml")[name].split())
+
+
+def has_any(name: str, words: Iterable[str]) -> bool:
+    """Whether one of the words, in lower case, is in the list of this name."""
+    return not word_list(name).isdisjoint(words)
 
 
 @cache
 def passers_by() -> dict[str, str]:
     """People who are no kinds of the lexicon, and their pronouns, "" where it is open."""
     lists = {"he": "passers_by_he", "she": "passers_by_she", "": "passers_by"}
-    return {word: pronoun for pronoun, name in lists.items() for word in sorted(words(name))}
+    return {word: pronoun for pronoun, name in lists.items() for word in sorted(word_list(name))}
 
 
 @dataclass(slots=True)
@@ -46,10 +52,11 @@ class Sentence:
     paragraph: int
     words: list[str] = field(default_factory=list)  # narration, as written
     commas: list[int] = field(default_factory=list)  # the indices of words before a comma
-    lower: list[str] = field(default_factory=list)
-    speech: list[str] = field(default_factory=list)
+    lower: list[str] = field(default_factory=list)  # narration, in lower case
+    speech: list[str] = field(default_factory=list)  # as written
+    speech_lower: list[str] = field(default_factory=list)
     people: list[Mention] = field(default_factory=list)  # by name or kind, in narration
-    begins: int = 0  # where it stands in the text
+    begins: int = 0  # indices of characters in the text
     ends: int = 0
 
     @property
@@ -61,49 +68,50 @@ class Sentence:
 def sentences(text: str) -> list[Sentence]:
     """Split a text into sentences; a question or exclamation in speech ends one only after its speaker is named."""
     text = text.translate(_CURLY)
-    found: list[Sentence] = []
-    now = Sentence("", 0)
+    finished: list[Sentence] = []
+    current = Sentence("", 0)
     paragraph, in_speech, before = 0, False, ""
 
     def finish(at: int) -> None:
-        nonlocal now
-        if now.words or now.speech:
-            now.ends = at
-            now.text = text[now.begins : at].strip()
-            found.append(now)
-        now = Sentence("", paragraph, begins=at)
+        nonlocal current
+        if current.words or current.speech:
+            current.ends = at
+            current.text = text[current.begins : at].strip()
+            finished.append(current)
+        current = Sentence("", paragraph, begins=at)
 
     for match in _TOKEN.finditer(text):
         token = match[0]
         if token == "\n":
-            if now.words or now.speech:
+            if current.words or current.speech:
                 finish(match.start())
             if before != "\n":
                 paragraph += 1
             in_speech = False
-            now.paragraph, now.begins = paragraph, match.end()
+            current.paragraph, current.begins = paragraph, match.end()
         elif token == '"':
             in_speech = not in_speech
             # '"Stop!" Mia said' goes on; 'Mia said, "Stop!"' has ended.
-            if not in_speech and (before == "." or (before in ("!", "?") and now.words)):
+            if not in_speech and (before == "." or (before in ("!", "?") and current.words)):
                 finish(match.end())
         elif in_speech:
-            now.speech.append(token)
+            current.speech.append(token)
+            current.speech_lower.append(token.lower())
         elif token in ".!?":
             finish(match.end())
         elif token in ",;:":
-            now.commas.append(len(now.words) - 1)
+            current.commas.append(len(current.words) - 1)
         else:
-            now.words.append(token)
-            now.lower.append(token.lower())
+            current.words.append(token)
+            current.lower.append(token.lower())
         before = token
     finish(len(text))
-    return found
+    return finished
 
 
 @dataclass(slots=True)
-class Known:
-    """What the lexicon says, in the shape that reading needs."""
+class ReadingLexicon:
+    """What the lexicon says, in the form that the parser needs."""
 
     names: dict[str, str]  # name -> pronoun
     kin: frozenset[str]
@@ -115,11 +123,11 @@ class Known:
 
 
 @cache
-def known() -> Known:
+def reading_lexicon() -> ReadingLexicon:
     """The lexicon, prepared once."""
     lexis = lexicon()
     places = {tuple(place.at.lower().split()): place.name for place in lexis.places.values()}
-    return Known(
+    return ReadingLexicon(
         names=dict(lexis.pronouns),
         kin=frozenset(name for kin in lexis.kin for name in (kin, kin.split()[-1], kin.split()[0])),
         kinds={name: kind.pronoun for name, kind in lexis.kinds.items()},
@@ -144,29 +152,31 @@ class Cast:
 
     def find(self, sentence: Sentence) -> None:
         """Fill in the people of a sentence."""
-        lexis = known()
-        skip = -1
+        names, lower = reading_lexicon().names, sentence.lower
+        # A capitalised first word such as "May" is no name where the second says so.
+        common_first = len(lower) > 1 and lower[1] in word_list("not_after_name")
+        skipped = -1
         for at, word in enumerate(sentence.words):
-            if at <= skip:
+            if at == skipped:
                 continue
             bare = name_of(word)
             if bare in ("Uncle", "Aunt") and at + 1 < len(sentence.words):
                 whole = f"{bare} {name_of(sentence.words[at + 1])}"
-                if whole in lexis.names:
-                    self._add(sentence, whole, lexis.names[whole], at)
-                    skip = at + 1
+                if whole in names:
+                    self._add(sentence, whole, names[whole], at)
+                    skipped = at + 1
                     continue
-            if bare in lexis.names and not (at == 0 and _common_word(sentence)):
-                self._add(sentence, bare, lexis.names[bare], at)
-                continue
-            low = bare.lower()
-            if low in lexis.kinds:
-                self._find_kind(sentence, low, at)
-            elif low in passers_by() and not bare[0].isupper():
-                self._add(sentence, f"the {low}", passers_by()[low], at)
+            kind = bare.lower()
+            if bare in names and not (at == 0 and common_first):
+                self._add(sentence, bare, names[bare], at)
+            elif kind in reading_lexicon().kinds:
+                self.find_kind(sentence, kind, at)
+            elif kind in passers_by() and not bare[0].isupper():
+                self._add(sentence, f"the {kind}", passers_by()[kind], at)
 
-    def _find_kind(self, sentence: Sentence, kind: str, at: int) -> None:
-        lexis = known()
+    def find_kind(self, sentence: Sentence, kind: str, at: int) -> None:
+        """Add whom the kind at this word means: a name of that kind, or such as "the wizard"."""
+        lexis = reading_lexicon()
         following = sentence.lower[at + 1] if at + 1 < len(sentence.lower) else ""
         names_it = following in ("named", "called") and name_of("".join(sentence.words[at + 2 : at + 3])) in lexis.names
         if following in lexis.nouns or names_it:
@@ -180,8 +190,3 @@ class Cast:
     def _add(self, sentence: Sentence, who: str, pronoun: str, at: int) -> None:
         self.pronoun_of.setdefault(who, pronoun)
         sentence.people.append(Mention(who, pronoun, at))
-
-
-def _common_word(sentence: Sentence) -> bool:
-    """Whether the first word, though it looks like a name, is only a capitalised word."""
-    return len(sentence.lower) > 1 and sentence.lower[1] in words("not_after_name")

@@ -7,10 +7,11 @@ from storyteller.storyworld.consistency.parser import (
     Cast,
     Mention,
     Sentence,
-    known,
+    has_any,
     name_of,
     passers_by,
-    words,
+    reading_lexicon,
+    word_list,
 )
 
 Rule = Callable[[Sentence], Iterator[tuple[str, str]]]
@@ -28,57 +29,57 @@ class Pronouns:
 
     def __init__(self, cast: Cast) -> None:
         self.cast = cast
-        self.before: list[Mention] = []  # people of the last sentence that had any
+        self.in_last_sentence: list[Mention] = []  # people of the last sentence that had any
 
     def __call__(self, sentence: Sentence) -> Iterator[tuple[str, str]]:
         """Go through the sentence from left to right."""
-        here: list[Mention] = []
-        named_here = False  # "She laughed and he laughed": here nobody is named, so both may stand for anyone before
-        named = {mention.at: mention for mention in sentence.people}
-        late = sentence.people if sentence.lower and sentence.lower[0] in words("subordinate") else []
-        for at, word in enumerate(sentence.lower):
-            if at in named:
-                here.append(named[at])
-                named_here = True
-                continue
-            pronoun = PRONOUNS.get(word)
-            if pronoun is None:
-                continue
-            window = here if named_here and _own(sentence.lower, at) else [*here, *self.before, *late]
-            fitting = [mention for mention in window if self._pronoun(mention) in (pronoun, "")]
-            if fitting:
-                here.append(Mention(fitting[-1].who, pronoun, at))
-                if len({mention.who for mention in window}) == 1:
-                    self.cast.pronoun_of[fitting[0].who] = pronoun  # now we know
-            elif window:
-                people = " and ".join(sorted({mention.who for mention in window}))
-                yield "pronoun", f'"{word}" fits nobody near: {people}.'
-                here.append(Mention("", "", at))  # say it once, not for every pronoun that follows
-        if here:
+        lower = sentence.lower
+        names = {mention.at: mention for mention in sentence.people}
+        # "When she came home, Mum hugged Pip": somebody named later may be meant.
+        named_later = sentence.people if lower and lower[0] in word_list("subordinate") else []
+        so_far: list[Mention] = []
+        named_so_far = False  # "She laughed and he laughed": here nobody is named, so both may mean anyone before
+        for at, word in enumerate(lower):
+            if at in names:
+                so_far.append(names[at])
+                named_so_far = True
+            elif word in PRONOUNS:
+                within = named_so_far and means_own_sentence(lower, at)
+                candidates = so_far if within else [*so_far, *self.in_last_sentence, *named_later]
+                who = self.resolve(PRONOUNS[word], candidates)
+                if who is not None:
+                    so_far.append(Mention(who, PRONOUNS[word], at))
+                elif candidates:
+                    people = " and ".join(sorted({mention.who for mention in candidates}))
+                    yield "pronoun", f'"{word}" fits nobody near: {people}.'
+                    so_far.append(Mention("", "", at))  # say it once, not for every pronoun that follows
+        if so_far:
             # "He washed Aunt May's hens": the next "she" is hardly Aunt May.
-            owners = [m for m in here if m.at < len(sentence.words) and sentence.words[m.at].endswith("'s")]
-            now = [mention for mention in here if mention not in owners] or here
+            others = [m for m in so_far if m.at >= len(sentence.words) or not sentence.words[m.at].endswith("'s")]
+            people_here = others or so_far
             # "They wrote to a sister": whoever was spoken of before her is not forgotten.
-            passing = all(mention.who.removeprefix("the ") in passers_by() for mention in now)
-            self.before = [*self.before, *now] if passing else now
+            all_passing = all(mention.who.removeprefix("the ") in passers_by() for mention in people_here)
+            self.in_last_sentence = [*self.in_last_sentence, *people_here] if all_passing else people_here
 
-    def _pronoun(self, mention: Mention) -> str:
-        return mention.pronoun or self.cast.pronoun_of.get(mention.who, "")
+    def resolve(self, pronoun: str, candidates: list[Mention]) -> str | None:
+        """Whom a pronoun means: of those it fits, the one mentioned last; None where it fits nobody.
+
+        Of a single candidate whose pronoun was open it is known from now on.
+        """
+        fitting = [m.who for m in candidates if (m.pronoun or self.cast.pronoun_of.get(m.who, "")) in (pronoun, "")]
+        if not fitting:
+            return None
+        if len({mention.who for mention in candidates}) == 1:
+            self.cast.pronoun_of[fitting[0]] = pronoun
+        return fitting[-1]
 
 
-def _own(lower: list[str], at: int) -> bool:
+def means_own_sentence(lower: list[str], at: int) -> bool:
     """Whether this pronoun means somebody of its own sentence, if that has mentioned anybody."""
     word = lower[at]
     if word in ("he", "she"):
-        return at > 0 and lower[at - 1] not in words("new_clause")
-    return word in ("himself", "herself") or (
-        word in ("his", "her") and at + 1 < len(lower) and lower[at + 1] in words("own_body")
-    )
-
-
-def _is_given(lower: list[str], at: int) -> bool:
-    """Whether a newcomer gets this name: "a young stoat called Pip"."""
-    return at > 0 and lower[at - 1] in ("named", "called") and not {"a", "an"}.isdisjoint(lower[max(0, at - 7) : at])
+        return at > 0 and lower[at - 1] not in word_list("new_clause")
+    return word in ("himself", "herself") or (word in ("his", "her") and has_any("own_body", lower[at + 1 : at + 2]))
 
 
 class Names:
@@ -88,14 +89,15 @@ class Names:
         self.cast = cast
         self.met: set[str] = set()
         self.given: set[str] = set()  # names that "a fox called ..." has given to somebody
-        self.opening = 0
+        self.opening = 0  # where the sentence with the first name begins
 
     def __call__(self, sentence: Sentence) -> Iterator[tuple[str, str]]:
         """Look at the names of the sentence that are new, and at those that are given again."""
-        lexis = known()
+        lexis, lower = reading_lexicon(), sentence.lower
         for mention in sentence.people:
-            who = mention.who
-            if _is_given(sentence.lower, mention.at):
+            who, at = mention.who, mention.at
+            # "a young stoat called Pip"
+            if at and lower[at - 1] in ("named", "called") and not {"a", "an"}.isdisjoint(lower[max(0, at - 7) : at]):
                 if who in self.given:
                     yield "same name", f"A second {who} is introduced."
                 self.given.add(who)
@@ -105,28 +107,25 @@ class Names:
             if not self.met:
                 self.opening = sentence.begins
             self.met.add(who)
-            if not (first or who in lexis.kin or self._introduced(sentence, mention)):
+            if not (first or who in lexis.kin or is_introduced(sentence, at)):
                 yield "unknown name", f"{who} is named as if known, but nobody has introduced {who}."
-        self._hear(sentence.speech)
+        # Names introduced in speech: "I am Rusty", "my friend Hazel".
+        for at, word in enumerate(sentence.speech):
+            before = sentence.speech_lower[at - 1] if at else ""
+            if name_of(word) in lexis.names and (before in word_list("relations") or before in lexis.kinds):
+                self.met.add(name_of(word))
 
-    def _introduced(self, sentence: Sentence, mention: Mention) -> bool:
-        lower, at = sentence.lower, mention.at
-        before = lower[at - 1] if at else ""
-        if at - 1 in sentence.commas:
-            before = ""
-        if before in words("relations") or before in known().kinds or before in passers_by():
-            return True
-        after = lower[at + 1 : at + 3]
-        if at in sentence.commas:  # "Rusty, a fox"
-            return bool(after) and after[0] in ("who", "the", "his", "her", "a", "an")
-        return after in (["was", "a"], ["was", "an"]) or (after[:1] == ["the"] and after[-1] in known().kinds)
 
-    def _hear(self, speech: list[str]) -> None:
-        """Names introduced in speech: "I am Rusty", "my friend Hazel"."""
-        for at, word in enumerate(speech):
-            bare = name_of(word)
-            if bare in known().names and at and speech[at - 1].lower() in words("relations") | set(known().kinds):
-                self.met.add(bare)
+def is_introduced(sentence: Sentence, at: int) -> bool:
+    """Whether the words beside this name say who it is: "her friend Rusty", "Rusty, a fox", "Rusty was a fox"."""
+    lower, kinds = sentence.lower, reading_lexicon().kinds
+    before = lower[at - 1] if at and at - 1 not in sentence.commas else ""
+    if before in word_list("relations") or before in kinds or before in passers_by():
+        return True
+    after = lower[at + 1 : at + 3]
+    if at in sentence.commas:
+        return bool(after) and after[0] in ("who", "the", "his", "her", "a", "an")
+    return after in (["was", "a"], ["was", "an"]) or (after[:1] == ["the"] and after[-1] in kinds)
 
 
 class Kinds:
@@ -138,53 +137,51 @@ class Kinds:
 
     def __call__(self, sentence: Sentence) -> Iterator[tuple[str, str]]:
         """Read what kind each name is said to be, and which kinds are spoken of as known."""
-        lexis = known()
-        lower = sentence.lower
+        lexis, lower = reading_lexicon(), sentence.lower
         for at, word in enumerate(map(name_of, lower)):
             if word not in lexis.kinds or (at + 1 < len(lower) and lower[at + 1] in lexis.nouns):
                 continue
-            name = self._name_beside(sentence, at)
-            if name:
-                old = self.cast.kind_of.setdefault(name, word)
-                if old != word:
-                    yield "kind", f"{name} was a {old} and is called a {word} here."
-            definite = _definite(lower, at) and not name and _acts(lower, at) and sentence.words[at][0].islower()
-            if definite and word not in self.seen and self.seen:
+            if name := name_beside(sentence, at):
+                kind = self.cast.kind_of.setdefault(name, word)
+                if kind != word:
+                    yield "kind", f"{name} was a {kind} and is called a {word} here."
+            elif self.seen and word not in self.seen and sentence.words[at][0].islower() and is_known_actor(lower, at):
                 yield "kind", f"The {word} is spoken of as known, but there was none before."
             self.seen.add(word)
-        for word in sentence.speech:
-            if word.lower() in lexis.kinds:
-                self.seen.add(word.lower())
-
-    def _name_beside(self, sentence: Sentence, at: int) -> str:
-        """The name that this kind is said of: "rabbit named Pip", "Pip the rabbit", "Pip was a shy rabbit"."""
-        written, lower = sentence.words, sentence.lower
-        names = known().names
-        if at + 2 < len(written) and lower[at + 1] in ("named", "called") and name_of(written[at + 2]) in names:
-            return name_of(written[at + 2])
-        for back in range(at - 1, max(-1, at - 5), -1):
-            if written[back] in names:
-                between = lower[back + 1 : at]
-                claims = between[:2] in (["was", "a"], ["was", "an"], ["is", "a"], ["is", "an"]) or (
-                    between == ["the"] and back not in sentence.commas
-                )
-                return written[back] if claims and "as" not in between and "like" not in between else ""
-        return ""
+        self.seen.update(word for word in sentence.speech_lower if word in lexis.kinds)
 
 
-def _definite(lower: list[str], at: int) -> bool:
-    """Whether "the" stands before this word or its adjective: not "the cook's goose" nor "the case of the fox"."""
+def name_beside(sentence: Sentence, at: int) -> str:
+    """The name that this kind is said of: "rabbit named Pip", "Pip the rabbit", "Pip was a shy rabbit"."""
+    written, lower = sentence.words, sentence.lower
+    names = reading_lexicon().names
+    if at + 2 < len(written) and lower[at + 1] in ("named", "called") and name_of(written[at + 2]) in names:
+        return name_of(written[at + 2])
+    for back in range(at - 1, max(-1, at - 5), -1):
+        if written[back] in names:
+            between = lower[back + 1 : at]
+            claims = between[:2] in (["was", "a"], ["was", "an"], ["is", "a"], ["is", "an"]) or (
+                between == ["the"] and back not in sentence.commas
+            )
+            return written[back] if claims and "as" not in between and "like" not in between else ""
+    return ""
+
+
+def is_known_actor(lower: list[str], at: int) -> bool:
+    """Whether a character is spoken of as known, "the fox" or "the old fox", and does something or ends the sentence.
+
+    Not "the cook's goose", "the case of the fox" or "the jackdaw in the hedge".
+    """
     the = next((i for i in (at - 1, at - 2) if i >= 0 and lower[i] == "the"), -1)
-    return the >= 0 and not lower[at - 1].endswith("'s") and (the == 0 or lower[the - 1] != "of")
-
-
-def _acts(lower: list[str], at: int) -> bool:
-    """Whether the character at this word ends the sentence or does something: not "the jackdaw in the hedge"."""
-    the = at - 1 if lower[at - 1] == "the" else at - 2
-    if the > 0 and lower[the - 1] in words("inverted"):
+    if the < 0 or lower[at - 1].endswith("'s"):
+        return False
+    before = lower[the - 1] if the else ""
+    if before == "of":
+        return False
+    if before in word_list("inverted"):  # "said the fox"
         return True
     following = lower[at + 1] if at + 1 < len(lower) else ""
-    return not following or lower[at].endswith("'s") or following.endswith("ed") or following in words("verbs")
+    return not following or lower[at].endswith("'s") or following.endswith("ed") or following in word_list("verbs")
 
 
 class Asleep:
@@ -196,17 +193,17 @@ class Asleep:
     def __call__(self, sentence: Sentence) -> Iterator[tuple[str, str]]:
         """Follow who falls asleep and who acts."""
         lower = sentence.lower
-        if not words("waking").isdisjoint(lower):
+        if has_any("waking", lower):
             self.asleep.clear()
         subject = sentence.subject
         if subject is None:
             return
         verb = lower[subject.at + 1] if subject.at + 1 < len(lower) else ""
-        if subject.who in self.asleep and verb.endswith("ed") and verb not in words("sleeping_may"):
+        if subject.who in self.asleep and verb.endswith("ed") and verb not in word_list("sleeping_may"):
             yield "asleep", f"{subject.who} is asleep, yet acts."
         elif subject.who in self.asleep and verb in ("ran", "said", "went", "took", "made", "gave", "found"):
             yield "asleep", f"{subject.who} is asleep, yet {verb}."
-        if "asleep" in lower and lower[subject.at + 1 : subject.at + 3] == ["fell", "asleep"]:
+        if lower[subject.at + 1 : subject.at + 3] == ["fell", "asleep"]:
             self.asleep.add(subject.who)
 
 
@@ -220,9 +217,7 @@ class Gone:
     def __call__(self, sentence: Sentence) -> Iterator[tuple[str, str]]:
         """Follow who leaves and who acts; the hero, whom the story follows, never leaves it."""
         lower = sentence.lower
-        if not words("returning").isdisjoint(lower) or not words("returning").isdisjoint(
-            map(str.lower, sentence.speech)
-        ):
+        if has_any("returning", lower) or has_any("returning", sentence.speech_lower):
             self.gone.clear()
         if sentence.people and not self.first:
             self.first = sentence.people[0].who

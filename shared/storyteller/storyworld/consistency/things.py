@@ -3,19 +3,19 @@
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
-from storyteller.storyworld.consistency.parser import Sentence, known, name_of, words
+from storyteller.storyworld.consistency.parser import Sentence, has_any, name_of, reading_lexicon, word_list
 
 Rule = Callable[[Sentence], Iterator[tuple[str, str]]]
 
 
 def rules() -> tuple[Rule, ...]:
     """The rules, each with a fresh memory, to be called sentence by sentence."""
-    return Marks(), Owners(), Lost(), Places()
+    return Marks(), Owners(), LostObjects(), Places()
 
 
 def marked(text: Sequence[str]) -> Iterator[tuple[str, str, str]]:
     """The objects in a text of words: noun, mark or "", and the word before them."""
-    lexis = known()
+    lexis = reading_lexicon()
     for at, word in enumerate(text):
         noun = word[:-2] if word.endswith("'s") else word
         if noun not in lexis.nouns:
@@ -23,6 +23,11 @@ def marked(text: Sequence[str]) -> Iterator[tuple[str, str, str]]:
         mark = text[at - 1] if at and text[at - 1] in lexis.marks else ""
         first = at - 2 if mark else at - 1
         yield noun, mark, text[first] if first >= 0 else ""
+
+
+def is_definite(before: str) -> bool:
+    """Whether the word before an object says that it is a known one: the kite, his kite, Mia's kite."""
+    return before in word_list("definite") or before.endswith("'s")
 
 
 class Marks:
@@ -33,84 +38,83 @@ class Marks:
 
     def __call__(self, sentence: Sentence) -> Iterator[tuple[str, str]]:
         """Compare each marked object with what it was before."""
-        for text in (sentence.lower, [word.lower() for word in sentence.speech]):
-            for noun, mark, before in marked(text):
-                if not mark:
-                    continue
-                old = self.marks.setdefault(noun, set())
-                definite = before in words("definite") or before.endswith("'s")
-                if old and mark not in old and definite:
-                    yield "mark", f"The {noun} was {' or '.join(sorted(old))} before and is {mark} here."
-                old.add(mark)
+        for noun, mark, before in (*marked(sentence.lower), *marked(sentence.speech_lower)):
+            if not mark:
+                continue
+            known = self.marks.setdefault(noun, set())
+            if known and mark not in known and is_definite(before):
+                yield "mark", f"The {noun} was {' or '.join(sorted(known))} before and is {mark} here."
+            known.add(mark)
 
 
 class Owners:
     """What is Mia's becomes Tom's only by giving, taking or finding."""
 
     def __init__(self) -> None:
-        self.owner: dict[str, str] = {}
+        self.owners: dict[str, str] = {}  # noun -> name
 
     def __call__(self, sentence: Sentence) -> Iterator[tuple[str, str]]:
         """Follow "Mia's kite"."""
-        everything = {*sentence.lower, *(word.lower() for word in sentence.speech)}
-        if not words("giving").isdisjoint(everything):
-            self.owner.clear()
-        names = known().names
+        if has_any("giving", sentence.lower) or has_any("giving", sentence.speech_lower):
+            self.owners.clear()
         for at, word in enumerate(sentence.words):
-            if not word.endswith("'s") or name_of(word) not in names:
+            name = name_of(word)
+            if name == word or name not in reading_lexicon().names:
                 continue
             for noun, _, before in marked(sentence.lower[at : at + 4]):
                 if before != word.lower():
                     continue
-                old = self.owner.setdefault(noun, name_of(word))
-                if old != name_of(word):
-                    yield "owner", f"The {noun} was {old}'s and is {name_of(word)}'s here, but nobody gave it away."
-                    self.owner[noun] = name_of(word)
+                owner = self.owners.setdefault(noun, name)
+                if owner != name:
+                    yield "owner", f"The {noun} was {owner}'s and is {name}'s here, but nobody gave it away."
+                    self.owners[noun] = name
 
 
-class Lost:
+USE_VERBS = {"lost": "use", "broken": "use_broken"}  # state -> list of the verbs that it forbids
+
+
+class LostObjects:
     """What is lost or broken is not used until it is back."""
 
     def __init__(self) -> None:
-        self.state: dict[str, str] = {}
-        self.latest = ""  # the object mentioned last: what "It sank" is about
+        self.states: dict[str, str] = {}  # noun -> "lost" or "broken"
+        self.last_noun = ""  # the object mentioned last: what "It sank" is about
 
     def __call__(self, sentence: Sentence) -> Iterator[tuple[str, str]]:
         """Follow each object's state; any word that may mean it is back makes it unknown."""
         lower = sentence.lower
-        if not words("dreaming").isdisjoint(lower):
+        if has_any("dreaming", lower):
             return
-        named = [noun for noun, _, _ in marked(lower)]
-        nouns = set(named)
-        states = {noun: _state(lower, noun) for noun in nouns}
-        if self.latest and lower[:1] == ["it"] and not nouns and not words("lost").isdisjoint(lower[:4]):
-            states[self.latest] = "lost"
-        self.latest = named[-1] if named else self.latest
-        if self.state and not any(states.values()) and self._maybe_back(sentence, nouns):
-            self.state.clear()
-        for noun, bad in sorted(states.items()):
-            verbs = {"lost": words("use"), "broken": words("use_broken")}.get(self.state.get(noun, ""))
-            where = lower.index(noun) if noun in lower else 0
-            if verbs and not bad and not verbs.isdisjoint(lower[max(0, where - 5) : where]):
-                yield "lost object", f"The {noun} is {self.state[noun]}, yet it is used here."
-            if bad and words("not_really").isdisjoint(set(lower[max(0, where - 5) : where + 3]) - {"had"}):
-                self.state[noun] = bad
+        nouns = [noun for noun, _, _ in marked(lower)]
+        new_states = {noun: state_said_of(noun, lower) for noun in nouns}
+        if self.last_noun and not nouns and lower[:1] == ["it"] and has_any("lost", lower[:4]):
+            new_states[self.last_noun] = "lost"
+        if nouns:
+            self.last_noun = nouns[-1]
+        if self.states and not any(new_states.values()) and self.may_be_back(sentence, nouns):
+            self.states.clear()
+        for noun, state in sorted(new_states.items()):
+            at = lower.index(noun) if noun in lower else 0
+            before = lower[max(0, at - 5) : at]
+            state_before = self.states.get(noun)
+            if state_before and not state and has_any(USE_VERBS[state_before], before):
+                yield "lost object", f"The {noun} is {state_before}, yet it is used here."
+            if state and not has_any("not_really", {*before, *lower[at : at + 3]} - {"had"}):
+                self.states[noun] = state
 
-    def _maybe_back(self, sentence: Sentence, nouns: set[str]) -> bool:
+    def may_be_back(self, sentence: Sentence, nouns: list[str]) -> bool:
+        """Whether a sentence may say that something is found or mended."""
         lower = sentence.lower
         if "never" in lower:
             return False
-        about = "it" in lower or not nouns.isdisjoint(self.state)
-        return (
-            not words("back").isdisjoint(lower)
-            or (about and not words("maybe_back").isdisjoint(lower))
-            or (about and "there" in lower and not {"was", "is"}.isdisjoint(lower))
-            or not words("back_in_speech").isdisjoint(map(str.lower, sentence.speech))
-        )
+        if has_any("back", lower) or has_any("back_in_speech", sentence.speech_lower):
+            return True
+        about_it = "it" in lower or not self.states.keys().isdisjoint(nouns)
+        return about_it and (has_any("maybe_back", lower) or ("there" in lower and ("was" in lower or "is" in lower)))
 
 
-def _state(lower: list[str], noun: str) -> str:
-    """Whether a sentence says that this object is lost or broken: "lost her red kite", "the kite was gone"."""
+def state_said_of(noun: str, lower: list[str]) -> str:
+    """Whether a sentence says that an object in it is lost or broken: "lost her red kite", "the kite was gone"."""
     if noun not in lower:
         return ""
     at = lower.index(noun)
@@ -119,18 +123,18 @@ def _state(lower: list[str], noun: str) -> str:
     it = later[later.index("it") : later.index("it") + 8] if "it" in later else []
     # "was gone", and "had gone", but not "had gone as dull as mud".
     gone = any(pair in (("was", "gone"), ("is", "gone")) for pair in pairwise(after)) or after[-1:] == ["gone"]
-    away = "away" in after and not words("away").isdisjoint(after)
-    if gone or away or _lost_it(before) or not words("lost").isdisjoint((*after, *it)):
+    away = "away" in after and has_any("away", after)
+    if gone or away or is_lost_by_somebody(before) or has_any("lost", (*after, *it)):
         return "lost"
-    return "" if words("broken").isdisjoint((*before, *after)) else "broken"
+    return "broken" if has_any("broken", (*before, *after)) else ""
 
 
-def _lost_it(before: list[str]) -> bool:
-    """Whether "lost" stands before the object as its verb: "lost her red", not "got lost with a"."""
+def is_lost_by_somebody(before: list[str]) -> bool:
+    """Whether "lost" is the verb before the object: "lost her red", not "got lost with a"."""
     if "lost" not in before:
         return False
     following = before[before.index("lost") + 1 :]
-    return not following or following[0] in words("definite") or following[0].endswith("'s") or following[0] == "a"
+    return not following or is_definite(following[0]) or following[0] == "a"
 
 
 class Places:
@@ -141,55 +145,44 @@ class Places:
 
     def __call__(self, sentence: Sentence) -> Iterator[tuple[str, str]]:
         """Follow "at the pond" of sentences about a character."""
-        lexis = known()
-        lower = sentence.lower
-        if not words("moving").isdisjoint(lower) or not words("moving").isdisjoint(map(str.lower, sentence.speech)):
+        lexis, lower = reading_lexicon(), sentence.lower
+        if has_any("moving", lower) or has_any("moving", sentence.speech_lower):
             self.place = ""
         subject = sentence.subject
         verb = lower[subject.at + 1] if subject and subject.at + 1 < len(lower) else ""
         if verb not in ("was", "sat", "stood", "played", "waited", "lay", "slept", "rested", "worked"):
             return
         for at, word in enumerate(lower):
-            if word not in lexis.first_place_words:
-                continue
-            place = lexis.places.get(tuple(lower[at : at + 3]))
-            if place:
-                if self.place and place != self.place:
-                    yield "place", f"The last place was {self.place}, and nobody has gone to {place}."
-                self.place = place
+            place = lexis.places.get(tuple(lower[at : at + 3])) if word in lexis.first_place_words else None
+            if place and self.place and place != self.place:
+                yield "place", f"The last place was {self.place}, and nobody has gone to {place}."
+            self.place = place or self.place
 
 
 def ending(story: list[Sentence]) -> Iterator[tuple[str, Sentence, str]]:
     """What was found in the story is not "never found" at its end."""
     if len(story) < 3:
         return
-    last_paragraph = story[-1].paragraph
-    for sentence in story:
-        if sentence.paragraph != last_paragraph:
+    for number, sentence in enumerate(story):
+        if sentence.paragraph != story[-1].paragraph:
             continue
         for verb in ("found", "got", "saw"):
             if f"never {verb}" not in " ".join(sentence.lower):
                 continue
             for noun, _, _ in marked(sentence.lower):
-                earlier = _obtained(story, sentence, noun, verb)
+                earlier = last_obtained(story[:number], noun, verb)
                 if earlier:
                     yield "ending", sentence, f"The {noun} was {verb} before: {earlier.text!r}."
 
 
-def _obtained(story: list[Sentence], until: Sentence, noun: str, verb: str) -> Sentence | None:
+def last_obtained(story: list[Sentence], noun: str, verb: str) -> Sentence | None:
     """The last sentence in which somebody got the object, unless it was lost again after."""
-    got = None
+    obtained = None
     for sentence in story:
-        if sentence is until:
-            break
         lower = sentence.lower
         near = noun in lower and verb in lower and 0 < lower.index(noun) - lower.index(verb) <= 4
-        if near and words("not_really").isdisjoint(lower):
-            got = sentence
-        if (
-            not words("lost").isdisjoint(lower)
-            or not words("broken").isdisjoint(lower)
-            or not words("away").isdisjoint(lower)
-        ):
-            got = None
-    return got
+        if near and not has_any("not_really", lower):
+            obtained = sentence
+        if any(has_any(name, lower) for name in ("lost", "broken", "away")):
+            obtained = None
+    return obtained

@@ -1,0 +1,101 @@
+"""Lesson 05: the lesson's pieces with the library's models.
+
+A filter takes the logits (B, V) of the next token and `seen` (B, V), True where a row already holds that token; it
+gives new logits, minus infinity for a token that must not come. That is the form of `storyteller.inference.sampling`,
+so each filter of the lesson also runs in the library's sampler.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from storyteller.inference.generate import encode_prompt
+from storyteller.inference.sampling import Filter
+from storyteller.inference.sampling import filters_for as library_filters_for
+from storyteller.inference.sampling import uniform_draws as numbers_for
+from storyteller.inference.sampling_options import Sampling
+from storyteller.tokenizer import Tokenizer
+from storyteller.transformer.decoder import Decoder
+
+FILTERS = {
+    "apply_temperature": "temperature",
+    "keep_top_k": "top_k",
+    "keep_top_p": "top_p",
+    "keep_min_p": "min_p",
+    "penalize_repetition": "repetition_penalty",
+}  # exercise -> the argument of the library's `filters_for` that it replaces
+Cache = tuple[Tensor, Tensor]  # what a layer remembers: keys and values, (B, H, S, K) each
+
+
+def filters_of(sampling: Sampling, **parts: Callable[..., Tensor]) -> list[Filter]:
+    """The filters that `sampling` asks for, as `inference.sampling.filters_for`, with the parts of this lesson.
+
+    Args:
+        sampling: which filters, and how strong.
+        parts: replacements by the names of this lesson's exercises, such as `keep_top_k`.
+    """
+    renamed: dict[str, Any] = {FILTERS[name]: part for name, part in parts.items()}
+    return library_filters_for(sampling, **renamed)
+
+
+def tell_with(
+    generate: Callable[..., list[list[int]]],
+    model: Decoder,
+    tokenizer: Tokenizer,
+    openings: Sequence[str],
+    *,
+    sampling: Sampling,
+    filters: Sequence[Filter],
+) -> list[str]:
+    """Tell stories with a function such as `generate`: story i draws with the numbers of `sampling.seed` + i.
+
+    Openings of different lengths are told one by one, for `generate` takes prompts of one length. The model is left in
+    evaluation mode.
+    """
+    stories = []
+    model.eval()  # in training an expert may turn tokens away
+    for number, opening in enumerate(openings):
+        prompt = torch.tensor([encode_prompt(model, tokenizer, opening)])  # (1, P)
+        draws = numbers_for(1, sampling.max_new_tokens, seed=sampling.seed + number)  # (1, S)
+        [row] = generate(
+            lambda ids: model(ids).logits,
+            prompt,
+            filters,
+            draws,
+            stop=tokenizer.end_id,
+            context=model.config.max_seq_len,
+        )
+        stories.append(opening + tokenizer.decode(row, skip_special=True))
+    return stories
+
+
+@torch.no_grad()
+def read_on(
+    model: Decoder, ids: Tensor, caches: list[Cache | None], step: Callable[..., tuple[Tensor, Cache]]
+) -> Tensor:
+    """The logits (B, T, V) of new tokens (B, T), through the library's model, with a function such as `attend_cached`.
+
+    Args:
+        model: with rotary positions.
+        ids: (B, T) the new tokens.
+        caches: one for each layer, None before the first call; they are replaced by the new ones.
+        step: does the attention.
+    """
+    cos, sin = model.get_buffer("cos"), model.get_buffer("sin")
+    x = model.embedding(ids)  # (B, T, D)
+    blocks: Any = model.blocks
+    for layer, block in enumerate(blocks):
+        attention = block.attention
+        H, G, K = attention.n_heads, attention.n_kv_heads, attention.head_dim
+        heads = attention.qkv(block.attention_norm(x)).unflatten(-1, (-1, K)).transpose(1, 2)  # (B, H + 2G, T, K)
+        q, k, v = heads.split((H, G, G), dim=1)
+        k, v = (part.repeat_interleave(H // G, dim=1) for part in (k, v))  # (B, H, T, K) each
+        y, caches[layer] = step(q, k, v, caches[layer], cos, sin)
+        x = x + attention.out(y.transpose(1, 2).flatten(2))  # (B, T, D)
+        thought = block.feed_forward(block.feed_forward_norm(x))
+        x = x + (thought[0] if isinstance(thought, tuple) else thought)
+    head = model.embedding if model.head is None else model.head
+    logits: Tensor = model.norm(x) @ head.weight.T
+    return logits
