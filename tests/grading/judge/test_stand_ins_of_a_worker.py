@@ -126,3 +126,14 @@ def test_another_functions_stand_in_calls_the_students_own(lesson, tmp_path):
     document["cells"].insert(4, cell)
     result = graded(lesson, tmp_path, document, only=("scale",))
     assert points(result) == {"scale": 20}
+
+
+def test_another_exercises_stand_in_may_be_forbidden(tmp_path):
+    home = make_lesson(tmp_path, ("scale", "total"))
+    (home / "reference.py").write_text(ANSWERS, encoding="utf-8")
+    checks = home / "checks" / "total.py"
+    source = checks.read_text(encoding="utf-8").replace('builds_on=("scale",)', 'forbidden=("scale",)')
+    checks.write_text(source, encoding="utf-8")
+    result = graded(load_lesson(home), tmp_path, notebook({"total": REFERENCE["total"]}, ("scale", "total")))
+    assert points(result) == {"scale": 0, "total": 0}
+    assert result.exercises[1].cases[0].kind == "shortcut"
