@@ -184,7 +184,7 @@ def way_to_a_student(lesson: Lesson, exercise: str) -> list[CodeType]:
 
 
 def secret_lines_in_wheel(lessons: list[Lesson]) -> list[tuple[bool, bool]]:
-    """For each secret line of an answer: whether it may not stand in the library, and whether it stands in the wheel."""
+    """For each secret line of an answer: whether the library may not have it, and whether the wheel has it."""
     paths = [path for part in WHEEL_SOURCES for path in (ROOT / part, *(ROOT / part).rglob("*"))]
     files = [path for path in paths if path.is_file() and "__pycache__" not in path.parts]
     wheel = "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in files)

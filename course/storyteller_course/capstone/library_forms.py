@@ -59,10 +59,10 @@ def evaluate(model: nn.Module, batches: Sequence[tuple[Tensor, Tensor]], text: s
     model.eval()
     summed = nn.CrossEntropyLoss(ignore_index=IGNORE_INDEX, reduction="sum")
     nats = 0.0
-    for inputs, targets in batches:
-        nats += float(summed(model(inputs)[0].flatten(0, 1).float(), targets.flatten()))
+    for ids, following in batches:
+        nats += float(summed(model(ids)[0].flatten(0, 1).float(), following.flatten()))
     model.train(mode)
-    mean = nats / sum(int(targets.ne(IGNORE_INDEX).sum()) for _, targets in batches)
+    mean = nats / sum(int(following.ne(IGNORE_INDEX).sum()) for _, following in batches)
     return {
         "loss": mean,
         "perplexity": math.exp(mean),
