@@ -19,7 +19,7 @@ from storyteller.tokenizer import END_OF_TEXT, Tokenizer
 from storyteller.tokenizer.pretokenize import GPT2_PATTERN, count_words
 from storyteller.tokenizer.tokenizer_json import to_json
 
-SIZE = 10_000_000  # bytes of text to train on
+CORPUS_BYTES = 10_000_000  # of text to train on
 VOCAB_SIZES = (4_000, 10_000)
 
 
@@ -40,17 +40,17 @@ def texts_to_measure() -> tuple[list[str], str]:
 
     texts: list[str] = []
     size = 0
-    for story in sample_stories():
-        if size + len(story.encode()) > SIZE:
+    for sample in sample_stories():
+        if size + len(sample.encode()) > CORPUS_BYTES:
             break
-        texts.append(story)
-        size += len(story.encode())
+        texts.append(sample)
+        size += len(sample.encode())
     samples = size
-    for told in generate(SIZE // 500, seed=7):
-        if size >= SIZE:
+    for story in generate(CORPUS_BYTES // 500, seed=7):
+        if size >= CORPUS_BYTES:
             break
-        texts.append(told.text)
-        size += len(told.text.encode())
+        texts.append(story.text)
+        size += len(story.text.encode())
     about = f"{samples / 1e6:.1f} MB of samples, {(size - samples) / 1e6:.1f} MB of StoryWorld"
     return texts, f"{about}, {len(count_words(texts)):,} different words"
 

@@ -40,9 +40,9 @@ import storyteller
 from bench.common import Row, show
 from storyteller.config import ModelConfig
 from storyteller.moe.layer import build_model
-from storyteller_course import Exercise, Lesson, check, load_lesson
+from storyteller_course import Lesson, check, load_lesson
 from storyteller_course.notebook.check import CheckFailed
-from storyteller_grading.builder.build import answers_of, load_checked, secrets_of
+from storyteller_grading.builder.build import answers_of, load_checked, secrets_of, without_open_book
 from storyteller_grading.release.wheel import PARTS as WHEEL_SOURCES
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -183,16 +183,17 @@ def way_to_a_student(lesson: Lesson, exercise: str) -> list[CodeType]:
     return max(ways, key=len)
 
 
-def secret_lines_in_wheel(lessons: list[Lesson]) -> list[tuple[Exercise, bool]]:
-    """Each secret line of an answer: its exercise, and whether the wheel has the line."""
+def secret_lines_in_wheel(lessons: list[Lesson]) -> list[tuple[bool, bool]]:
+    """For each secret line of an answer: whether the library may not have it, and whether the wheel has it."""
     paths = [path for part in WHEEL_SOURCES for path in (ROOT / part, *(ROOT / part).rglob("*"))]
     files = [path for path in paths if path.is_file() and "__pycache__" not in path.parts]
     wheel = "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in files)
     found = []
     for lesson in lessons:
         secret = secrets_of(answers_of(load_checked(lesson.folder)))
+        fenced = without_open_book(secret, lesson)
         there = standing_in(wheel, secret)
-        found += [(lesson.exercises[name], line in there) for line, name in secret.items()]
+        found += [(line in fenced, line in there) for line in secret]
     return found
 
 
@@ -265,8 +266,7 @@ def measured(lessons: list[Lesson]) -> list[Row]:
     exercises = sum(len(lesson.exercises) for lesson in lessons)
     plain = sum(len(lesson.exercises.keys() & defined_in(lesson.folder / "reference.py")) for lesson in lessons)
     secret = secret_lines_in_wheel(lessons)
-    # An exercise may declare that the library has its function; then the lines of its answer may stand in the wheel.
-    kept = [pair for pair in secret if not str(getattr(pair[0], "stand_in", "")).startswith("storyteller.")]
+    kept = [pair for pair in secret if pair[0]]
     standing = {"all": secret, "the library's own functions aside": kept}
     return [
         Row(

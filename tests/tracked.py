@@ -15,10 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from ports import free_port
+from storyteller.inference.sampling_options import Sampling
 from storyteller.tokenizer import Tokenizer
-from storyteller.tracking.store import quiet_mlflow
+from storyteller.tracking.store import connect, quiet_mlflow, store_uri
+from storyteller.tracking.tracker import Tracker
 from storyteller.training.trainer import Trainer
 from tiny_training import tiny_trainer
+
+ABOUT = {"preset": "tiny", "corpus": "storyworld"}
+GREEDY = Sampling(greedy=True, max_new_tokens=12)
 
 SECONDS = 240  # for a server's start; a busy machine is slow
 
@@ -100,3 +105,27 @@ def _empty_store(folder: Path) -> Path:
 def copy_empty_store(made_in: Path, to: Path) -> None:
     """Put an empty store into a folder."""
     shutil.copyfile(_empty_store(made_in), to / "mlflow.db")
+
+
+def run_tracked(folder: Path | None, **options):
+    """Train, tracked; returns the trainer, its events and what the user was told."""
+    events, told = [], []
+    names = {name: options.pop(name) for name in ("name", "uri") if name in options}
+    trainer = training(folder, on_event=events.append, **options)
+    trainer.resume()
+    with Tracker(trainer, tokenizer(), parameters=ABOUT, sampling=GREEDY, notice=told.append, **names):
+        trainer.run()
+    return trainer, events, told
+
+
+def history(run, name: str, uri: str | None = None) -> list[tuple[int, float]]:
+    client = connect(uri or store_uri())
+    return [(point.step, point.value) for point in client.get_metric_history(run.info.run_id, name)]
+
+
+def artifacts(run, uri: str | None = None, path: str | None = None) -> set[str]:
+    """The files among a run's artifacts."""
+    found = set()
+    for file in connect(uri or store_uri()).list_artifacts(run.info.run_id, path):
+        found |= artifacts(run, uri, file.path) if file.is_dir else {file.path}
+    return found

@@ -28,11 +28,9 @@ def complaint(folders: Sequence[Path] | None = None) -> str:
     for folder in search_path() if folders is None else folders:
         file = folder / NAME / "kernel.json"
         if file.is_file():
-            return _complaint_about(file)
-    return f"There is no kernel named {NAME}; notebooks opened from this environment can run with Python 3 instead."
-
-
-def _complaint_about(file: Path) -> str:
+            break
+    else:
+        return f"There is no kernel named {NAME}; notebooks opened from this environment can run with Python 3 instead."
     try:
         kernel = json.loads(file.read_text(encoding="utf-8"))
         python, environment = kernel["argv"][0], dict(kernel.get("env", {}))

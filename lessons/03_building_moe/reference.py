@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from storyteller.config import ModelConfig
 from storyteller.moe.dispatch import Expert, Experts
-from storyteller.moe.layer import Router, Routing
+from storyteller.moe.router import Router, Routing
 
 
 def route_top_k(logits: Tensor, k: int) -> tuple[Tensor, Tensor]:
@@ -33,31 +33,31 @@ def route_top_k(logits: Tensor, k: int) -> tuple[Tensor, Tensor]:
     return weights, experts
 
 
-def dispatch_naive(x: Tensor, weights: Tensor, experts: Tensor, run: Sequence[Expert]) -> Tensor:
+def dispatch_naive(x: Tensor, gate_weights: Tensor, expert_ids: Tensor, experts: Sequence[Expert]) -> Tensor:
     """Send every token to its experts and add up their answers, token by token.
 
     Args:
         x: (N, D), the tokens.
-        weights: (N, k), the weight of each choice.
-        experts: (N, k) int64, the chosen experts. The value E, one past the last, stands for a choice that was dropped
+        gate_weights: (N, k), the weight of each choice.
+        expert_ids: (N, k) int64, the chosen experts. The value E, one past the last, is a choice that was dropped
             and adds nothing.
-        run: E functions; run[e] takes rows (R, D) to rows (R, D).
+        experts: E functions; experts[e] takes rows (R, D) to rows (R, D).
 
     Returns:
-        (N, D): for token n the sum over its choices j of weights[n, j] * run[experts[n, j]](x[n]).
+        (N, D): for token n the sum over its choices j of gate_weights[n, j] * experts[expert_ids[n, j]](x[n]).
     """
     # Step 1: Begin with zeros: a token without answers stays 0.
     y = torch.zeros_like(x)  # (N, D)
     # Step 2: Go through every token n, and through each of its choices j; skip what was dropped.
     for n in range(x.size(0)):
-        for j in range(experts.size(1)):
-            e = int(experts[n, j])
-            if e == len(run):
+        for j in range(expert_ids.size(1)):
+            e = int(expert_ids[n, j])
+            if e == len(experts):
                 continue
             # Step 3: Ask the expert. It takes rows, so give it a row of one token, (1, D).
-            answer = run[e](x[n : n + 1])[0]  # (D,)
+            answer = experts[e](x[n : n + 1])[0]  # (D,)
             # Step 4: Add the answer, times the choice's weight, to the token's row of y.
-            y[n] += weights[n, j] * answer
+            y[n] += gate_weights[n, j] * answer
     return y
 
 
@@ -84,34 +84,34 @@ def combine(answers: Tensor, order: Tensor, weights: Tensor) -> Tensor:
     return weighted.new_zeros(n_tokens, answers.size(1)).index_add(0, token, weighted)  # (N, D)
 
 
-def dispatch_sorted(x: Tensor, weights: Tensor, experts: Tensor, run: Sequence[Expert]) -> Tensor:
+def dispatch_sorted(x: Tensor, gate_weights: Tensor, expert_ids: Tensor, experts: Sequence[Expert]) -> Tensor:
     """Send every token to its experts and add up their answers, with one call of each expert.
 
     Args:
         x: (N, D), the tokens.
-        weights: (N, k), the weight of each choice.
-        experts: (N, k) int64, the chosen experts. The value E, one past the last, stands for a choice that was dropped
+        gate_weights: (N, k), the weight of each choice.
+        expert_ids: (N, k) int64, the chosen experts. The value E, one past the last, is a choice that was dropped
             and adds nothing.
-        run: E functions; run[e] takes rows (R, D) to rows (R, D). One without tokens is not called.
+        experts: E functions; experts[e] takes rows (R, D) to rows (R, D). One without tokens is not called.
 
     Returns:
-        (N, D): for token n the sum over its choices j of weights[n, j] * run[experts[n, j]](x[n]).
+        (N, D): for token n the sum over its choices j of gate_weights[n, j] * experts[expert_ids[n, j]](x[n]).
 
     Source: Gale et al. 2022 (MegaBlocks), the permutation of tokens by expert, without its kernels.
     """
     # Step 1: Number the N*k choices row by row, and sort these numbers by expert (argsort).
-    chosen = experts.flatten()  # (N*k,)
+    chosen = expert_ids.flatten()  # (N*k,)
     order = chosen.argsort(stable=True)  # (N*k,)
     # Step 2: Count the choices of each expert, E counts. Dropped ones stand last in the order: cut them off.
-    sizes = torch.bincount(chosen, minlength=len(run))[: len(run)]  # (E,)
+    sizes = torch.bincount(chosen, minlength=len(experts))[: len(experts)]  # (E,)
     order = order[: int(sizes.sum())]  # (R,)
     # Step 3: Fetch the row of the token behind each choice (choice c belongs to token c // k).
-    rows = x[order // experts.size(1)]  # (R, D)
+    rows = x[order // expert_ids.size(1)]  # (R, D)
     # Step 4: Cut the rows into one part for each expert, and let each expert that has rows answer all of them at once.
     parts = rows.split(sizes.tolist())  # E times (rows of e, D)
-    answers = [expert(part) for expert, part in zip(run, parts, strict=True) if len(part)]
+    answers = [expert(part) for expert, part in zip(experts, parts, strict=True) if len(part)]
     # Step 5: Put the answers one behind the other and combine them. (None at all is no rows, x[:0].)
-    return combine(torch.cat(answers or [x[:0]]), order, weights)  # (N, D)
+    return combine(torch.cat(answers or [x[:0]]), order, gate_weights)  # (N, D)
 
 
 class MoELayer(nn.Module):
@@ -189,12 +189,12 @@ def moe_costs(
     return total, active, flops
 
 
-def load_balancing_loss(probs: Tensor, experts: Tensor, *, attention_mask: Tensor | None = None) -> Tensor:
+def load_balancing_loss(probs: Tensor, expert_ids: Tensor, *, attention_mask: Tensor | None = None) -> Tensor:
     """How unevenly one layer spreads its tokens: k when all experts are equally busy, more when they are not.
 
     Args:
         probs: (N, E), the router's probabilities of all experts.
-        experts: (N, k), the experts that the tokens visit.
+        expert_ids: (N, k), the experts that the tokens visit.
         attention_mask: (B, T) bool, True for the N' tokens that count; None: all.
 
     Returns:
@@ -205,10 +205,10 @@ def load_balancing_loss(probs: Tensor, experts: Tensor, *, attention_mask: Tenso
     # Step 1: Where there is a mask, keep the rows of the tokens that count. (The mask is (B, T), the rows are N = B*T.)
     if attention_mask is not None:
         real = attention_mask.flatten()  # (N,)
-        probs, experts = probs[real], experts[real]  # (N', E), (N', k)
+        probs, expert_ids = probs[real], expert_ids[real]  # (N', E), (N', k)
     n_tokens, n_experts = probs.shape
     # Step 2: f: how often each of the E experts was chosen, over the number of tokens.
-    f = torch.bincount(experts.flatten(), minlength=n_experts) / n_tokens  # (E,)
+    f = torch.bincount(expert_ids.flatten(), minlength=n_experts) / n_tokens  # (E,)
     # Step 3: P: the mean probability of each expert over the tokens.
     P = probs.mean(dim=0)  # (E,)
     # Step 4: E times the sum of f * P.
@@ -236,12 +236,12 @@ def balance_of_layers(logits: Tensor, k: int, *, attention_mask: Tensor | None =
     return total
 
 
-def router_statistics(probs: Tensor, experts: Tensor) -> dict[str, Tensor | float]:
+def router_statistics(probs: Tensor, expert_ids: Tensor) -> dict[str, Tensor | float]:
     """What one layer's router does with its tokens.
 
     Args:
         probs: (N, E), the router's probabilities of all experts.
-        experts: (N, k), the experts that the tokens visit.
+        expert_ids: (N, k), the experts that the tokens visit.
 
     Returns:
         "load": (E,), the share of all N*k visits that each expert receives; "entropy": of the probabilities of a
@@ -250,7 +250,7 @@ def router_statistics(probs: Tensor, experts: Tensor) -> dict[str, Tensor | floa
     """
     n_experts = probs.size(1)
     # Step 1: The visits to each of the E experts, over all N*k visits.
-    load = torch.bincount(experts.flatten(), minlength=n_experts) / experts.numel()  # (E,)
+    load = torch.bincount(expert_ids.flatten(), minlength=n_experts) / expert_ids.numel()  # (E,)
     # Step 2: The entropy of each token, minus the sum of p * log(p), where a p of 0 adds 0; then the mean.
     entropy = -torch.xlogy(probs, probs).sum(dim=-1).mean()
     # Step 3: The share of the experts whose load is above 0, and the largest load divided by 1/E.
@@ -260,13 +260,13 @@ def router_statistics(probs: Tensor, experts: Tensor) -> dict[str, Tensor | floa
     return {"load": load, "entropy": entropy, "utilization": utilization, "max_load": max_load}
 
 
-def within_capacity(experts: Tensor, *, n_experts: int, capacity: int) -> Tensor:
+def within_capacity(expert_ids: Tensor, *, n_experts: int, capacity: int) -> Tensor:
     """Which choices find a free place, when every expert has so many places.
 
     Places go in the order of the tokens, and of one token its best expert's before its second's.
 
     Args:
-        experts: (N, k) int64
+        expert_ids: (N, k) int64
         n_experts: E.
         capacity: places of each expert.
 
@@ -276,13 +276,13 @@ def within_capacity(experts: Tensor, *, n_experts: int, capacity: int) -> Tensor
     Source: Fedus et al. 2021 (Switch), section 2.2.
     """
     # Step 1: All choices in one row, token by token, each as a row of E with a single 1 (one-hot).
-    visits = nn.functional.one_hot(experts.flatten(), n_experts)  # (N*k, E)
+    visits = nn.functional.one_hot(expert_ids.flatten(), n_experts)  # (N*k, E)
     # Step 2: Running sums down the rows: how many places of each expert are asked for, up to and with this choice.
     asked = visits.cumsum(dim=0)  # (N*k, E)
     # Step 3: Of each row the number of its own expert: 1 for the first to come.
     place = (asked * visits).sum(dim=1)  # (N*k,)
     # Step 4: A choice fits if its place is among the first `capacity`; bring that into the shape (N, k).
-    return (place <= capacity).view_as(experts)
+    return (place <= capacity).view_as(expert_ids)
 
 
 def route_noisy(logits: Tensor, noise_logits: Tensor, noise: Tensor, k: int) -> tuple[Tensor, Tensor]:

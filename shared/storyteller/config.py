@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, TypeVar
 
-from storyteller.errors import StorytellerError
-from storyteller.errors import require as _require
+from storyteller.errors import StorytellerError, require
 
 T = TypeVar("T")
 
@@ -41,32 +40,30 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         for name in ("vocab_size", "max_seq_len", "d_model", "n_layers", "n_heads", "n_kv_heads", "d_ff"):
-            _require(getattr(self, name) > 0, f"{name} is {getattr(self, name)}; it must be 1 or more.")
-        _require(
+            require(getattr(self, name) > 0, f"{name} is {getattr(self, name)}; it must be 1 or more.")
+        require(
             self.d_model % self.n_heads == 0 and self.head_dim % 2 == 0,
             f"d_model {self.d_model} over n_heads {self.n_heads} must be a whole, even head width.",
         )
-        _require(
+        require(
             self.n_heads % self.n_kv_heads == 0,
             f"n_heads {self.n_heads} must be a multiple of n_kv_heads {self.n_kv_heads}.",
         )
-        _require(self.n_experts >= 0, f"n_experts is {self.n_experts}; it must be 0 (dense) or more.")
-        _require(
+        require(self.n_experts >= 0, f"n_experts is {self.n_experts}; it must be 0 (dense) or more.")
+        require(
             not self.n_experts or 1 <= self.top_k <= self.n_experts,
             f"top_k is {self.top_k}; it must be between 1 and n_experts ({self.n_experts}).",
         )
-        _require(
-            self.router in ("softmax", "sigmoid"), f"router is {self.router!r}; it must be 'softmax' or 'sigmoid'."
-        )
-        _require(
+        require(self.router in ("softmax", "sigmoid"), f"router is {self.router!r}; it must be 'softmax' or 'sigmoid'.")
+        require(
             self.capacity_factor is None or self.capacity_factor > 0,
             f"capacity_factor is {self.capacity_factor}; it must be above 0, or None to drop no token.",
         )
-        _require(
+        require(
             self.positions in ("rope", "learned"),
             f"positions is {self.positions!r}; it must be 'rope' or 'learned'.",
         )
-        _require(self.init in ("normal", "mimetic"), f"init is {self.init!r}; it must be 'normal' or 'mimetic'.")
+        require(self.init in ("normal", "mimetic"), f"init is {self.init!r}; it must be 'normal' or 'mimetic'.")
 
     @property
     def head_dim(self) -> int:
@@ -100,18 +97,18 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch_size", "grad_accum_steps", "evaluate_every", "checkpoint_every"):
-            _require(getattr(self, name) > 0, f"{name} is {getattr(self, name)}; it must be 1 or more.")
-        _require(self.learning_rate > 0, f"learning_rate is {self.learning_rate}; it must be above 0.")
-        _require(
+            require(getattr(self, name) > 0, f"{name} is {getattr(self, name)}; it must be 1 or more.")
+        require(self.learning_rate > 0, f"learning_rate is {self.learning_rate}; it must be above 0.")
+        require(
             0 <= self.warmup_ratio <= 1, f"warmup_ratio is {self.warmup_ratio}; it is a share of the steps, 0 to 1."
         )
-        _require(0 <= self.min_lr_ratio <= 1, f"min_lr_ratio is {self.min_lr_ratio}; it is a share, 0 to 1.")
-        _require(
+        require(0 <= self.min_lr_ratio <= 1, f"min_lr_ratio is {self.min_lr_ratio}; it is a share, 0 to 1.")
+        require(
             self.max_grad_norm > 0,
             f"max_grad_norm is {self.max_grad_norm}; it must be above 0 (use a large number for no clipping).",
         )
-        _require(self.keep_checkpoints >= 2, f"keep_checkpoints is {self.keep_checkpoints}; it must be 2 or more.")
-        _require(
+        require(self.keep_checkpoints >= 2, f"keep_checkpoints is {self.keep_checkpoints}; it must be 2 or more.")
+        require(
             self.dtype in ("auto", "float32", "bfloat16", "float16"),
             f"dtype is {self.dtype!r}; it must be auto, float32, bfloat16 or float16.",
         )

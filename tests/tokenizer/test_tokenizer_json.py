@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_encoding import SPECIALS, tokenizer
-from test_training import told_stories
+from bpe_peers import SPECIALS, tokenizer, told_stories
 
 from storyteller.errors import StorytellerError
-from storyteller.tokenizer import END_OF_TEXT, Tokenizer, Vocabulary, tokenizer_json
-from storyteller.tokenizer.vocabulary import BYTE_TOKENS, to_unicode
+from storyteller.tokenizer import END_OF_TEXT, Tokenizer, tokenizer_json
+from storyteller.tokenizer.vocabulary import to_unicode
 
 TEXTS = [*told_stories(5), "", " ", "Zoë 日本\x00 👩‍🚀\n\n  x\u3000y", "don't 'LL 've 12³"]
 
@@ -239,25 +238,3 @@ def test_a_full_disk_leaves_the_old_file_whole(tmp_path: Path, monkeypatch: pyte
         tokenizer().save(path)
     assert path.read_text(encoding="utf-8") == "old"
     assert os.listdir(tmp_path) == ["tokenizer.json"]
-
-
-def test_the_fingerprint_tells_vocabularies_apart() -> None:
-    base = Vocabulary.learned([(b"a", b"b"), (b"c", b"d")], [END_OF_TEXT])
-    others = [
-        Vocabulary.learned([(b"c", b"d"), (b"a", b"b")], [END_OF_TEXT]),
-        Vocabulary.learned([(b"a", b"b")], [END_OF_TEXT]),
-        Vocabulary.learned([(b"a", b"b"), (b"c", b"d")], ["<s>"]),
-        Vocabulary(base.tokens, base.merges[::-1], base.special_tokens),  # same ids, another order of merges
-    ]
-    fingerprints = {vocabulary.fingerprint for vocabulary in (base, *others)}
-    assert len(fingerprints) == 5
-    assert all(len(fingerprint) == 64 for fingerprint in fingerprints)
-    assert Vocabulary.learned([(b"a", b"b"), (b"c", b"d")], [END_OF_TEXT]).fingerprint == base.fingerprint
-
-
-def test_bytes_are_spelled_as_gpt2_spells_them() -> None:
-    from tokenizers import pre_tokenizers
-
-    assert sorted(map(to_unicode, BYTE_TOKENS)) == sorted(pre_tokenizers.ByteLevel.alphabet())
-    assert [to_unicode(token) for token in BYTE_TOKENS] == sorted(map(to_unicode, BYTE_TOKENS))
-    assert to_unicode(b" \n") == "ĠĊ"

@@ -80,7 +80,7 @@ class History:
 
 
 def _load(layer: Any) -> list[float]:
-    """The share of the visits that each expert of a layer received."""
-    visits = torch.bincount(layer.expert_ids.flatten(), minlength=layer.logits.size(1))
-    share: list[float] = (visits / layer.expert_ids.numel()).tolist()
+    """The share of the routed tokens that each expert of a layer received."""
+    counts = torch.bincount(layer.expert_ids.flatten(), minlength=layer.logits.size(1))
+    share: list[float] = (counts / layer.expert_ids.numel()).tolist()
     return share

@@ -59,9 +59,11 @@ def evaluate(model: nn.Module, batches: Sequence[tuple[Tensor, Tensor]], text: s
     mode = model.training
     model.eval()
     summed = nn.CrossEntropyLoss(ignore_index=IGNORE_INDEX, reduction="sum")
-    nats = sum(float(summed(model(one)[0].flatten(0, 1).float(), other.flatten())) for one, other in batches)
+    nats = 0.0
+    for ids, following in batches:
+        nats += float(summed(model(ids)[0].flatten(0, 1).float(), following.flatten()))
     model.train(mode)
-    mean = nats / sum(int(other.ne(IGNORE_INDEX).sum()) for _, other in batches)
+    mean = nats / sum(int(following.ne(IGNORE_INDEX).sum()) for _, following in batches)
     return {
         "loss": mean,
         "perplexity": math.exp(mean),

@@ -97,16 +97,16 @@ def whose(standings: Mapping[str, Standing]) -> str:
     """
     groups: dict[str, list[str]] = {"yours": [], "the course's, until yours passes": [], "not checked yet": []}
     for role in ROLES:
-        one = standings.get(role.name)
-        if role.instead_of and not (one and one.solved):
+        standing = standings.get(role.name)
+        if role.instead_of and not (standing and standing.solved):
             continue  # another form of a part, which is named already
-        if one is None or not one.checked:
+        if standing is None or not standing.checked:
             groups["not checked yet"].append(role.name)
         else:
-            groups["yours" if one.solved else "the course's, until yours passes"].append(role.name)
+            groups["yours" if standing.solved else "the course's, until yours passes"].append(role.name)
     lines = ["The parts of a storyteller, by your last checks:"]
     for title, names in groups.items():
         if names:
-            said = f"{title} ({len(names)}): {', '.join(names)}"
-            lines.append(textwrap.fill(said, 100, initial_indent="  ", subsequent_indent="    "))
+            line = f"{title} ({len(names)}): {', '.join(names)}"
+            lines.append(textwrap.fill(line, 100, initial_indent="  ", subsequent_indent="    "))
     return "\n".join(lines)

@@ -82,7 +82,18 @@ def unpack(path: Path, exercise: str) -> list[RecordedMistake]:
             if exercise not in archive.namelist():
                 return []
             rows, pool = decode(archive.read(exercise))
-        outcomes = [_outcome(*plain) for plain in pool]
+        outcomes = []
+        for kind_of_outcome, *content in pool:
+            if kind_of_outcome == _ERROR:
+                kind, names = content
+                outcomes.append(Outcome(error=StudentError(kind, "", names=names)))
+            elif kind_of_outcome == _OBJECT:
+                outcomes.append(Outcome(value=Reference(*content)))
+            elif kind_of_outcome == _VALUE:
+                [value] = content
+                outcomes.append(Outcome(value=value))
+            else:
+                raise ValueError(f"an outcome of the unknown kind {kind_of_outcome!r}")
         return [
             RecordedMistake(
                 Wrong(exercise, name, explanation, synonym_of=synonym),
@@ -123,15 +134,3 @@ def _encoded(mistakes: Iterable[RecordedMistake]) -> bytes:
         for mistake in mistakes
     ]
     return encode((rows, [plain for _, plain in pool.values()]))
-
-
-def _outcome(kind_of_outcome: str, *parts: Any) -> Outcome:
-    if kind_of_outcome == _ERROR:
-        kind, names = parts
-        return Outcome(error=StudentError(kind, "", names=names))
-    if kind_of_outcome == _OBJECT:
-        return Outcome(value=Reference(*parts))
-    if kind_of_outcome == _VALUE:
-        [value] = parts
-        return Outcome(value=value)
-    raise ValueError(f"an outcome of the unknown kind {kind_of_outcome!r}")

@@ -2,7 +2,6 @@
 
 import difflib
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 from storyteller.errors import StorytellerError
@@ -24,7 +23,18 @@ def lesson_of(exercise: str) -> Lesson:
         StorytellerError: there is none; names that are nearly the same are suggested.
     """
     known: list[str] = []
-    folders = list(dict.fromkeys(_folders()))
+    # The notebook's own lesson first, then its neighbours, and those of `lessons/` beside or below.
+    candidates = [
+        folder
+        for here in _here()
+        for folder in (
+            here,
+            *_lessons_in(here.parent),
+            *_lessons_in(here.parent / "lessons"),
+            *_lessons_in(here / "lessons"),
+        )
+    ]
+    folders = [folder for folder in dict.fromkeys(candidates) if is_lesson(folder)]
     for folder in folders:
         lesson = load_lesson(folder)
         if exercise in lesson.exercises:
@@ -53,19 +63,6 @@ def _here() -> list[Path]:
 def is_own(lesson: Lesson) -> bool:
     """Does this notebook lie in the lesson's folder? A solution that runs elsewhere is not the student's progress."""
     return bool(os.environ.get("STORYTELLER_LESSON")) or lesson.folder == Path.cwd().resolve()
-
-
-def _folders() -> Iterator[Path]:
-    """The notebook's own lesson first, then its neighbours, and those of `lessons/` beside or below."""
-    for here in _here():
-        for folder in (
-            here,
-            *_lessons_in(here.parent),
-            *_lessons_in(here.parent / "lessons"),
-            *_lessons_in(here / "lessons"),
-        ):
-            if is_lesson(folder):
-                yield folder
 
 
 def _lessons_in(folder: Path) -> list[Path]:

@@ -76,22 +76,6 @@ def _repeats(result: ExerciseResult, case: CaseResult) -> bool:
 
 
 def _case(case: CaseResult, repeated: bool) -> str:
-    state = "sty-ok" if case.passed else "sty-no"
-    mark = "✓" if case.passed else "✗"
-    points = f"{case.earned} / {case.points}" if case.points else "guard"
-    again = f' <span class="sty-quiet">({_again(case)})</span>' if repeated and not case.passed else ""
-    line = (
-        f'<div class="sty-line"><span class="sty-mark">{mark}</span><span>{prose(case.title)}{again}</span>'
-        f'<span class="sty-points">{points}</span></div>'
-    )
-    return f'<div class="sty-case {state}">{line}{_details(case, repeated)}</div>'
-
-
-def _again(case: CaseResult) -> str:
-    return "the same mistake" if case.explanation else "the same"
-
-
-def _details(case: CaseResult, repeated: bool) -> str:
     parts = []
     if not case.passed and not repeated:
         if case.explanation:
@@ -112,8 +96,20 @@ def _details(case: CaseResult, repeated: bool) -> str:
     ]
     if case.printed and not case.passed and not repeated:
         parts.append(_folded("what your code printed", escape(case.printed, MAX_PRINTED_CHARS)))
-    inside = "".join(parts)
-    return f'<div class="sty-more">{inside}</div>' if inside else ""
+    state = "sty-ok" if case.passed else "sty-no"
+    mark = "✓" if case.passed else "✗"
+    points = f"{case.earned} / {case.points}" if case.points else "guard"
+    again = f' <span class="sty-quiet">({_again(case)})</span>' if repeated and not case.passed else ""
+    line = (
+        f'<div class="sty-line"><span class="sty-mark">{mark}</span><span>{prose(case.title)}{again}</span>'
+        f'<span class="sty-points">{points}</span></div>'
+    )
+    details = f'<div class="sty-more">{"".join(parts)}</div>' if any(parts) else ""
+    return f'<div class="sty-case {state}">{line}{details}</div>'
+
+
+def _again(case: CaseResult) -> str:
+    return "the same mistake" if case.explanation else "the same"
 
 
 def _mutation(case: CaseResult) -> str:

@@ -23,8 +23,8 @@ def configure(config: Config) -> None:
     from storyteller_grading.builder.clear_solutions import ClearToSteps
 
     config.GenerateAssignment.preprocessors = [
-        ClearToSteps if one is ClearSolutions else one
-        for one in GenerateAssignment.class_traits()["preprocessors"].default()
+        ClearToSteps if step is ClearSolutions else step
+        for step in GenerateAssignment.class_traits()["preprocessors"].default()
     ]
     config.Execute.timeout = CELL_LIMIT
     # The notebooks name the kernel `storyteller`, which a machine that grades may lack.

@@ -24,7 +24,7 @@ MIN_SIMILARITY = 0.7  # share of lines that an edited cell of ours still has
 
 @dataclass(frozen=True)
 class CellNames:
-    """What `analysis` found in a cell."""
+    """What `cell_names` found in a cell."""
 
     binds: frozenset[str]
     uses: frozenset[str]

@@ -63,7 +63,7 @@ def with_rotation(student, draw):
     module = loaded(student, "MultiHeadAttention", 8, 2, state=state)
     oracle = Attention(config_of(8, 2, 8)).double()
     oracle.load_state_dict(to_library(state))
-    close(module(x, rotation=rotation(6, 4)), oracle(x, rotation=rotation(6, 4)), "the output")
+    close(module(x, rotation=rotation(6, 4)), oracle(x, rope=rotation(6, 4)), "the output")
 
 
 @MultiHeadAttention.case("has a gradient of exactly 0 towards the future", points=2)

@@ -7,14 +7,14 @@ answers = [
         "dispatch_naive",
         "last_answer_wins",
         "Each answer overwrites the one before it, so a token keeps only its last expert's. Add them up with +=.",
-        change=("y[n] += weights[n, j] * answer", "y[n] = weights[n, j] * answer"),
+        change=("y[n] += gate_weights[n, j] * answer", "y[n] = gate_weights[n, j] * answer"),
     ),
     Wrong(
         "dispatch_naive",
         "unweighted",
         "The answers are added without their weights. An expert that the router hardly trusts speaks as loudly as its "
         "favourite.",
-        change=("y[n] += weights[n, j] * answer", "y[n] += answer"),
+        change=("y[n] += gate_weights[n, j] * answer", "y[n] += answer"),
     ),
     Wrong(
         "dispatch_naive",
@@ -22,21 +22,21 @@ answers = [
         "The weight is multiplied into the token before the expert sees it. Experts are not linear: half of a token "
         "does not give half of the answer. Multiply the answer.",
         change=(
-            ("answer = run[e](x[n : n + 1])[0]", "answer = run[e](weights[n, j] * x[n : n + 1])[0]"),
-            ("y[n] += weights[n, j] * answer", "y[n] += answer"),
+            ("answer = experts[e](x[n : n + 1])[0]", "answer = experts[e](gate_weights[n, j] * x[n : n + 1])[0]"),
+            ("y[n] += gate_weights[n, j] * answer", "y[n] += answer"),
         ),
     ),
     Wrong(
         "dispatch_naive",
         "first_choice_only",
-        "Only the first choice of each token is asked. There are k of them: experts.size(1).",
-        change=("for j in range(experts.size(1)):", "for j in range(1):"),
+        "Only the first choice of each token is asked. There are k of them: expert_ids.size(1).",
+        change=("for j in range(expert_ids.size(1)):", "for j in range(1):"),
     ),
     Wrong(
         "dispatch_naive",
         "first_weight",
-        "Every answer is multiplied with the weight of the first choice. Choice j has the weight weights[n, j].",
-        change=("y[n] += weights[n, j] * answer", "y[n] += weights[n, 0] * answer"),
+        "Every answer is multiplied with the weight of the first choice. Choice j has the weight gate_weights[n, j].",
+        change=("y[n] += gate_weights[n, j] * answer", "y[n] += gate_weights[n, 0] * answer"),
     ),
     Wrong(
         "dispatch_naive",
@@ -49,25 +49,28 @@ answers = [
         "dispatch_naive",
         "mean",
         "The sum is divided by k. The weights sum to 1 already, so the sum is an average as it is.",
-        change=("y[n] += weights[n, j] * answer", "y[n] += weights[n, j] * answer / experts.size(1)"),
+        change=("y[n] += gate_weights[n, j] * answer", "y[n] += gate_weights[n, j] * answer / expert_ids.size(1)"),
     ),
     Wrong(
         "dispatch_naive",
         "last_for_dropped",
         "A dropped choice goes to the last expert. The value E stands for no expert at all: leave the choice out.",
-        change=("            if e == len(run):\n                continue\n", "            e = min(e, len(run) - 1)\n"),
+        change=(
+            "            if e == len(experts):\n                continue\n",
+            "            e = min(e, len(experts) - 1)\n",
+        ),
     ),
     Right(
         "dispatch_naive",
         "row_by_row",
         code="""
-        def dispatch_naive(x, weights, experts, run):
+        def dispatch_naive(x, gate_weights, expert_ids, experts):
             rows = []
-            for token, shares, chosen in zip(x, weights, experts.tolist()):
+            for token, shares, chosen in zip(x, gate_weights, expert_ids.tolist()):
                 row = torch.zeros_like(token)
                 for share, e in zip(shares, chosen):
-                    if e < len(run):
-                        row = row + share * run[e](token[None]).squeeze(0)
+                    if e < len(experts):
+                        row = row + share * experts[e](token[None]).squeeze(0)
                 rows.append(row)
             return torch.stack(rows)
         """,
@@ -76,10 +79,10 @@ answers = [
         "dispatch_naive",
         "with_masks",
         code="""
-        def dispatch_naive(x, weights, experts, run):
+        def dispatch_naive(x, gate_weights, expert_ids, experts):
             y = x * 0
-            for e, expert in enumerate(run):
-                share = (weights * (experts == e)).sum(dim=1)
+            for e, expert in enumerate(experts):
+                share = (gate_weights * (expert_ids == e)).sum(dim=1)
                 for n in share.nonzero().flatten().tolist():
                     y = y + torch.eye(len(x), dtype=x.dtype)[:, n, None] * share[n] * expert(x[n].unsqueeze(0))
             return y

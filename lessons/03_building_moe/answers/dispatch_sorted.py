@@ -8,27 +8,27 @@ answers = [
         "no_minlength",
         "bincount stops at the largest number that it sees. Where nobody chose the last experts there are fewer counts "
         "than experts: give it minlength=E.",
-        change=("minlength=len(run))[: len(run)]", "minlength=0)[: len(run)]"),
+        change=("minlength=len(experts))[: len(experts)]", "minlength=0)[: len(experts)]"),
     ),
     Wrong(
         "dispatch_sorted",
         "calls_idle",
         "Experts without tokens are called too, with no rows. That is wasted work, and some experts cannot take it.",
-        change=("zip(run, parts, strict=True) if len(part)]", "zip(run, parts, strict=True)]"),
+        change=("zip(experts, parts, strict=True) if len(part)]", "zip(experts, parts, strict=True)]"),
     ),
     Wrong(
         "dispatch_sorted",
         "by_remainder",
         "The rows are fetched for the wrong tokens. The choices are numbered token by token, so choice c belongs to "
         "token c // k.",
-        change=("x[order // experts.size(1)]", "x[order % len(x)]"),
+        change=("x[order // expert_ids.size(1)]", "x[order % len(x)]"),
     ),
     Wrong(
         "dispatch_sorted",
         "unsorted_rows",
         "The rows are in the order of the tokens while the counts are those of the experts, so each expert gets other "
         "tokens than those that chose it. Fetch the rows in the sorted order.",
-        change=("x[order // experts.size(1)]", "x[order.sort().values // experts.size(1)]"),
+        change=("x[order // expert_ids.size(1)]", "x[order.sort().values // expert_ids.size(1)]"),
     ),
     Wrong(
         "dispatch_sorted",
@@ -48,7 +48,7 @@ answers = [
         "dispatch_sorted",
         "dropped_to_last",
         "A dropped choice goes to the last expert. The value E stands for no expert at all.",
-        change=("chosen = experts.flatten()", "chosen = experts.flatten().clamp(max=len(run) - 1)"),
+        change=("chosen = expert_ids.flatten()", "chosen = expert_ids.flatten().clamp(max=len(experts) - 1)"),
     ),
     Wrong(
         "dispatch_sorted",
@@ -62,12 +62,12 @@ answers = [
         "last_expert_wins",
         "Each expert writes its answers over those of the experts before it, so that a token keeps only one. Add them.",
         code="""
-        def dispatch_sorted(x, weights, experts, run):
+        def dispatch_sorted(x, gate_weights, expert_ids, experts):
             y = torch.zeros_like(x)
-            for e, expert in enumerate(run):
-                token, choice = torch.where(experts == e)
+            for e, expert in enumerate(experts):
+                token, choice = torch.where(expert_ids == e)
                 if len(token):
-                    y[token] = expert(x[token]) * weights[token, choice, None]
+                    y[token] = expert(x[token]) * gate_weights[token, choice, None]
             return y
         """,
     ),
@@ -76,12 +76,12 @@ answers = [
         "first_weight",
         "Every expert's answer is weighed with the weight of the token's first choice.",
         code="""
-        def dispatch_sorted(x, weights, experts, run):
+        def dispatch_sorted(x, gate_weights, expert_ids, experts):
             y = torch.zeros_like(x)
-            for e, expert in enumerate(run):
-                token = torch.where(experts == e)[0]
+            for e, expert in enumerate(experts):
+                token = torch.where(expert_ids == e)[0]
                 if len(token):
-                    y[token] += expert(x[token]) * weights[token, 0, None]
+                    y[token] += expert(x[token]) * gate_weights[token, 0, None]
             return y
         """,
     ),
@@ -91,8 +91,8 @@ answers = [
         "The result is right, but the experts are called row by row. The point of sorting is that each expert works "
         "once, on all of its rows: one large product instead of many small ones.",
         change=(
-            "answers = [expert(part) for expert, part in zip(run, parts, strict=True) if len(part)]",
-            "answers = [expert(row[None]) for expert, part in zip(run, parts, strict=True) for row in part]",
+            "answers = [expert(part) for expert, part in zip(experts, parts, strict=True) if len(part)]",
+            "answers = [expert(row[None]) for expert, part in zip(experts, parts, strict=True) for row in part]",
         ),
     ),
     Wrong(
@@ -106,12 +106,12 @@ answers = [
         "dispatch_sorted",
         "with_where",
         code="""
-        def dispatch_sorted(x, weights, experts, run):
+        def dispatch_sorted(x, gate_weights, expert_ids, experts):
             y = torch.zeros_like(x)
-            for e, expert in enumerate(run):
-                token, choice = torch.where(experts == e)
+            for e, expert in enumerate(experts):
+                token, choice = torch.where(expert_ids == e)
                 if token.numel() > 0:
-                    answer = expert(x[token]) * weights[token, choice].unsqueeze(1)
+                    answer = expert(x[token]) * gate_weights[token, choice].unsqueeze(1)
                     y = y.index_add(0, token, answer)
             return y
         """,
@@ -120,16 +120,16 @@ answers = [
         "dispatch_sorted",
         "with_bounds",
         code="""
-        def dispatch_sorted(x, weights, experts, run):
-            k = experts.shape[1]
-            sorted_experts, order = torch.sort(experts.reshape(-1), stable=True)
-            bounds = torch.searchsorted(sorted_experts, torch.arange(len(run) + 1)).tolist()
+        def dispatch_sorted(x, gate_weights, expert_ids, experts):
+            k = expert_ids.shape[1]
+            sorted_experts, order = torch.sort(expert_ids.reshape(-1), stable=True)
+            bounds = torch.searchsorted(sorted_experts, torch.arange(len(experts) + 1)).tolist()
             answers = torch.zeros(bounds[-1], x.shape[1], dtype=x.dtype)
-            for e in range(len(run)):
+            for e in range(len(experts)):
                 start, stop = bounds[e], bounds[e + 1]
                 if stop > start:
                     tokens = torch.div(order[start:stop], k, rounding_mode="floor")
-                    answers = torch.cat([answers[:start], run[e](x[tokens]), answers[stop:]])
+                    answers = torch.cat([answers[:start], experts[e](x[tokens]), answers[stop:]])
             return combine(answers, order[: bounds[-1]], weights)
         """,
     ),

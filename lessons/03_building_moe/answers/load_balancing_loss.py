@@ -15,8 +15,8 @@ answers = [
         "f is taken from the probabilities too. A router may spread its probabilities evenly and still send every "
         "token to the same experts: f has to count where the tokens really go.",
         change=(
-            "f = torch.bincount(experts.flatten(), minlength=n_experts) / n_tokens",
-            "f = experts.size(1) * probs.mean(dim=0)",
+            "f = torch.bincount(expert_ids.flatten(), minlength=n_experts) / n_tokens",
+            "f = expert_ids.size(1) * probs.mean(dim=0)",
         ),
     ),
     Wrong(
@@ -31,7 +31,7 @@ answers = [
         "share_of_choices",
         "The visits are divided by the number of choices, N*k. Divide by the number of tokens; then an even router "
         "has the loss k.",
-        change=("minlength=n_experts) / n_tokens", "minlength=n_experts) / experts.numel()"),
+        change=("minlength=n_experts) / n_tokens", "minlength=n_experts) / expert_ids.numel()"),
     ),
     Wrong(
         "load_balancing_loss",
@@ -45,8 +45,8 @@ answers = [
         "Padding is counted as if it were text. All padding looks alike and goes to the same experts, so the loss "
         "would balance the padding. Keep the rows whose mask is True.",
         change=(
-            "probs, experts = probs[real], experts[real]",
-            "probs, experts = probs[real | True], experts[real | True]",
+            "probs, expert_ids = probs[real], expert_ids[real]",
+            "probs, expert_ids = probs[real | True], expert_ids[real | True]",
         ),
     ),
     Wrong(
@@ -54,8 +54,8 @@ answers = [
         "only_p_masked",
         "The mask is applied to the probabilities and not to the experts: f still counts the padding.",
         change=(
-            ("probs, experts = probs[real], experts[real]", "probs = probs[real]"),
-            ("minlength=n_experts) / n_tokens", "minlength=n_experts) / len(experts)"),
+            ("probs, expert_ids = probs[real], expert_ids[real]", "probs = probs[real]"),
+            ("minlength=n_experts) / n_tokens", "minlength=n_experts) / len(expert_ids)"),
         ),
     ),
     Wrong(
@@ -64,8 +64,8 @@ answers = [
         "The padding is set to 0, but its rows still count in the means: divide by the number of real tokens.",
         change=(
             (
-                "probs, experts = probs[real], experts[real]",
-                "probs, experts = probs * real[:, None], experts.where(real[:, None], probs.size(1))",
+                "probs, expert_ids = probs[real], expert_ids[real]",
+                "probs, expert_ids = probs * real[:, None], expert_ids.where(real[:, None], probs.size(1))",
             ),
             ("minlength=n_experts) / n_tokens", "minlength=n_experts)[:n_experts] / n_tokens"),
         ),
@@ -81,15 +81,15 @@ answers = [
         "best_only",
         "Only the first choice of each token is counted in f, as in Switch, where there is no other. With k = 2, half "
         "of the work of the experts is not seen.",
-        change=("torch.bincount(experts.flatten(),", "torch.bincount(experts[:, 0],"),
+        change=("torch.bincount(expert_ids.flatten(),", "torch.bincount(expert_ids[:, 0],"),
     ),
     Right(
         "load_balancing_loss",
         "one_hot_and_means",
         code="""
-        def load_balancing_loss(probs, experts, *, attention_mask=None):
+        def load_balancing_loss(probs, expert_ids, *, attention_mask=None):
             E = probs.shape[-1]
-            visits = nn.functional.one_hot(experts, E).sum(dim=1).to(probs.dtype)
+            visits = nn.functional.one_hot(expert_ids, E).sum(dim=1).to(probs.dtype)
             count = torch.ones(len(probs), dtype=probs.dtype)
             if attention_mask is not None:
                 count = attention_mask.reshape(-1).to(probs.dtype)
@@ -102,11 +102,11 @@ answers = [
         "load_balancing_loss",
         "expert_by_expert",
         code="""
-        def load_balancing_loss(probs, experts, *, attention_mask=None):
+        def load_balancing_loss(probs, expert_ids, *, attention_mask=None):
             keep = [n for n in range(len(probs)) if attention_mask is None or attention_mask.reshape(-1)[n]]
             terms = []
             for e in range(probs.size(1)):
-                f = (experts[keep] == e).sum().item() / len(keep)
+                f = (expert_ids[keep] == e).sum().item() / len(keep)
                 terms.append(f * probs[keep, e].mean())
             return probs.size(1) * sum(terms)
         """,

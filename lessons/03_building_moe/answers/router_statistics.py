@@ -7,15 +7,15 @@ answers = [
         "router_statistics",
         "of_the_tokens",
         "The load is divided by the number of tokens, so that it sums to k. It is the share of all N*k visits.",
-        change=("/ experts.numel()", "/ len(experts)"),
+        change=("/ expert_ids.numel()", "/ len(expert_ids)"),
     ),
     Wrong(
         "router_statistics",
         "no_minlength",
         "Experts at the end that nobody chose are missing from the load: bincount needs minlength=E.",
         change=(
-            "load = torch.bincount(experts.flatten(), minlength=n_experts)",
-            "load = torch.bincount(experts.flatten())",
+            "load = torch.bincount(expert_ids.flatten(), minlength=n_experts)",
+            "load = torch.bincount(expert_ids.flatten())",
         ),
     ),
     Wrong(
@@ -62,11 +62,11 @@ answers = [
         "router_statistics",
         "with_loops",
         code="""
-        def router_statistics(probs, experts):
+        def router_statistics(probs, expert_ids):
             import math
 
             E = probs.size(1)
-            visits = experts.flatten().tolist()
+            visits = expert_ids.flatten().tolist()
             load = [visits.count(e) / len(visits) for e in range(E)]
             entropy = sum(-sum(p * math.log(p) for p in row if p > 0) for row in probs.tolist()) / len(probs)
             used = sum(share > 0 for share in load)
@@ -79,8 +79,8 @@ answers = [
         "router_statistics",
         "with_one_hot",
         code="""
-        def router_statistics(probs, experts):
-            visits = nn.functional.one_hot(experts, probs.size(1)).sum(dim=(0, 1))
+        def router_statistics(probs, expert_ids):
+            visits = nn.functional.one_hot(expert_ids, probs.size(1)).sum(dim=(0, 1))
             load = visits / visits.sum()
             surprise = torch.where(probs > 0, -probs.clamp(min=1e-300).log(), 0.0)
             if probs.dtype == torch.float32:

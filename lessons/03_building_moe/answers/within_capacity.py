@@ -10,8 +10,8 @@ answers = [
         "is one queue at each expert.",
         change=(
             (
-                "visits = nn.functional.one_hot(experts.flatten(), n_experts)",
-                "visits = nn.functional.one_hot(experts, n_experts)",
+                "visits = nn.functional.one_hot(expert_ids.flatten(), n_experts)",
+                "visits = nn.functional.one_hot(expert_ids, n_experts)",
             ),
             ("(asked * visits).sum(dim=1)", "(asked * visits).sum(dim=-1)"),
         ),
@@ -41,8 +41,8 @@ answers = [
         "All first choices are served before any second choice. (Some systems do that; here an earlier token goes "
         "first with all its choices.)",
         change=(
-            ("one_hot(experts.flatten(), n_experts)", "one_hot(experts.T.flatten(), n_experts)"),
-            ("return (place <= capacity).view_as(experts)", "return (place <= capacity).view_as(experts.T).T"),
+            ("one_hot(expert_ids.flatten(), n_experts)", "one_hot(expert_ids.T.flatten(), n_experts)"),
+            ("return (place <= capacity).view_as(expert_ids)", "return (place <= capacity).view_as(expert_ids.T).T"),
         ),
     ),
     Wrong(
@@ -61,25 +61,25 @@ answers = [
         "within_capacity",
         "with_a_dictionary",
         code="""
-        def within_capacity(experts, *, n_experts, capacity):
+        def within_capacity(expert_ids, *, n_experts, capacity):
             taken = [0] * n_experts
             fits = []
-            for e in experts.flatten().tolist():
+            for e in expert_ids.flatten().tolist():
                 fits.append(taken[e] < capacity)
                 taken[e] += 1
-            return torch.tensor(fits).reshape(experts.shape)
+            return torch.tensor(fits).reshape(expert_ids.shape)
         """,
     ),
     Right(
         "within_capacity",
         "expert_by_expert",
         code="""
-        def within_capacity(experts, *, n_experts, capacity):
-            flat = experts.reshape(-1)
+        def within_capacity(expert_ids, *, n_experts, capacity):
+            flat = expert_ids.reshape(-1)
             fits = torch.zeros(len(flat), dtype=torch.bool)
             for e in range(n_experts):
                 fits[torch.nonzero(flat == e).flatten()[:capacity]] = True
-            return fits.reshape_as(experts)
+            return fits.reshape_as(expert_ids)
         """,
     ),
 ]

@@ -18,7 +18,7 @@ attend_cached = Exercise(
         "S + i. Compare an arange over the columns with one over the new positions.",
     ),
     forbidden=(
-        "storyteller.transformer.attention.KVCache",
+        "storyteller.transformer.kv_cache.KVCache",
         "storyteller.transformer.attention.Attention",
         "storyteller.transformer.decoder.Decoder",
     ),

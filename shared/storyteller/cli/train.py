@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from storyteller.config import preset
+from storyteller.corpus.load import CORPUS_NAMES
 from storyteller.errors import StorytellerError
 
 if TYPE_CHECKING:
@@ -24,9 +25,7 @@ RUNS = Path("runs")
 def train(
     name: Annotated[str, typer.Argument(metavar="PRESET", help="tiny, small, base or full")] = "tiny",
     out: Annotated[Path | None, typer.Option(help="the run's folder  [runs/PRESET]")] = None,
-    corpus: Annotated[
-        str | None, typer.Option(help="storyworld, tinystories, writingprompts, or a file or folder")
-    ] = None,
+    corpus: Annotated[str | None, typer.Option(help=f"{CORPUS_NAMES}, or a file or folder")] = None,
     stories: Annotated[int | None, typer.Option(min=1, help="training stories at most")] = None,
     minutes: Annotated[float | None, typer.Option(help="train for so long; a short trial decides the steps")] = None,
     steps: Annotated[int | None, typer.Option(help="updates of the weights")] = None,

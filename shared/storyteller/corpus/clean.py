@@ -18,7 +18,7 @@ from storyteller.corpus.dedupe import Duplicates
 from storyteller.corpus.story import Story
 from storyteller.errors import optional_import
 
-SPECIAL = re.compile(r"<\|[a-z_]+\|>")  # what tokenizers reserve, `<|endoftext|>` above all
+SPECIAL_TOKEN = re.compile(r"<\|[a-z_]+\|>")  # what tokenizers reserve, `<|endoftext|>` above all
 
 # The closing quote ” is E2 80 9D in UTF-8. Read as Windows-1252 the first two become â€, but 9D is no character there
 # and many tools dropped it. Put it back, or ftfy would read "â€ " as a dagger and swallow the space.
@@ -26,11 +26,11 @@ _LOST_BYTE = re.compile("â€(?![\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘
 
 _SUSPICIOUS = re.compile(r"[^\n\t -~]|&")
 
-# WritingPrompts was tokenised by a script for Penn Treebank: spaces around punctuation, `` and '' for quotes.
+# WritingPrompts was tokenized by a script for Penn Treebank: spaces around punctuation, `` and '' for quotes.
 _SPACED = re.compile(
     r"``|''|\w n't\b|\w ['’] ?(?:s|t|re|ve|ll|d|m)\b|\w [,.;:!?](?=\s|$)|[(\[] [^()\[\]]* [)\]]|[“‘] | [”’](?=\s|$)"
 )
-_DESPACE: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+_DETOKENIZE: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), replacement)
     for pattern, replacement in (
         (r"``[ \t]*", '"'),  # opening quote
@@ -55,6 +55,9 @@ _TAG = re.compile(
 _SENTENCE_END = re.compile(r"[.!?…][\"'”’)\]*_~]*(?=\s|$)")
 _ENDS_WELL = re.compile(r"[.!?…:~\"'”’)\]*—–-]\s*$|[^\w\s]\s*$")
 _FAREWELL = re.compile(r"[\W_]*(?:the )?end\W*$", re.IGNORECASE)
+
+
+_STRAIGHT = str.maketrans({"“": '"', "”": '"', "„": '"', "‟": '"', "‘": "'", "’": "'", "‚": "'", "‛": "'"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,11 +113,11 @@ def clean_text(text: str) -> tuple[str, set[str]]:
     """
     changes: set[str] = set()
     for name, mend in (
-        ("line ends", _mend_line_ends),
-        ("encoding or entities", _mend_characters),
-        ("spaced punctuation", _despace),
-        ("curly quotes", _uncurl),
-        ("layout", _lay_out),
+        ("line ends", lambda text: text.replace("\r\n", "\n").replace("\r", "\n")),  # of Windows and old Macs
+        ("encoding or entities", mend_characters),
+        ("spaced punctuation", undo_tokenization),
+        ("curly quotes", lambda text: text.translate(_STRAIGHT)),
+        ("layout", lay_out),
     ):
         mended = mend(text)
         if mended != text:
@@ -180,7 +183,7 @@ def clean(
             report.drop(reason, text)
             continue
         prompt = clean_prompt(story.prompt) if story.prompt else ""
-        if SPECIAL.search(prompt):
+        if SPECIAL_TOKEN.search(prompt):
             report.drop("special token inside the text", prompt)
             continue
         if prompt != story.prompt:
@@ -195,7 +198,7 @@ def _reason_to_drop(text: str, trimmed: str, settings: Cleaning) -> str | None:
     if not text:
         return "empty"
     # After mending: `&lt;|endoftext|&gt;` has become the token by now.
-    if SPECIAL.search(text):
+    if SPECIAL_TOKEN.search(text):
         return "special token inside the text"
     if len(text) > settings.max_chars:
         return f"longer than {settings.max_chars:,} characters"
@@ -209,12 +212,7 @@ def _reason_to_drop(text: str, trimmed: str, settings: Cleaning) -> str | None:
     return None
 
 
-def _mend_line_ends(text: str) -> str:
-    """CRLF (Windows) and CR (old Macs) become LF."""
-    return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
-def _mend_characters(text: str) -> str:
+def mend_characters(text: str) -> str:
     """Repair mojibake and HTML entities, drop control characters, compose accents (NFC)."""
     if not _SUSPICIOUS.search(text):
         return text  # nothing of that sort can be in it, and ftfy takes its time
@@ -227,23 +225,16 @@ def _mend_characters(text: str) -> str:
     return str(ftfy.fix_text(text, settings))
 
 
-def _despace(text: str) -> str:
-    """Undo the tokenising of WritingPrompts: `` I ca n't , '' becomes "I can't,"."""
+def undo_tokenization(text: str) -> str:
+    """Undo the tokenization of WritingPrompts: `` I ca n't , '' becomes "I can't,"."""
     if not _SPACED.search(text):
         return text
-    for pattern, replacement in _DESPACE:
+    for pattern, replacement in _DETOKENIZE:
         text = pattern.sub(replacement, text)
     return text
 
 
-_STRAIGHT = str.maketrans({"“": '"', "”": '"', "„": '"', "‟": '"', "‘": "'", "’": "'", "‚": "'", "‛": "'"})
-
-
-def _uncurl(text: str) -> str:
-    return text.translate(_STRAIGHT)
-
-
-def _lay_out(text: str) -> str:
+def lay_out(text: str) -> str:
     """Paragraphs separated by one blank line; no space at a line's ends, one space between words.
 
     Every line break counts as the end of a paragraph: the corpora write a paragraph as one line, with or without blank

@@ -19,18 +19,22 @@ class HubCorpus:
     repository: str  # owner/name, or the path of a folder laid out alike
     rows: Mapping[str, int]  # split -> rows
     about: str  # one line for the command line
+    license: str = ""  # as the corpus's own page has it; "" where it has none
 
 
+# A corpus more is an entry more: help texts, error messages and model cards read this table.
 HUB_CORPORA: Mapping[str, HubCorpus] = {
     "tinystories": HubCorpus(
         "roneneldan/TinyStories",
         {"train": 2_119_719, "validation": 21_990},
         "short stories for small children, written by GPT-3.5 and GPT-4 (Eldan and Li 2023)",
+        "CDLA-Sharing-1.0",
     ),
     "writingprompts": HubCorpus(
         "euclaise/writingprompts",
         {"train": 272_600, "validation": 15_620, "test": 15_138},
         "prompts and what people wrote to them (Fan, Lewis and Dauphin 2018); for adults, partly coarse",
+        "MIT",
     ),
 }
 
@@ -55,7 +59,7 @@ class HubStream:
     def __init__(self, repository: str, *, split: str):
         self.repository, self.split = repository, split
         datasets = optional_import("datasets", extra="data")
-        with _reaching(repository):
+        with _hub_errors(repository):
             if not Path(repository).is_dir():
                 # One short question first: the libraries below ask for half a minute before they give up.
                 optional_import("huggingface_hub", extra="data").HfApi().dataset_info(repository, timeout=10)
@@ -65,7 +69,7 @@ class HubStream:
             self._rows = datasets.load_dataset(repository, split=split, streaming=True)
 
     def __iter__(self) -> Iterator[Story]:
-        with _reaching(self.repository):
+        with _hub_errors(self.repository):
             rows = iter(self._rows)
             try:
                 for row in rows:
@@ -76,17 +80,17 @@ class HubStream:
                 gc.collect()
 
     def state_dict(self) -> dict[str, Any]:
-        """Where the stream stands, as plain JSON data."""
+        """The position of the stream, as plain JSON data."""
         return dict(self._rows.state_dict())
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on where another stream stood. Call it before iterating."""
+        """Resume from the position of another stream. Call it before iterating."""
         self._rows.load_state_dict(dict(state))
 
 
 @contextmanager
-def _reaching(repository: str) -> Iterator[None]:
-    """Say in one sentence that the hub was not reached, and what to do without it."""
+def _hub_errors(repository: str) -> Iterator[None]:
+    """Context manager: errors of the network and the hub become one sentence, which says what to do without it."""
     try:
         yield
     except StorytellerError:

@@ -1,10 +1,10 @@
-"""Corpora of stories under one roof.
+"""Every corpus of stories by its name or path.
 
     for story in load_stories("storyworld", limit=3):
         print(story.text)
 
-`storyworld` is made here and needs nothing. `storyworld:everyday+fable` takes some of its genres only, and
-`storyworld-small` tells of a small world, in which few characters come again and again. `tinystories` and
+`storyworld` is generated and needs nothing. `storyworld:everyday+fable` takes some of its genres only, and
+`storyworld-small` is generated from a small world, in which few characters come again and again. `tinystories` and
 `writingprompts` come from the Hugging Face hub; anything else is the path of a file or folder.
 """
 
@@ -23,10 +23,11 @@ from storyteller.errors import StorytellerError
 
 Split = Literal["train", "validation", "test", "all"]
 
-EMBEDDED, SMALL = "storyworld", "storyworld-small"
+EMBEDDED, SMALL = "storyworld", "storyworld-small"  # generated, not read
+CORPUS_NAMES = ", ".join([EMBEDDED, *HUB_CORPORA])  # for help texts and messages
 # storyworld has no end of its own; this is where it stops when no limit is given.
-STORYWORLD_COUNT = {"train": 60_000, "validation": 2_000, "test": 2_000, "all": 60_000}
-HELD_OUT = 0.05  # share of an undivided corpus that goes to validation, and again to test
+STORYWORLD_STORIES = {"train": 60_000, "validation": 2_000, "test": 2_000, "all": 60_000}
+HELD_OUT_SHARE = 0.05  # share of an undivided corpus that goes to validation, and again to test
 
 
 def load_stories(
@@ -72,13 +73,22 @@ def load_stories(
         return _storyworld(corpus, split, limit, seed, report)
     divided = True
     if isinstance(corpus, str) and corpus in HUB_CORPORA:
-        stories: Iterator[Story] = iter(_hub_stream(corpus, split))
+        hub_corpus = HUB_CORPORA[corpus]
+        if split not in hub_corpus.rows:
+            raise StorytellerError(f"{corpus} has no split {split!r}; it has {', '.join(hub_corpus.rows)}.")
+        stories: Iterator[Story] = iter(HubStream(hub_corpus.repository, split=split))
     else:
-        stories, divided = read_path(_as_path(corpus), split=split, report=report)
+        path = Path(corpus)
+        # A bare word that is no file is more likely a corpus misspelled than a path.
+        if not path.exists() and isinstance(corpus, str) and path.name == corpus and not path.suffix:
+            raise StorytellerError(
+                f"There is no corpus {corpus!r}; choose {CORPUS_NAMES}, or give the path of a file or folder."
+            )
+        stories, divided = read_path(path, split=split, report=report)
     stories = cleaning.clean(stories, settings=settings, report=report) if clean else _counted(stories, report)
     if not divided and split != "all":
         stories = (story for story in stories if split_of(story.text) == split)
-    return _some(itertools.islice(stories, limit), corpus, split, report)
+    return _not_empty(itertools.islice(stories, limit), corpus, split, report)
 
 
 def split_of(text: str) -> Split:
@@ -88,26 +98,10 @@ def split_of(text: str) -> Split:
     'train'
     """
     digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    place = int.from_bytes(digest, "little") / 2**64
-    if place < HELD_OUT:
+    uniform = int.from_bytes(digest, "little") / 2**64  # in [0, 1)
+    if uniform < HELD_OUT_SHARE:
         return "validation"
-    return "test" if place < 2 * HELD_OUT else "train"
-
-
-def _hub_stream(corpus: str, split: str) -> HubStream:
-    known = HUB_CORPORA[corpus]
-    if split not in known.rows:
-        raise StorytellerError(f"{corpus} has no split {split!r}; it has {', '.join(known.rows)}.")
-    return HubStream(known.repository, split=split)
-
-
-def _as_path(corpus: str | Path) -> Path:
-    path = Path(corpus)
-    # A bare word that is no file is more likely a corpus misspelt than a path.
-    if not path.exists() and isinstance(corpus, str) and path.name == corpus and not path.suffix:
-        known = ", ".join([EMBEDDED, *HUB_CORPORA])
-        raise StorytellerError(f"There is no corpus {corpus!r}; choose {known}, or give the path of a file or folder.")
-    return path
+    return "test" if uniform < 2 * HELD_OUT_SHARE else "train"
 
 
 def _storyworld(corpus: str, split: str, limit: int | None, seed: int, report: CleaningReport) -> Iterator[Story]:
@@ -116,7 +110,7 @@ def _storyworld(corpus: str, split: str, limit: int | None, seed: int, report: C
     world, _, names = corpus.partition(":")
     genres = [genre for genre in names.split("+") if genre]
     wanted = "train" if split == "all" else split
-    count = limit or STORYWORLD_COUNT[split]
+    count = limit or STORYWORLD_STORIES[split]
     return _counted(generate(count, seed=seed, split=wanted, only=genres, small=world == SMALL), report)
 
 
@@ -127,8 +121,8 @@ def _counted(stories: Iterator[Story], report: CleaningReport) -> Iterator[Story
         yield story
 
 
-def _some(stories: Iterator[Story], corpus: str | Path, split: str, report: CleaningReport) -> Iterator[Story]:
-    """The stories; an error where there is none, for nothing can be learnt from an empty corpus."""
+def _not_empty(stories: Iterator[Story], corpus: str | Path, split: str, report: CleaningReport) -> Iterator[Story]:
+    """The stories; an error where there is none, because nothing can be learned from an empty corpus."""
     first = next(stories, None)
     if first is None:
         why = ", ".join(f"{n:,} {reason}" for reason, n in report.dropped.items()) or "nothing was dropped"

@@ -1,6 +1,6 @@
 """Reading stories from local files: txt, jsonl, csv, parquet and fairseq's pairs.
 
-Everything is read as a stream, one story at a time. The texts come as they stand in the file; `clean` mends them.
+Everything is read as a stream, one story at a time. The texts come as they are in the file; `clean` mends them.
 """
 
 import csv
@@ -8,7 +8,6 @@ import itertools
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -17,8 +16,8 @@ from storyteller.corpus.story import Story
 from storyteller.errors import StorytellerError, optional_import
 
 SEPARATOR = "<|endoftext|>"
-LONGEST = 4_000_000  # characters in one story or line of a file; what is longer is not a file of stories
-_LOOK_AHEAD = 2_000  # lines that are looked at to learn how a text file tells its stories apart
+MAX_STORY_CHARS = 4_000_000  # in one story or line of a file; what is longer is not a file of stories
+_SNIFFED_LINES = 2_000  # that are looked at to learn how a text file tells its stories apart
 
 # How a story begins. Needed only for text files that have no separator lines.
 _OPENING = re.compile(
@@ -77,20 +76,10 @@ def read_file(path: Path, *, report: CleaningReport) -> Iterator[Story]:
     reader = _reader(path)
     if reader is None:
         raise StorytellerError(f"{path} is of no known kind; the kinds known are {', '.join(_READERS)}.")
-    with _reading(path):
+    try:
         if path.stat().st_size == 0:
             raise StorytellerError(f"{path} is empty; it should hold stories.")
         yield from reader(path, report)
-
-
-def _reader(path: Path) -> Callable[[Path, CleaningReport], Iterator[Story]] | None:
-    return _READERS.get(path.suffix.lower())
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    try:
-        yield
     except UnicodeDecodeError as error:
         raise StorytellerError(
             f"{path} is not UTF-8 text (byte 0x{error.object[error.start]:02x}, {error.reason}); "
@@ -100,26 +89,32 @@ def _reading(path: Path) -> Iterator[None]:
         raise StorytellerError(f"{path} may not be read; change its permissions or name another file.") from None
 
 
+def _reader(path: Path) -> Callable[[Path, CleaningReport], Iterator[Story]] | None:
+    return _READERS.get(path.suffix.lower())
+
+
 def _lines(file: IO[str], path: Path) -> Iterator[str]:
     """Lines with their ends; a line without end in sight does not fill the memory."""
-    while line := file.readline(LONGEST + 1):
-        if len(line) > LONGEST:
-            raise StorytellerError(f"{path} has a line of more than {LONGEST:,} characters; it is no file of stories.")
+    while line := file.readline(MAX_STORY_CHARS + 1):
+        if len(line) > MAX_STORY_CHARS:
+            raise StorytellerError(
+                f"{path} has a line of more than {MAX_STORY_CHARS:,} characters; it is no file of stories."
+            )
         yield line
 
 
 # --- plain text ---------------------------------------------------------------------------------------------------
 
 
-def _read_txt(path: Path, report: CleaningReport) -> Iterator[Story]:
+def read_txt(path: Path, report: CleaningReport) -> Iterator[Story]:
     """Stories between lines `<|endoftext|>`; without such lines, each story begins where an opening is seen."""
     # newline="" keeps CRLF, so that the report can say that it was there.
     with open(path, encoding="utf-8-sig", newline="") as file:
         lines = _lines(file, path)
-        first = list(itertools.islice(lines, _LOOK_AHEAD))
-        everything = itertools.chain(first, lines)
-        # A file of fewer lines than we look at is known whole; a longer one shows its habit at the start.
-        if any(line.strip() == SEPARATOR for line in first):
+        sniffed = list(itertools.islice(lines, _SNIFFED_LINES))
+        everything = itertools.chain(sniffed, lines)
+        # A file of fewer lines than we look at is read whole; a longer one shows at the start how it is made.
+        if any(line.strip() == SEPARATOR for line in sniffed):
             blocks = _between_separators(everything, path, report)
         else:
             report.note(f"{path.name} has no line {SEPARATOR}; its stories were told apart by how they begin.")
@@ -135,7 +130,7 @@ def _between_separators(lines: Iterable[str], path: Path, report: CleaningReport
         else:
             block.add(line)
     if last := block.take().strip():
-        # Each story is closed by a separator; what stands behind the last one was cut off, even where the cut falls on
+        # Each story is closed by a separator; what follows the last one was cut off, even where the cut falls on
         # a full stop, as at the end of a line.
         report.read += 1
         report.drop("cut off at the end of the file", last)
@@ -166,9 +161,9 @@ class _Block:
 
     def add(self, line: str) -> None:
         self._length += len(line)
-        if self._length > LONGEST:
+        if self._length > MAX_STORY_CHARS:
             raise StorytellerError(
-                f"{self._path} has a story of more than {LONGEST:,} characters; "
+                f"{self._path} has a story of more than {MAX_STORY_CHARS:,} characters; "
                 f"put a line {SEPARATOR} behind each story."
             )
         self._lines.append(line)
@@ -205,7 +200,8 @@ def story_from_row(row: Mapping[str, Any], *, where: str) -> Story:
     )
 
 
-def _read_jsonl(path: Path, report: CleaningReport) -> Iterator[Story]:
+def read_jsonl(path: Path, report: CleaningReport) -> Iterator[Story]:
+    """One object a line; a last line that was cut off while the file was copied is dropped."""
     with open(path, encoding="utf-8-sig", newline="\n") as file:
         for number, line in enumerate(_lines(file, path), start=1):
             if not line.strip():
@@ -213,7 +209,7 @@ def _read_jsonl(path: Path, report: CleaningReport) -> Iterator[Story]:
             try:
                 row = json.loads(line)
             except ValueError:
-                if not line.endswith("\n"):  # the file was cut off while it was copied
+                if not line.endswith("\n"):
                     report.read += 1
                     report.drop("cut off at the end of the file", line)
                     return
@@ -223,8 +219,9 @@ def _read_jsonl(path: Path, report: CleaningReport) -> Iterator[Story]:
             yield story_from_row(row, where=f"Line {number} of {path}")
 
 
-def _read_csv(path: Path, report: CleaningReport) -> Iterator[Story]:
-    csv.field_size_limit(LONGEST)
+def read_csv(path: Path, report: CleaningReport) -> Iterator[Story]:
+    """A table with a header line."""
+    csv.field_size_limit(MAX_STORY_CHARS)
     with open(path, encoding="utf-8-sig", newline="") as file:
         try:
             for row in csv.DictReader(_lines(file, path)):
@@ -233,7 +230,8 @@ def _read_csv(path: Path, report: CleaningReport) -> Iterator[Story]:
             raise StorytellerError(f"{path} cannot be read as csv ({error}); write it with a header line.") from None
 
 
-def _read_parquet(path: Path, report: CleaningReport) -> Iterator[Story]:
+def read_parquet(path: Path, report: CleaningReport) -> Iterator[Story]:
+    """A table, read in batches; columns that stories do not need are left out."""
     arrow = optional_import("pyarrow", extra="data")
     parquet = optional_import("pyarrow.parquet", extra="data")
     try:
@@ -249,7 +247,7 @@ def _read_parquet(path: Path, report: CleaningReport) -> Iterator[Story]:
         raise StorytellerError(f"{path} is no sound parquet file ({reason}); fetch or write it again.") from None
 
 
-def _read_pairs(path: Path, report: CleaningReport) -> Iterator[Story]:
+def read_pairs(path: Path, report: CleaningReport) -> Iterator[Story]:
     """fairseq's pairs: line n of `NAME.wp_source` is the prompt, line n of `NAME.wp_target` the story."""
     source, target = path.with_suffix(".wp_source"), path.with_suffix(".wp_target")
     for file in (source, target):
@@ -268,11 +266,12 @@ def _read_pairs(path: Path, report: CleaningReport) -> Iterator[Story]:
             yield Story(text=re.sub(r"(?: ?<newline>)+ ?| {3,}", "\n\n", text), prompt=prompt)
 
 
+# A kind of file more is an entry more.
 _READERS: dict[str, Callable[[Path, CleaningReport], Iterator[Story]]] = {
-    ".txt": _read_txt,
-    ".jsonl": _read_jsonl,
-    ".csv": _read_csv,
-    ".parquet": _read_parquet,
-    ".wp_source": _read_pairs,
-    ".wp_target": _read_pairs,
+    ".txt": read_txt,
+    ".jsonl": read_jsonl,
+    ".csv": read_csv,
+    ".parquet": read_parquet,
+    ".wp_source": read_pairs,
+    ".wp_target": read_pairs,
 }

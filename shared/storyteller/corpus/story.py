@@ -14,4 +14,4 @@ class Story:
     text: str  # the story itself
     prompt: str = ""  # one or two sentences that ask for such a story
     genre: str = ""  # such as "fairy tale"
-    facts: dict[str, Any] | None = None  # what is true in the story, as plain JSON data (see `facts.py`)
+    facts: dict[str, Any] | None = None  # what is true in the story, as plain JSON data (see `storyworld.facts`)

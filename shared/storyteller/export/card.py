@@ -13,9 +13,6 @@ from storyteller.corpus.load import EMBEDDED, SMALL
 from storyteller.export.trained_run import TrainedRun
 from storyteller.moe.cost_model import count_parameters
 
-# What the corpora's own pages say.
-LICENCES = {"tinystories": "CDLA-Sharing-1.0", "writingprompts": "MIT"}
-
 
 def model_card(trained: TrainedRun, *, usage: str, library: str) -> str:
     """The text of `README.md`.
@@ -152,8 +149,8 @@ def _authors(by_student: Mapping[str, bool]) -> str:
 def _licence(trained: TrainedRun) -> str:
     if _is_embedded(trained):
         return "MIT, as the course and the corpus that comes with it."
-    licence = LICENCES.get(_corpus(trained))
-    of_corpus = f"the corpus under {licence}" if licence else "the corpus under its maker's"
+    corpus = HUB_CORPORA.get(_corpus(trained))
+    of_corpus = f"the corpus under {corpus.license}" if corpus and corpus.license else "the corpus under its maker's"
     return f"The course's code is under the MIT licence, {of_corpus}: heed both when you pass this model on."
 
 

@@ -8,8 +8,6 @@ new token reads the whole text again.
 
 import logging
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -64,28 +62,22 @@ def to_graph(model: LogitsModel, *, max_seq_len: int) -> Any:
     rows = torch.export.Dim("rows", min=1)
     tokens = torch.export.Dim(f"up_to_{max_seq_len}_tokens", min=1, max=max_seq_len)
     example = torch.zeros(2, min(3, max_seq_len), dtype=torch.long)
-    with _quiet():
-        return torch.onnx.export(
-            model,
-            (example,),
-            dynamo=True,
-            verbose=False,
-            input_names=["input_ids"],
-            output_names=["logits"],
-            dynamic_shapes={"ids": {0: rows, 1: tokens}},
-        )
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep back what torch's exporter says to its own developers: torchvision is missing, a class has a new name."""
+    # What torch's exporter says to its own developers is kept back: torchvision is missing, a class has a new name.
     log = logging.getLogger("torch.onnx")
     level = log.level
     log.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*LeafSpec.*")
-            yield
+            return torch.onnx.export(
+                model,
+                (example,),
+                dynamo=True,
+                verbose=False,
+                input_names=["input_ids"],
+                output_names=["logits"],
+                dynamic_shapes={"ids": {0: rows, 1: tokens}},
+            )
     finally:
         log.setLevel(level)
 

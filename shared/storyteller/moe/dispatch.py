@@ -115,7 +115,9 @@ def dispatch_sorted(
     for expert, rows in zip(experts, x.index_select(0, token).split(sizes.tolist()), strict=True):
         if len(rows):
             outputs.append(expert(rows))  # (rows of e, D)
-    return _combine(torch.cat(outputs), token, gate, x)
+    together = torch.cat(outputs)  # (R, D)
+    outputs.clear()  # their memory is used again at once
+    return _combine(together, token, gate, x)
 
 
 def _sort_by_expert(gate_weights: Tensor, expert_ids: Tensor, n_experts: int) -> tuple[Tensor, Tensor, Tensor]:

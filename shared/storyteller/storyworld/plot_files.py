@@ -1,4 +1,4 @@
-"""Plots, read from `data/genres/*.toml`: who takes part, and the beats that change the world and are told."""
+"""Plots, read from `data/genres/*.toml`: who takes part, and the beats that change the world and are written."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,14 +19,14 @@ OBJECT_VERBS = ("has", "gets", "finds", "loses", "breaks", "mends", "gives", "le
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """One step of a plot: what it does to the world and how it may be told."""
+    """One step of a plot: what it does to the world and how it may be written."""
 
     name: str
-    steps: tuple[Pool, ...]  # one phrasing of each is told, in order
+    steps: tuple[Pool, ...]  # one phrasing of each is written, in order
     effects: tuple[tuple[str, ...], ...]  # such as ("hero", "loses", "thing")
     conditions: tuple[tuple[str, ...], ...]  # all must hold
     ending: str  # "happy" or "sad" where the beat ends the story
-    join: bool  # told in the paragraph of the beat before
+    join: bool  # written in the paragraph of the beat before
     where: str  # file and key, for errors
 
 
@@ -37,7 +37,7 @@ class Plot:
     name: str
     genre: str
     people: Mapping[str, tuple[Kind, ...] | str]  # role -> kinds, or the name of a relative
-    unnamed: frozenset[str]  # roles told as "the shopkeeper"
+    unnamed: frozenset[str]  # roles written as "the shopkeeper"
     things: Mapping[str, tuple[Thing, ...]]
     places: Mapping[str, tuple[Place, ...]]
     words: Mapping[str, Pool]  # words chosen once for the story

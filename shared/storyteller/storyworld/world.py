@@ -41,7 +41,7 @@ class Item:
 
     role: str
     thing: Thing
-    mark: str  # its colour or what it is made of, the same all through the story
+    mark: str  # its color or what it is made of, the same all through the story
     owner: Person | None = None
     holder: Person | None = None  # who has it now: the owner, a borrower, a finder, a thief
     place: str = ""

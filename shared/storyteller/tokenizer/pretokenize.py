@@ -16,7 +16,7 @@ import regex
 GPT2_PATTERN = r"""'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"""
 _WORDS = regex.compile(GPT2_PATTERN)
 
-# A word never goes on across a space, so the text may be cut before a space, unless the space stands inside a run of
+# A word never goes on across a space, so the text may be cut before a space, unless the space is inside a run of
 # white space: within "\n  x" the words are "\n " and " x". Safe is a space with something visible on one side at least.
 _SAFE_SPACE = re.compile(r" (?=\S)| (?<=\S )")
 _UNSAFE_SPACE = re.compile(r" (?<=\s )(?=\s|\Z)")

@@ -55,7 +55,7 @@ class PairCounts:
             for pair in pairs_in(word):
                 self._counts[pair] += count
                 self._word_indices[pair].append(index)
-        # Counts fall without the heap being told, so an entry's count is an upper bound.
+        # Counts fall without the heap being updated, so an entry's count is an upper bound.
         self._heap = [(-count, pair) for pair, count in self._counts.items()]
         heapq.heapify(self._heap)
 

@@ -1,7 +1,8 @@
 """What a tokenizer knows: its tokens and their ids, its merges, its special tokens.
 
-GPT-2 writes each of the 256 bytes as one printable character, so that tokens can stand in JSON and text files: a space
-is `Ġ`, a newline `Ċ`. The order of these characters is also the order of the bytes' ids: `!` is 0, the space is 220.
+GPT-2 writes each of the 256 bytes as one printable character, so that tokens can be written in JSON and text files: a
+space is `Ġ`, a newline `Ċ`. The order of these characters is also the order of the bytes' ids: `!` is 0, the space is
+220.
 """
 
 import hashlib
@@ -26,7 +27,7 @@ _BYTE_TO_ID = bytes(_BYTES.index(byte) for byte in range(256))
 
 
 def to_code_points(word: str) -> str:
-    """A word as its bytes, one code point each: the byte's place in GPT-2's order."""
+    """A word as its bytes, one code point each: the byte's index in GPT-2's order."""
     return word.encode("utf-8").translate(_BYTE_TO_ID).decode("latin-1")
 
 

@@ -68,14 +68,10 @@ def register(run: OpenRun, name: str, facts: Mapping[str, Any]) -> None:
         client.create_registered_model(name)
     best = client.get_registered_model(name).aliases.get(BEST)
     added = client.create_model_version(name, f"runs:/{run.run_id}/{MODEL}", run.run_id, tags=tags)
-    if best is None or _is_better(tags, client.get_model_version(name, best).tags):
+    known = {} if best is None else client.get_model_version(name, best).tags
+    is_first = tags.get("corpus") != known.get("corpus") or MEASURE not in known
+    if is_first or (MEASURE in tags and float(tags[MEASURE]) < float(known[MEASURE])):
         client.set_registered_model_alias(name, BEST, added.version)
-
-
-def _is_better(new: Mapping[str, str], old: Mapping[str, str]) -> bool:
-    if new.get("corpus") != old.get("corpus") or MEASURE not in old:
-        return True
-    return MEASURE in new and float(new[MEASURE]) < float(old[MEASURE])
 
 
 def load_tracked(model: str, *, uri: str | None = None) -> tuple[Decoder, Tokenizer]:
@@ -92,7 +88,7 @@ def load_tracked(model: str, *, uri: str | None = None) -> tuple[Decoder, Tokeni
     artifacts = load_mlflow("mlflow.artifacts")
     with tempfile.TemporaryDirectory() as folder:
         try:
-            found = artifacts.download_artifacts(
+            folder = artifacts.download_artifacts(
                 artifact_uri=model, dst_path=folder, tracking_uri=uri, registry_uri=uri
             )
         except store_errors() as error:
@@ -103,7 +99,7 @@ def load_tracked(model: str, *, uri: str | None = None) -> tuple[Decoder, Tokeni
             raise StorytellerError(
                 f"There is no model {model} in {uri} ({error}); it has {', '.join(names) or 'none'}."
             ) from error
-        return load_model(Path(found) / "data")
+        return load_model(Path(folder) / "data")
 
 
 class Teller:

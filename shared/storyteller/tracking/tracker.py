@@ -56,8 +56,8 @@ class Tracker:
         parameters: further settings to be logged, such as the preset and the corpus.
         experiment: the MLflow experiment that the run belongs to.
         model_name: under which the trained model is registered; by default `storyteller-` and the preset or the name.
-        openings: how the stories begin that are told at each evaluation.
-        sampling: how they are told.
+        openings: of the stories that are generated at each evaluation.
+        sampling: how they are generated.
         uri: of the store; by default `store_uri()`.
         notice: called with what the user should know; None prints it.
 

@@ -1,6 +1,6 @@
 """Batches: documents packed into one stream of tokens, cut into sequences, shuffled.
 
-Every document ends with the end token, and the documents stand one behind the other in one long stream. A training
+Every document ends with the end token, and the documents follow each other in one long stream. A training
 sequence is a window of T tokens of that stream, so it may begin inside one story and hold several others; nothing is
 padded (GPT-3, appendix B). Two choices go with it:
 
@@ -178,18 +178,17 @@ class TrainingBatches:
         first = random.integers(len(self.source))
         return (first + random.permutation(self.n_sequences) * self.seq_len) % len(self.source)
 
-    def _next_start(self) -> int:
-        if self.position == self.n_sequences:
-            self.epoch, self.position = self.epoch + 1, 0
-            self._starts = self._order()
-        self.position += 1
-        return int(self._starts[self.position - 1])
-
     def __iter__(self) -> Iterator[Batch]:
         return self
 
     def __next__(self) -> Batch:
-        starts = np.array([self._next_start() for _ in range(self.batch_size)])
+        starts = np.empty(self.batch_size, dtype=np.int64)
+        for row in range(self.batch_size):
+            if self.position == self.n_sequences:
+                self.epoch, self.position = self.epoch + 1, 0
+                self._starts = self._order()
+            starts[row] = self._starts[self.position]
+            self.position += 1
         length = self.seq_len + 1  # T + 1 tokens a row: the last one is only a target
         if self.align_documents:  # no longer than the longest document of the batch
             begins = self.source.boundaries

@@ -107,8 +107,8 @@ def _write(folder: Path, checkpoint: Checkpoint) -> None:
 
 def list_checkpoints(folder: Path) -> list[Path]:
     """The checkpoints of a run, oldest first, valid or not."""
-    found = [path for path in folder.glob("step-*") if CHECKPOINT_NAME.fullmatch(path.name)]
-    return sorted(found, key=_step_of)
+    paths = [path for path in folder.glob("step-*") if CHECKPOINT_NAME.fullmatch(path.name)]
+    return sorted(paths, key=_step_of)
 
 
 def path_of(folder: Path, step: int) -> Path:
@@ -251,9 +251,9 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, model: nn.Module, tensor
     for index, name in enumerate(_names_in_order(optimizer, model)):
         prefix = f"optimizer/{name}/"
         # A copy: what was read from a checkpoint may still lie in its file, which will be deleted one day.
-        found = {key[len(prefix) :]: tensor.clone() for key, tensor in tensors.items() if key.startswith(prefix)}
-        if found:
-            state[index] = found
+        memory = {key[len(prefix) :]: tensor.clone() for key, tensor in tensors.items() if key.startswith(prefix)}
+        if memory:
+            state[index] = memory
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
 
 

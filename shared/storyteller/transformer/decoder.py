@@ -142,7 +142,7 @@ class Decoder(nn.Module):
         feed_forward: builds each layer's feed-forward part; `SwiGLU`, the default, is dense.
 
     Attributes:
-        replaced_parts: the names of the arguments that were given something else than the library's own part. Its
+        replaced_parts: the names of the arguments that were given something else than the library's own part. The
             weights mean something together with these parts only, so a checkpoint keeps the names.
         checkpoint_blocks: recompute each block in the backward pass instead of keeping its activations: the same
             gradients, less memory, about a third more time. The trainer sets it.
@@ -197,9 +197,9 @@ class Decoder(nn.Module):
 
         Args:
             ids: (B, T) int64.
-            attention_mask: (B, T) bool, True = attend, as in transformers; False for padding. No real token attends
-                to padding, and it takes up no position; its own logits mean nothing. Leave it out where nothing is
-                padded: that is faster.
+            attention_mask: (B, T) bool, True = attend, as in transformers (the opposite of PyTorch's
+                `key_padding_mask`); False for padding. No real token attends to padding, and it takes up no position;
+                its own logits mean nothing. Leave it out where nothing is padded: that is faster.
             cache: keys and values of the tokens before these; these are added to it.
             last_position_only: logits of the last position only, (B, 1, V): all that generation needs.
 

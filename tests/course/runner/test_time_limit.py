@@ -1,12 +1,16 @@
 """A student's code that takes too long is stopped, and nothing else is."""
 
 import signal
+import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from student_calls import fault, student
+
+from storyteller_course.runner.time_limit import TimeIsUp, TimeLimit
 
 Answers = Callable[..., dict[str, Any]]
 
@@ -60,3 +64,30 @@ def test_no_bound_holds_outside_the_main_thread_but_calls_work(answers: Answers)
     thread.start()
     thread.join()
     assert got == [8]
+
+
+def test_a_limit_that_ends_with_its_code_leaves_nothing_behind() -> None:
+    """An interrupt may come at any instruction, also while the limit is set or taken away again."""
+
+    def spin(seconds: float) -> None:
+        end = time.perf_counter() + seconds
+        while time.perf_counter() < end:
+            pass
+
+    before, interval = signal.getsignal(signal.SIGINT), sys.getswitchinterval()
+    stopped = 0
+    sys.setswitchinterval(1e-5)  # or the timer would hardly get a turn
+    try:
+        for turn in range(400):
+            sys.setprofile((lambda *event: None) if turn % 2 else None)  # as while a forbidden call is looked for
+            try:
+                with TimeLimit(0.002):
+                    spin(turn * 0.00001)
+            except TimeIsUp:
+                stopped += 1
+            assert signal.getsignal(signal.SIGINT) is before
+    finally:
+        sys.setprofile(None)
+        sys.setswitchinterval(interval)
+    assert 0 < stopped < 400
+    assert not any("time-limit" in thread.name for thread in threading.enumerate())

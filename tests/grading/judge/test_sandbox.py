@@ -208,7 +208,7 @@ def test_workers_die_with_the_judge():
         pytest.skip("no layer holds")
     script = """
 import time
-from storyteller_course.runner import serialization as wire
+from storyteller_course.runner import serialization
 from storyteller_grading.judge.channel import CELL
 from storyteller_grading.judge.worker_client import ForkServer
 server = ForkServer(("namespaces", "landlock", "seccomp"))
@@ -226,7 +226,7 @@ time.sleep(100)
     while len(server.children(recursive=True)) < 2 and time.monotonic() < end:
         time.sleep(0.05)
     family = [server, *server.children(recursive=True)]
-    assert len(family) >= 3  # server, keeper, worker; and a spare worker with its keeper
+    assert len(family) >= 3  # server, supervisor, worker; and a spare worker with its supervisor
     judge.send_signal(signal.SIGKILL)
     judge.wait()
     judge.stdout.close()

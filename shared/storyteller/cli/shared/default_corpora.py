@@ -6,13 +6,12 @@ from pathlib import Path
 
 from storyteller.corpus.clean import CleaningReport
 from storyteller.corpus.huggingface import HUB_CORPORA
-from storyteller.corpus.load import EMBEDDED, load_stories
+from storyteller.corpus.load import CORPUS_NAMES, EMBEDDED, load_stories
 from storyteller.corpus.story import Story
 
 DATA = Path("data")  # where `storyteller download` puts what it fetches
 TOKENIZER = DATA / "tokenizer.json"
 
-CORPUS_NAMES = ", ".join([EMBEDDED, *HUB_CORPORA])
 CORPUS_HELP = f"{CORPUS_NAMES}, or paths; default: what download left, or {EMBEDDED}"
 
 

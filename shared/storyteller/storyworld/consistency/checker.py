@@ -39,19 +39,19 @@ def contradictions(text: str, facts: dict[str, Any] | None = None) -> list[Contr
     """
     story = sentences(text)
     cast = Cast()
-    found: list[tuple[str, Sentence, str]] = []  # kind, sentence, explanation
+    results: list[tuple[str, Sentence, str]] = []  # kind, sentence, explanation
     rules = (*people.rules(cast), *things.rules())
     for sentence in story:
         cast.find(sentence)
         for rule in rules:
-            found += [(kind, sentence, explanation) for kind, explanation in rule(sentence)]
+            results += [(kind, sentence, explanation) for kind, explanation in rule(sentence)]
     if not cast.pronoun_of:
         return [Contradiction("nothing recognised", text.strip()[:80], "No character of the lexicon is in the text.")]
-    found += things.ending(story)
+    results += things.ending(story)
     if facts:
-        found += against_facts(facts, story, cast)
-    found.sort(key=lambda contradiction: contradiction[1].begins)
-    return [Contradiction(kind, sentence.text, explanation) for kind, sentence, explanation in found]
+        results += against_facts(facts, story, cast)
+    results.sort(key=lambda result: result[1].begins)
+    return [Contradiction(kind, sentence.text, explanation) for kind, sentence, explanation in results]
 
 
 def ends_mid_sentence(text: str) -> bool:

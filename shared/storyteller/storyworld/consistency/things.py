@@ -86,14 +86,14 @@ class LostObjects:
         if has_any("dreaming", lower):
             return
         nouns = [noun for noun, _, _ in marked(lower)]
-        said = {noun: state_said_of(noun, lower) for noun in nouns}
+        new_states = {noun: state_said_of(noun, lower) for noun in nouns}
         if self.last_noun and not nouns and lower[:1] == ["it"] and has_any("lost", lower[:4]):
-            said[self.last_noun] = "lost"
+            new_states[self.last_noun] = "lost"
         if nouns:
             self.last_noun = nouns[-1]
-        if self.states and not any(said.values()) and self.may_be_back(sentence, nouns):
+        if self.states and not any(new_states.values()) and self.may_be_back(sentence, nouns):
             self.states.clear()
-        for noun, state in sorted(said.items()):
+        for noun, state in sorted(new_states.items()):
             at = lower.index(noun) if noun in lower else 0
             before = lower[max(0, at - 5) : at]
             state_before = self.states.get(noun)

@@ -1,0 +1,9 @@
+import pytest
+
+from storyteller.corpus import Story
+from storyteller.storyworld import generate
+
+
+@pytest.fixture(scope="session")
+def thousand() -> list[Story]:
+    return list(generate(1000, seed=11))
