@@ -91,7 +91,7 @@ def learn_with(learn: Part, texts: Iterable[str], *, vocab_size: int, notice: No
     library = Tokenizer.train(texts, vocab_size=vocab_size)
     n_merges = library.vocab_size - FIRST_MERGE - 1
     merges = [(int(left), int(right)) for left, right in learn(texts, n_merges)]
-    if merges == ids_of_merges(library.vocabulary):
+    if merges == ids_of_merges(library.vocabulary.merges):
         return Tokenizer(as_vocabulary(merges, (END_OF_TEXT,)))
     notice("train_bpe: on the whole corpus yours learned other merges than the course's: the course's in this run.")
     return library
@@ -109,7 +109,7 @@ class OwnTokenizer(Tokenizer):
     def __init__(self, vocabulary: Vocabulary, *, encode: Part | None = None, decode: Part | None = None) -> None:
         super().__init__(vocabulary)
         self.own_encode, self.own_decode = encode, decode
-        self.merges = ids_of_merges(vocabulary)
+        self.merges = ids_of_merges(vocabulary.merges)
 
     def encode(self, text: str, *, special: Any = "refuse") -> list[int]:
         """See `Tokenizer.encode`; a text with a special token in it is the library's business."""

@@ -1,24 +1,26 @@
 """The library's own form of some exercises, fast and with their signatures: what a student's is timed against."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import chain
 
 import torch
 from torch import Tensor, nn
 
-from storyteller.tokenizer import FIRST_MERGE, Tokenizer, Vocabulary
+from storyteller.tokenizer import FIRST_MERGE, Tokenizer
+from storyteller.tokenizer.pretokenize import count_words
+from storyteller.tokenizer.training import learn_merges
 from storyteller.tokenizer.vocabulary import BYTE_TOKENS
 from storyteller.training.batches import IGNORE_INDEX
 from storyteller_course.lesson_tools.data_preparation import Pair, as_vocabulary
 
 
-def ids_of_merges(vocabulary: Vocabulary) -> list[Pair]:
-    """The merges as lesson 01 writes them: pairs of ids."""
+def ids_of_merges(learned: Iterable[tuple[bytes, bytes]]) -> list[Pair]:
+    """The library's merges as lesson 01 writes them: pairs of ids."""
     ids = {token: i for i, token in enumerate(BYTE_TOKENS)}
     merges = []
-    for new_id, (left, right) in enumerate(vocabulary.merges, start=FIRST_MERGE):
+    for new_id, (left, right) in enumerate(learned, start=FIRST_MERGE):
         merges.append((ids[left], ids[right]))
         ids[left + right] = new_id
     return merges
@@ -26,8 +28,7 @@ def ids_of_merges(vocabulary: Vocabulary) -> list[Pair]:
 
 def train_bpe(texts: list[str], n_merges: int) -> list[Pair]:
     """The first merges of byte-level BPE, in the order learned."""
-    learned = Tokenizer.train(texts, vocab_size=FIRST_MERGE + n_merges, special_tokens=())
-    return ids_of_merges(learned.vocabulary)
+    return ids_of_merges(learn_merges(count_words(texts), n_merges))
 
 
 @lru_cache(maxsize=8)
