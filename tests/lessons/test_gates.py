@@ -16,6 +16,7 @@ from gated import Course, template
 
 from repository import ROOT
 from storyteller.utils.atomic_io import zipped
+from storyteller_course.runner.forbidden_calls import resolve
 from storyteller_grading.builder.build import POINTS, answers_of, without_open_book
 from storyteller_grading.builder.drift import drift_of_sources
 from storyteller_grading.builder.execute import run_cells
@@ -131,6 +132,11 @@ def test_no_line_of_an_answer_stands_in_the_library_that_a_class_gets(course):
             leaks = leaks_in(path.read_text(encoding="utf-8"), secret)
             found += [f"{path}:{1 + number}: {line} (an answer to {name})" for number, line, name in leaks]
     assert found == []
+
+
+def test_what_a_head_says_of_the_library_is_there(course):
+    places = [exercise.in_library for exercise in course.lesson.exercises.values() if exercise.in_library]
+    assert [place for place in places if not place.startswith("storyteller.") or resolve(place) is None] == []
 
 
 def test_answers_are_short(course):

@@ -44,6 +44,9 @@ class Exercise:
     hints: tuple[str, ...] = ()  # three steps, each gives more away
     forbidden: tuple[str, ...] = ()  # what would be the answer itself: dotted names, and exercises for their stand-ins
     stand_in: str = ""  # dotted name of the library's function with this signature; without one the reference's answer
+    in_library: str = (
+        ""  # dotted name of the library's code for this, for the student to look up; the stand-in if empty
+    )
     bug_hunt: bool = False  # the student is given code that mostly works
     bonus: bool = False  # extra credit
     limit: float = 5.0  # seconds a case may take

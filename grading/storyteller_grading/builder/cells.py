@@ -80,7 +80,7 @@ def try_cell(source: str, tags: tuple[str, ...], exercise: str, draft: Draft) ->
 
 
 def head_cell(exercise: Exercise) -> NotebookNode:
-    """What the student reads above an exercise: its name, stars, points and what it builds on."""
+    """What the student reads above an exercise: name, stars, points, what it builds on, where the library has it."""
     worth = "bonus, extra credit" if exercise.bonus else f"{exercise.points} points"
     stars = "★" * exercise.stars + "☆" * (3 - exercise.stars)
     kind = "Find the bug" if exercise.bug_hunt else "Exercise"
@@ -90,6 +90,8 @@ def head_cell(exercise: Exercise) -> NotebookNode:
     if exercise.builds_on:
         names = ", ".join(f"`{name}`" for name in exercise.builds_on)
         lines += [f"It builds on {names}; where yours is not solved yet, the course's stands in.", ""]
+    place = exercise.in_library or exercise.stand_in
+    lines += [f"In the library: `{place}`." if place else "The library does without it.", ""]
     if exercise.hints:
         lines += [f'Stuck? `hint("{exercise.name}")` gives the next of {len(exercise.hints)} hints.', ""]
     name = exercise.name + "-head"

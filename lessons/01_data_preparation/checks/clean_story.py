@@ -13,6 +13,7 @@ def misread(text):
 
 clean_story = Exercise(
     "clean_story",
+    in_library="storyteller.corpus.clean.clean_text",
     points=12,
     stars=2,
     hints=(

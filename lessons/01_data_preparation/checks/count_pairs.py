@@ -6,6 +6,7 @@ from .oracles import slow_counts
 
 count_pairs = Exercise(
     "count_pairs",
+    in_library="storyteller.tokenizer.training.PairCounts",
     points=8,
     stars=1,
     hints=(

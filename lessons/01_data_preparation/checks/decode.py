@@ -8,6 +8,7 @@ from .texts import story
 
 decode = Exercise(
     "decode",
+    in_library="storyteller.tokenizer.Tokenizer.decode",
     points=8,
     stars=1,
     hints=(

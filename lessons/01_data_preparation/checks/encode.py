@@ -8,6 +8,7 @@ from .texts import WORDS, sentence, story
 
 encode = Exercise(
     "encode",
+    in_library="storyteller.tokenizer.Tokenizer.encode",
     points=7,
     stars=2,
     builds_on=("encode_word",),

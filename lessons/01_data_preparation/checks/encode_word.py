@@ -9,6 +9,7 @@ from .texts import WORDS, story
 
 encode_word = Exercise(
     "encode_word",
+    in_library="storyteller.tokenizer.encoding.Encoder",
     points=13,
     stars=3,
     builds_on=("merge_pair",),

@@ -5,6 +5,7 @@ from storyteller_course.lesson_tools.data_preparation import joined
 
 merge_pair = Exercise(
     "merge_pair",
+    in_library="storyteller.tokenizer.training.PairCounts",
     points=10,
     stars=2,
     hints=(

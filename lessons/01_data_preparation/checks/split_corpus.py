@@ -7,6 +7,7 @@ from .texts import WORDS, sentence, story
 
 split_corpus = Exercise(
     "split_corpus",
+    in_library="storyteller.corpus.local_files.read_path",
     points=7,
     stars=1,
     bug_hunt=True,

@@ -7,6 +7,7 @@ from .oracles import byte_id, trained, without_ties
 
 train_bpe = Exercise(
     "train_bpe",
+    in_library="storyteller.tokenizer.training.learn_merges",
     points=18,
     stars=3,
     builds_on=("count_pairs", "merge_pair"),

@@ -7,6 +7,7 @@ from .texts import story
 
 train_bpe_fast = Exercise(
     "train_bpe_fast",
+    in_library="storyteller.tokenizer.training.learn_merges",
     points=10,
     stars=3,
     builds_on=("count_pairs", "merge_pair"),

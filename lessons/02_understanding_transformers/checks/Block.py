@@ -12,6 +12,7 @@ from .oracles import WIDE, block_state, config_of, future_gradients, loaded, rot
 
 Block = Exercise(
     "Block",
+    in_library="storyteller.transformer.decoder.Block",
     points=10,
     stars=2,
     builds_on=("MultiHeadAttention", "RMSNorm", "SwiGLU"),

@@ -8,6 +8,7 @@ from .oracles import WIDE, block_state, config_of
 
 GPT = Exercise(
     "GPT",
+    in_library="storyteller.transformer.decoder.Decoder",
     points=12,
     stars=3,
     builds_on=("Block", "RMSNorm"),

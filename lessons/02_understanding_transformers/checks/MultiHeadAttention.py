@@ -11,6 +11,7 @@ from .oracles import WIDE, config_of, future_gradients, gradients_of, head_by_he
 
 MultiHeadAttention = Exercise(
     "MultiHeadAttention",
+    in_library="storyteller.transformer.attention.Attention",
     points=12,
     stars=3,
     builds_on=("attend", "apply_rope"),

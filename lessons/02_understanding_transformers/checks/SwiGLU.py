@@ -9,6 +9,7 @@ from .oracles import WIDE, gated, gradients_of, loaded
 
 SwiGLU = Exercise(
     "SwiGLU",
+    in_library="storyteller.transformer.decoder.SwiGLU",
     points=7,
     stars=1,
     hints=(

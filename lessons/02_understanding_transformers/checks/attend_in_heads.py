@@ -6,6 +6,7 @@ from .oracles import WIDE, head_by_head
 
 attend_in_heads = Exercise(
     "attend_in_heads",
+    in_library="storyteller.transformer.attention.Attention",
     points=8,
     stars=2,
     builds_on=("attend",),

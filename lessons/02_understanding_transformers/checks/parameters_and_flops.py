@@ -8,6 +8,7 @@ from storyteller_course import Exercise, equal
 
 parameters_and_flops = Exercise(
     "parameters_and_flops",
+    in_library="storyteller.moe.cost_model.count_parameters",
     points=8,
     stars=2,
     bonus=True,

@@ -8,6 +8,7 @@ from .oracles import COUNTED, WIDE, best_of, gradients_of, padding, slow_balance
 
 balance_of_layers = Exercise(
     "balance_of_layers",
+    in_library="storyteller.training.losses.WithAuxiliaryLoss",
     points=10,
     stars=3,
     builds_on=("load_balancing_loss",),

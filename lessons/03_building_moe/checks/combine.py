@@ -8,6 +8,7 @@ from .oracles import WIDE, gradients_of
 
 combine = Exercise(
     "combine",
+    in_library="storyteller.moe.dispatch.dispatch_sorted",
     points=10,
     stars=2,
     bug_hunt=True,

@@ -7,6 +7,7 @@ from .oracles import WIDE
 
 dispatch_naive = Exercise(
     "dispatch_naive",
+    in_library="storyteller.moe.dispatch.dispatch_loop",
     points=10,
     stars=2,
     hints=(

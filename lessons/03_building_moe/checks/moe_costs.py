@@ -7,6 +7,7 @@ from storyteller_course import Exercise, equal
 
 moe_costs = Exercise(
     "moe_costs",
+    in_library="storyteller.moe.cost_model.count_parameters",
     points=6,
     stars=1,
     hints=(

@@ -10,6 +10,7 @@ from .oracles import WIDE, best_of
 
 router_statistics = Exercise(
     "router_statistics",
+    in_library="storyteller.moe.statistics.router_statistics",
     points=8,
     stars=1,
     hints=(

@@ -5,6 +5,7 @@ from storyteller_course.exercises.toy_training import PracticeRun
 
 checkpoint = Exercise(
     "Checkpoint",
+    in_library="storyteller.training.checkpoint.save_checkpoint",
     points=11,
     stars=2,
     hints=(

@@ -7,6 +7,7 @@ from .oracles import batch, weighed
 
 accumulate = Exercise(
     "accumulate",
+    in_library="storyteller.training.trainer.Trainer.backward",
     points=10,
     stars=2,
     builds_on=("cross_entropy",),

@@ -6,6 +6,7 @@ from storyteller_course import Exercise, close, true, unchanged
 
 adamw_step = Exercise(
     "adamw_step",
+    in_library="storyteller.training.optim.adamw",
     points=14,
     stars=3,
     hints=(

@@ -11,6 +11,7 @@ from .oracles import batch, weighed
 
 evaluate = Exercise(
     "evaluate",
+    in_library="storyteller.training.losses.evaluate",
     points=10,
     stars=2,
     builds_on=("cross_entropy",),

@@ -20,6 +20,7 @@ def end_to_end(documents):
 
 pack = Exercise(
     "pack",
+    in_library="storyteller.training.batches.InMemoryTokens.pack",
     points=9,
     stars=1,
     hints=(

@@ -9,6 +9,7 @@ from .oracles import batch, torchs_rates, weighed
 
 train = Exercise(
     "train",
+    in_library="storyteller.training.trainer.Trainer.run",
     points=8,
     stars=3,
     builds_on=("cross_entropy", "learning_rate"),

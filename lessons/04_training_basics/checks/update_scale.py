@@ -8,6 +8,7 @@ from storyteller_course import Exercise, close, equal, unchanged
 
 update_scale = Exercise(
     "update_scale",
+    in_library="storyteller.training.mixed_precision.grad_scaler",
     points=8,
     stars=2,
     bonus=True,

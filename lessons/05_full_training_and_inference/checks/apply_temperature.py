@@ -9,6 +9,7 @@ from .oracles import chances, likeliest_first, scores
 
 apply_temperature = Exercise(
     "apply_temperature",
+    in_library="storyteller.inference.sampling.apply_temperature",
     points=7,
     stars=1,
     hints=(

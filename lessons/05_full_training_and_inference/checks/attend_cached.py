@@ -7,6 +7,7 @@ from storyteller_course import Exercise, close, unchanged
 
 attend_cached = Exercise(
     "attend_cached",
+    in_library="storyteller.transformer.kv_cache.KVCache",
     points=16,
     stars=3,
     hints=(

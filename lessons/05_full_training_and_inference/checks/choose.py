@@ -8,6 +8,7 @@ from .oracles import INFINITE, hit, scores
 
 choose = Exercise(
     "choose",
+    in_library="storyteller.inference.sampling.sample_inverse_cdf",
     points=13,
     stars=2,
     hints=(

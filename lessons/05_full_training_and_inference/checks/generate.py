@@ -9,6 +9,7 @@ from .oracles import hit
 
 generate = Exercise(
     "generate",
+    in_library="storyteller.inference.generate.generate",
     points=16,
     stars=3,
     builds_on=("choose",),

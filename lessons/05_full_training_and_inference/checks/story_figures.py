@@ -7,6 +7,7 @@ from storyteller_course import Exercise, close
 
 story_figures = Exercise(
     "story_figures",
+    in_library="storyteller.evaluation.text_metrics.distinct_n",
     points=9,
     stars=2,
     hints=(

@@ -4,6 +4,7 @@ from storyteller_course import Exercise, equal
 
 wrong_marks = Exercise(
     "wrong_marks",
+    in_library="storyteller.storyworld.contradictions",
     points=7,
     stars=2,
     hints=(
