@@ -1,6 +1,6 @@
 """The answers of lesson 02, plain, in its order.
 
-Legend: `B` batch, `T` tokens that ask (queries), `S` tokens that answer (keys), `D` model width, `H` heads, `K` head
+Legend: `B` batch, `T` query positions, `S` key positions, `D` model width, `H` heads, `Dh` head
 width, `F` feed-forward width, `V` vocabulary.
 """
 
@@ -35,16 +35,16 @@ def attend(q: Tensor, k: Tensor, v: Tensor, *, mask: Tensor | None = None, causa
     """Every query takes the average of the values, weighted by how well their keys fit.
 
     Args:
-        q: (B, H, T, K), what each token looks for.
-        k: (B, H, S, K), what each token offers to be found by.
-        v: (B, H, S, K), what each token hands over.
+        q: (B, H, T, Dh), what each token looks for.
+        k: (B, H, S, Dh), what each token offers to be found by.
+        v: (B, H, S, Dh), what each token hands over.
         mask: bool, broadcastable to (B, H, T, S); True where a query may look. None: everywhere.
         causal: query i may look at the keys 0 to i only. Then there are as many keys as queries, and no mask.
 
     Returns:
-        (B, H, T, K)
+        (B, H, T, Dh)
     """
-    # Step 1: The score of each query with each key: their dot product, divided by the square root of K.
+    # Step 1: The score of each query with each key: their dot product, divided by the square root of Dh.
     scores = q @ k.transpose(-2, -1) / math.sqrt(q.size(-1))  # (B, H, T, S)
     # Step 2: If causal: the mask that is True on and below the diagonal.
     if causal:
@@ -53,7 +53,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor, *, mask: Tensor | None = None, causa
     if mask is not None:
         scores = scores.masked_fill(~mask, -math.inf)
     # Step 4: The softmax over the keys gives the weights; average the values with them.
-    return softmax(scores, dim=-1) @ v  # (B, H, T, K)
+    return softmax(scores, dim=-1) @ v  # (B, H, T, Dh)
 
 
 def causal_mask(n_queries: int, n_keys: int, *, real: Tensor | None = None, device: torch.device) -> Tensor:
@@ -91,9 +91,9 @@ def attend_in_heads(q: Tensor, k: Tensor, v: Tensor, n_heads: int, *, causal: bo
         (B, T, D), what the heads gathered, side by side in the same order.
     """
     # One slice of the features for each head.
-    q, k, v = (part.unflatten(-1, (n_heads, -1)).transpose(1, 2) for part in (q, k, v))  # (B, H, T, K), S for k and v
+    q, k, v = (part.unflatten(-1, (n_heads, -1)).transpose(1, 2) for part in (q, k, v))  # (B, H, T, Dh), S for k and v
     # Every head attends on its own.
-    gathered = attend(q, k, v, causal=causal)  # (B, H, T, K)
+    gathered = attend(q, k, v, causal=causal)  # (B, H, T, Dh)
     # The slices side by side again.
     return gathered.transpose(1, 2).flatten(start_dim=2)  # (B, T, D)
 
@@ -102,21 +102,21 @@ def apply_rope(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Rotary position embedding: turn each pair of features by its position's angle.
 
     Args:
-        x: (B, H, T, K); feature i and feature i + K/2 are a pair.
-        cos: the cosine of each position's and pair's angle, (T, K/2), or (B, 1, T, K/2) where the texts of a batch
+        x: (B, H, T, Dh); feature i and feature i + Dh/2 are a pair.
+        cos: the cosine of each position's and pair's angle, (T, Dh/2), or (B, 1, T, Dh/2) where the texts of a batch
             stand at different positions.
         sin: the sine of the same angles.
 
     Returns:
-        (B, H, T, K), each pair (a, b) turned to (a cos - b sin, a sin + b cos), in the dtype of x.
+        (B, H, T, Dh), each pair (a, b) turned to (a cos - b sin, a sin + b cos), in the dtype of x.
     """
     # Step 1: The first and the second half of the features.
     half = x.size(-1) // 2
-    a, b = x[..., :half], x[..., half:]  # (B, H, T, K/2) each
+    a, b = x[..., :half], x[..., half:]  # (B, H, T, Dh/2) each
     # Step 2: Turn every pair by its angle.
-    turned = a * cos - b * sin, a * sin + b * cos  # (B, H, T, K/2) each
+    turned = a * cos - b * sin, a * sin + b * cos  # (B, H, T, Dh/2) each
     # Step 3: The two halves one behind the other again, in the dtype of x.
-    return torch.cat(turned, dim=-1).to(x.dtype)  # (B, H, T, K)
+    return torch.cat(turned, dim=-1).to(x.dtype)  # (B, H, T, Dh)
 
 
 class MultiHeadAttention(nn.Module):
@@ -124,7 +124,7 @@ class MultiHeadAttention(nn.Module):
 
     Args:
         d_model: D.
-        n_heads: H; the head width K is D / H.
+        n_heads: H; the head width Dh is D / H.
 
     Source: Vaswani et al. 2017, section 3.2.2.
     """
@@ -145,7 +145,7 @@ class MultiHeadAttention(nn.Module):
         Args:
             x: (B, T, D), the tokens that ask.
             context: (B, S, D), the tokens of another text to gather from (cross-attention); None: from x itself.
-            rotation: cos and sin for `apply_rope`, (T, K/2) each; None: without positions. Not with a context.
+            rotation: cos and sin for `apply_rope`, (T, Dh/2) each; None: without positions. Not with a context.
 
         Returns:
             (B, T, D)
@@ -154,12 +154,12 @@ class MultiHeadAttention(nn.Module):
         source = x if context is None else context
         q, k, v = self.q(x), self.k(source), self.v(source)  # (B, T, D), then (B, S, D) twice
         # Step 2: Split the features into heads, and bring the heads in front of the tokens.
-        q, k, v = (part.unflatten(-1, (self.n_heads, -1)).transpose(1, 2) for part in (q, k, v))  # (B, H, T, K)
+        q, k, v = (part.unflatten(-1, (self.n_heads, -1)).transpose(1, 2) for part in (q, k, v))  # (B, H, T, Dh)
         # Step 3: Where a rotation is given, turn the queries and the keys, and leave the values as they are.
         if rotation is not None:
             q, k = apply_rope(q, *rotation), apply_rope(k, *rotation)
         # Step 4: Attend: causally to the text itself, freely to a context.
-        gathered = attend(q, k, v, causal=context is None)  # (B, H, T, K)
+        gathered = attend(q, k, v, causal=context is None)  # (B, H, T, Dh)
         # Step 5: Put the heads side by side again, and let `out` mix what they gathered.
         mixed: Tensor = self.out(gathered.transpose(1, 2).flatten(start_dim=2))  # (B, T, D)
         return mixed
@@ -278,7 +278,7 @@ class GPT(nn.Module):
         max_seq_len: the longest text that it reads, in tokens.
     """
 
-    cos: Tensor  # (max_seq_len, K/2), with sin the rotation of every position
+    cos: Tensor  # (max_seq_len, Dh/2), with sin the rotation of every position
     sin: Tensor
 
     def __init__(
@@ -288,7 +288,7 @@ class GPT(nn.Module):
         self.embedding = nn.Embedding(vocab_size, d_model)
         self.blocks = nn.ModuleList(Block(d_model, n_heads, d_ff) for _ in range(n_layers))
         self.norm = RMSNorm(d_model)
-        cos, sin = rope_table(d_model // n_heads, max_seq_len, 10_000.0)  # (max_seq_len, K/2) each
+        cos, sin = rope_table(d_model // n_heads, max_seq_len, 10_000.0)  # (max_seq_len, Dh/2) each
         self.register_buffer("cos", cos, persistent=False)
         self.register_buffer("sin", sin, persistent=False)
         for matrix in (one for one in self.parameters() if one.dim() > 1):
@@ -308,7 +308,7 @@ class GPT(nn.Module):
         """
         # Step 1: The tokens' embeddings, and the first T rows of self.cos and self.sin as their rotation.
         x = self.embedding(ids)  # (B, T, D)
-        rotation = self.cos[: ids.size(1)], self.sin[: ids.size(1)]  # (T, K/2) each
+        rotation = self.cos[: ids.size(1)], self.sin[: ids.size(1)]  # (T, Dh/2) each
         # Step 2: Through the blocks, one after the other, and the final norm.
         for block in self.blocks:
             x = block(x, rotation=rotation)

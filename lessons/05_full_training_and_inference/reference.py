@@ -163,26 +163,26 @@ def attend_cached(
     """Attention of new tokens that remembers the ones before.
 
     Args:
-        q: (B, H, T, K) of the T new tokens, before their rotation.
-        k: (B, H, T, K) likewise.
-        v: (B, H, T, K)
+        q: (B, H, T, Dh) of the T new tokens, before their rotation.
+        k: (B, H, T, Dh) likewise.
+        v: (B, H, T, Dh)
         cache: what the call before gave back, for the S tokens so far; None for the first.
-        cos: (max_seq_len, K/2), the rotation of every position from 0.
+        cos: (max_seq_len, Dh/2), the rotation of every position from 0.
         sin: the same shape.
 
     Returns:
-        (B, H, T, K): what full causal attention over all S + T tokens gives for the new ones; and the new cache. The
+        (B, H, T, Dh): what full causal attention over all S + T tokens gives for the new ones; and the new cache. The
         old cache is not changed.
     """
     # Step 1: How many tokens are remembered? The new ones stand behind them: positions S to S + T - 1.
     start = 0 if cache is None else cache[0].size(2)
     end = start + q.size(2)
     # Step 2: Turn the new q and k by their own positions.
-    q = apply_rope(q, cos[start:end], sin[start:end])  # (B, H, T, K)
+    q = apply_rope(q, cos[start:end], sin[start:end])  # (B, H, T, Dh)
     k = apply_rope(k, cos[start:end], sin[start:end])
     # Step 3: Put the new keys and values behind the remembered ones.
     if cache is not None:
-        k, v = torch.cat((cache[0], k), dim=2), torch.cat((cache[1], v), dim=2)  # (B, H, S + T, K) each
+        k, v = torch.cat((cache[0], k), dim=2), torch.cat((cache[1], v), dim=2)  # (B, H, S + T, Dh) each
     # Step 4: A new token may look at every remembered one, and at the new ones up to itself.
     mask = torch.arange(end) <= torch.arange(start, end)[:, None]  # (T, S + T)
     # Step 5: Attend, and give back keys and values as the new cache.

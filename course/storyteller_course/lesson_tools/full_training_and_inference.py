@@ -26,7 +26,7 @@ FILTERS = {
     "keep_min_p": "min_p",
     "penalize_repetition": "repetition_penalty",
 }  # exercise -> the argument of the library's `filters_for` that it replaces
-Cache = tuple[Tensor, Tensor]  # what a layer remembers: keys and values, (B, H, S, K) each
+Cache = tuple[Tensor, Tensor]  # what a layer remembers: keys and values, (B, H, S, Dh) each
 
 
 def filters_of(sampling: Sampling, **parts: Callable[..., Tensor]) -> list[Filter]:
@@ -88,10 +88,10 @@ def read_on(
     blocks: Any = model.blocks
     for layer, block in enumerate(blocks):
         attention = block.attention
-        H, G, K = attention.n_heads, attention.n_kv_heads, attention.head_dim
-        heads = attention.qkv(block.attention_norm(x)).unflatten(-1, (-1, K)).transpose(1, 2)  # (B, H + 2G, T, K)
+        H, G, Dh = attention.n_heads, attention.n_kv_heads, attention.head_dim
+        heads = attention.qkv(block.attention_norm(x)).unflatten(-1, (-1, Dh)).transpose(1, 2)  # (B, H + 2G, T, Dh)
         q, k, v = heads.split((H, G, G), dim=1)
-        k, v = (part.repeat_interleave(H // G, dim=1) for part in (k, v))  # (B, H, T, K) each
+        k, v = (part.repeat_interleave(H // G, dim=1) for part in (k, v))  # (B, H, T, Dh) each
         y, caches[layer] = step(q, k, v, caches[layer], cos, sin)
         x = x + attention.out(y.transpose(1, 2).flatten(2))  # (B, T, D)
         thought = block.feed_forward(block.feed_forward_norm(x))

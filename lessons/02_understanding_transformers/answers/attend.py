@@ -6,28 +6,28 @@ answers = [
     Wrong(
         "attend",
         "no_scale",
-        "The scores are not divided by sqrt(K). They grow with the width of the head, the softmax picks one key and "
+        "The scores are not divided by sqrt(Dh). They grow with the width of the head, the softmax picks one key and "
         "its gradient vanishes.",
         change=(" / math.sqrt(q.size(-1))", ""),
     ),
     Wrong(
         "attend",
         "scaled_by_the_width",
-        "The scores are divided by K itself, not by its square root. A dot product of K random pairs has a spread of "
-        "sqrt(K); divided by K the scores are nearly equal, and so are the weights.",
+        "The scores are divided by Dh itself, not by its square root. A dot product of Dh random pairs has a spread of "
+        "sqrt(Dh); divided by Dh the scores are nearly equal, and so are the weights.",
         change=("math.sqrt(q.size(-1))", "q.size(-1)"),
     ),
     Wrong(
         "attend",
         "scaled_by_the_keys",
         "The scores are divided by the root of the number of keys. It is the head width that makes dot products large: "
-        "K, the last dimension of q.",
+        "Dh, the last dimension of q.",
         change=("math.sqrt(q.size(-1))", "math.sqrt(k.size(-2))"),
     ),
     Wrong(
         "attend",
         "multiplied_by_the_root",
-        "The scores are multiplied by sqrt(K); divide by it.",
+        "The scores are multiplied by sqrt(Dh); divide by it.",
         change=(" / math.sqrt(q.size(-1))", " * math.sqrt(q.size(-1))"),
     ),
     Wrong(
@@ -127,12 +127,12 @@ def attend(q, k, v, *, mask=None, causal=False):
         "query_by_query",
         code="""
 def attend(q, k, v, *, mask=None, causal=False):
-    B, H, T, K = q.shape
+    B, H, T, Dh = q.shape
     S = k.shape[2]
     allowed = torch.ones(B, H, T, S, dtype=torch.bool) if mask is None else mask.expand(B, H, T, S)
     rows = []
     for t in range(T):
-        fit = (q[:, :, t : t + 1] * k).sum(-1) / K**0.5  # (B, H, S)
+        fit = (q[:, :, t : t + 1] * k).sum(-1) / Dh**0.5  # (B, H, S)
         may = allowed[:, :, t].clone()
         if causal:
             may[..., t + 1 :] = False
@@ -146,15 +146,15 @@ def attend(q, k, v, *, mask=None, causal=False):
         "with_bmm",
         code="""
 def attend(q, k, v, *, mask=None, causal=False):
-    B, H, T, K = q.shape
+    B, H, T, Dh = q.shape
     bias = torch.zeros(B, H, T, k.size(2), dtype=q.dtype)
     if mask is not None:
         bias = bias.masked_fill(mask.logical_not(), -math.inf)
     if causal:
         bias = bias + torch.full((T, k.size(2)), -math.inf, dtype=q.dtype).triu(1)
     flat = [part.flatten(0, 1) for part in (q, k, v, bias)]
-    scores = torch.baddbmm(flat[3], flat[0], flat[1].mT, alpha=1 / math.sqrt(K))
-    return torch.bmm(softmax(scores), flat[2]).view(B, H, T, K)
+    scores = torch.baddbmm(flat[3], flat[0], flat[1].mT, alpha=1 / math.sqrt(Dh))
+    return torch.bmm(softmax(scores), flat[2]).view(B, H, T, Dh)
 """,
     ),
 ]

@@ -7,11 +7,11 @@ answers = [
         "attend_in_heads",
         change=(
             (
-                ".transpose(1, 2) for part in (q, k, v))  # (B, H, T, K), S for k and v",
-                " for part in (q, k, v))  # a head has K = D/H features",
+                ".transpose(1, 2) for part in (q, k, v))  # (B, H, T, Dh), S for k and v",
+                " for part in (q, k, v))  # a head has Dh = D/H features",
             ),
             (
-                "gathered = attend(q, k, v, causal=causal)  # (B, H, T, K)",
+                "gathered = attend(q, k, v, causal=causal)  # (B, H, T, Dh)",
                 "gathered = attend(q, k, v, causal=causal)",
             ),
             ("gathered.transpose(1, 2).flatten(start_dim=2)", "gathered.flatten(start_dim=2)"),
@@ -31,9 +31,9 @@ answers = [
     Wrong(
         "attend_in_heads",
         "viewed_into_heads",
-        "The features are cut with a view or reshape to (B, H, T, K). It has the right shape, but it cuts the numbers "
+        "The features are cut with a view or reshape to (B, H, T, Dh). It has the right shape, but it cuts the numbers "
         "as they lie in memory: a head gets all features of the first few tokens, not its slice of the features of all "
-        "tokens. First (B, T, H, K), then swap.",
+        "tokens. First (B, T, H, Dh), then swap.",
         change=(
             (
                 "part.unflatten(-1, (n_heads, -1)).transpose(1, 2)",
@@ -55,8 +55,8 @@ answers = [
     Wrong(
         "attend_in_heads",
         "every_hth_feature",
-        "Head h gets the features h, h + H, h + 2H and so on. Its slice is meant to lie together: the first K features "
-        "are head 0. Unflatten into (H, K), not into (K, H).",
+        "Head h gets the features h, h + H, h + 2H and so on. Its slice is meant to lie together: the first Dh "
+        "features are head 0. Unflatten into (H, Dh), not into (Dh, H).",
         change=(
             ("(n_heads, -1)).transpose(1, 2)", "(-1, n_heads)).movedim(-1, 1)"),
             ("gathered.transpose(1, 2)", "gathered.movedim(1, -1)"),

@@ -16,7 +16,7 @@ MultiHeadAttention = Exercise(
     stars=3,
     builds_on=("attend", "apply_rope"),
     hints=(
-        "Write the shapes down first: after the projections (B, T, D), in heads (B, H, T, K), at the end (B, T, D) "
+        "Write the shapes down first: after the projections (B, T, D), in heads (B, H, T, Dh), at the end (B, T, D) "
         "again. The function that you have just mended shows the way there and back.",
         "Queries come from x; keys and values come from the context, or from x where it is None. RoPE turns "
         "what is compared, so only queries and keys.",

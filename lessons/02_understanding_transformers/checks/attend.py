@@ -16,7 +16,7 @@ attend = Exercise(
         "Three things in a row: scores between every query and every key, weights from the scores, an average of the "
         "values. What shape does each have?",
         "Scores are (B, H, T, S): a matrix product of q with k turned round in its last two dimensions. Scale them by "
-        "the head width K, the last dimension of q, before anything else.",
+        "the head width Dh, the last dimension of q, before anything else.",
         "A mask has to act before the softmax: `scores.masked_fill(~mask, -math.inf)`. For `causal`, `tril()` keeps "
         "what is on and below the diagonal. Then `softmax` along the last dimension, and a product with v.",
     ),

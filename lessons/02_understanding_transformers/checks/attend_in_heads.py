@@ -16,7 +16,7 @@ attend_in_heads = Exercise(
         "and look whether the second one gathers anything from the first.",
         "`attend` takes its last two dimensions for tokens and features, and everything before for independent cases. "
         "Write down which dimension of the split q stands where.",
-        "After the split the shape is (B, T, H, K). Attend wants (B, H, T, K): swap dimensions 1 and 2 before, and "
+        "After the split the shape is (B, T, H, Dh). Attend wants (B, H, T, Dh): swap dimensions 1 and 2 before, and "
         "swap them back before the heads are put side by side.",
     ),
     forbidden=(

@@ -13,7 +13,7 @@ load_balancing_loss = Exercise(
     hints=(
         "Two numbers for each expert: how often it was chosen, and how probable the router thought it on average. "
         "Multiply them, add up over the experts.",
-        "f comes from `experts`: `torch.bincount` counts how often each number appears; divide by the number of "
+        "f comes from `expert_ids`: `torch.bincount` counts how often each number appears; divide by the number of "
         "tokens, not of choices. P comes from `probs`: a mean over the tokens, which keeps its gradient.",
         "The mask has shape (B, T), your rows are N = B*T: flatten it, and keep the True rows of both tensors before "
         "you count anything. Do not forget the factor E.",

@@ -10,17 +10,17 @@ from .oracles import WIDE, best_of
 
 router_statistics = Exercise(
     "router_statistics",
-    in_library="storyteller.moe.statistics.router_statistics",
     points=8,
     stars=1,
     hints=(
-        "Load and utilization come from what was chosen (`experts`), entropy from how sure the router was (`probs`).",
-        "`torch.bincount(experts.flatten(), minlength=E)` counts visits; there are N*k of them. The entropy of a token "
-        "is minus the sum of p * log(p), and log(0) is -inf: which function of torch knows that 0 * log(0) is 0?",
+        "Load and utilization come from what was chosen (`expert_ids`), entropy from how sure the router was "
+        "(`probs`).",
+        "`torch.bincount(expert_ids.flatten(), minlength=E)` counts visits; there are N*k of them. The entropy of a "
+        "token is minus the sum of p * log(p), and log(0) is -inf: which function of torch knows that 0 * log(0) is 0?",
         "`torch.xlogy(p, p)` is p * log(p) with 0 where p is 0. Sum over the experts, then the mean over the tokens. "
         "The largest load divided by 1/E is the largest load times E.",
     ),
-    forbidden=("storyteller.moe.statistics.router_statistics",),
+    stand_in="storyteller.moe.statistics.router_statistics",
 )
 
 

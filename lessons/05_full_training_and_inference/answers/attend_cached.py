@@ -10,7 +10,7 @@ answers = [
         "ends.",
         change=(
             (
-                "    q = apply_rope(q, cos[start:end], sin[start:end])  # (B, H, T, K)\n",
+                "    q = apply_rope(q, cos[start:end], sin[start:end])  # (B, H, T, Dh)\n",
                 "    q = apply_rope(q, cos[: q.size(2)], sin[: q.size(2)])\n",
             ),
             (
@@ -36,7 +36,7 @@ answers = [
         "S, for counting begins at 0.",
         change=(
             (
-                "    q = apply_rope(q, cos[start:end], sin[start:end])  # (B, H, T, K)\n",
+                "    q = apply_rope(q, cos[start:end], sin[start:end])  # (B, H, T, Dh)\n",
                 "    ahead = start + (cache is not None)\n"
                 "    q = apply_rope(q, cos[ahead:][: q.size(2)], sin[ahead:][: q.size(2)])\n",
             ),
