@@ -130,7 +130,7 @@ answers = [
                 if stop > start:
                     tokens = torch.div(order[start:stop], k, rounding_mode="floor")
                     answers = torch.cat([answers[:start], experts[e](x[tokens]), answers[stop:]])
-            return combine(answers, order[: bounds[-1]], weights)
+            return combine(answers, order[: bounds[-1]], gate_weights)
         """,
     ),
 ]
