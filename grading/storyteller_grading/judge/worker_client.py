@@ -46,7 +46,7 @@ class Worker:
                     select.select([self.lifeline], [], [], SUPERVISOR_TIMEOUT_S)
                 self.lifeline.shutdown(socket.SHUT_WR)
                 self.lifeline.settimeout(END_TIMEOUT_S)
-                self.ended = json.loads(self.lifeline.recv(4096) or b'"its keeper was gone"')
+                self.ended = json.loads(self.lifeline.recv(4096) or b'"its supervisor was gone"')
             except (OSError, ValueError):
                 self.ended = "it could not be ended in time"
             finally:
