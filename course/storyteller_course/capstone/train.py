@@ -129,7 +129,7 @@ def make_run_config(
 
 
 def costs(chosen: Preset) -> str:
-    """What the planner says of a preset, in a few sentences; nothing of it was timed."""
+    """What the cost model says of a preset, in a few sentences; nothing of it was timed."""
     parameters = count_parameters(chosen.model)
     memory = size(training_memory(chosen.model, chosen.train).total)
     times = "; ".join(f"{duration(training_hours(chosen, machine))} ({machine.name})" for machine in MACHINES)

@@ -28,10 +28,10 @@ def model_card(trained: TrainedRun, *, usage: str, library: str) -> str:
     if trained.config.n_experts:
         size += f", of which a token passes through {parameters.active:,}"
     name = _corpus(trained)
-    if trained.plan is None:
+    if trained.run_config is None:
         corpus = "a corpus that its run does not name"
     elif _is_embedded(trained):
-        corpus = f"`{trained.plan.corpus}`, stories that the course's own seeded generator makes"
+        corpus = f"`{trained.run_config.corpus}`, stories that the course's own seeded generator makes"
     elif name in HUB_CORPORA:
         repository = HUB_CORPORA[name].repository
         corpus = f"[{repository}](https://huggingface.co/datasets/{repository})"
@@ -54,10 +54,10 @@ def model_card(trained: TrainedRun, *, usage: str, library: str) -> str:
 
 def _corpus(trained: TrainedRun) -> str:
     """The corpus's name: without its genres, of a file without its folders; empty where it is not known."""
-    if trained.plan is None:
+    if trained.run_config is None:
         return ""
-    name = trained.plan.corpus.partition(":")[0]
-    return name if name in (EMBEDDED, SMALL, *HUB_CORPORA) else Path(trained.plan.corpus).name
+    name = trained.run_config.corpus.partition(":")[0]
+    return name if name in (EMBEDDED, SMALL, *HUB_CORPORA) else Path(trained.run_config.corpus).name
 
 
 def _is_embedded(trained: TrainedRun) -> bool:
@@ -83,9 +83,9 @@ def training_facts(trained: TrainedRun) -> dict[str, str]:
     """What is known of the training, in the order in which a reader asks."""
     values = trained.values
     facts = {}
-    if trained.plan is not None:
-        name = trained.plan.corpus if _is_embedded(trained) else _corpus(trained)
-        facts["corpus"] = f"`{name}`, {trained.plan.stories:,} stories at most"
+    if trained.run_config is not None:
+        name = trained.run_config.corpus if _is_embedded(trained) else _corpus(trained)
+        facts["corpus"] = f"`{name}`, {trained.run_config.stories:,} stories at most"
     facts["updates of the weights"] = f"{trained.step:,}"
     if "tokens" in values:
         facts["tokens seen"] = f"{values['tokens']:,}"

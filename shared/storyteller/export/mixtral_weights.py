@@ -23,7 +23,8 @@ def as_transformers(model: Decoder, *, attention: str = "eager", experts: str = 
         settings: more fields of its config, such as `output_router_logits=True`.
 
     Raises:
-        StorytellerError: transformers is not installed, or the model has learned positions or a sigmoid router.
+        StorytellerError: transformers is not installed, or the model has learned positions or another router than
+            softmax.
     """
     transformers = optional_import("transformers", extra="test")
     config = model.config

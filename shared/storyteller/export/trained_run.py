@@ -27,7 +27,7 @@ class TrainedRun:
     tokenizer: Tokenizer
     step: int  # updates of the weights
     values: Mapping[str, Any]  # what the checkpoint says of the training; see `Trainer.capture`
-    plan: RunConfig | None  # what the run was; None where no command made it
+    run_config: RunConfig | None  # what the run was; None where no command made it
     sampled: Mapping[str, Any] | None  # how many of its stories hold together; None where that was not measured
     by_student: Mapping[str, bool]  # part -> whether the student wrote it; empty where all are the course's
 
@@ -65,7 +65,7 @@ def read_trained(
         tokenizer=tokenizer,
         step=checkpoint.step,
         values=checkpoint.values,
-        plan=RunConfig.load(folder) if (folder / "run.json").is_file() else None,
+        run_config=RunConfig.load(folder) if (folder / "run.json").is_file() else None,
         sampled=json.loads(sampled.read_text(encoding="utf-8")) if sampled.is_file() else None,
         by_student=parts_of(folder) if by_student is None else by_student,
     )

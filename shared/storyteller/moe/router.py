@@ -10,7 +10,7 @@ Papers: Shazeer et al. 2017, "Outrageously Large Neural Networks" · Fedus et al
 al. 2024, "Mixtral of Experts" · DeepSeek-AI 2024, "DeepSeek-V3 Technical Report".
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from typing import NamedTuple
 
@@ -58,6 +58,9 @@ def route_top_k(logits: Tensor, k: int) -> tuple[Tensor, Tensor]:
     return best.softmax(dim=-1), expert_ids
 
 
+LOG_SCORES: Mapping[str, Callable[[Tensor], Tensor]] = {"softmax": lambda logits: logits, "sigmoid": F.logsigmoid}
+
+
 def log_scores(logits: Tensor, kind: str) -> Tensor:
     """The logarithms of the experts' scores, up to a constant for each token: what `route_top_k` takes as logits.
 
@@ -78,7 +81,7 @@ def log_scores(logits: Tensor, kind: str) -> Tensor:
     Source: Jiang et al. 2024 (Mixtral), section 2.1; DeepSeek-AI 2024, section 2.1.2, equations 12 to 15, without its
     groups of experts and its bias.
     """
-    return F.logsigmoid(logits) if kind == "sigmoid" else logits
+    return LOG_SCORES[kind](logits)
 
 
 class Router(nn.Module):
