@@ -1,4 +1,4 @@
-"""The bars that every lesson must clear: see the table in DESIGN.md. They hold for each folder under `lessons/`.
+"""The bars that every lesson must clear: see the table in docs/design.md. They hold for each folder under `lessons/`.
 
 Solutions are executed and compared by `make notebooks-test`.
 """
@@ -80,7 +80,7 @@ def test_numbers_that_hang_on_rounding_are_found():
 
 
 def test_the_lesson_is_whole(course):
-    """What DESIGN.md asks of every lesson, once its front matter no longer says `draft: true`."""
+    """What docs/design.md asks of every lesson, once its front matter no longer says `draft: true`."""
     lesson, faults = course.lesson, []
     text = (course.folder / "lesson.md").read_text(encoding="utf-8")
     faults += [f"lesson.md says nowhere {words!r}" for words in WORDS if words not in text]
