@@ -204,9 +204,11 @@ def refuse_other_parts(model: Decoder, values: dict[str, Any]) -> None:
         kinds = [
             f"parts of its own ({', '.join(names)})" if names else "the library's parts" for names in (trained, own)
         ]
+        options = "".join(f", {name}=my_{name}" for name in trained)
+        build = f"functools.partial(build_model{options})" if trained else "build_model"
         raise StorytellerError(
             f"The checkpoint was trained with {kinds[0]}, and this model is built of {kinds[1]}: build it of the same, "
-            "as in load_model(folder, build=functools.partial(build_model, attend=my_attend))."
+            f"as in load_model(folder, build={build})."
         )
 
 
