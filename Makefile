@@ -74,13 +74,13 @@ test: $(VENV)/.test
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 slow: $(VENV)/.test
-	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "slow and not gpu and not browser"
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -rs -m "slow and not gpu and not browser"
 
 notebooks-test: $(VENV)/.test
 	$(BIN)/storyteller-grade build --check
 
 browser: $(VENV)/.browser
-	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m browser tests/browser
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -rs -m browser tests/browser
 
 bench: $(VENV)/.test
 	$(BIN)/python -m bench

@@ -5,6 +5,22 @@
 The text is 10 MB of varied English: the samples of TinyStories and WritingPrompts where they are at hand (in the
 folder that STORYTELLER_SAMPLES names, or in shared/data beside the checkout), filled up with StoryWorld's stories. The
 first rows say what was used, because without the samples there are fewer different words.
+
+Where the time goes (CPU seconds on one shared machine; ratios are in the table):
+
+- Training, 10,000 tokens, 0.7 s: cutting into chunks and counting them 0.26, cutting the 68,000 different chunks into
+  words 0.08, merges 0.28. Of the merges 0.05 is writing down where each pair of bytes occurs. When words were strings
+  and a merge was `split` and `join`, the merges took 0.55, and a word of 5,000 letters 68 s in place of 0.04.
+- Encoding, cold, 0.7 s: 0.4 as when warm, 0.13 for 27,000 new words, the rest for 68,000 new chunks. Merging each word
+  with a heap of candidates took 0.24 for the words; always taking the smallest of all its merges anew, 0.19.
+
+Tried and left, because it brought nothing:
+
+- Lists in place of `array` for the places of pairs: as fast, and 48 bytes in place of 26 for each byte of the words.
+- Switching the garbage collector off while merging: 0.28 in place of 0.30 s; not a library's business.
+- Looking for two characters of white space with `in` before the pattern for unsafe spaces: 0.025 in place of 0.031 s.
+- `operator.itemgetter(*chunks)(cache)` in place of `map(cache.__getitem__, chunks)`: 0.33 in place of 0.34 s, and it
+  fails on a text of one chunk. A loop with `ids += cache[chunk]`: 0.36 in place of 0.37 s.
 """
 
 import json
@@ -84,7 +100,9 @@ def training_row(texts: list[str], vocab_size: int, rounds: int, about: str) -> 
     )
     ratio = median_ratio(seconds["ours"], seconds["tokenizers"])
     figures = {"ours CPU s": median(seconds["ours"]), "tokenizers CPU s": median(seconds["tokenizers"]), "ratio": ratio}
-    return Row(f"BPE training, vocabulary {vocab_size:,}: {about}", figures, goal="<= 0.6x CPU time", met=ratio <= 0.6)
+    return Row(
+        f"BPE training, vocabulary {vocab_size:,}: {about}", figures, goal="<= 0.35x CPU time", met=ratio <= 0.35
+    )
 
 
 def warm_row(texts: list[str], tokenizer: Tokenizer, rounds: int) -> Row:

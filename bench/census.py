@@ -5,7 +5,8 @@
 
 How it counts:
 
-- The packages are the folders of `PACKAGES`, and every `*.py` below them.
+- The packages are the folders of `PACKAGES`, and every `*.py` below them but the small lesson in `TEMPLATE`: that is
+  data for authors, one file an exercise, as in `lessons`.
 - The median file leaves out `__init__.py` and `__main__.py` of fewer than 15 lines: they hold a docstring or a call.
 - A helper is a function or method whose name begins with one underscore. It is called from one place where its name is
   used once, as a name or an attribute, outside of its own definition: in its package, or in its own file where other
@@ -53,6 +54,7 @@ PACKAGES = {
     "lessons": "lessons",
     "tests": "tests",
 }
+TEMPLATE = "grading/storyteller_grading/builder/template"  # what a new lesson begins as
 WITH_HELPERS = ("library", "course", "grading")
 LONG_FILE = 400  # lines: more is too long
 SHORT_INIT = 15  # lines: an `__init__.py` or `__main__.py` below that is no file to read
@@ -75,7 +77,11 @@ class Source:
 
 def packages_of(root: Path) -> dict[str, list[Source]]:
     """The Python files of each package, in the order of their paths; none of a package that is not there."""
-    return {name: [Source(path) for path in sorted((root / folder).rglob("*.py"))] for name, folder in PACKAGES.items()}
+    template = root / TEMPLATE
+    return {
+        name: [Source(path) for path in sorted((root / folder).rglob("*.py")) if not path.is_relative_to(template)]
+        for name, folder in PACKAGES.items()
+    }
 
 
 def median_lines(sources: Iterable[Source]) -> float:

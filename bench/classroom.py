@@ -22,15 +22,15 @@ import nbformat
 import psutil
 
 from bench.common import Row
-from storyteller_course.exercises.inputs import PUBLIC
+from storyteller_course.exercises.exercise import PUBLIC
 from storyteller_course.exercises.lesson import Lesson, load_lesson
 from storyteller_course.grading.grade import grade
 from storyteller_course.runner.in_process import InProcessStudent
+from storyteller_grading.builder.execute import memory_below
+from storyteller_grading.builder.lesson_folders import find_lessons, lessons_folder
 from storyteller_grading.classroom.autograde.autograde import GradingOptions, autograde
 from storyteller_grading.classroom.course import Course
 from storyteller_grading.judge.hidden_seeds import DRAWS, hidden_seeds
-from storyteller_grading.paths import find_lessons, lessons_folder
-from storyteller_grading.process_memory import memory_below
 
 CLASS = 200  # students
 STUDENTS = int(os.environ.get("STORYTELLER_BENCH_STUDENTS", "12"))  # that are graded; the class is projected from them
@@ -130,7 +130,7 @@ def _course(folder: Path) -> Course:
 def _checks(lesson: Lesson, document: dict[str, Any]) -> float:
     """Seconds of all checks with the inputs that the judge draws, and nothing around them."""
     namespace = _executed(document, only=("setup", "answer"))
-    seeds = (PUBLIC, *hidden_seeds(SECRET, DRAWS))
+    seeds = (PUBLIC, *hidden_seeds(SECRET, DRAWS, ""))
     began = time.perf_counter()
     for exercise in lesson.exercises.values():
         grade(exercise, InProcessStudent(namespace), seeds=seeds)

@@ -7,7 +7,7 @@ from storyteller.inference.generate import generate
 from storyteller.inference.sampling_options import Sampling
 from storyteller.moe.layer import build_model
 from storyteller.training.events import StepDone
-from storyteller.training.mixed_precision import probe_dtype
+from storyteller.training.step_timing import candidate_dtypes
 from tiny_training import tiny_model_config, tiny_trainer
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA GPU")]
@@ -22,7 +22,7 @@ def test_the_loss_falls_in_every_dtype(dtype):
 
 
 def test_the_probe_needs_no_trial():
-    assert probe_dtype("cuda") in ("bfloat16", "float16")
+    assert candidate_dtypes(torch.device("cuda"))[0] in ("bfloat16", "float16")
 
 
 def test_greedy_tokens_are_those_of_the_cpu():

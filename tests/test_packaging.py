@@ -178,6 +178,21 @@ def loaded_by(code: str) -> set[str]:
     return set(result.stdout.split("\n")[-2].split())
 
 
+@pytest.mark.parametrize("package", [LIBRARY, COURSE, GRADING], ids=lambda package: package.name)
+def test_every_file_that_is_no_python_goes_into_the_wheel(package):
+    globs = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["package-data"]
+    shipped = {
+        path
+        for name, patterns in globs.items()
+        if name.split(".")[0] == package.name
+        for pattern in patterns
+        for path in package.joinpath(*name.split(".")[1:]).glob(pattern)
+    }
+    others = {path for path in package.rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc", ".md")}
+    assert others
+    assert not others - shipped
+
+
 def test_importing_the_package_loads_nothing_large():
     assert not loaded_by("import storyteller") & (HEAVY | {"torch", "numpy"})
 

@@ -8,6 +8,9 @@ import yaml
 from typer.main import get_command
 
 from repository import ROOT
+from storyteller.corpus.huggingface import HUB_CORPORA
+from storyteller.inference.sampling_options import SAMPLING_OPTIONS
+from storyteller_course import load_lesson
 from storyteller_course.cli import app
 from storyteller_grading.cli import app as grading_app
 from test_docs import ROOMS
@@ -53,9 +56,33 @@ def test_every_lesson_has_a_row_with_its_notebook_and_its_solution():
             assert f"]({notebook})" in text, notebook
 
 
+def test_every_corpus_stands_there_with_its_size():
+    section = (ROOT / "README.md").read_text(encoding="utf-8").split("\nCorpora: ")[1].split("\n\n")[0]
+    for name, corpus in HUB_CORPORA.items():
+        found = re.search(rf"{name} [^;]*?\(([\d.,]+)( million)?", section, re.IGNORECASE)
+        assert found, f"{name} is missing"
+        rows = float(found[1].replace(",", "")) * (1e6 if found[2] else 1)
+        assert rows == pytest.approx(sum(corpus.rows.values()), rel=0.02), name
+
+
+def test_the_filters_that_are_named_are_those_that_lesson_05_asks_for():
+    """All settings of sampling stand in `storyteller tell --help`; the README has a part of them."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    row = next(line for line in text.splitlines() if line.startswith("| [05 "))
+    wanted = [
+        exercise
+        for exercise in load_lesson(ROOT / "lessons" / "05_full_training_and_inference").exercises.values()
+        if not exercise.bonus
+    ]
+    asked_for = {name for name in SAMPLING_OPTIONS if any(exercise.name.endswith(name) for exercise in wanted)}
+    labels = {name: option.label.lower() for name, option in SAMPLING_OPTIONS.items()}
+    assert {name for name, label in labels.items() if label in row} == asked_for
+    assert len(asked_for) >= 3
+
+
 def test_common_issues_are_worded_as_the_doctor_words_them():
     section = (ROOT / "README.md").read_text(encoding="utf-8").split("### Common issues")[1].split("\n#")[0]
-    doctor = Path(ROOT / "course/storyteller_course/doctor.py").read_text(encoding="utf-8").replace('\\"', '"')
+    doctor = Path(ROOT / "course/storyteller_course/cli/doctor.py").read_text(encoding="utf-8").replace('\\"', '"')
     said = re.findall(r"\*(.+?)\*", section)
     assert len(said) >= 4
     assert not [sentence for sentence in said if sentence not in doctor]

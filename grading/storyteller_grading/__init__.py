@@ -7,7 +7,7 @@
     release    what a class gets of a lesson, without the answers
     judge      grades one notebook without trusting it
     classroom  a class: collects, grades side by side, reports, exports
-    commands   the commands of `storyteller-grade`, one file a command
+    commands   the commands of `storyteller-grade`, one file a stage of the work
 
 Students need none of this: the library `storyteller` never imports it.
 """

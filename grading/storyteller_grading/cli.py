@@ -7,32 +7,23 @@
     storyteller-grade collect 01 submissions.zip
     storyteller-grade autograde 01     # a whole class, in its course's folder; run again, it goes on where it was
 
-The commands are in `storyteller_grading.commands`, one file a command.
+The commands are in `storyteller_grading.commands`, one file a stage of the work.
 """
 
-import sys
 from collections.abc import Sequence
 
 import typer
 
-from storyteller.errors import StorytellerError
+from storyteller.cli.typer_extensions import Interruptible, run_app
 from storyteller.utils.openmp import sleep_while_waiting
-from storyteller_grading.commands.autograde import autograde
-from storyteller_grading.commands.build import build
-from storyteller_grading.commands.collect import collect
-from storyteller_grading.commands.export import HELP, export
-from storyteller_grading.commands.feedback import feedback
-from storyteller_grading.commands.init import init
-from storyteller_grading.commands.judge import judge
-from storyteller_grading.commands.new import new
-from storyteller_grading.commands.regrade import regrade
-from storyteller_grading.commands.rehearse import rehearse
-from storyteller_grading.commands.release import release
-from storyteller_grading.commands.report import report
-from storyteller_grading.commands.similar import similar
+from storyteller_grading.commands.author import build, judge, new
+from storyteller_grading.commands.autograde import autograde, regrade
+from storyteller_grading.commands.course import collect, init, rehearse, release
+from storyteller_grading.commands.results import HELP, export, feedback, report, similar
 
 app = typer.Typer(
     name="storyteller-grade",
+    cls=Interruptible,
     help="Build the lessons' notebooks and grade submissions.",
     no_args_is_help=True,
     add_completion=False,
@@ -55,10 +46,6 @@ app.command()(rehearse)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one command; what the user can mend is said in one sentence, with exit code 2."""
+    """Run one command; what the user can mend, and Ctrl-C, is said in one sentence, with exit code 2."""
     sleep_while_waiting()  # before torch is imported
-    try:
-        app(args=None if arguments is None else list(arguments))
-    except StorytellerError as error:
-        print(f"storyteller-grade: {error}", file=sys.stderr)
-        sys.exit(2)
+    run_app(app, arguments, name="storyteller-grade")

@@ -1,7 +1,8 @@
 """The answers of lesson 03, plain, in its order.
 
-Legend: `N` = B*T tokens in a row, `D` model width, `F` feed-forward width of one expert, `E` experts, `k` experts that
-a token visits, `R` rows that all experts together work on, `L` layers.
+Legend: `N` = B*T tokens in a row, `D` model width, `F` feed-forward width of one
+expert, `E` experts, `k` experts that
+a token is routed to, `R` rows that all experts together work on, `L` layers.
 """
 
 from collections.abc import Sequence
@@ -33,28 +34,35 @@ def route_top_k(logits: Tensor, k: int) -> tuple[Tensor, Tensor]:
     return weights, experts
 
 
-def dispatch_naive(x: Tensor, gate_weights: Tensor, expert_ids: Tensor, experts: Sequence[Expert]) -> Tensor:
+def dispatch_naive(
+    x: Tensor,
+    gate_weights: Tensor,
+    expert_ids: Tensor,
+    experts: Sequence[Expert],
+) -> Tensor:
     """Send every token to its experts and add up their answers, token by token.
 
     Args:
         x: (N, D), the tokens.
         gate_weights: (N, k), the weight of each choice.
-        expert_ids: (N, k) int64, the chosen experts. The value E, one past the last, is a choice that was dropped
+        expert_ids: (N, k) int64, the chosen experts. The value E, one past the last, is
+            a choice that was dropped
             and adds nothing.
         experts: E functions; experts[e] takes rows (R, D) to rows (R, D).
 
     Returns:
-        (N, D): for token n the sum over its choices j of gate_weights[n, j] * experts[expert_ids[n, j]](x[n]).
+        (N, D): for token n the sum over its choices j of gate_weights[n, j] *
+        experts[expert_ids[n, j]](x[n]).
     """
-    # Step 1: Begin with zeros: a token without answers stays 0.
+    # Step 1: An output for each token, before any expert was asked.
     y = torch.zeros_like(x)  # (N, D)
-    # Step 2: Go through every token n, and through each of its choices j; skip what was dropped.
+    # Step 2: Go through every token n, and through each of its choices j.
     for n in range(x.size(0)):
         for j in range(expert_ids.size(1)):
             e = int(expert_ids[n, j])
             if e == len(experts):
                 continue
-            # Step 3: Ask the expert. It takes rows, so give it a row of one token, (1, D).
+            # Step 3: Ask the expert for its answer to this token.
             answer = experts[e](x[n : n + 1])[0]  # (D,)
             # Step 4: Add the answer, times the choice's weight, to the token's row of y.
             y[n] += gate_weights[n, j] * answer
@@ -62,7 +70,7 @@ def dispatch_naive(x: Tensor, gate_weights: Tensor, expert_ids: Tensor, experts:
 
 
 def combine(answers: Tensor, order: Tensor, weights: Tensor) -> Tensor:
-    """Bring the experts' answers back to the tokens that asked, and add them up by weight.
+    """Combine the experts' outputs: a token's k answers are added up by weight.
 
     The N*k choices have numbers: choice c is the choice c % k of token c // k.
 
@@ -72,7 +80,8 @@ def combine(answers: Tensor, order: Tensor, weights: Tensor) -> Tensor:
         weights: (N, k), the weight of each choice.
 
     Returns:
-        (N, D): for each token the sum of its answers, each times its choice's weight; 0 for a token without answers.
+        (N, D): for each token the sum of its answers, each times its choice's weight; 0
+        for a token without answers.
     """
     n_tokens, k = weights.shape
     # Which token does each answer belong to?
@@ -84,21 +93,32 @@ def combine(answers: Tensor, order: Tensor, weights: Tensor) -> Tensor:
     return weighted.new_zeros(n_tokens, answers.size(1)).index_add(0, token, weighted)  # (N, D)
 
 
-def dispatch_sorted(x: Tensor, gate_weights: Tensor, expert_ids: Tensor, experts: Sequence[Expert]) -> Tensor:
-    """Send every token to its experts and add up their answers, with one call of each expert.
+def dispatch_sorted(
+    x: Tensor,
+    gate_weights: Tensor,
+    expert_ids: Tensor,
+    experts: Sequence[Expert],
+) -> Tensor:
+    """Send every token to its experts and add up their answers, each expert called
+    once.
 
     Args:
         x: (N, D), the tokens.
         gate_weights: (N, k), the weight of each choice.
-        expert_ids: (N, k) int64, the chosen experts. The value E, one past the last, is a choice that was dropped
+        expert_ids: (N, k) int64, the chosen experts. The value E, one past the last, is
+            a choice that was dropped
             and adds nothing.
-        experts: E functions; experts[e] takes rows (R, D) to rows (R, D). One without tokens is not called.
+        experts: E functions; experts[e] takes rows (R, D) to rows (R, D). One without
+            tokens is not called.
 
     Returns:
-        (N, D): for token n the sum over its choices j of gate_weights[n, j] * experts[expert_ids[n, j]](x[n]).
+        (N, D), the same as `dispatch_naive` gives.
 
-    Source: Gale et al. 2022 (MegaBlocks), the permutation of tokens by expert, without its kernels.
+    Source: Gale et al. 2022 (MegaBlocks), the permutation of tokens by expert, without
+    its kernels.
     """
+    # Goal: What `dispatch_naive` computes, with at most one call of each expert;
+    # `combine` brings the answers home.
     # Step 1: Number the N*k choices row by row, and sort these numbers by expert (argsort).
     chosen = expert_ids.flatten()  # (N*k,)
     order = chosen.argsort(stable=True)  # (N*k,)
@@ -115,7 +135,8 @@ def dispatch_sorted(x: Tensor, gate_weights: Tensor, expert_ids: Tensor, experts
 
 
 class MoELayer(nn.Module):
-    """The feed-forward part of a decoder: a router, and E experts of which each token visits k.
+    """The feed-forward part of a decoder: a router, and E experts, to k of which each
+    token is routed.
 
     Args:
         config: its shape; `d_model`, `d_ff`, `n_experts` and `top_k` count here.
@@ -128,8 +149,9 @@ class MoELayer(nn.Module):
         super().__init__()
         self.top_k = config.top_k
         self.router = Router(config)  # (N, D) to logits (N, E)
-        self.gate_up = nn.Parameter(torch.empty(config.n_experts, 2 * config.d_ff, config.d_model))
-        self.down = nn.Parameter(torch.empty(config.n_experts, config.d_model, config.d_ff))
+        E, F, D = config.n_experts, config.d_ff, config.d_model
+        self.gate_up = nn.Parameter(torch.empty(E, 2 * F, D))
+        self.down = nn.Parameter(torch.empty(E, D, F))
         nn.init.normal_(self.gate_up, std=config.init_std)
         nn.init.normal_(self.down, std=config.init_std)
 
@@ -140,9 +162,12 @@ class MoELayer(nn.Module):
             x: (B, T, D)
 
         Returns:
-            (B, T, D), and the routing: the logits, the probabilities of all E experts, the weights, the experts, and
+            (B, T, D), and the routing: the logits, the probabilities of all E experts,
+            the weights, the experts, and
             how many choices were dropped (none, a tensor of 0).
         """
+        # Goal: Route every token, dispatch it to `Experts(self.gate_up, self.down)`,
+        # and give back the output in the shape of x, with the `Routing`.
         # Step 1: All tokens of all texts in a row.
         tokens = x.flatten(0, 1)  # (N, D)
         # Step 2: The router's logits, and from them each token's weights and experts.
@@ -156,9 +181,18 @@ class MoELayer(nn.Module):
 
 
 def moe_costs(
-    *, vocab_size: int, d_model: int, n_layers: int, n_heads: int, d_ff: int, n_experts: int, top_k: int, context: int
+    *,
+    vocab_size: int,
+    d_model: int,
+    n_layers: int,
+    n_heads: int,
+    d_ff: int,
+    n_experts: int,
+    top_k: int,
+    context: int,
 ) -> tuple[int, int, int]:
-    """What a Mixture-of-Experts decoder with tied embeddings has to store, and what it computes for one token.
+    """What a Mixture-of-Experts decoder with tied embeddings has to store, and what it
+    computes for one token.
 
     Args:
         vocab_size: V.
@@ -171,7 +205,8 @@ def moe_costs(
         context: S, the tokens that this token looks at, itself included.
 
     Returns:
-        All parameters; those that one token passes through (active); and the FLOPs of the matrix products for one
+        All parameters; those that one token passes through (active); and the FLOPs of
+        the matrix products for one
         token, 2 for each multiplication with its addition.
     """
     # Step 1: The parameters of a block: attention (four matrices), router, one expert (three matrices), two norms.
@@ -189,16 +224,21 @@ def moe_costs(
     return total, active, flops
 
 
-def load_balancing_loss(probs: Tensor, expert_ids: Tensor, *, attention_mask: Tensor | None = None) -> Tensor:
-    """How unevenly one layer spreads its tokens: k when all experts are equally busy, more when they are not.
+def load_balancing_loss(
+    probs: Tensor,
+    expert_ids: Tensor,
+    *,
+    attention_mask: Tensor | None = None,
+) -> Tensor:
+    """How unevenly one layer spreads its tokens: k when all experts are equally busy.
 
     Args:
         probs: (N, E), the router's probabilities of all experts.
-        expert_ids: (N, k), the experts that the tokens visit.
+        expert_ids: (N, k), the experts that the tokens are routed to.
         attention_mask: (B, T) bool, True for the N' tokens that count; None: all.
 
     Returns:
-        (), E * sum over e of f_e * P_e: f_e the visits to expert e for each token, P_e its mean probability.
+        (), differentiable with respect to `probs`.
 
     Source: Fedus et al. 2021 (Switch), equations 4 to 6.
     """
@@ -215,7 +255,12 @@ def load_balancing_loss(probs: Tensor, expert_ids: Tensor, *, attention_mask: Te
     return n_experts * (f * P).sum()
 
 
-def balance_of_layers(logits: Tensor, k: int, *, attention_mask: Tensor | None = None) -> Tensor:
+def balance_of_layers(
+    logits: Tensor,
+    k: int,
+    *,
+    attention_mask: Tensor | None = None,
+) -> Tensor:
     """The balance loss of a whole model: the sum of the losses of its layers.
 
     Args:
@@ -228,7 +273,7 @@ def balance_of_layers(logits: Tensor, k: int, *, attention_mask: Tensor | None =
     """
     total = logits.new_zeros(())
     for layer in logits:  # (N, E)
-        # The router's probabilities of all E experts, and the experts that the tokens visit.
+        # The router's probabilities of all E experts, and the experts that the tokens are routed to.
         probs = layer.softmax(dim=-1)  # (N, E)
         experts = layer.topk(k, dim=-1).indices  # (N, k)
         # Every layer is to be balanced on its own.
@@ -241,15 +286,18 @@ def router_statistics(probs: Tensor, expert_ids: Tensor) -> dict[str, Tensor | f
 
     Args:
         probs: (N, E), the router's probabilities of all experts.
-        expert_ids: (N, k), the experts that the tokens visit.
+        expert_ids: (N, k), the experts that the tokens are routed to.
 
     Returns:
-        "load": (E,), the share of all N*k visits that each expert receives; "entropy": of the probabilities of a
-        token, in nats, mean over the tokens; "utilization": the share of the experts that receive any visit;
+        "load": (E,), the share of all N*k choices that each expert gets; "entropy": of
+        the probabilities of a
+        token, in nats, mean over the tokens; "utilization": the share of the experts
+        that are chosen at all;
         "max_load": the load of the busiest expert over the even share 1/E.
     """
     n_experts = probs.size(1)
-    # Step 1: The visits to each of the E experts, over all N*k visits.
+    # Goal: The four figures, by their names.
+    # Step 1: How often each of the E experts is chosen, over all N*k choices.
     load = torch.bincount(expert_ids.flatten(), minlength=n_experts) / expert_ids.numel()  # (E,)
     # Step 2: The entropy of each token, minus the sum of p * log(p), where a p of 0 adds 0; then the mean.
     entropy = -torch.xlogy(probs, probs).sum(dim=-1).mean()
@@ -263,7 +311,8 @@ def router_statistics(probs: Tensor, expert_ids: Tensor) -> dict[str, Tensor | f
 def within_capacity(expert_ids: Tensor, *, n_experts: int, capacity: int) -> Tensor:
     """Which choices find a free place, when every expert has so many places.
 
-    Places go in the order of the tokens, and of one token its best expert's before its second's.
+    Places go in the order of the tokens, and of one token its best expert's before its
+    second's.
 
     Args:
         expert_ids: (N, k) int64
@@ -273,38 +322,61 @@ def within_capacity(expert_ids: Tensor, *, n_experts: int, capacity: int) -> Ten
     Returns:
         (N, k) bool, False for a choice that is dropped.
 
-    Source: Fedus et al. 2021 (Switch), section 2.2.
+    Source: the capacity is that of Fedus et al. 2021 (Switch), equation 3; the order is
+    this course's. GShard (Lepikhin et al. 2020) serves all first choices before any
+    second.
     """
     # Step 1: All choices in one row, token by token, each as a row of E with a single 1 (one-hot).
-    visits = nn.functional.one_hot(expert_ids.flatten(), n_experts)  # (N*k, E)
+    choices = nn.functional.one_hot(expert_ids.flatten(), n_experts)  # (N*k, E)
     # Step 2: Running sums down the rows: how many places of each expert are asked for, up to and with this choice.
-    asked = visits.cumsum(dim=0)  # (N*k, E)
+    asked = choices.cumsum(dim=0)  # (N*k, E)
     # Step 3: Of each row the number of its own expert: 1 for the first to come.
-    place = (asked * visits).sum(dim=1)  # (N*k,)
+    place = (asked * choices).sum(dim=1)  # (N*k,)
     # Step 4: A choice fits if its place is among the first `capacity`; bring that into the shape (N, k).
     return (place <= capacity).view_as(expert_ids)
 
 
-def route_noisy(logits: Tensor, noise_logits: Tensor, noise: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """Choose and weigh experts by logits that were disturbed, each by as much as the router asks for.
+def route_with_bias(scores: Tensor, bias: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """Choose each token's k experts with a bias that balances, and weigh them without
+    it.
 
     Args:
-        logits: (N, E), without noise.
-        noise_logits: (N, E), from a second matrix: softplus of it is how far each logit is disturbed.
-        noise: (N, E), standard normal numbers. (An argument, so that the result can be repeated.)
+        scores: (N, E), above 0: of each expert for each token.
+        bias: (E,), what is added to the score of an expert where experts are chosen.
         k: experts per token.
 
     Returns:
-        weights (N, k), best first, and experts (N, k) int64.
+        weights (N, k) that sum to 1 for each token, by the scores alone, and experts
+        (N, k) int64, those with the largest biased score first.
 
-    Source: Shazeer et al. 2017, equations 3 to 5.
+    Source: DeepSeek-AI 2024 (DeepSeek-V3), section 2.1.2.
     """
-    # Step 1: The width of the noise, which must not be negative: softplus(z) = log(1 + exp(z)).
-    width = torch.nn.functional.softplus(noise_logits)  # (N, E)
-    # Step 2: The disturbed logits: each plus its noise times its width.
-    disturbed = logits + noise * width  # (N, E)
-    # Step 3: From here on as without noise: the k best of these, and the weights from these.
-    return route_top_k(disturbed, k)
+    # Step 1: The k experts with the largest sum of score and bias.
+    experts = (scores + bias).topk(k, dim=-1).indices  # (N, k)
+    # Step 2: Their scores, without the bias.
+    chosen = scores.gather(1, experts)  # (N, k)
+    # Step 3: Let these sum to 1 for each token.
+    return chosen / chosen.sum(dim=-1, keepdim=True), experts
+
+
+def update_bias(bias: Tensor, counts: Tensor, *, rate: float) -> Tensor:
+    """The bias after a training step: up for experts that had too little, down for
+    others.
+
+    Args:
+        bias: (E,)
+        counts: (E,) int64, how often each expert was chosen in this step.
+        rate: how far a bias moves in a step, whatever the distance from the even share.
+
+    Returns:
+        (E,), a new tensor. An expert that had just its even share keeps its bias.
+
+    Source: Wang et al. 2024 (loss-free balancing), algorithm 1.
+    """
+    # Step 1: The even share is the mean of the counts, as floats.
+    counts = counts.float()
+    # Step 2: Move each bias by one step towards it: up below it, down above it.
+    return bias + rate * (counts.mean() - counts).sign()
 
 
 def router_z_loss(logits: Tensor, *, attention_mask: Tensor | None = None) -> Tensor:
@@ -315,7 +387,7 @@ def router_z_loss(logits: Tensor, *, attention_mask: Tensor | None = None) -> Te
         attention_mask: (B, T) bool, True for the tokens that count; None: all.
 
     Returns:
-        (), the mean over the tokens of the square of log(sum over e of exp(logit_e)).
+        (), 0 only where the exponentials of each token's logits sum to 1.
 
     Source: Zoph et al. 2022 (ST-MoE), equation 5.
     """

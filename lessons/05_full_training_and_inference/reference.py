@@ -134,7 +134,8 @@ def generate(
         context: the most tokens that the model can read.
 
     Returns:
-        B lists of new tokens. A row that was ended by `stop` has it as its last; a row alone gets the same tokens.
+        B lists of new tokens. A row that was ended by `stop` has it as its last; a row alone gets the same tokens. Once
+        every row has ended, the model is asked no more.
     """
     ids, going = prompts, [True] * len(prompts)
     rows: list[list[int]] = [[] for _ in prompts]
@@ -198,7 +199,7 @@ def story_figures(texts: Sequence[str], n: int) -> dict[str, float]:
 
     Returns:
         "distinct": the share of the n-grams of all texts together that are different ones (NaN without any n-gram).
-        "repetition": for each text the share of its n-grams that stood in it before (0 where it has none); their mean.
+        "repetition": for each text the share of its n-grams that occurred before in it (0 where none); their mean.
         "words": the mean length of a text.
 
     Source: Li et al. 2016, section 5.1 (distinct); Welleck et al. 2020, section 6.1 (repetition).

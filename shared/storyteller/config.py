@@ -30,6 +30,10 @@ class ModelConfig:
     n_experts: int = 8  # E, experts per layer; 0 is dense
     top_k: int = 2  # experts that each token is routed to
     router: Literal["softmax", "sigmoid"] = "softmax"  # how its logits become scores: as Mixtral's, or DeepSeek-V3's
+    balance: Literal["loss", "bias"] = (
+        "loss"  # what keeps the experts busy: a loss, or a bias on the choice (DeepSeek-V3)
+    )
+    n_shared_experts: int = 0  # experts beside the E that every token passes through, whatever the router chooses
     capacity_factor: float | None = None  # expert capacity over the even share N*k/E; None drops no token
     positions: Literal["rope", "learned"] = "rope"  # how the model knows the order of the tokens
     rope_base: float = 10_000.0  # theta of RoPE (RoFormer, section 3.2.2)
@@ -55,6 +59,11 @@ class ModelConfig:
             f"top_k is {self.top_k}; it must be between 1 and n_experts ({self.n_experts}).",
         )
         require(self.router in ("softmax", "sigmoid"), f"router is {self.router!r}; it must be 'softmax' or 'sigmoid'.")
+        require(self.balance in ("loss", "bias"), f"balance is {self.balance!r}; it must be 'loss' or 'bias'.")
+        require(
+            self.n_shared_experts >= 0 and (self.n_experts > 0 or not self.n_shared_experts),
+            f"n_shared_experts is {self.n_shared_experts}; it must be 0 or more, and 0 in a dense model.",
+        )
         require(
             self.capacity_factor is None or self.capacity_factor > 0,
             f"capacity_factor is {self.capacity_factor}; it must be above 0, or None to drop no token.",
@@ -87,7 +96,8 @@ class TrainConfig:
     max_grad_norm: float = 1.0  # largest global norm of the gradient
     balance_weight: float = 0.01  # weight of the router's load-balance loss
     z_weight: float = 0.001  # weight of the router's z-loss
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"  # auto asks a one-second probe
+    bias_rate: float = 0.001  # of a model with balance "bias": what a step adds to or takes off an expert's bias
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"  # auto: the one in which a step is fastest
     align_documents: bool = False  # one story a training sequence, from its beginning; for stories that fit into one
     gradient_checkpointing: bool = False  # recompute activations instead of keeping them
     evaluate_every: int = 200  # steps between evaluations on the validation split
@@ -134,7 +144,7 @@ PRESETS: Mapping[str, Preset] = {
             about="make story: three minutes of training on two CPU cores",
             model=ModelConfig(
                 vocab_size=2048,
-                max_seq_len=336,  # the longest story of its corpus has 331 tokens
+                max_seq_len=336,  # of 6,000 stories of its corpus the longest has 260 tokens
                 d_model=128,
                 n_layers=2,
                 n_heads=4,
@@ -156,8 +166,8 @@ PRESETS: Mapping[str, Preset] = {
                 evaluate_every=1_500,
                 checkpoint_every=250,
             ),
-            corpus="storyworld-small:everyday",
-            stories=12_000,
+            corpus="storyworld-tales-small",
+            stories=20_000,
         ),
         Preset(
             name="small",

@@ -18,7 +18,7 @@ from jupyter_page import SECONDS, browsing, chromium, wait_for
 
 from ports import free_port
 from repository import ROOT
-from storyteller_grading.classroom.autograde.autograde import reconcile
+from storyteller_grading.classroom.autograde.autograde import Summary, reconcile
 from storyteller_grading.classroom.autograde.gradebook import LessonBook
 from storyteller_grading.classroom.autograde.records import Records
 
@@ -48,7 +48,7 @@ def enter(course, home, toys, *outcomes):
     with Records(course.records_file) as records, LessonBook(course, toys.NAME, home / f"{toys.NAME}.ipynb") as book:
         for one in outcomes:
             records.put(one, None)
-        reconcile(course, toys.NAME, records, book)
+        reconcile(course, toys.NAME, records, book, Summary(toys.NAME))
 
 
 @contextmanager

@@ -36,13 +36,13 @@ def test_the_form_tells_a_story_and_shows_the_experts(tmp_path):
         page.get_by_label("opening").fill("The old fox")
         page.get_by_role("button", name="Tell", exact=True).click()
         page.wait_for_function(
-            "() => document.querySelector('.widget-html .told')?.innerText.startsWith('The old fox')"
+            "() => document.querySelector('.widget-html .traced-story')?.innerText.startsWith('The old fox')"
             " && document.querySelectorAll('.widget-html .token').length > 5"
         )
         page.wait_for_function(
             "() => [...document.querySelectorAll('button')].some(b => b.innerText == 'Stop' && b.disabled)"
         )
-        token = page.locator(".widget-html .token").nth(3)
+        token = page.locator(".widget-html .token:visible").nth(3)  # control characters have no width
         token.scroll_into_view_if_needed()
         token.hover()
         card = token.locator(".card")

@@ -36,6 +36,23 @@ def test_a_file_that_is_not_there(here, capsys):
     assert "missing.txt" in fails(capsys, "train", "--corpus", "missing.txt")
 
 
+@pytest.mark.parametrize("command", ["train", "tokenizer", "preprocess"])
+@pytest.mark.parametrize("name", ["", "  "])
+def test_a_corpus_without_a_name_is_neither_the_preset_s_nor_this_folder(here, capsys, command, name):
+    if command == "preprocess":
+        Tokenizer.train([TEXT], vocab_size=300).save(here / "data" / "tokenizer.json")
+    (here / "diary.txt").write_text(f"{TEXT * 3}\n<|endoftext|>\n", encoding="utf-8")
+    assert "storyworld" in fails(capsys, command, "--corpus", name)
+    assert not (here / "runs").exists()
+
+
+def test_a_corpus_of_too_few_stories_says_what_to_give(here, capsys):
+    (here / "one.txt").write_text(TEXT * 3, encoding="utf-8")
+    said = fails(capsys, "train", "--corpus", "one.txt")
+    assert "one.txt has 1 story, too few" in said
+    assert "train.txt and valid.txt" in said
+
+
 def test_an_empty_corpus(here, capsys):
     (here / "empty.txt").write_text("", encoding="utf-8")
     assert "empty.txt" in fails(capsys, "preprocess", "--corpus", "empty.txt")
@@ -103,6 +120,19 @@ def test_training_options_out_of_range(here, capsys):
     assert "batch_size" in fails(capsys, "train", "--batch-size", "0")
     assert "minutes" in fails(capsys, "train", "--minutes", "-1")
     assert "dtype" in fails(capsys, "train", "--dtype", "int8")
+
+
+@pytest.mark.parametrize("minutes", ["nan", "inf", "0"])
+def test_a_time_that_is_none_is_refused_before_anything_is_made(here, capsys, minutes):
+    assert "--minutes" in fails(capsys, "train", "--minutes", minutes)
+    assert not list(here.iterdir())
+
+
+@pytest.mark.parametrize("place", ["a-file", "a-file/run"])
+def test_a_run_cannot_lie_where_a_file_is(here, capsys, place):
+    (here / "a-file").write_text("mine", encoding="utf-8")
+    assert f"{place} cannot be written" in fails(capsys, "train", "--out", place)
+    assert (here / "a-file").read_text(encoding="utf-8") == "mine"
 
 
 def interrupted(*arguments, **options):

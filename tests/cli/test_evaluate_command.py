@@ -1,6 +1,7 @@
 """The command `storyteller evaluate`, on runs whose models have learned next to nothing."""
 
 import json
+import shutil
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from storyteller.corpus import Story, load_stories
 from storyteller.evaluation.stories import measure
 from storyteller.moe.layer import build_model
 from storyteller.runs.load import load_model
+from storyteller.runs.openings import find_openings
 from storyteller.runs.run_config import RunConfig
 from storyteller.storyworld.generate import generate
 from storyteller.tokenizer import Tokenizer
@@ -53,6 +55,35 @@ def held_out(tmp_path):
 
 def evaluate(*arguments) -> None:
     main(["evaluate", *map(str, arguments), "--stories", "3"])
+
+
+def test_an_opening_that_the_model_has_not_read_is_said_in_one_line(run, held_out, capsys):
+    find_openings([TRAINED_ON, "Once upon a time there was an owl."]).save(run)
+    try:
+        for opening, said in (("Asdf qwer", 1), ("the fox and", 0)):
+            with pytest.raises(SystemExit) as leaving:
+                evaluate(run, "--corpus", held_out, "--opening", opening, "--max-new-tokens", 3)
+            assert leaving.value.code == 0
+            lines = capsys.readouterr().out.splitlines()
+            assert sum("This model has read stories that begin like" in line for line in lines) == said
+    finally:
+        (run / "openings.json").unlink()
+
+
+def test_a_damaged_run_file_names_a_way_out_that_the_command_has(run, tmp_path, capsys):
+    broken = tmp_path / "broken"
+    shutil.copytree(run, broken)
+    (broken / "run.json").write_text("{", encoding="utf-8")
+    for command, way_out in (
+        (["evaluate", broken, "--stories", "3"], "mend it, or name a corpus with --corpus."),
+        (["export", broken, "--out", tmp_path / "out"], f"mend it, or delete {broken / 'run.json'}."),
+    ):
+        with pytest.raises(SystemExit) as leaving:
+            main([str(argument) for argument in command])
+        assert leaving.value.code == 2
+        said = capsys.readouterr().err
+        assert said.startswith(f"storyteller: {broken / 'run.json'} cannot be read as JSON")
+        assert said.endswith(f"; {way_out}\n")
 
 
 def test_the_table_has_each_checkpoint_with_each_setting(run, held_out, tmp_path, capsys):

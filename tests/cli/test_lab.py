@@ -128,6 +128,20 @@ def test_an_update_never_overwrites_answers_and_says_so_until_the_new_notebook_w
     assert read_cells(work / NOTEBOOK)[0]["source"] == "mine"
 
 
+def test_an_unknown_lesson_is_refused_before_anything_is_copied(course, work, started, capsys):
+    for name in ("09", "02_none", "add"):
+        assert command("lab", name) == 2
+        assert f"There is no lesson '{name}'; the lessons are: {NAME}." in capsys.readouterr().err
+    assert not work.exists()
+    assert not started
+
+
+def test_jupyter_may_run_as_root_where_it_is_told_so(course, work, started):
+    command("lab", "--allow-root")
+    command("lab")
+    assert ["--allow-root" in arguments for arguments in started] == [True, False]
+
+
 def test_a_second_new_notebook_does_not_overwrite_the_first(course, work):
     deliver(course, work)
     answer(work / NOTEBOOK, "mine")
@@ -380,6 +394,48 @@ def test_reset_finds_a_cell_that_lost_its_metadata_or_its_type(course, work):
     assert read_cells(work / NOTEBOOK) == cells()
 
 
+def test_reset_finds_a_cell_where_colab_kept_neither_ids_nor_metadata(course, work):
+    deliver(course, work)
+    scratch = {"cell_type": "code", "metadata": {"id": "x9"}, "source": "def add(a, b): return 0  # a first try"}
+    mine = {"cell_type": "code", "metadata": {"id": "y9"}, "source": ["def add(a, b):\n", "    return a + b"]}
+    check = {"cell_type": "code", "metadata": {"id": "z9"}, "source": ['check("add")']}
+    after = {"cell_type": "code", "metadata": {}, "source": "def add(a, b): return 7"}
+    write_notebook(work / NOTEBOOK, [scratch, mine, check, after])
+    assert command("reset", "01", "add") == 0
+    found = read_cells(work / NOTEBOOK)
+    assert (found[0], found[2], found[3]) == (scratch, check, after)
+    assert found[1] == cells()[0]
+    assert (work / NAME / "kept" / "add.py").read_text(encoding="utf-8") == "def add(a, b):\n    return a + b\n"
+
+
+def test_reset_puts_a_deleted_cell_before_its_check_where_that_has_no_name_either(course, work):
+    deliver(course, work)
+    check = {"cell_type": "code", "metadata": {}, "source": "check('add')"}
+    write_notebook(work / NOTEBOOK, [check])
+    assert command("reset", "01", "add") == 0
+    assert read_cells(work / NOTEBOOK) == [cells()[0], check]
+
+
+@pytest.mark.parametrize("metadata", [None, [], {"nbgrader": None}, {"nbgrader": 3}])
+def test_reset_reads_cells_whose_metadata_is_no_metadata(course, work, metadata):
+    deliver(course, work)
+    strange = {"cell_type": "markdown", "metadata": metadata, "source": None}
+    mine = cells()[0] | {"metadata": metadata, "source": "mine"}
+    write_notebook(work / NOTEBOOK, [strange, mine])
+    assert command("reset", "01", "add") == 0
+    assert read_cells(work / NOTEBOOK) == [strange, cells()[0]]
+
+
+def test_reset_keeps_half_a_character_as_it_was(course, work):
+    deliver(course, work)
+    changed = [*cells(), cell("more", "print('\ud83d')")]
+    changed[0]["source"] = "half = '\udc00'"
+    (work / NOTEBOOK).write_text(json.dumps({"cells": changed, "nbformat": 4}), encoding="utf-8")  # escaped
+    assert command("reset", "01", "add") == 0
+    assert read_cells(work / NOTEBOOK) == [*cells(), cell("more", "print('\ud83d')")]
+    assert (work / NAME / "kept" / "add.py").read_text(encoding="utf-8") == "half = '\\udc00'\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -399,7 +455,7 @@ def test_reset_without_a_copy_of_the_lesson_says_how_to_get_one(course, work, ca
     assert "storyteller lab 01 puts it there" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"cells": 3}'])
+@pytest.mark.parametrize("text", ["{", "[]", '{"cells": 3}', '{"cells": [3]}'])
 def test_reset_of_a_damaged_notebook_says_so(course, work, capsys, text):
     deliver(course, work)
     (work / NOTEBOOK).write_text(text, encoding="utf-8")

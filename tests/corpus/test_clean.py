@@ -47,6 +47,26 @@ def test_text_that_is_right_stays_as_it_is(right):
     assert clean_text(right) == (right, set())
 
 
+CHINESE = "从前有一只小狐狸，住在一棵老橡树下面。它非常喜欢吃李子，也喜欢和朋友獾一起玩。有一天，它把李子弄丢了！"
+THAI = "กาลครั้งหนึ่งนานมาแล้วมีสุนัขจิ้งจอกตัวหนึ่งอาศัยอยู่ใต้ต้นโอ๊กเก่าแก่และมันชอบกินลูกพลัมมากที่สุดในโลกนี้เลยทีเดียว"
+HINDI = "एक समय की बात है, एक छोटी लोमड़ी थी जो एक पुराने पेड़ के नीचे रहती थी। उसे बेर बहुत पसंद थे और वह रोज़ खेलती थी।"
+
+
+@pytest.mark.parametrize("story", [CHINESE, THAI, HINDI], ids=["Chinese", "Thai", "Hindi"])
+def test_words_are_counted_in_scripts_without_spaces_and_their_signs_stay(story):
+    assert cleaned(story)[0] == [story]
+
+
+def test_a_short_text_without_spaces_is_short():
+    kept, report = cleaned("一只小狐狸。", "Foxes" * 30)
+    assert (kept, report.dropped) == ([], {"fewer than 20 words": 2})
+
+
+def test_a_prompt_is_mended_as_its_story_shows():
+    stories = clean([Story("`` Yes , '' said the fox , and it ran home as quick as it could . " * 3, "Why ?")])
+    assert [story.prompt for story in stories] == ["Why?"]
+
+
 def test_mojibake_is_repaired_even_where_a_byte_was_lost():
     # ” is E2 80 9D; the last byte has no character in Windows-1252 and is gone in the wild.
     broken = "â€œIâ€™m here,â€ said the owl â€” and flew.\nâ€œWhere?â€"
@@ -89,7 +109,13 @@ def test_a_prompt_loses_its_tags(prompt, wanted):
         ('Tom ran. "Stop!" he cried. "I can', 'Tom ran. "Stop!" he cried.'),
         ("Tom ran.\n\nThe End", "Tom ran.\n\nThe End"),
         ("Tom ran.\n\nYours, Larry", "Tom ran.\n\nYours, Larry"),
-        ("Tom ran.\n\nAnd so it was that the king went out to see", "Tom ran."),
+        ("Tom ran.\n\nAnd so it was that the king went out to see the", "Tom ran."),
+        ('Tom ran.\n\n"Should have gone tails" I said', 'Tom ran.\n\n"Should have gone tails" I said'),
+        ("Tom ran. They all felt the power of magic", "Tom ran. They all felt the power of magic"),
+        ("Tom ran.\n\nThis is the story of the power of magic", "Tom ran.\n\nThis is the story of the power of magic"),
+        ('Tom ran.\n\nHis mom said, "Good', "Tom ran."),
+        ("Tom ran. He had a kite, a drum,", "Tom ran."),
+        ("小狐狸跑了。它说：“你好”。它在", "小狐狸跑了。它说：“你好”。它在"),
         ("Tom ran. 😀", "Tom ran. 😀"),
         ("Tom ran.", "Tom ran."),
     ],

@@ -11,6 +11,7 @@ from tales import TALES, one_sentence, texts, write
 
 from storyteller.corpus.clean import CleaningReport
 from storyteller.corpus.load import load_stories
+from storyteller.corpus.local_files import read_path
 from storyteller.errors import StorytellerError
 
 
@@ -78,13 +79,6 @@ def test_what_our_own_command_wrote_comes_back_with_its_facts(tmp_path):
     assert (story.text, story.prompt, story.genre, story.facts) == tuple(row.values())
 
 
-def test_a_separator_inside_a_line_does_not_separate(tmp_path):
-    path = write(tmp_path / "a.txt", f"{TALES[0]} <|endoftext|> {TALES[1]}\n<|endoftext|>\n{TALES[2]}\n<|endoftext|>\n")
-    report = CleaningReport()
-    assert texts(path, report=report) == [TALES[2]]
-    assert report.dropped == {"special token inside the text": 1}
-
-
 def test_a_last_json_line_that_was_cut_is_dropped_and_reported(tmp_path):
     report = CleaningReport()
     path = write(tmp_path / "a.jsonl", json.dumps({"text": TALES[0]}) + '\n{"text": "Once upon a ti')
@@ -101,6 +95,58 @@ def test_a_folder_is_read_in_the_order_of_its_names_and_by_split(tmp_path):
     assert len(texts(tmp_path)) == 3
     with pytest.raises(StorytellerError, match="none of 'test'"):
         texts(tmp_path, split="test")
+
+
+def split_names(tmp_path, *names):
+    """Which of the files are read for each split."""
+    for name in names:
+        write(tmp_path / name, f"{TALES[0]} It was in {name}.\n<|endoftext|>\n")
+    report = CleaningReport()
+    read = {}
+    for split in ("train", "validation", "test"):
+        try:
+            stories, _ = read_path(tmp_path, split=split, report=report)
+            read[split] = [story.text.split(" It was in ")[1].strip()[:-1] for story in stories]
+        except StorytellerError:
+            read[split] = None
+    return [read["train"], read["validation"], read["test"]], report
+
+
+@pytest.mark.parametrize(
+    ("names", "read"),
+    [
+        (["a.txt", "trains and cars.txt"], [["a.txt", "trains and cars.txt"]] * 3),
+        (["a.txt", "valentine.txt"], [["a.txt", "valentine.txt"]] * 3),
+        (["a.txt", "the-night-train.txt"], [["a.txt", "the-night-train.txt"]] * 3),
+        (["devil.txt", "testament.txt"], [["devil.txt", "testament.txt"]] * 3),
+        (["cat.txt", "train.txt"], [["cat.txt", "train.txt"]] * 3),
+        (
+            ["TinyStoriesV2-GPT4-train.txt", "TinyStoriesV2-GPT4-valid.txt"],
+            [["TinyStoriesV2-GPT4-train.txt"], ["TinyStoriesV2-GPT4-valid.txt"], None],
+        ),
+        (["TinyStoriesV2-GPT4-valid.txt", "a.txt"], [["a.txt"], ["TinyStoriesV2-GPT4-valid.txt"], None]),
+        (["my_test.txt", "my_train.txt", "my_val.txt"], [["my_train.txt"], ["my_val.txt"], ["my_test.txt"]]),
+        (
+            ["train-00000-of-00002-0a1b2c3d4e5f.txt", "train-00001-of-00002-0a1b2c3d4e5f.txt", "dev.txt"],
+            [["train-00000-of-00002-0a1b2c3d4e5f.txt", "train-00001-of-00002-0a1b2c3d4e5f.txt"], ["dev.txt"], None],
+        ),
+        (["TRAIN.txt", "Validation.txt"], [["TRAIN.txt"], ["Validation.txt"], None]),
+        (["train.txt"], [["train.txt"], None, None]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value[0], str) else "",
+)
+def test_a_files_name_says_its_split_where_the_word_stands_for_it(tmp_path, names, read):
+    assert split_names(tmp_path, *names)[0] == read
+
+
+def test_what_of_a_folder_is_left_out_is_said(tmp_path):
+    write(tmp_path / "notes.docx", "PK")
+    write(tmp_path / ".DS_Store", "x")
+    (tmp_path / "more").mkdir()
+    _, report = split_names(tmp_path, "train.txt", "valid.txt", "poem.txt")
+    assert len(report.notes) == 3
+    assert "more, notes.docx were left out: not of the kinds .txt" in report.notes[0]
+    assert "poem.txt was left out: the other files' names say their split, as train.txt does" in report.notes[1]
 
 
 @pytest.mark.parametrize(

@@ -147,7 +147,13 @@ def test_what_a_kill_left_is_cleared_away(run, tmp_path):
 
 @pytest.mark.parametrize("format", ["hf", "gguf"])
 @pytest.mark.parametrize(
-    ("change", "words"), [({"positions": "learned"}, "learned positions"), ({"router": "sigmoid"}, "a sigmoid router")]
+    ("change", "words"),
+    [
+        ({"positions": "learned"}, "learned positions"),
+        ({"router": "sigmoid"}, "a sigmoid router"),
+        ({"balance": "bias"}, "a bias that balances"),
+        ({"n_shared_experts": 1}, "shared experts"),
+    ],
 )
 def test_what_mixtral_has_not_is_refused_before_anything_is_written(tmp_path, format, change, words):
     if format == "gguf":

@@ -115,6 +115,20 @@ def test_the_code_of_the_card_runs(fox, monkeypatch, capsys):
     assert STORY[:40] in capsys.readouterr().out
 
 
+def test_the_file_says_licence_language_and_which_token_pads(tmp_path):
+    from gguf import GGUFReader
+
+    export_run(make_run(tmp_path / "run", plan={}), tmp_path / "out", format="gguf")
+    fields = GGUFReader(tmp_path / "out" / "run.gguf").fields
+    assert fields["general.license"].contents() == "mit"
+    assert fields["general.languages"].contents() == ["en"]
+    end = load_model(tmp_path / "run")[1].end_id
+    assert fields["tokenizer.ggml.padding_token_id"].contents() == end
+    # Of a corpus of one's own the licence is not ours to say.
+    export_run(make_run(tmp_path / "own", plan={"corpus": "tales.txt"}), tmp_path / "own-out", format="gguf")
+    assert "general.license" not in GGUFReader(tmp_path / "own-out" / "own.gguf").fields
+
+
 def test_the_folder_holds_the_file_the_card_and_the_record(fox):
     assert {path.name for path in fox[-1].iterdir()} == {"fox.gguf", "README.md", "export.json"}
 

@@ -7,12 +7,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from exported import CONFIG, FORMS, TEXT, make_run
+from exported import CONFIG, FORMS, STORY, TEXT, make_run
 from storyteller.errors import StorytellerError
 from storyteller.export import export_run
 from storyteller.export.mixtral_weights import as_transformers
 from storyteller.inference.generate import generate
-from storyteller.inference.sampling_options import Sampling
+from storyteller.inference.generation_config import write_sampling
+from storyteller.inference.sampling_options import STORY_SAMPLING, Sampling
 from storyteller.runs.load import load_model
 from storyteller.tokenizer import END_OF_TEXT
 
@@ -52,7 +53,7 @@ def test_the_greedy_tokens_are_the_same(both):
     wanted = generate(ours, prompts, sampling=Sampling(greedy=True, max_new_tokens=30), stop=())
     # Random weights would end a story anywhere; that the end is known is another test.
     theirs.generation_config.eos_token_id = None
-    batch = their_tokenizer([END_OF_TEXT + text for text in openings], return_tensors="pt", padding=True)
+    batch = their_tokenizer(openings, return_tensors="pt", padding=True)
     got = theirs.generate(**batch, max_new_tokens=30, do_sample=False)
     assert got[:, batch["input_ids"].shape[1] :].tolist() == wanted
 
@@ -60,7 +61,15 @@ def test_the_greedy_tokens_are_the_same(both):
 def test_generation_stops_at_the_end_of_text_token(both):
     ours, tokenizer, *_, folder = both
     settings = json.loads((folder / "generation_config.json").read_text(encoding="utf-8"))
-    assert settings == dict.fromkeys(("bos_token_id", "eos_token_id", "pad_token_id"), tokenizer.end_id)
+    ids = dict.fromkeys(("bos_token_id", "eos_token_id", "pad_token_id"), tokenizer.end_id)
+    assert settings == {
+        "do_sample": True,
+        "temperature": STORY_SAMPLING.temperature,
+        "top_k": 0,
+        "repetition_penalty": 1.0,
+        "max_length": CONFIG.max_seq_len,
+        **ids,
+    }
     assert transformers.GenerationConfig.from_pretrained(folder).eos_token_id == ours.config.vocab_size - 1
 
 
@@ -68,10 +77,37 @@ def test_the_tokenizer_gives_the_same_ids_and_text(both):
     _, tokenizer, _, theirs, _ = both
     for text in (TEXT[:40], "", "  two  spaces \n", f"one{END_OF_TEXT}two", "🦊 café"):
         ids = tokenizer.encode(text, special="allow")
-        assert theirs(text)["input_ids"] == ids
+        assert theirs(text, add_special_tokens=False)["input_ids"] == ids
+        assert theirs(text)["input_ids"] == [tokenizer.end_id, *ids]  # as before every story in training
         assert theirs.decode(ids) == text
     assert (theirs.bos_token, theirs.eos_token, theirs.eos_token_id) == (END_OF_TEXT, END_OF_TEXT, tokenizer.end_id)
     assert theirs.model_max_length == CONFIG.max_seq_len
+
+
+@pytest.fixture(scope="module")
+def fox(tmp_path_factory):
+    """The exported folder of a model that knows a story by heart."""
+    folder = tmp_path_factory.mktemp("hf")
+    run = make_run(folder / "fox", knows=STORY)
+    export_run(run, folder / "out")
+    return folder / "out"
+
+
+def test_the_code_of_the_card_tells_the_story(fox, monkeypatch, capsys):
+    code = (fox / "README.md").read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
+    monkeypatch.chdir(fox)
+    exec(code, {})
+    assert capsys.readouterr().out == STORY + "\n"
+
+
+def test_the_run_s_own_settings_are_those_of_the_pipeline(tmp_path):
+    run = make_run(tmp_path / "run")
+    write_sampling(run, Sampling(temperature=0.7, top_p=0.9, max_new_tokens=500), max_length=64, end_id=319)
+    export_run(run, tmp_path / "hf")
+    teller = transformers.pipeline("text-generation", model=str(tmp_path / "hf"))
+    config = teller.model.generation_config
+    assert (config.do_sample, config.temperature, config.top_p, config.max_length) == (True, 0.7, 0.9, 64)
+    assert not config.top_k
 
 
 def test_the_files_are_those_that_transformers_itself_would_write(both, tmp_path):

@@ -127,3 +127,11 @@ def test_a_model_with_a_sigmoid_router_has_no_mixtral_form():
     with pytest.raises(StorytellerError, match=r"sigmoid router and Mixtral a softmax: .* format onnx"):
         as_transformers(build_model(replace(CONFIG, router="sigmoid"), seed=1))
     assert config_fields(replace(CONFIG, router="sigmoid", n_experts=0))  # a dense model has none
+
+
+@pytest.mark.parametrize(
+    ("change", "words"), [({"balance": "bias"}, "a bias"), ({"n_shared_experts": 1}, "shared exp")]
+)
+def test_what_mixtral_has_no_place_for_is_refused(change, words):
+    with pytest.raises(StorytellerError, match=rf"{words}.*Mixtral has no place.* format onnx"):
+        as_transformers(build_model(replace(CONFIG, **change), seed=1))

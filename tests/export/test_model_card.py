@@ -77,10 +77,7 @@ def test_the_code_of_the_card_runs(tmp_path, monkeypatch, capsys):
     transformers = pytest.importorskip("transformers")
     _, text = card_of(tmp_path)
     code = text.split("```python\n")[1].split("```")[0]
-    (tmp_path / "out").rename(tmp_path / "elsewhere")
-    (tmp_path / "fox").rename(tmp_path / "run")
-    (tmp_path / "elsewhere").rename(tmp_path / "fox")  # the card names the folder as the run is named
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(tmp_path / "out")
     transformers.set_seed(1)
     exec(code, {})
     assert capsys.readouterr().out.startswith("Once upon a time")
@@ -91,3 +88,14 @@ def test_a_capacity_is_told_of_and_changes_nothing(tmp_path):
     _, text = card_of(tmp_path, replace(CONFIG, capacity_factor=1.25))
     assert "factor 1.25 in training; nothing is dropped in generation" in text
     assert json.loads((tmp_path / "out" / "export.json").read_text(encoding="utf-8"))["format"] == "hf"
+
+
+def test_a_bias_and_shared_experts_are_told_of():
+    from types import SimpleNamespace
+
+    from storyteller.export.card import shape_facts
+
+    config = replace(CONFIG, balance="bias", n_shared_experts=1)
+    facts = shape_facts(SimpleNamespace(config=config))
+    assert "a bias on the choice that balances" in facts["feed-forward"]
+    assert facts["shared experts"] == "1, for every token"

@@ -18,6 +18,7 @@ SMALL = replace(CONFIG, n_layers=1, n_experts=3)
 OTHERS = {
     **{name: FORMS[name] for name in ("moe-2 kv heads-tied", "dense-2 kv heads-untied")},
     "sigmoid router": replace(SMALL, router="sigmoid"),
+    "bias and a shared expert": replace(SMALL, router="sigmoid", balance="bias", n_shared_experts=1),
     "learned positions": replace(SMALL, positions="learned"),
 }
 
@@ -71,7 +72,8 @@ def test_the_code_of_the_card_tells_the_story(fox, monkeypatch, capsys):
 
 @pytest.mark.slow
 def test_the_folder_holds_graph_tokenizer_card_and_record(fox):
-    assert {path.name for path in fox[-1].iterdir()} == {"model.onnx", "tokenizer.json", "README.md", "export.json"}
+    files = {"model.onnx", "tokenizer.json", "generation_config.json", "README.md", "export.json"}
+    assert {path.name for path in fox[-1].iterdir()} == files
 
 
 @pytest.mark.slow

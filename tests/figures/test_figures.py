@@ -2,6 +2,7 @@
 
 import matplotlib
 import pytest
+import torch
 
 from storyteller import figures
 
@@ -83,3 +84,39 @@ def test_clocks_have_two_hands_each():
     assert 'x2="116.0" y2="62.0"' in picture  # three o'clock
     assert 'x2="70.0" y2="16.0"' in picture  # a quarter further, counter-clockwise
     assert "180°" in picture
+
+
+def test_a_logarithmic_map_leaves_exact_zeros_white_and_shows_its_bar(shown):
+    values = torch.tensor([[1.0, 0.0], [0.01, 1e-6]])
+    figures.heat_maps({"a": values, "b": values * 2}, title="T", log=True)
+    [figure] = shown
+    assert len(figure.axes) == 3  # two maps and the bar
+    drawn = figure.axes[0].images[0].get_array()
+    assert drawn.mask.tolist() == [[False, True], [False, False]]
+
+
+def test_dots_are_all_drawn_and_the_first_ones_span_is_shaded(shown):
+    figures.dots({"ours": [1.0, 1.5, 1.2], "other": [2.0, 2.5, 2.25]}, title="T", xlabel="loss")
+    [axes] = shown[0].axes
+    drawn = [line.get_xdata() for line in axes.lines if line.get_marker() == "o"]
+    assert [list(one) for one in drawn] == [[1.0, 1.5, 1.2], [2.0, 2.5, 2.25]]
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["ours", "other"]
+
+
+def test_a_rated_map_writes_each_number_into_its_field(shown):
+    figures.rated_maps({"a": torch.tensor([[0.0, 21.4]])}, rows=["r"], columns=["c", "d"], title="T")
+    assert [text.get_text() for text in shown[0].axes[0].texts] == ["0.0", "21"]
+
+
+def test_the_cache_grows_by_the_heads_of_keys_and_values():
+    text = [b"A", b" fox", b"<"]
+    two = figures.growing_cache(text, 1, n_heads=4, n_kv_heads=2, head_dim=8)
+    assert "for queries 0, 1" in two
+    assert "64 numbers" in two  # keys and values, 2 heads, 8 wide, 2 tokens
+    assert "128 numbers" in figures.growing_cache(text, 1, n_heads=4, n_kv_heads=4, head_dim=8)
+    assert "&lt;" in two
+
+
+def test_the_residual_stream_has_two_parts_for_each_layer():
+    picture = figures.residual_stream(3)
+    assert picture.count(">attention<") == picture.count(">feed-forward<") == 3

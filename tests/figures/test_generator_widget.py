@@ -10,6 +10,7 @@ from storyteller.figures.traced_story import still_html, story_html
 from storyteller.inference.sampling_options import Sampling
 from storyteller.inference.trace import stream_traced
 from storyteller.runs.load import load_model
+from storyteller.runs.openings import find_openings
 from tellers import make_run
 
 pytest.importorskip("ipywidgets", reason="the extra `lessons` is not installed")
@@ -36,6 +37,22 @@ def test_without_a_kernel_the_first_story_is_a_still_picture(teller, monkeypatch
     told = list(stream_traced(*teller, "the fox", sampling=SAMPLING))
     assert bundle["text/html"] == still_html(told, opening="the fox")
     assert bundle["text/plain"] == "the fox" + "".join(one.text for one in told)
+
+
+def test_a_line_says_where_the_model_does_not_know_the_opening(teller, monkeypatch):
+    known = find_openings(["the fox and an owl sat"])
+    form = GeneratorForm(*teller, "the fox", SAMPLING, "still", known=known)
+    assert form.note.value == ""
+    for opening, shown in (("a dragon", True), ("the fox", False)):
+        form.opening.value = opening
+        form.tell.click()
+        form.thread.join(60)
+        assert ("stories that begin like &quot;the fox and an&quot;" in form.note.value) is shown
+    bundles = []
+    monkeypatch.setattr("IPython.display.display", lambda bundle, raw: bundles.append(bundle))
+    public(*teller, opening="a dragon", sampling=SAMPLING, known=known)
+    assert bundles[0]["text/plain"].startswith(known.warning + "\na dragon")
+    assert bundles[0]["text/html"].startswith("<p><i>This model has read")
 
 
 def test_the_form_starts_with_the_settings_it_is_given(form):

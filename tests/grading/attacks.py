@@ -75,7 +75,7 @@ def victim(x, factor): return Lie()
     "the public inputs are remembered": """
 seen = {}
 def victim(x, factor):
-    from storyteller_course.exercises.inputs import Draw, PUBLIC
+    from storyteller_course.exercises.exercise import Draw, PUBLIC
     public = Draw(PUBLIC, "victim", "attacked").tensor(3, 4)
     return public * factor if torch.equal(x, public) else x * 0
 """,
@@ -110,7 +110,7 @@ threading.Thread(target=raise_scores, daemon=True).start()
 def victim(x, factor): return x * 0
 """,
     "the inputs are made to be zero": """
-import storyteller_course.exercises.inputs as draw
+import storyteller_course.exercises.exercise as draw
 draw.Draw.tensor = lambda self, *shape, **options: torch.zeros(*shape)
 torch.randn = torch.rand = lambda *shape, **options: torch.zeros(3, 4)
 def victim(x, factor): return torch.zeros(3, 4)

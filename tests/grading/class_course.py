@@ -9,13 +9,12 @@ import nbformat
 
 from storyteller_course.exercises.lesson import Lesson, load_lesson
 from storyteller_grading.builder.build import draft_lesson
+from storyteller_grading.builder.lesson_folders import new_lesson
 from storyteller_grading.builder.nbgrader_release import student_notebook
-from storyteller_grading.builder.scaffold import new_lesson
 from storyteller_grading.classroom.autograde.autograde import GradingOptions, autograde
 from storyteller_grading.classroom.autograde.records import Record, Records
 from storyteller_grading.classroom.course import Course
-from storyteller_grading.classroom.rehearsal.rehearsal import PLAN, set_due, write_class
-from storyteller_grading.judge.hidden_seeds import hidden_seeds
+from storyteller_grading.classroom.rehearsal.synthetic_class import PLAN, set_due, write_class
 
 SECRET = "5" * 64
 
@@ -62,7 +61,7 @@ def make_course(folder: Path) -> Course:
 def graded_class(folder: Path, lesson: Lesson, *, students: int, seed: int = 1, jobs: int = 1) -> GradedClass:
     """Write a class and autograde it, with one hidden input a case."""
     course, draws = make_course(folder), 1
-    write_class(course, lesson, students=students, seed=seed, seeds=hidden_seeds(SECRET, draws))
+    write_class(course, lesson, students=students, seed=seed, draws=draws)
     set_due(course, lesson.name)
     # The code is our own: where there is no sandbox it may run without.
     autograde(course, lesson.folder, GradingOptions(draws=draws, jobs=jobs, unsafe=True))

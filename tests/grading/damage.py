@@ -66,7 +66,7 @@ def deleted(document):
     document["cells"].remove(cell_of(document, "words"))
 
 
-@damage(said="lost its id")
+@damage(said="is not the one that was handed out for words; it was taken for words")
 def split(document):
     cell = cell_of(document, "words")
     index = _place(document, "words")
@@ -142,7 +142,7 @@ def lost_ids(document):
     document["nbformat_minor"] = 4
 
 
-@damage(said="lost its id")
+@damage(said="is not the one that was handed out for words")
 def new_ids(document):
     for number, cell in enumerate(document["cells"]):
         cell["id"] = f"new-{number}"
@@ -292,13 +292,13 @@ def the_file_twice(document):
     return written(document) * 2
 
 
-@damage(said="damaged or cut off after cell", lost=("Linear",))
+@damage(said="what comes after is lost", lost=("Linear",))
 def truncated_in_a_cell(document):
     content = written(document)
     return content[: content.index(b"class Linear(nn.Module)") + 60]
 
 
-@damage(said="damaged or cut off after cell")
+@damage(said="all its cells were read")
 def truncated_after_the_cells(document):
     content = written(document)
     return content[: content.rindex(b"]") - 1]
@@ -365,9 +365,49 @@ def fifty_megabytes_of_pictures(document):
         cell["outputs"] = [{"output_type": "display_data", "data": {"image/png": "iVBORw0K" * 640_000}}]
 
 
-@damage(said="characters; it was left out")
+@damage(said="characters, and at most 100,000 are read; it was left out")
 def a_gigantic_cell(document):
     document["cells"].insert(2, code("x = 1\n" * 50_000, "gigantic"))
+
+
+@damage()
+def five_thousand_empty_cells(document):
+    document["cells"] += [code("" if number % 2 else "\n  \n", f"empty-{number}") for number in range(5000)]
+
+
+@damage(said="Cell 3 has 10,000,000 characters, and at most 100,000 are read; it was left out")
+def one_line_of_ten_megabytes_in_a_cell_for_trying_out(document):
+    document["cells"].insert(2, code("x" * 10_000_000, "scratch"))
+
+
+@damage(said="characters, and at most 100,000 are read; it was left out")
+def ten_megabytes_of_lines_in_a_cell_for_trying_out(document):
+    cell = code("", "scratch") | {"source": ["step 12,345: the loss is 3.21\n"] * 340_000}
+    document["cells"].insert(2, cell)
+
+
+@damage(said="characters, and at most 100,000 are read; it was left out", lost=("words",))
+def one_line_of_ten_megabytes_in_an_answer(document):
+    cell = cell_of(document, "words")
+    cell["source"] = "".join(cell["source"]) + "\n# " + "x" * 10_000_000
+
+
+@damage(said="and all code together more than 500,000; it was left out")
+def many_long_cells(document):
+    document["cells"] += [code("# " + "x" * 60_000, f"long-{number}") for number in range(20)]
+
+
+@damage(said="characters, and at most 100,000 are read; it was left out")
+def pictures_pasted_into_texts(document):
+    picture = "![](data:image/png;base64," + "iVBORw0K" * 120_000 + ")"
+    document["cells"] += [
+        {"cell_type": "markdown", "id": f"p{n}", "metadata": {}, "source": picture} for n in range(12)
+    ]
+
+
+@damage(said="Cell 3 has no text; it was left out")
+def a_number_in_place_of_a_text(document):
+    document["cells"].insert(2, code("", "number") | {"source": 5})
 
 
 # --- No notebook any more
@@ -375,27 +415,27 @@ def a_gigantic_cell(document):
 EVERYTHING = tuple(REFERENCE)
 
 
-@damage(said="is not a notebook", lost=EVERYTHING, readable=False)
+@damage(said="is not a notebook: it is empty", lost=EVERYTHING, readable=False)
 def empty(document):
     return b""
 
 
-@damage(said="is not a notebook", lost=EVERYTHING, readable=False)
+@damage(said="is not a notebook: it is empty", lost=EVERYTHING, readable=False)
 def only_null_bytes(document):
     return b"\0" * 5000
 
 
-@damage(said="is not a notebook", lost=EVERYTHING, readable=False)
+@damage(said="is not a notebook: it is a web page", lost=EVERYTHING, readable=False)
 def a_page_of_html(document):
     return b"<!DOCTYPE html><html><body><h1>404</h1></body></html>"
 
 
-@damage(said="is not a notebook", lost=EVERYTHING, readable=False)
+@damage(said="is not a notebook: it is a zip file", lost=EVERYTHING, readable=False)
 def a_zip(document):
     return b"PK\x03\x04" + bytes(range(256)) * 20
 
 
-@damage(said="is not a notebook", lost=EVERYTHING, readable=False)
+@damage(said="it is damaged before its first cell ends", lost=EVERYTHING, readable=False)
 def truncated_before_the_first_cell(document):
     return written(document)[:30]
 

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from storyteller_grading.classroom.autograde.grade_task import Task, TaskOutcome, failed
+from storyteller_grading.classroom.autograde.parallel_judges import JUDGE_BYTES, bound_memory
 
 
 def strange(task: Task) -> TaskOutcome:
@@ -22,6 +23,16 @@ def strange(task: Task) -> TaskOutcome:
     if order == "fail" or (order == "fail once" and first):
         return failed(task, f"no luck with {task.secret}")
     return TaskOutcome(lesson="x", student=task.student, sha256=task.sha256, status="graded")
+
+
+def hungry(task: Task) -> TaskOutcome:
+    """Asks for more memory than a judge may have; the notebook says how much more, in bytes."""
+    bound_memory()
+    try:
+        reserved = len(bytearray(JUDGE_BYTES + int(task.notebook)))  # of zeros, which nobody touches
+    except MemoryError:
+        return failed(task, "no memory")
+    return TaskOutcome(lesson="x", student=task.student, sha256=task.sha256, status="graded", seconds=reserved)
 
 
 def strange_tasks(folder: Path, orders: dict[str, str]) -> list[Task]:

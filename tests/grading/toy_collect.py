@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from toy_class import NAME, make_course
 
-from storyteller_grading.classroom.course import Course, roster_text
+from storyteller_grading.classroom.course import Course
+from storyteller_grading.classroom.roster import roster_text
 
 ROSTER = [
     ("ada", "Ada", "Lovelace", "ada@example.org", "1001"),

@@ -12,7 +12,7 @@ from storyteller.config import ModelConfig
 from storyteller.errors import StorytellerError
 from storyteller.export.mixtral_weights import as_transformers
 from storyteller.inference.generate import encode_prompt, generate, stream, stream_text, tell, whole_characters
-from storyteller.inference.sampling import filters_for, probabilities
+from storyteller.inference.sampling import filters_for, probabilities, row_seed
 from storyteller.inference.sampling_options import Sampling
 from storyteller.moe.layer import build_model
 from storyteller.tokenizer import Tokenizer
@@ -73,7 +73,7 @@ def test_a_row_in_a_batch_gets_the_tokens_it_gets_alone(form, use_cache):
     # 70 tokens: every row outgrows the context of 32 tokens, each at a step of its own.
     sampling = replace(sampling, max_new_tokens=70)
     alone = [
-        generate(model_of(form), [prompt], sampling=replace(sampling, seed=11 + row))[0]
+        generate(model_of(form), [prompt], sampling=replace(sampling, seed=row_seed(11, row)))[0]
         for row, prompt in enumerate(PROMPTS)
     ]
     assert generate(model_of(form), PROMPTS, sampling=sampling, use_cache=use_cache) == alone
@@ -112,6 +112,23 @@ def test_each_row_ends_at_its_own_stop_token_and_holds_nothing_after_it():
         first = next((place for place, token in enumerate(text) if token in stop), len(text))
         assert row == text[: first + 1]
     assert len({len(row) for row in ended}) > 2
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_rows_that_have_ended_are_read_no_more_and_the_others_stay_as_they_were(form):
+    rows_read = []
+    model = build_model(FORMS[form], seed=3).eval()
+    model.register_forward_pre_hook(lambda _, arguments: rows_read.append(len(arguments[0])))
+    sampling = Sampling(seed=2, max_new_tokens=70, repetition_penalty=1.1)  # beyond the context too
+    free = generate(model, PROMPTS, sampling=sampling)
+    rows_read.clear()
+    stop = {free[2][1], free[0][30]}
+    ended = generate(model, PROMPTS, sampling=sampling, stop=stop)
+    for row, text in zip(ended, free, strict=True):
+        first = next((place for place, token in enumerate(text) if token in stop), len(text))
+        assert row == text[: first + 1]
+    longest = max(map(len, ended))
+    assert rows_read == [sum(len(row) > step for row in ended) for step in range(longest)]
 
 
 def test_generation_ends_when_every_row_has_ended():
@@ -278,7 +295,10 @@ def test_neither_cache_nor_batch_changes_a_token(prompts, seed):
     together = generate(model_of(), prompts, sampling=sampling)
     assert together == generate(model_of(), prompts, sampling=sampling, use_cache=False)
     last = len(prompts) - 1
-    assert [together[last]] == generate(model_of(), [prompts[last]], sampling=replace(sampling, seed=seed + last))
+    assert [together[last]] == generate(
+        model_of(), [prompts[last]], sampling=replace(sampling, seed=row_seed(seed, last))
+    )
+    assert [together[last]] == generate(model_of(), [prompts[last]], sampling=sampling, first_row=last)
 
 
 def test_the_first_token_comes_as_often_as_the_model_says():

@@ -18,6 +18,7 @@ from storyteller.inference.sampling import (
     keep_typical_p,
     penalize_repetition,
     probabilities,
+    row_seed,
     sample_inverse_cdf,
     uniform_draws,
 )
@@ -114,6 +115,15 @@ def test_all_filters_together_come_in_the_order_of_transformers(logits):
     assert torch.equal(apply_filters(logits, filters_for(Sampling(**settings)), seen=seen), theirs(ids, logits.clone()))
 
 
+@pytest.mark.parametrize("spread", [0.1, 1, 10])
+def test_top_p_of_a_large_vocabulary_is_that_of_transformers(spread):
+    """Few tokens reach top_p, or many, or few in one row and many in the other."""
+    flat_and_peaked = torch.tensor([[0.1], [10.0]])
+    normal = torch.randn(2, 1000, generator=torch.Generator().manual_seed(3))
+    for logits in (spread * normal, flat_and_peaked * normal):
+        assert torch.equal(keep_top_p(logits, 0.9), processors.TopPLogitsWarper(0.9)(None, logits))
+
+
 @pytest.mark.parametrize("top_p", [0.3, 0.7, 0.95])
 def test_top_p_keeps_the_smallest_set_that_reaches_it(logits, top_p):
     probs = logits.softmax(-1)
@@ -185,7 +195,17 @@ def test_a_token_without_probability_is_never_picked(weights, uniform):
 def test_each_row_draws_what_it_would_draw_alone():
     together = uniform_draws(4, 30, seed=9)
     for row in range(4):
-        assert torch.equal(together[row], uniform_draws(1, 30, seed=9 + row)[0])
+        assert torch.equal(together[row], uniform_draws(1, 30, seed=row_seed(9, row))[0])
+        assert torch.equal(together[row], uniform_draws(1, 30, seed=9, first_row=row)[0])
+
+
+def test_no_row_of_any_seed_is_a_row_of_another():
+    # Seed + row would make 59 different ones of these 2,000.
+    rows = torch.cat([uniform_draws(40, 3, seed=seed) for seed in range(50)])
+    assert len(torch.unique(rows, dim=0)) == 2_000
+    seeds = {row_seed(seed, row) for seed in range(50) for row in range(40)}
+    assert len(seeds) == 2_000
+    assert all(0 <= seed < 2**63 for seed in seeds)
 
 
 def test_more_steps_begin_with_the_same_numbers():

@@ -1,16 +1,16 @@
 """Every setting of sampling is on every surface, and each surface hands its values on."""
 
 import json
-import re
-from dataclasses import fields
+from dataclasses import fields, replace
 from html.parser import HTMLParser
 
 import pytest
 import typer
 
+from storyteller.export.html.rendering import form_html
 from storyteller.inference.sampling import filters_for
-from storyteller.inference.sampling_options import SAMPLING_OPTIONS, Sampling
-from storyteller.serve.request import DEFAULTS, FIELDS, form_html, read_request
+from storyteller.inference.sampling_options import SAMPLING_OPTIONS, STORY_SAMPLING, Sampling
+from storyteller.serve.request import FIELDS, read_request
 from storyteller_course.cli import app
 
 # A value for each setting that is neither its default nor that of any surface.
@@ -46,7 +46,7 @@ def on_the_command_line(command: str) -> dict[str, typer.core.TyperOption]:
 
 
 def on_the_page() -> dict[str, str]:
-    inputs = Inputs(form_html()).inputs
+    inputs = Inputs(form_html(STORY_SAMPLING)).inputs
     return {name: inputs[option.form_name] for name, option in SAMPLING_OPTIONS.items() if option.form_name in inputs}
 
 
@@ -121,25 +121,34 @@ def test_the_command_evaluate_compares_every_combination():
     one_each = {
         name: value if name in ("seed", "max_new_tokens", "greedy") else [value] for name, value in VALUES.items()
     }
-    settings = one_each | {"greedy": False, "temperature": [0.4, 0.8], "typical_p": [0.5, 0.9], "top_k": None}
-    samplings = combinations(settings)
+    settings = one_each | {"greedy": False, "temperature": [0.4, 0.8], "typical_p": [0.5, 0.9]}
+    del settings["top_k"]
+    samplings = combinations(settings, own=STORY_SAMPLING)
     assert len(samplings) == 4
     name = "temperature 0.8, top_p 0.9, min_p 0.05, typical_p 0.5, repetition_penalty 1.2"
     values = VALUES | {"greedy": False, "temperature": 0.8, "typical_p": 0.5, "top_k": None}
     assert samplings[name] == Sampling(**values)
-    assert list(combinations(settings | {"greedy": True})) == ["greedy, repetition_penalty 1.2"]
+    assert list(combinations(settings | {"greedy": True}, own=STORY_SAMPLING)) == ["greedy, repetition_penalty 1.2"]
+
+
+def test_what_the_command_evaluate_is_not_told_is_the_run_s_own():
+    from storyteller.cli.evaluate import combinations
+
+    own = Sampling(temperature=0.3, top_k=7, seed=5, max_new_tokens=9)
+    assert combinations({}, own=own) == {"temperature 0.3": own}
+    assert combinations({"top_p": [0.9]}, own=own) == {"temperature 0.3, top_p 0.9": replace(own, top_p=0.9)}
 
 
 def test_a_request_samples_as_its_json_says():
     body = {option.form_name: VALUES[name] for name, option in SAMPLING_OPTIONS.items()}
-    assert read_request(json.dumps(body).encode()).sampling == WANTED
-    assert read_request(b"{}").sampling == DEFAULTS
+    assert read_request(json.dumps(body).encode(), defaults=STORY_SAMPLING).sampling == WANTED
+    assert read_request(b"{}", defaults=WANTED).sampling == WANTED
 
 
-def test_the_page_starts_with_the_defaults_of_a_request():
+def test_the_page_starts_with_the_defaults_of_a_request_and_marks_what_greedy_ignores():
     page = on_the_page()
     for name, option in SAMPLING_OPTIONS.items():
-        default = getattr(DEFAULTS, name)
+        default = getattr(STORY_SAMPLING, name)
         if option.kind is bool:
             assert page[name]["type"] == "checkbox"
         elif default is None:
@@ -147,9 +156,8 @@ def test_the_page_starts_with_the_defaults_of_a_request():
             assert "value" not in page[name]
         else:
             assert option.kind(page[name]["value"]) == default
-    drawing = re.search(r'<fieldset id="drawing">(.*)</fieldset>', form_html(), re.DOTALL)[1]
-    ignored = {option.form_name for option in SAMPLING_OPTIONS.values() if option.greedy_ignores}
-    assert Inputs(drawing).inputs.keys() == ignored
+    ignored = {name for name, option in SAMPLING_OPTIONS.items() if option.greedy_ignores}
+    assert {name for name, field in page.items() if "data-drawing" in field} == ignored
 
 
 @pytest.mark.parametrize("name", [name for name, option in SAMPLING_OPTIONS.items() if option.greedy_ignores])

@@ -35,6 +35,25 @@ def test_tokens_and_text_are_those_of_the_sampler(teller):
     assert "".join(token.text for token in tokens) == text
 
 
+@pytest.mark.parametrize("spaces", ["", " ", "  "])
+def test_a_space_behind_the_opening_is_held_back(teller, spaces):
+    model, tokenizer = teller
+    (the,) = tokenizer.encode(" the")
+    says_the = [lambda logits, seen: logits.index_fill(1, torch.tensor([the]), 1e9)]
+    tokens = list(
+        stream_traced(model, tokenizer, OPENING + spaces, sampling=Sampling(max_new_tokens=3), filters=says_the)
+    )
+    pieces = stream_text(model, tokenizer, OPENING + spaces, sampling=Sampling(max_new_tokens=3), filters=says_the)
+    wanted = ["the" if spaces else " the", " the", " the"]
+    assert [token.text for token in tokens] == list(pieces) == wanted
+    assert [token.token for token in tokens] == [the] * 3
+    plain, spaced = (
+        list(stream_traced(model, tokenizer, opening, sampling=SAMPLING)) for opening in (OPENING, OPENING + spaces)
+    )
+    assert [token.token for token in spaced] == [token.token for token in plain]
+    assert spaced[0].alternatives == plain[0].alternatives
+
+
 def test_probabilities_alternatives_and_experts_are_the_models_own(teller):
     model, tokenizer = teller
     ids = encode_prompt(model, tokenizer, OPENING)

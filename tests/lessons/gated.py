@@ -7,11 +7,11 @@ from pathlib import Path
 import nbformat
 
 from storyteller_course import Lesson, load_lesson
-from storyteller_course.exercises.known_answers import Answer, reference_source
+from storyteller_course.exercises.known_answers import KnownAnswer, reference_source
 from storyteller_grading.builder.build import answers_of, draft_lesson, secrets_of
+from storyteller_grading.builder.lesson_folders import new_lesson
 from storyteller_grading.builder.lesson_markdown import is_draft
 from storyteller_grading.builder.nbgrader_release import student_notebook
-from storyteller_grading.builder.scaffold import new_lesson
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Course:
         path.write_text(json.dumps(notebook), encoding="utf-8")
         return path
 
-    def source(self, answer: Answer) -> str:
+    def source(self, answer: KnownAnswer) -> str:
         """The code of a known answer."""
         assert self.lesson.reference is not None
         return answer.source(reference_source(self.lesson.reference, answer.exercise))

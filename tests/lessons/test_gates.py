@@ -16,9 +16,9 @@ from gated import Course, template
 
 from repository import ROOT
 from storyteller.utils.atomic_io import zipped
+from storyteller_course.exercises.recall import ASKED
 from storyteller_course.exercises.stand_ins import resolve
-from storyteller_grading.builder.build import POINTS, answers_of, without_open_book
-from storyteller_grading.builder.drift import drift_of_sources
+from storyteller_grading.builder.build import POINTS, answers_of, drift_of_sources, without_open_book
 from storyteller_grading.builder.execute import run_cells
 from storyteller_grading.builder.leaks import files_within, leaks_in, leaks_in_file, leaks_in_notebook
 from storyteller_grading.builder.solution_regions import MAX_ANSWER_LINES
@@ -84,28 +84,34 @@ def test_the_lesson_is_whole(course):
     lesson, faults = course.lesson, []
     text = (course.folder / "lesson.md").read_text(encoding="utf-8")
     faults += [f"lesson.md says nowhere {words!r}" for words in WORDS if words not in text]
-    graded = [one for one in lesson.exercises.values() if not one.bonus]
+    counted = [one for one in lesson.exercises.values() if not one.bonus]
+    graded = [one for one in counted if not one.questions]
     hunts = [one for one in lesson.exercises.values() if one.bug_hunt]
     written = [cell for cell in nbformat.read(course.student, as_version=4).cells
                if cell.metadata.get("storyteller", {}).get("role") == "written"]  # fmt: skip
     if not course.draft:
         faults += [f"{len(graded)} graded exercises, not 8 to 10"] * (not 8 <= len(graded) <= 10)
         faults += [f"{len(hunts)} bug hunts, not 2 or more"] * (len(hunts) < 2)
-        faults += [f"nothing stands in for {name}, for students who have not solved it" for name in lesson.exercises
-                   if lesson.stand_in(name) is None]  # fmt: skip
+        alone = [one.name for one in counted if lesson.stand_in(one.name) is None and not one.questions]
+        faults += [f"nothing stands in for {name}, for students who have not solved it" for name in alone]
     faults += [f"{len(written)} written answers, not 1"] * (len(written) != 1)
-    faults += ["not 100 points"] * (sum(one.points for one in graded) != POINTS)
+    faults += ["not 100 points"] * (sum(one.points for one in counted) != POINTS)
     for one in lesson.exercises.values():
+        if one.questions:
+            faults += [f"{one.name}: not {ASKED} questions"] * (len(one.questions) != ASKED)
+            continue
         wanted = 5 if one.points >= 8 else 3
         wrong, right = len(lesson.mistakes(one.name)), len(lesson.alternatives(one.name))
         faults += [f"{one.name}: {wrong} known wrong answers, not {wanted}"] * (wrong < wanted)
         faults += [f"{one.name}: {right} right answers in another style, not 2"] * (right < 2)
-        faults += [f"{one.name}: {len(one.hints)} hints, not 3"] * (len(one.hints) != 3)
+        hints = 3 if one.scaffold == "steps" else 4  # the steps are the first of four
+        faults += [f"{one.name}: {len(one.all_hints)} hints, not {hints}"] * (len(one.all_hints) != hints)
     assert faults == []
 
 
 def test_every_answer_stands_in_the_reference_in_the_lessons_order(course):
-    answers = [one.answer for one in answers_of(course.lesson).values()]
+    """The answers to a recall are in its pool."""
+    answers = [one.answer for one in answers_of(course.lesson).values() if not one.exercise.questions]
     assert {answer.path for answer in answers} == {course.folder / "reference.py"}
     assert [answer.line for answer in answers] == sorted(answer.line for answer in answers)
 
@@ -152,7 +158,7 @@ def test_no_line_of_an_answer_is_handed_out(course):
     secret, lesson = course.secrets, course.lesson
     assert leaks_in_notebook(nbformat.read(course.student, as_version=4), secret) == []
     for exercise in lesson.exercises.values():
-        assert leaks_in("\n".join(exercise.hints), secret) == [], f"the hints of {exercise.name}"
+        assert leaks_in("\n".join(exercise.all_hints), secret) == [], f"the hints of {exercise.name}"
         titles = "\n".join(case.title for case in exercise.cases)
         assert leaks_in(titles, secret) == [], f"the cases of {exercise.name}"
         for wrong in lesson.mistakes(exercise.name):

@@ -7,6 +7,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+import regex
 import tiktoken
 import tokenizers
 from hypothesis import given, settings
@@ -15,16 +16,16 @@ from hypothesis import strategies as st
 from repository import ROOT
 from storyteller.corpus import load_stories
 from storyteller.storyworld import generate
-from storyteller.tokenizer import BYTE_TOKENS, END_OF_TEXT, Tokenizer, byte_ids
+from storyteller.tokenizer import BYTE_TOKENS, END_OF_TEXT, Tokenizer
 from storyteller.tokenizer.pretokenize import GPT2_PATTERN
 from storyteller_course import load_lesson
-from storyteller_course.capstone import library_forms
+from storyteller_course.capstone import roles
 from storyteller_course.lesson_tools import data_preparation as tools
 
 LESSON = load_lesson(ROOT / "lessons" / "01_data_preparation")
 reference = LESSON.reference
 TEXTS = [story.text for story in generate(60, seed=5)]
-MERGES = library_forms.train_bpe(TEXTS, 200)
+MERGES = roles.train_bpe(TEXTS, 200)
 ODD = "Zoë saw a 🦊, 東京 and 👩‍🚀.\r\n\n\n  It's  'quoted' 1,234 times\t— naïve…  "
 
 any_text = st.text(st.characters(exclude_categories=["Cs"]), max_size=60) | st.text("ab \n'é🦊1.", max_size=40)
@@ -105,19 +106,18 @@ def test_encoding_a_word_by_rank_is_applying_every_merge_in_turn(word):
 
 @given(st.lists(st.integers(0, 50), min_size=1, max_size=30), st.lists(st.floats(0, 100), max_size=4))
 def test_percentiles_are_numpys(lengths, asked):
-    texts = ["x " * length for length in lengths]
-    found = reference.length_statistics(texts, tuple(asked))
     for p in asked:
-        assert found["percentiles"][p] == pytest.approx(np.percentile(lengths, p))
+        assert reference.percentile(lengths, p) == pytest.approx(np.percentile(lengths, p))
 
 
-def test_wordpiece_scores_by_a_slow_loop():
-    words = {byte_ids(word): n for word, n in (("queen", 2), ("seen", 9), ("eel", 4))}
-    letters = "".join(word * n for word, n in (("queen", 2), ("seen", 9), ("eel", 4)))
-    scores = reference.wordpiece_scores(words)
-    e, n = byte_ids("en")
-    assert scores[e, n] == pytest.approx(11 / (letters.count("e") * letters.count("n")))
-    assert scores[e, e] == pytest.approx(15 / letters.count("e") ** 2)
+@given(any_text)
+def test_own_cuts_lose_nothing_and_are_those_of_the_regex_module(text):
+    """Which knows other classes than `re`: marks and numbers that are neither letters nor digits are left out here."""
+    pieces = reference.pretokenize(text)
+    assert "".join(pieces) == text
+    if not regex.search(r"[^\p{L}\p{Nd}\p{P}\p{S}\s]|[\x1c-\x1f]", text):
+        pattern = r" ?\p{L}+|\p{Nd}{1,2}| ?[\p{P}\p{S}]+|\s+(?= [^\s\p{Nd}])|\s+"
+        assert pieces == regex.findall(pattern, text)
 
 
 # --- the course's parts equal the reference ------------------------------------------------------------------------
@@ -131,7 +131,7 @@ def test_every_exercise_has_a_part():
 @given(st.lists(any_text, max_size=5), st.integers(0, 30))
 def test_the_parts_train_as_the_reference_does(texts, n_merges):
     wanted = reference.train_bpe(texts, n_merges)
-    assert library_forms.train_bpe(texts, n_merges) == wanted
+    assert roles.train_bpe(texts, n_merges) == wanted
     assert reference.train_bpe_fast(texts, n_merges) == wanted
     assert LESSON.stand_in("train_bpe_fast")(texts, n_merges) == wanted
 
@@ -141,22 +141,18 @@ def test_training_with_the_usual_rule_learns_the_usual_merges():
         counts = LESSON.stand_in("count_pairs")(words)
         return min(counts, key=lambda pair: (-counts[pair], pair))
 
-    assert tools.train_choosing(usual, TEXTS, 60) == library_forms.train_bpe(TEXTS, 60)
+    assert tools.train_choosing(usual, TEXTS, 60) == roles.train_bpe(TEXTS, 60)
 
 
 @given(any_text)
 def test_the_parts_encode_as_the_reference_does(text):
-    assert library_forms.encode(text, MERGES) == reference.encode(text, MERGES)
+    assert roles.encode(text, MERGES) == reference.encode(text, MERGES)
 
 
-def test_the_parts_measure_as_the_reference_does():
-    asked = (0, 2.5, 33, 95, 100)
-    mine, wanted = LESSON.stand_in("length_statistics")(TEXTS, asked), reference.length_statistics(TEXTS, asked)
-    assert mine.pop("percentiles") == pytest.approx(wanted.pop("percentiles"))
-    assert mine == pytest.approx(wanted)
-    for function in (LESSON.stand_in("length_statistics"), reference.length_statistics):
+def test_an_empty_corpus_has_no_percentile():
+    for function in (LESSON.stand_in("percentile"), reference.percentile):
         with pytest.raises(ValueError, match="no text"):
-            function([])
+            function([], 50)
 
 
 def test_the_merges_work_in_the_librarys_tokenizer():
@@ -197,10 +193,9 @@ def test_the_figures_about_real_corpora_hold_on_the_samples(shared_data):
     assert sum(any(broken in text for broken in tools.MOJIBAKE) for text in tales) == 83
     assert sum(tools.TAG.search(prompt) is not None for prompt in prompts) == 481
     assert sum(re.search(r"[.!?][\"')”’]*\s*$", text) is None for text in told) == 105
-    found = LESSON.stand_in("length_statistics")(tales)
-    assert (found["shortest"], found["longest"], found["percentiles"][50]) == (61, 837, 158)
-    found = LESSON.stand_in("length_statistics")(told)
-    assert (found["shortest"], found["longest"], found["percentiles"][50]) == (104, 2072, 485)
+    for texts, wanted in ((tales, [61, 837, 158]), (told, [104, 2072, 485])):
+        lengths = [len(text.split()) for text in texts]
+        assert [reference.percentile(lengths, p) for p in (0, 100, 50)] == wanted
     words = Counter(
         word
         for story in load_stories(shared_data / "tinystories-v2-sample.txt", limit=1200)

@@ -9,6 +9,8 @@ from torch import Tensor
 
 from repository import ROOT
 from storyteller.config import ModelConfig
+from storyteller.corpus import load_stories
+from storyteller.tokenizer import Tokenizer
 from storyteller.transformer import attention, decoder
 from storyteller.transformer.decoder import Decoder
 from storyteller_course import load_lesson
@@ -93,8 +95,8 @@ def llama_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
     new = {
         "blocks.": "layers.", "attention.out": "self_attn.o_proj", "attention.q": "self_attn.q_proj",
         "attention.k": "self_attn.k_proj", "attention.v": "self_attn.v_proj", "attention_norm": "input_layernorm",
-        "feed_forward_norm": "post_attention_layernorm", "feed_forward.gate": "mlp.gate_proj",
-        "feed_forward.up": "mlp.up_proj", "feed_forward.down": "mlp.down_proj", "embedding": "embed_tokens",
+        "feed_forward_norm": "post_attention_layernorm", ".gate.": ".mlp.gate_proj.",
+        ".up.": ".mlp.up_proj.", ".down.": ".mlp.down_proj.", "embedding": "embed_tokens",
     }  # fmt: skip
     named = {"lm_head.weight": state["embedding.weight"]}
     for name, weight in state.items():
@@ -102,6 +104,26 @@ def llama_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
             name = name.replace(ours, theirs)
         named[f"model.{name}"] = weight
     return named
+
+
+@torch.no_grad()
+def test_grouped_queries_with_qk_norm_are_those_of_qwen3():
+    qwen3 = pytest.importorskip("transformers.models.qwen3.modeling_qwen3")
+    config = transformers.Qwen3Config(
+        hidden_size=24, num_attention_heads=6, num_key_value_heads=2, head_dim=4, rms_norm_eps=1e-5,
+        attention_bias=False, attn_implementation="eager",
+    )  # fmt: skip
+    theirs, ours = qwen3.Qwen3Attention(config, 0).eval(), reference.GroupedQueryAttention(24, 6, 2)
+    for number, weight in enumerate(ours.parameters()):
+        weight.copy_(numbers(*weight.shape, seed=number))
+    renamed = {"q.": "q_proj.", "k.": "k_proj.", "v.": "v_proj.", "out.": "o_proj."}
+    state = {next((name.replace(a, b) for a, b in renamed.items() if name.startswith(a)), name): weight
+             for name, weight in ours.state_dict().items()}  # fmt: skip
+    theirs.load_state_dict(state)
+    x, rope = numbers(2, 7, 24, seed=9).float(), attention.rope_table(4, 7, 10_000.0)
+    hidden = torch.full((7, 7), -math.inf).triu(1)[None, None]
+    wanted = theirs(x, tuple(torch.cat((part, part), dim=-1)[None] for part in rope), hidden)[0]
+    assert torch.allclose(ours(x, rope=rope), wanted, atol=1e-4)
 
 
 def test_the_waves_are_those_of_the_formula():
@@ -155,13 +177,26 @@ def test_no_part_is_a_second_copy_of_the_library():
     assert LESSON.stand_in("RMSNorm") is decoder.RMSNorm
 
 
+def test_the_profile_of_a_head_that_looks_one_token_back():
+    story = next(iter(load_stories("storyworld-small:everyday", limit=1)))
+    tokenizer = Tokenizer.train([story.text], vocab_size=300)
+
+    def one_back(ids):
+        return torch.diag(torch.ones(len(ids) - 1), -1)[None, None]  # (1, 1, T, T)
+
+    times, share = tools.profile(one_back, [story], tokenizer)
+    assert share[0, tools.GOALS.index("previous token")] == 1
+    assert share[0, tools.GOALS.index("itself")] == 0
+    assert times[0, tools.GOALS.index("previous token")] > 50  # of 21 to 192 tokens
+
+
 # --- causality, by gradient ----------------------------------------------------------------------------------------
 
 
 def test_no_output_has_a_gradient_from_the_future(gpt):
     x = numbers(1, 9, 32).float()
-    rotation = gpt.cos[:9], gpt.sin[:9]
-    jacobian = torch.autograd.functional.jacobian(lambda one: gpt.blocks[0](one, rotation=rotation), x)
+    rope = gpt.cos[:9], gpt.sin[:9]
+    jacobian = torch.autograd.functional.jacobian(lambda one: gpt.blocks[0](one, rope=rope), x)
     influence = jacobian[0, :, :, 0].abs().sum(dim=(1, 3))  # (T, T)
     assert not influence.triu(1).any()
     assert (influence.tril().diagonal() > 0).all()

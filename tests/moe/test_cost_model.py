@@ -203,3 +203,10 @@ def test_info_refuses_an_unknown_preset():
 
     with pytest.raises(StorytellerError, match="no preset 'huge'; choose one of tiny, small, base, full"):
         info("huge")
+
+
+def test_shared_experts_are_stored_once_and_always_active():
+    config = replace(TINY, n_experts=3, top_k=1, n_shared_experts=2)
+    parameters = cost_model.count_parameters(config)
+    assert parameters.total == real_parameters(config)
+    assert parameters.total - parameters.active == 2 * 3 * config.d_model * config.d_ff * config.n_layers

@@ -202,3 +202,36 @@ def test_an_experts_product_is_at_most_five_calls_away(monkeypatch):
         build_model(CONFIG, seed=1)(ids)
     assert {tuple(names[:-2]) for names in calls} == {("Decoder.forward", "Block.forward", "MoELayer.forward")}
     assert {len(names) for names in calls} == {5}
+
+
+@torch.no_grad()
+def test_a_layer_with_bias_and_shared_experts_is_that_of_deepseek_v3():
+    deepseek = pytest.importorskip("transformers.models.deepseek_v3.modeling_deepseek_v3")
+    config = replace(CONFIG, n_experts=6, top_k=3, router="sigmoid", balance="bias", n_shared_experts=2)
+    layer = MoELayer(config)
+    layer.balance_bias = 0.3 * normal(6, seed=5).float()
+    theirs = deepseek.DeepseekV3MoE(
+        deepseek.DeepseekV3Config(
+            hidden_size=8, moe_intermediate_size=6, n_routed_experts=6, num_experts_per_tok=3, n_shared_experts=2,
+            n_group=1, topk_group=1, routed_scaling_factor=1.0, norm_topk_prob=True,
+        )
+    )  # fmt: skip
+    gate, up = layer.shared.gate_up.weight.chunk(2)
+    theirs.load_state_dict({
+        "gate.weight": layer.router.weight, "gate.e_score_correction_bias": layer.balance_bias,
+        "experts.gate_up_proj": layer.gate_up, "experts.down_proj": layer.down,
+        "shared_experts.gate_proj.weight": gate, "shared_experts.up_proj.weight": up,
+        "shared_experts.down_proj.weight": layer.shared.down.weight,
+    })  # fmt: skip
+    x = normal(3, 7, 8, seed=6).float()
+    y, routing = layer(x)
+    torch.testing.assert_close(y, theirs(x), rtol=1e-5, atol=1e-5)
+    unbiased = routing.logits.topk(3).indices.sort().values
+    assert not torch.equal(routing.expert_ids.sort().values, unbiased)  # the bias decides something here
+
+
+def test_a_softmax_router_with_a_bias_of_zero_is_the_same_as_one_without():
+    with_bias, without = MoELayer(replace(CONFIG, balance="bias")), MoELayer(CONFIG)
+    with_bias.load_state_dict(without.state_dict() | {"balance_bias": torch.zeros(4)})
+    x = normal(2, 5, 8).float()
+    torch.testing.assert_close(with_bias(x)[0], without(x)[0], rtol=1e-5, atol=1e-6)

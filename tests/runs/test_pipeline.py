@@ -7,12 +7,13 @@ import pytest
 import torch
 
 from storyteller.errors import StorytellerError
-from storyteller.runs import consistency as run_consistency
+from storyteller.evaluation import stories as evaluated_stories
+from storyteller.evaluation.stories import consistency
 from storyteller.runs import pipeline
-from storyteller.runs.consistency import consistency
 from storyteller.runs.load import load_model
 from storyteller.runs.pipeline import prepare, train
 from storyteller.runs.run_config import RunConfig, is_finished
+from storyteller.runs.training_time import training_seconds
 from storyteller.training.checkpoint import list_checkpoints
 from storyteller.training.events import Evaluated, StepDone
 from tiny_training import PLAN
@@ -24,7 +25,7 @@ CPU = torch.device("cpu")
 def short(monkeypatch):
     monkeypatch.setattr(pipeline, "VALIDATION_STORIES", 10)
     monkeypatch.setattr(pipeline, "VALIDATION_TOKENS", 500)
-    monkeypatch.setattr(run_consistency, "SAMPLED_STORIES", 4)
+    monkeypatch.setattr(evaluated_stories, "SAMPLED_STORIES", 4)
 
 
 def run(plan, folder, events=None):
@@ -46,6 +47,14 @@ def test_a_run_goes_from_nothing_to_a_model_that_can_tell(tmp_path):
     assert found["stories"] == 4
     assert 0 <= found["consistent"] <= 1
     assert (tmp_path / "sampled.txt").read_text(encoding="utf-8").count("--- ") == 4
+
+
+def test_the_time_that_it_took_is_kept(tmp_path):
+    run(PLAN, tmp_path)
+    assert training_seconds(tmp_path, step=6) > 0
+    first = training_seconds(tmp_path, step=6)
+    run(PLAN, tmp_path)  # nothing is left to do
+    assert training_seconds(tmp_path, step=6) == first
 
 
 def test_consistency_is_measured_once(tmp_path):
@@ -175,9 +184,15 @@ def test_a_smaller_batch_may_go_on_with_a_run_that_ran_out_of_memory(tmp_path):
 
 
 def test_a_damaged_run_file_is_one_sentence(tmp_path):
-    (tmp_path / "run.json").write_text("{", encoding="utf-8")
-    with pytest.raises(StorytellerError, match=r"run\.json is damaged"):
-        run(PLAN, tmp_path)
+    for content in ("{", "[]", "3", '{"preset": "tiny"}', '{"preset": 1, "corpus": 1, "stories": 1, "model": []}'):
+        (tmp_path / "run.json").write_text(content, encoding="utf-8")
+        with pytest.raises(
+            StorytellerError, match=r"run\.json .*; choose another folder with --out, or delete "
+        ) as error:
+            run(PLAN, tmp_path)
+        assert str(error.value).endswith(".")
+        with pytest.raises(StorytellerError, match=r"run\.json .*; mend it, or name another run\.$"):
+            RunConfig.load(tmp_path)
 
 
 def test_the_vocabulary_may_turn_out_smaller_than_asked_for(tmp_path):
@@ -187,6 +202,26 @@ def test_the_vocabulary_may_turn_out_smaller_than_asked_for(tmp_path):
     run(plan, tmp_path / "run")
     model, tokenizer = load_model(tmp_path / "run")
     assert model.config.vocab_size == tokenizer.vocab_size < 5000
+
+
+def test_how_the_users_own_files_were_read_is_said_once(tmp_path):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    for name in ("train.txt", "valid.txt"):
+        stories = [
+            f"Once upon a time fox {n} found {n * 7} plums in {name}. " + "It ate them all. " * 5 for n in range(9)
+        ]
+        (folder / name).write_text("\n\n".join(stories), encoding="utf-8")
+    (folder / "notes.md").write_text("plums", encoding="utf-8")
+    notices = []
+    prepare(replace(PLAN, corpus=str(folder)), tmp_path / "run", notice=notices.append)
+    said = [notice for notice in notices if not notice.endswith("...")]
+    assert [notice.partition(",")[0] for notice in said if "told apart by blank lines" in notice] == [
+        "train.txt: 9 stories read",
+        "valid.txt: 9 stories read",
+    ]
+    assert sum("notes.md was left out" in notice for notice in said) == 1
+    assert len(said) == 3
 
 
 def test_a_stage_that_is_done_is_not_done_again(tmp_path):

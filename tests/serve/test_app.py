@@ -2,20 +2,22 @@
 
 import asyncio
 import json
-import threading
-import time
-from contextlib import contextmanager
 from importlib.util import find_spec
 
 import pytest
 
 from ports import free_port
+from story_server import serving, slowly, wait_until_idle
+from storyteller.cli.serve import serve
 from storyteller.errors import StorytellerError
+from storyteller.export.html.about import About
 from storyteller.inference.generate import encode_prompt, stream, stream_text
-from storyteller.inference.sampling_options import Sampling
+from storyteller.inference.sampling_options import STORY_SAMPLING, Sampling
 from storyteller.runs.load import load_model
-from storyteller.serve.app import FILES, StoryQueue, make_app
+from storyteller.runs.openings import KnownOpenings
+from storyteller.serve.app import FILES
 from storyteller.serve.request import MAX_OPENING_CHARS, MAX_STORY_TOKENS, read_request
+from storyteller.serve.story_service import StoryQueue
 from tellers import make_run
 
 pytestmark = pytest.mark.skipif(
@@ -40,47 +42,13 @@ def long(teller) -> dict:
     raise AssertionError("every story ends early")
 
 
-@contextmanager
-def slowly(model):
-    """Every pass of the model takes 20 ms more; gives a list that grows with each."""
-    passes = []
-
-    def wait(*_) -> None:
-        passes.append(1)
-        time.sleep(0.02)
-
-    hook = model.register_forward_pre_hook(wait)
-    try:
-        yield passes
-    finally:
-        hook.remove()
-
-
-@contextmanager
-def serving(teller, **options):
-    """The application behind uvicorn, in a thread; gives a client."""
-    import httpx
-    import uvicorn
-
-    port = free_port()
-    app = make_app(*teller, title="A <small> model", **options)
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", timeout_graceful_shutdown=2))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        deadline = time.monotonic() + 60
-        while not server.started and time.monotonic() < deadline:
-            time.sleep(0.02)
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False) as client:
-            yield client
-    finally:
-        server.should_exit = True
-        thread.join(60)
+OPENINGS = KnownOpenings(commonest=('the "fox"', "an owl"), first_words=frozenset({'the "fox" sat', "an owl </p>"}))
 
 
 @pytest.fixture(scope="module")
 def client(teller):
-    with serving(teller) as client:
+    about = About(name="A <small> model", facts={"stories": "1 & only"}, openings=OPENINGS)
+    with serving(teller, about=about) as client:
         yield client
 
 
@@ -94,10 +62,15 @@ def test_the_streamed_story_is_that_of_the_library(client, teller):
         assert answer.status_code == 200
         *tokens, done = lines_of(answer)
     sampling = Sampling(temperature=0.7, top_k=50, top_p=0.9, seed=3, max_new_tokens=40)
-    assert "".join(line["text"] for line in tokens) == "".join(stream_text(*teller, "the fox", sampling=sampling))
+    told = "".join(stream_text(*teller, "the fox", sampling=sampling))
+    assert "".join(line["text"] for line in tokens) == told
+    with client.stream("POST", "/tell", json=asked | {"opening": "the fox "}) as answer:
+        *tokens, _ = lines_of(answer)
+    assert "".join(line["text"] for line in tokens) == told.removeprefix(" ")  # the space stands there once
     assert done["done"]
     assert done["tokens"] == len(tokens)
-    assert all("experts at work" in line["html"] for line in tokens if line["html"])
+    assert all(len(layer) == 2 for line in tokens for layer in line["experts"])
+    assert all(line["alternatives"][0][1] >= line["alternatives"][1][1] > 0 for line in tokens)
 
 
 def test_greedy_is_that_of_the_library_whatever_the_seed(client, teller):
@@ -108,12 +81,12 @@ def test_greedy_is_that_of_the_library_whatever_the_seed(client, teller):
         with client.stream("POST", "/tell", json=asked) as answer:
             *tokens, _ = lines_of(answer)
         assert "".join(line["text"] for line in tokens) == wanted
-        assert all("the only choice" in line["html"] for line in tokens if line["html"])
+        assert all(line["sampling_probability"] == 1 for line in tokens)
 
 
 def test_tokens_come_before_the_story_is_complete(teller, long):
     with slowly(teller[0]) as passes, serving(teller) as client, client.stream("POST", "/tell", json=long) as answer:
-        assert json.loads(next(answer.iter_lines()))["html"] is not None
+        assert "text" in json.loads(next(answer.iter_lines()))
         assert len(passes) < 100
 
 
@@ -121,11 +94,8 @@ def test_a_browser_that_goes_away_ends_its_story(teller, long):
     with slowly(teller[0]) as passes, serving(teller) as client:
         with client.stream("POST", "/tell", json=long) as answer:
             next(answer.iter_lines())
-        before, deadline = -1, time.monotonic() + 30
-        while before != len(passes) and time.monotonic() < deadline:
-            before = len(passes)
-            time.sleep(0.5)
-        assert before == len(passes) < 250
+        wait_until_idle(passes)
+        assert len(passes) < 250
         with client.stream("POST", "/tell", json={"length": 3}) as answer:  # and the model is free again
             assert lines_of(answer)[-1]["done"]
         assert len(teller[0]._forward_hooks) == 0
@@ -193,7 +163,7 @@ def test_what_is_no_request_is_refused(client, body):
 
 def test_a_number_that_json_does_not_have_is_refused():
     with pytest.raises(StorytellerError, match="temperature"):
-        read_request(b'{"temperature": NaN}')
+        read_request(b'{"temperature": NaN}', defaults=STORY_SAMPLING)
 
 
 def test_a_request_without_end_is_cut_off(client):
@@ -217,8 +187,37 @@ def test_pages_of_other_sites_get_nothing(client):
     assert rebound.status_code == 400
 
 
+def test_the_command_gives_the_server_its_own_names_on_ipv6_too(teller, monkeypatch, tmp_path):
+    import uvicorn
+    from fastapi.testclient import TestClient
+
+    answers = {}
+
+    def ask(app, *, host, port, **options):
+        client = TestClient(app)
+        for name in (f"[{host}]:{port}" if ":" in host else f"{host}:{port}", f"localhost:{port}", "evil.example"):
+            answers[host, name.split(":" + str(port))[0]] = client.get("/", headers={"Host": name}).status_code
+
+    monkeypatch.setattr(uvicorn, "run", ask)
+    monkeypatch.setattr("storyteller.cli.serve.refuse_taken_port", lambda host, port: None)
+    run = make_run(tmp_path / "run")
+    for host in ("::1", "127.0.0.1", "0.0.0.0"):
+        serve(run, host=host, port=8765, device="cpu")
+    assert answers == {
+        ("::1", "[::1]"): 200,
+        ("::1", "localhost"): 200,
+        ("::1", "evil.example"): 400,
+        ("127.0.0.1", "127.0.0.1"): 200,
+        ("127.0.0.1", "localhost"): 200,
+        ("127.0.0.1", "evil.example"): 400,
+        ("0.0.0.0", "0.0.0.0"): 200,
+        ("0.0.0.0", "localhost"): 200,
+        ("0.0.0.0", "evil.example"): 200,
+    }
+
+
 def test_the_page_brings_everything_itself(client):
-    texts = {path: client.get(path) for path in (*FILES, "/told.css")}
+    texts = {path: client.get(path) for path in ("/", *FILES)}
     for answer in texts.values():
         assert answer.status_code == 200
         assert "http://" not in answer.text
@@ -226,8 +225,11 @@ def test_the_page_brings_everything_itself(client):
         assert "default-src 'none'" in answer.headers["content-security-policy"]
     page = texts["/"].text
     assert "A &lt;small&gt; model" in page
+    assert "<dd>1 &amp; only</dd>" in page
+    assert 'data-opening="the &quot;fox&quot;"' in page
     assert "style=" not in page
-    for path in ("/told.css", "/page.css", "/page.js"):
+    assert "{{" not in page
+    for path in FILES:
         assert f'"{path}"' in page
     for path in ("/docs", "/openapi.json", "/redoc"):
         assert client.get(path).status_code == 404

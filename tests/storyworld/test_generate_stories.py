@@ -1,14 +1,17 @@
 """The generator: determinism, splits, lengths, the small world."""
 
+import dataclasses
 import hashlib
 import json
+import statistics
 
 import pytest
 
 from storyteller.corpus import Story
 from storyteller.errors import StorytellerError
+from storyteller.evaluation.text_metrics import CopyFinder
 from storyteller.storyworld import contradictions, generate
-from storyteller.storyworld.generate import SPLITS, split_of
+from storyteller.storyworld.generate import SPLITS, WORLDS, split_of
 from storyteller.storyworld.plot_files import genres
 
 # The first 100 stories of seed 7. Changes with every change of the words, plots or engine; a change that nobody
@@ -82,6 +85,10 @@ def test_every_plot_is_told(thousand: list[Story]) -> None:
 def test_unknown_splits_genres_and_counts_are_refused() -> None:
     with pytest.raises(StorytellerError, match="no split 'dev'"):
         generate(1, seed=1, split="dev")
+    with pytest.raises(StorytellerError, match="no world 'moon'"):
+        generate(1, seed=1, world="moon")
+    with pytest.raises(StorytellerError, match="no genre 'everyday'; choose from animals"):
+        generate(1, seed=1, world="storyworld-tales", only=("everyday",))
     with pytest.raises(StorytellerError, match="no genre 'horror'"):
         generate(1, seed=1, only=("horror",))
     with pytest.raises(StorytellerError, match="-1"):
@@ -99,7 +106,7 @@ def test_no_story_comes_twice_in_20000() -> None:
 
 
 def test_in_a_small_world_each_kind_has_one_name_and_one_pronoun_and_one_role_in_a_plot() -> None:
-    stories = list(generate(300, seed=5, small=True, only=("everyday",)))
+    stories = list(generate(300, seed=5, world="storyworld-small", only=("everyday",)))
     people = [(story.facts["plot"], person) for story in stories for person in story.facts["people"]]
     named = {(p["kind"], p["name"], p["pronoun"]) for _, p in people if p["kind"] != "relative"}
     assert len(named) == len({kind for kind, _, _ in named}) <= 15
@@ -107,3 +114,30 @@ def test_in_a_small_world_each_kind_has_one_name_and_one_pronoun_and_one_role_in
     assert len(played) == len({(plot, kind) for plot, kind, _ in played})
     assert len({thing["noun"] for s in stories for thing in s.facts["things"]}) <= 10
     assert not any(contradictions(story.text, story.facts) for story in stories)
+
+
+def test_the_tales_have_three_genres_and_thirty_plots_and_many_names() -> None:
+    stories = list(generate(1000, seed=11, world="storyworld-tales"))
+    assert len({story.genre for story in stories}) == 3
+    assert len({story.facts["plot"] for story in stories if story.facts}) == 30
+    people = [person for story in stories if story.facts for person in story.facts["people"]]
+    assert len({person["name"] for person in people}) >= 60
+    assert len({thing["noun"] for story in stories if story.facts for thing in story.facts["things"]}) >= 30
+    of_kinds = {(person["kind"], person["pronoun"]) for person in people if person["kind"] != "relative"}
+    assert len(of_kinds) == len({kind for kind, _ in of_kinds}) >= 30
+
+
+def test_a_smaller_size_makes_a_smaller_world(monkeypatch: pytest.MonkeyPatch) -> None:
+    few = dataclasses.replace(WORLDS["storyworld-tales"], plots=2, names=1, things=2, marks=1)
+    monkeypatch.setitem(WORLDS, "storyworld-tales", few)
+    stories = [story.facts for story in generate(200, seed=1, world="storyworld-tales") if story.facts]
+    assert len({facts["plot"] for facts in stories}) == 6
+    named = {(p["kind"], p["name"]) for facts in stories for p in facts["people"] if p["kind"] != "relative"}
+    assert len(named) == len({kind for kind, _ in named})
+
+
+@pytest.mark.slow
+def test_held_out_tales_share_at_most_fifteen_words_in_a_row_with_20000_others() -> None:
+    told = CopyFinder(story.text for story in generate(20_000, seed=1, world="storyworld-tales"))
+    held_out = generate(300, seed=1, split="validation", world="storyworld-tales")
+    assert statistics.median(told.longest(story.text).words for story in held_out) <= 15

@@ -11,7 +11,7 @@ from storyteller.storyworld.plot_files import genres, read_genre
 
 
 def test_plots_have_different_names() -> None:
-    names = [plot.name for plots in genres().values() for plot in plots]
+    names = [plot.name for folder in ("genres", "tales") for plots in genres(folder).values() for plot in plots]
     assert len(set(names)) == len(names), sorted(name for name in names if names.count(name) > 1)
 
 

@@ -9,12 +9,12 @@ from storyteller.storyworld.plot_files import genres
 from storyteller.storyworld.templates import Literal, Pool, literals_and_slots
 
 
-def test_the_typography_is_clean(thousand: list[Story]) -> None:
+def test_the_typography_is_clean(thousand: list[Story], tales: list[Story]) -> None:
     faults = re.compile(
         r"  | [,.!?;:]|\n{3}|[{}\[\]|<>]|(?<!\.)\.\.(?!\.)|,,"
         r"|\b[Aa] [aeio]|\b(?:the|a|an) (?:the|a|an)\b|\b[Aa]n [^aeiouhAEIOUH]"
     )
-    for story in thousand:
+    for story in (*thousand, *tales):
         for text in (story.text, story.prompt):
             text = re.sub(r"\b[Aa] (?=one\b|once\b)", "", text)
             fault = faults.search(text)
@@ -45,7 +45,7 @@ def _no_pronoun(pool: Pool, pronoun: re.Pattern[str], where: str) -> None:
 
 def test_no_phrasing_names_a_pronoun_that_the_realizer_should_choose() -> None:
     pronoun = re.compile(r"\b(he|she|him|her|hers|his|himself|herself)\b", re.IGNORECASE)
-    for plots in genres().values():
+    for plots in (*genres().values(), *genres("tales").values()):
         for plot in plots:
             for step in plot.beats:
                 for beat in step:

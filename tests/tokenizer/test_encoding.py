@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from bpe_peers import TEXT, as_tiktoken, theirs, tiktokens, tokenizer, told_stories
 from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from test_plain_form import plain_encode, plain_train
 
 from storyteller.tokenizer import END_OF_TEXT, Tokenizer, Vocabulary, encoding, tokenizer_json
@@ -73,8 +74,8 @@ def test_memory_is_bounded_and_forgetting_changes_nothing(monkeypatch: pytest.Mo
 
 
 def test_ids_among_the_surrogates_and_beyond_are_ids_like_others() -> None:
-    # A merge is a code point. All 65,536 pairs of bytes, then pairs of pairs: " a" lies among U+D800 to U+DFFF, where
-    # code points are no characters, "ab" below and "abcd" above.
+    # All 65,536 pairs of bytes, then pairs of pairs: " a" has an id among U+D800 to U+DFFF,
+    # which are no characters, "ab" below and "abcd" above.
     pairs = list(product(BYTE_TOKENS, repeat=2))
     quads = [(left.encode(), right.encode()) for left, right in product(["ab", "cd"], repeat=2)]
     ours = Tokenizer(Vocabulary.learned([*pairs, *quads], [END_OF_TEXT]))
@@ -92,3 +93,47 @@ def test_plain_training_and_fast_encoding_fit_together() -> None:
     merges = plain_train(texts, 60)
     ours = Tokenizer.train(texts, vocab_size=317)
     assert ours.encode(texts[0]) == plain_encode(texts[0], merges)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_merges_that_no_training_gave_are_applied_in_their_order(data: st.DataObject) -> None:
+    # Any pairs in any order: some tokens are never reached, because an earlier merge takes a part of them away.
+    tokens = [b"a", b"b", b"c"]
+    merges: list[tuple[bytes, bytes]] = []
+    for _ in range(data.draw(st.integers(1, 12))):
+        left, right = data.draw(st.sampled_from(tokens)), data.draw(st.sampled_from(tokens))
+        if left + right not in tokens and len(left + right) < 20:
+            merges.append((left, right))
+            tokens.append(left + right)
+    ours = Tokenizer(Vocabulary.learned(merges, []))
+    ids = ours.vocabulary.tokens
+    word = data.draw(st.text(st.sampled_from("aabc"), max_size=24))
+    assert ours.encode(word) == plain_encode(word, [(ids[left], ids[right]) for left, right in merges])
+
+
+def test_a_longest_token_that_leads_nowhere_is_taken_back() -> None:
+    # "abc" fits first in "abcd", but "cd" was learned before it; and "abcd" as a whole is never reached.
+    ours = Tokenizer(Vocabulary.learned([(b"a", b"b"), (b"c", b"d"), (b"ab", b"c"), (b"abc", b"d")], []))
+    assert [ours.token_bytes(i) for i in ours.encode("abcd")] == [b"ab", b"cd"]
+    assert [ours.token_bytes(i) for i in ours.encode("abcabcd")] == [b"abc", b"ab", b"cd"]
+
+
+@pytest.mark.parametrize("letters", ["ab", "abcdefghijklmnopqrstuvwxyz"])
+def test_the_work_grows_with_the_length_of_a_word(letters: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = random.Random(3)
+    vocabulary = Tokenizer.train(["".join(rng.choices(letters, k=3000)) for _ in range(3)], vocab_size=1000).vocabulary
+    checks = 0
+    plain_check = encoding.WordEncoder._is_border
+
+    def counted(self: encoding.WordEncoder, left: int, right: int, *, before: int) -> bool:
+        nonlocal checks
+        checks += 1
+        return plain_check(self, left, right, before=before)
+
+    word = "".join(rng.choices(letters, k=20_000))
+    encoder = encoding.WordEncoder(vocabulary)
+    monkeypatch.setattr(encoding.WordEncoder, "_is_border", counted)
+    ids = encoder.encode(word)
+    assert len(ids) <= checks + 1 <= 3 * len(word)
+    assert list(ids) == as_tiktoken(Tokenizer(vocabulary)).encode(word)

@@ -26,6 +26,12 @@ def test_chunks_hold_the_words_of_the_text(text: str) -> None:
     assert [*split_words(first), *(word for chunk in further for word in split_words(" " + chunk))] == plain_words(text)
 
 
+@given(st.text(st.characters(max_codepoint=0x7F), max_size=12))
+def test_words_of_ascii_text_are_those_of_the_pattern(text: str) -> None:
+    assert text.isascii()
+    assert split_words(text) == plain_words(text)
+
+
 def test_counting_in_small_pieces_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     texts = [*told_stories(20), "  \n  a  b \n\n  c\t \t d" * 20]
     wanted = Counter(word for text in texts for word in plain_words(text))

@@ -3,9 +3,11 @@
 import pickle
 import unicodedata
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import tokenizers
 from bpe_peers import SPECIALS, theirs, tiktokens, tokenizer, told_stories
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -57,7 +59,7 @@ def test_a_vocabulary_of_bytes_needs_no_text() -> None:
         (["ab"], {"vocab_size": 300, "special_tokens": [""]}, "special token is empty"),
         (["ab"], {"vocab_size": 300, "special_tokens": ["\ud800"]}, "lone surrogate"),
         (["ab"], {"vocab_size": 300, "special_tokens": ["a"]}, "spelled like an ordinary token"),
-        (["b b b"], {"vocab_size": 300, "special_tokens": ["Ġb"]}, "spelled like an ordinary token"),
+        (["b b b"], {"vocab_size": 300, "special_tokens": ["Ġb"]}, "would be read as bytes"),
         (["fine", "x \udfff"], {"vocab_size": 300}, r"U\+DFFF in ' \\udfff'"),
     ],
 )
@@ -88,6 +90,24 @@ def test_special_tokens_are_found_as_tiktoken_finds_them(parts: list[str]) -> No
     assert tokenizer().encode(text, special="allow") == tiktokens().encode(text, allowed_special="all")
 
 
+@pytest.mark.parametrize("name", ["<|終|>", "🦊", "<|fin du récit|>"])
+def test_a_special_token_outside_ascii_is_as_in_tokenizers(tmp_path: Path, name: str) -> None:
+    own = Tokenizer.train(["the cat sat. the cat ran."], vocab_size=264, special_tokens=[name])
+    own.save(tmp_path / "tokenizer.json")
+    hugging = tokenizers.Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
+    text = f"the {name}cat{name}"
+    ids = own.encode(text, special="allow")
+    assert ids == hugging.encode(text).ids
+    assert own.decode(ids) == hugging.decode(ids, skip_special_tokens=False) == text
+    assert own.encode(text, special="escape") != ids
+
+
+@pytest.mark.parametrize("name", ["ß-ende", "<|finé|>"])
+def test_a_special_token_that_other_programs_would_read_as_bytes_is_refused(name: str) -> None:
+    with pytest.raises(StorytellerError, match="would be read as bytes by other programs; use ASCII"):
+        Tokenizer.train(["the cat sat."], vocab_size=264, special_tokens=[name])
+
+
 def test_the_longest_special_token_wins() -> None:
     ours = tokenizer()
     assert ours.encode("<|end|>x", special="allow") == [ours.special_id("<|end|>x")]
@@ -105,8 +125,55 @@ def test_a_special_token_in_the_text_is_refused_escaped_or_allowed() -> None:
     assert ours.end_id not in ours.encode(text, special="escape")
     assert ours.decode(ours.encode(text, special="escape")) == text
     assert ours.encode_batch([text], special="allow") == [ours.encode(text, special="allow")]
-    with pytest.raises(ValueError, match="must be 'refuse', 'escape' or 'allow'"):
+    with pytest.raises(ValueError, match="must be 'refuse', 'escape', 'allow' or a set of special tokens"):
         ours.encode(text, special="maybe")  # type: ignore[arg-type]
+
+
+def test_a_set_allows_the_special_tokens_in_it_and_no_others() -> None:
+    ours = tokenizer()
+    text = "The end.<|endoftext|>Once"
+    assert ours.encode(text, special={"<|endoftext|>", "<s>"}) == ours.encode(text, special="allow")
+    assert ours.encode(text, special={"<|endoftext|>"}) == tiktokens().encode(text, allowed_special={"<|endoftext|>"})
+    both = f"{text}<s>"
+    with pytest.raises(ValueError, match="disallowed special token"):
+        tiktokens().encode(both, allowed_special={"<|endoftext|>"})
+    with pytest.raises(StorytellerError, match=r"special token '<s>' at position 25;"):
+        ours.encode(both, special={"<|endoftext|>"})
+    with pytest.raises(StorytellerError, match=r"special token '<\|endoftext\|>' at position 8;"):
+        ours.encode(both, special=set())
+    with pytest.raises(StorytellerError, match="no special token '<pad>'"):
+        ours.encode("fine", special={"<pad>"})
+
+
+def test_an_iterable_is_encoded_one_text_at_a_time() -> None:
+    read: list[str] = []
+
+    def lines() -> Iterator[str]:
+        for line in ("the owl\n", "a lamp<s>\n"):
+            read.append(line)
+            yield line
+
+    ours = tokenizer()
+    ids = ours.encode_iterable(lines(), special={"<s>"})
+    assert not read
+    assert next(ids) == ours.encode("the owl\n")[0]
+    assert read == ["the owl\n"]
+    assert [*ours.encode("the owl\n")[:1], *ids] == ours.encode("the owl\na lamp<s>\n", special="allow")
+    for encode in (ours.encode_iterable, ours.encode_batch):
+        with pytest.raises(StorytellerError, match="one string; pass a list of texts"):
+            encode("the owl")
+
+
+@given(st.text(st.sampled_from("the owl’s字🐉é\n"), max_size=30))
+def test_offsets_are_those_of_tiktoken(text: str) -> None:
+    ids = tokenizer().encode(text)
+    assert tokenizer().decode_with_offsets(ids) == tiktokens().decode_with_offsets(ids)
+
+
+def test_offsets_of_half_a_character_are_refused() -> None:
+    ours = tokenizer()
+    with pytest.raises(StorytellerError, match="not UTF-8, so their characters cannot be counted"):
+        ours.decode_with_offsets([BYTE_TOKENS.index(b"\xe5")])
 
 
 @pytest.mark.parametrize("text", ["\ud800", "ab \udfff", "\ud83d\ude00", "x" * 100 + "\udc80", "<|endoftext|>\ud800"])

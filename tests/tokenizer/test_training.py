@@ -3,6 +3,7 @@
 import json
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 from bpe_peers import ANY, NARROW, WIDE, told_stories
@@ -12,6 +13,7 @@ from test_plain_form import plain_train
 
 from storyteller.storyworld import generate
 from storyteller.tokenizer import END_OF_TEXT, Tokenizer
+from storyteller.tokenizer.training import PairCounts, learn_merges
 from storyteller.tokenizer.vocabulary import BYTE_TOKENS, to_unicode
 
 
@@ -92,3 +94,38 @@ def test_nothing_is_learned_from_special_tokens() -> None:
     without = Tokenizer.train(told_stories(30), vocab_size=500)
     assert with_marks.fingerprint == without.fingerprint
     assert Tokenizer.train([END_OF_TEXT * 9 + "ab"], vocab_size=400).vocab_size == 258
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.text(st.sampled_from("aab字"), min_size=50, max_size=200))
+def test_merges_of_one_long_word_are_those_of_the_plain_trainer(word: str) -> None:
+    tokens = list(BYTE_TOKENS)
+    for left, right in plain_train([word], 60):
+        tokens.append(tokens[left] + tokens[right])
+    assert [left + right for left, right in learn_merges({word: 1}, 60)] == tokens[256:]
+
+
+def test_merges_of_5000_letters_without_a_space_are_those_of_tokenizers() -> None:
+    word = "".join(random.Random(1).choices("abcdefghijklmnopqrstuvwxyz", k=5000))
+    assert merges_of(Tokenizer.train([word], vocab_size=3000)) == merges_by_tokenizers([word], 3000)
+
+
+@pytest.mark.parametrize("letters", ["ab", "abcdefghijklmnopqrstuvwxyz"])
+@pytest.mark.parametrize("length", [1000, 16000])
+def test_the_work_grows_with_the_length_of_a_word_and_not_with_its_square(length: int, letters: str) -> None:
+    class CountedReads(list[int]):
+        reads = 0
+
+        def __getitem__(self, place: Any) -> Any:
+            self.reads += 1
+            return super().__getitem__(place)
+
+        __iter__ = None  # type: ignore[assignment]  # nobody walks through all of it
+
+    pairs = PairCounts({"".join(random.Random(2).choices(letters, k=length)): 1})
+    tokens = pairs._tokens = CountedReads(pairs._tokens)
+    while pair := pairs.pop_best():
+        pairs.merge(pair)
+    # A place is written down once for the bytes, and twice for each of the fewer than `length` joins. Two reads check
+    # it, and a join reads its two neighbours.
+    assert length < tokens.reads <= 2 * 3 * length + 2 * length

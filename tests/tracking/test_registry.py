@@ -1,16 +1,20 @@
 """Trained models in MLflow's registry, loaded back."""
 
+import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from storyteller.errors import StorytellerError
 from storyteller.inference.generate import tell
+from storyteller.inference.generation_config import write_sampling
+from storyteller.inference.sampling_options import STORY_SAMPLING, Sampling
 from storyteller.tracking.compare_runs import list_runs
-from storyteller.tracking.registry import SAMPLING, load_tracked
+from storyteller.tracking.registry import Teller, load_tracked, upload_model
 from storyteller.tracking.store import connect, store_uri
 from tracked import GREEDY, run_tracked, tokenizer, training
 
@@ -37,6 +41,22 @@ def test_the_registered_model_tells_the_same_story(work):
     assert again.step == 6
 
 
+def test_a_registered_model_keeps_the_run_s_own_settings(work):
+    (work / "x").mkdir()
+    own = Sampling(temperature=0.7, max_new_tokens=12, seed=STORY_SAMPLING.seed)
+    write_sampling(work / "x", own, max_length=16, end_id=tokenizer().end_id)
+    trainer, _, _ = run_tracked(work / "x")
+    kept = work / "kept"
+
+    class Client:
+        def log_artifacts(self, run_id, folder, path):
+            shutil.copytree(folder, kept / path, dirs_exist_ok=True)
+
+    upload_model(SimpleNamespace(client=Client(), run_id="1"), trainer.saved, tokenizer())
+    [story] = Teller(kept / "model" / "data").predict(["the fox"])
+    assert story == tell(trainer.model, tokenizer(), ["the fox"], sampling=own)[0]
+
+
 @pytest.mark.slow
 def test_mlflow_itself_loads_the_model(work):
     trainer, _, _ = run_tracked(work / "x")
@@ -46,7 +66,7 @@ def test_mlflow_itself_loads_the_model(work):
         "print(model.predict(['the fox']))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=False, cwd=work)
-    assert done.stdout == f"{tell(trainer.model, tokenizer(), ['the fox'], sampling=SAMPLING)}\n", done.stderr
+    assert done.stdout == f"{tell(trainer.model, tokenizer(), ['the fox'], sampling=STORY_SAMPLING)}\n", done.stderr
 
 
 def test_best_is_the_model_with_the_fewest_bits_per_byte(work):

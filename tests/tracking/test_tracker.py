@@ -6,8 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from small_policy import small_trainer
+from small_policy import tokenizer as policy_tokenizer
 from storyteller.config import to_dict
 from storyteller.moe.statistics import router_statistics
+from storyteller.runs.openings import find_openings
 from storyteller.tracking.compare_runs import list_runs
 from storyteller.tracking.store import connect, store_uri
 from storyteller.tracking.tracker import Tracker
@@ -51,6 +54,18 @@ def test_settings_are_the_parameters(work):
     assert (parameters["preset"], parameters["corpus"]) == ("tiny", "storyworld")
 
 
+def test_what_a_reward_gives_and_costs_is_logged(work):
+    events = []
+    trainer = small_trainer(on_event=events.append)
+    with Tracker(trainer, policy_tokenizer(), name="reinforced", notice=print):
+        trainer.run()
+    (run,) = list_runs()
+    steps = [event for event in events if isinstance(event, StepDone)]
+    for name in ("reward", "reward/letters", "kl", "length", "distinct_4", "clip_share"):
+        assert history(run, name) == [(event.step, event.figures[name]) for event in steps]
+    assert run.info.status == "FINISHED"
+
+
 def test_the_routers_balance_is_that_of_a_validation_batch(work):
     trainer, _, _ = run_tracked(None)
     metrics = list_runs()[0].data.metrics
@@ -76,12 +91,14 @@ def test_choices_that_found_no_room_are_counted(work):
 
 
 def test_stories_pictures_and_the_machine_are_kept(work):
+    (work / "x").mkdir()
+    find_openings(["the fox and the owl sat"]).save(work / "x")  # as a run is prepared
     run_tracked(work / "x")
     (run,) = list_runs()
     assert artifacts(run) >= {"stories/step-000003.txt", "stories/step-000006.txt", "plots/loss.png", "plots/load.png"}
     client = connect(store_uri())
     stories = Path(client.download_artifacts(run.info.run_id, "stories/step-000006.txt", str(work)))
-    assert stories.read_text(encoding="utf-8").startswith("Once upon a time")
+    assert stories.read_text(encoding="utf-8").startswith("the fox and the")
     picture = Path(client.download_artifacts(run.info.run_id, "plots/loss.png", str(work)))
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert {"system/cpu_utilization_percentage", "system/system_memory_usage_megabytes"} <= set(run.data.metrics)

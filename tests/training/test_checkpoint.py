@@ -307,9 +307,9 @@ class TestResume:
             other.resume()
 
     def test_the_dtype_that_the_probe_chose_stays_chosen(self, tmp_path, monkeypatch):
-        monkeypatch.setattr("storyteller.training.trainer.probe_dtype", lambda device: "bfloat16")
+        monkeypatch.setattr("storyteller.training.trainer.fastest_dtype", lambda trainer: "bfloat16")
         tiny_trainer(tmp_path, dtype="auto").run()
-        monkeypatch.setattr("storyteller.training.trainer.probe_dtype", lambda device: "float32")
+        monkeypatch.setattr("storyteller.training.trainer.fastest_dtype", lambda trainer: "float32")
         resumed = tiny_trainer(tmp_path, dtype="auto")
         resumed.resume()
         assert resumed.dtype == "bfloat16"

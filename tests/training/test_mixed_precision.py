@@ -1,10 +1,12 @@
-"""Products in 16 bits, weights in 32, and the probe that chooses."""
+"""Products in 16 bits, weights in 32; numbers that are too small."""
 
 import math
 
+import pytest
 import torch
 
-from storyteller.training.mixed_precision import autocast, probe_dtype
+from storyteller.training.losses import cross_entropy
+from storyteller.training.mixed_precision import autocast, flush_denormals
 from tiny_training import tiny_trainer
 
 
@@ -30,10 +32,28 @@ def test_float16_skips_an_update_that_overflowed_and_lowers_the_scale():
     assert not trainer.update()[2]
 
 
-def test_the_probe_finds_a_dtype():
-    assert probe_dtype("cpu", seconds=0.05) in ("float32", "bfloat16")
+def test_denormals_are_flushed_within_and_not_after():
+    tiny = torch.tensor([1e-40])
+    assert (tiny * 0.5).item() != 0
+    if not torch.set_flush_denormal(False):
+        pytest.skip("this processor cannot flush denormal numbers")
+    with flush_denormals():
+        assert (tiny * 0.5).item() == 0
+        with flush_denormals():
+            pass
+        assert (tiny * 0.5).item() == 0
+    assert (tiny * 0.5).item() != 0
 
 
-def test_auto_asks_the_probe(monkeypatch):
-    monkeypatch.setattr("storyteller.training.trainer.probe_dtype", lambda device: "bfloat16")
-    assert tiny_trainer(dtype="auto").dtype == "bfloat16"
+@pytest.mark.parametrize("parallel_microbatches", [1, 2])
+def test_a_run_flushes_denormals_on_each_of_its_threads(parallel_microbatches):
+    seen = []
+
+    def loss(logits, targets):
+        seen.append((torch.tensor([1e-40]) * 0.5).item())
+        return cross_entropy(logits, targets)
+
+    tiny_trainer(
+        steps=1, grad_accum_steps=2, loss=loss, parallel_microbatches=parallel_microbatches, validation=[]
+    ).run()
+    assert seen == [0.0, 0.0]

@@ -249,7 +249,7 @@ class TestRun:
                 raise MemoryError
             return torch.empty(2**60, dtype=torch.int8)
 
-        with pytest.raises(StorytellerError, match=r"4 sequences in a batch.*--batch-size 2 --accumulate 8"):
+        with pytest.raises(StorytellerError, match=r"4 sequences in a batch.*--batch-size 2 --grad-accum-steps 8"):
             tiny_trainer(loss=loss, batch_size=4).run()
 
     def test_the_smallest_batches_get_another_way_out(self):
@@ -278,3 +278,34 @@ class TestRun:
     def test_it_needs_no_folder(self):
         assert tiny_trainer().run().checkpoint is None
         assert not tiny_trainer().resume()
+
+
+def test_a_bias_moves_after_each_step_by_the_choices_of_its_real_tokens_and_no_loss_balances(tmp_path):
+    trainer = tiny_trainer(tmp_path, model={"balance": "bias", "router": "sigmoid"}, bias_rate=0.25, grad_accum_steps=2)
+    layer = trainer.model.blocks[1].feed_forward
+    seen = []
+    hook = layer.register_forward_hook(lambda *call: seen.append(call[2][1].expert_ids))
+    trainer.train_step()
+    hook.remove()
+    counts = torch.bincount(torch.cat(seen).flatten(), minlength=4).float()
+    assert len(seen) == 2
+    assert counts.max() > counts.min()
+    torch.testing.assert_close(layer.balance_bias, 0.25 * (counts.mean() - counts).sign())
+    trainer.save()
+    again = tiny_trainer(tmp_path, model={"balance": "bias", "router": "sigmoid"}, bias_rate=0.25, grad_accum_steps=2)
+    assert again.resume()
+    assert torch.equal(again.model.blocks[1].feed_forward.balance_bias, layer.balance_bias)
+
+
+def test_the_weight_of_the_balance_loss_counts_for_nothing_where_a_bias_balances():
+    weights = []
+    for balance_weight in (0.0, 5.0):
+        trainer = tiny_trainer(model={"balance": "bias"}, balance_weight=balance_weight)
+        trainer.train_step()
+        weights.append(trainer.model.blocks[0].feed_forward.router.weight.detach().clone())
+    assert torch.equal(*weights)
+
+
+def test_a_biased_model_is_not_trained_by_passes_that_count_no_choices():
+    with pytest.raises(StorytellerError, match="balance 'loss'"):
+        tiny_trainer(model={"balance": "bias"}, gradients=lambda trainer, batches: None)

@@ -17,7 +17,11 @@ DENSE = CONFIGS["dense"]
 def test_rms_norm_equals_its_formula():
     norm, x = RMSNorm(6, eps=1e-3), torch.randn(2, 3, 6)
     nn.init.normal_(norm.weight)
-    torch.testing.assert_close(norm(x), x / (x.square().mean(-1, keepdim=True) + 1e-3).sqrt() * norm.weight)
+    wanted = x / (x.square().mean(-1, keepdim=True) + 1e-3).sqrt() * norm.weight
+    torch.testing.assert_close(norm(x), wanted)
+    with torch.no_grad():  # another form
+        torch.testing.assert_close(norm(x), wanted)
+        torch.testing.assert_close(norm(0 * x), 0 * x)
 
 
 def test_rms_norm_of_bfloat16_is_computed_in_float32():

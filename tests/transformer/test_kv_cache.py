@@ -83,3 +83,20 @@ def test_a_reset_cache_starts_anew(model):
     model(ids[:, :4], attention_mask=torch.arange(4)[None].expand(2, 4) > 1, cache=cache)
     cache.reset()
     torch.testing.assert_close(model(ids, cache=cache).logits, wanted)
+
+
+@pytest.mark.parametrize("dropped", [0, 1, 2])
+def test_a_row_that_is_dropped_is_replaced_by_the_last_and_the_others_stay(model, dropped):
+    rows = [random_ids(n, seed=n) for n in (5, 3, 4)]
+    prompts, real = left_pad(rows)
+    cache = model.new_cache(batch_size=3)
+    model(prompts, attention_mask=real, cache=cache)
+    cache.drop_row(dropped)
+    left = [0, 1, 2]
+    left[dropped] = left[-1]
+    left.pop()
+    new = random_ids(2, 3, seed=9)
+    logits = model(new, cache=cache).logits
+    for place, row in enumerate(left):
+        alone = model(torch.cat([rows[row], new[place]])[None]).logits[0, -3:]
+        torch.testing.assert_close(logits[place], alone)

@@ -17,7 +17,7 @@ who wrote what.
 
 from storyteller_course.capstone.adapters import as_run_components
 from storyteller_course.capstone.collect import Gathered, Source, gather
-from storyteller_course.capstone.finished_run import Run
+from storyteller_course.capstone.finished_run import FinishedRun
 from storyteller_course.capstone.train import train
 
-__all__ = ["Gathered", "Run", "Source", "as_run_components", "gather", "train"]
+__all__ = ["FinishedRun", "Gathered", "Source", "as_run_components", "gather", "train"]

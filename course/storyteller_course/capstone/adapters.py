@@ -20,7 +20,7 @@ from storyteller.training.optim import as_optimizer
 from storyteller.training.trainer import Trainer, TrainerComponents
 from storyteller.transformer.decoder import Decoder
 from storyteller_course.capstone.collect import Gathered
-from storyteller_course.capstone.library_forms import ids_of_merges
+from storyteller_course.capstone.roles import ids_of_merges
 from storyteller_course.lesson_tools.data_preparation import as_vocabulary
 
 Part = Callable[..., Any]
@@ -41,6 +41,11 @@ def as_run_components(gathered: Gathered, *, notice: Notice = print) -> RunCompo
             raise StorytellerError(
                 f"Your MoELayer routes by a softmax, and this model has a {config.router} router: "
                 "leave router at 'softmax'."
+            )
+        if "layer" in model_parts and (config.balance == "bias" or config.n_shared_experts):
+            raise StorytellerError(
+                "Your MoELayer has neither a bias that balances nor shared experts, and this model has: leave balance "
+                "at 'loss' and n_shared_experts at 0."
             )
         # `gather` has compared each part with the course's, so whoever loads the run may take the library's.
         return build_model(config, seed=seed, equivalent=True, **model_parts)
@@ -71,7 +76,7 @@ TRAINER = {
     "load_balancing_loss": "load_balancing_loss",
     "router_z_loss": "router_z_loss",
     "decay_groups": "parameter_groups",
-    "clip_gradients": "clip",
+    "clip_gradients": "clip_gradients",
     "learning_rate": "schedule",
 }  # likewise, of `TrainerComponents`
 

@@ -24,7 +24,7 @@ from storyteller.tokenizer import Tokenizer
 from storyteller.training.losses import WithAuxiliaryLoss
 from storyteller.transformer.attention import rope_table
 from storyteller.transformer.decoder import Decoder
-from storyteller_course.capstone.library_forms import train_bpe
+from storyteller_course.capstone.roles import train_bpe
 
 Part = Callable[..., Any]
 Work = Callable[[], Any]

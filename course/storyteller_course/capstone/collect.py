@@ -13,7 +13,7 @@ from storyteller.inference.sampling import Filter
 from storyteller.inference.sampling_options import Sampling
 from storyteller_course.capstone.benchmarks import TOO_SLOW, TRIALS, Clock, same, times_slower
 from storyteller_course.capstone.roles import ROLES, Role
-from storyteller_course.notebook.use import Found, look_for
+from storyteller_course.notebook.use import LocatedAnswer, look_for
 
 Part = Callable[..., Any]
 
@@ -141,7 +141,7 @@ def _source(role: Role, live: dict[str, Any], earlier: Gathered, clock: Clock | 
     return Source(role=role, part=own, own=own)
 
 
-def _found(role: Role, live: dict[str, Any], earlier: Gathered) -> Found | None:
+def _found(role: Role, live: dict[str, Any], earlier: Gathered) -> LocatedAnswer | None:
     """What the notebooks have; None where there is no such lesson beside this one.
 
     A function from a saved notebook calls the parts that are at work, as far as it calls any of them.

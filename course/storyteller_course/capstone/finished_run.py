@@ -1,31 +1,111 @@
-"""What one does with a finished run: look at it, measure it, tell a story with it, give it away."""
+"""A finished run: what happened in it, step by step, and what one does with it: look, measure, tell, give away."""
 
+import json
 import os
+from bisect import bisect_left
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import dataclass, field
+from itertools import islice, pairwise
 from pathlib import Path
+from typing import Any, Self
 
 import torch
 
 from storyteller.corpus.load import load_stories
 from storyteller.evaluation.compare import compare
+from storyteller.inference.generation_config import read_sampling
 from storyteller.inference.sampling_options import Sampling
+from storyteller.runs.openings import KnownOpenings
 from storyteller.runs.run_config import RunConfig
 from storyteller.tokenizer import Tokenizer
+from storyteller.training.events import Event, StepDone
 from storyteller.training.losses import Metrics, WithAuxiliaryLoss
-from storyteller.transformer.decoder import Decoder
+from storyteller.transformer.decoder import Decoder, Output
+from storyteller.utils.atomic_io import write_json
 from storyteller_course.capstone.adapters import OwnTokenizer
 from storyteller_course.capstone.collect import Gathered
-from storyteller_course.capstone.history import History
 from storyteller_course.lesson_tools.full_training_and_inference import tell_with
 
-TOLD, HELD_OUT = 40, 60  # stories told for each setting of `Run.evaluate`, and stories measured on
+HISTORY_FILE = "capstone.json"  # in the run's folder
+MAX_LOAD_POINTS = 200  # of the experts' loads
+SAMPLED, HELD_OUT = 40, 60  # stories generated for each setting of `FinishedRun.evaluate`, and stories measured on
 FIGURES = ("consistent", "ended", "words", "distinct 4-grams", "repetition")
 
 
+@dataclass(kw_only=True)
+class History:
+    """What happened in a run, for its pictures; kept in the run's folder.
+
+    One number a step, from the first on; of the loads, now and then a share for each layer and expert.
+    In a run that goes on from a checkpoint it forgets the steps that are made again.
+    """
+
+    loss: list[float] = field(default_factory=list)
+    balance: list[float] = field(default_factory=list)  # mean over the layers
+    learning_rate: list[float] = field(default_factory=list)
+    gradient_norm: list[float] = field(default_factory=list)
+    planned: list[int] = field(default_factory=list)  # steps of the whole run, as planned when the step was made
+    loads: list[list[list[float]]] = field(default_factory=list)  # point -> layer -> expert
+    load_steps: list[int] = field(default_factory=list)  # the step of each point
+    calls: Counter[str] = field(default_factory=Counter)  # how often each of the student's parts was called
+    _routing: list[Any] = field(default_factory=list)
+
+    def handle(self, event: Event) -> None:
+        """Note one event of a trainer."""
+        if not isinstance(event, StepDone):
+            return
+        self._forget_from(event.step)
+        self.loss.append(event.loss)
+        self.balance.append(sum(event.balance_losses) / max(1, len(event.balance_losses)))
+        self.learning_rate.append(event.learning_rate)
+        self.gradient_norm.append(event.gradient_norm)
+        self.planned.append(event.steps)
+        if event.step % max(1, event.steps // MAX_LOAD_POINTS) == 0 and self._routing:
+            self.loads.append([_load(layer) for layer in self._routing])
+            self.load_steps.append(event.step)
+
+    def _forget_from(self, step: int) -> None:
+        for series in (self.loss, self.balance, self.learning_rate, self.gradient_norm, self.planned):
+            del series[step - 1 :]
+        points = bisect_left(self.load_steps, step)
+        del self.loads[points:], self.load_steps[points:]
+
+    @property
+    def replanned(self) -> list[int]:
+        """The first steps after the run was made shorter or longer, as the machine's pace was not that of the trial."""
+        return [step for step, (was, now) in enumerate(pairwise(self.planned), start=2) if now != was]
+
+    def record_routing(self, module: Any, arguments: Any, output: Output) -> None:
+        """A hook of the model: keep the routing of the latest pass in training."""
+        if module.training:
+            self._routing = list(output.routing)
+
+    def save(self, folder: Path) -> None:
+        """Write it into the run's folder."""
+        write_json(
+            folder / HISTORY_FILE, {name: value for name, value in vars(self).items() if not name.startswith("_")}
+        )
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read it from the run's folder; empty where there is none, or it is damaged."""
+        try:
+            values = json.loads((folder / HISTORY_FILE).read_text(encoding="utf-8"))
+            return cls(**{**values, "calls": Counter(values["calls"])})
+        except (OSError, ValueError, TypeError, KeyError):
+            return cls()
+
+
+def _load(layer: Any) -> list[float]:
+    """The share of the routed tokens that each expert of a layer received."""
+    counts = torch.bincount(layer.expert_ids.flatten(), minlength=layer.logits.size(1))
+    share: list[float] = (counts / layer.expert_ids.numel()).tolist()
+    return share
+
+
 @dataclass(frozen=True, kw_only=True)
-class Run:
+class FinishedRun:
     """A finished run of the capstone, with the model as any program of this course loads it."""
 
     folder: Path
@@ -37,6 +117,16 @@ class Run:
     tokenizer: Tokenizer
     tracked: bool  # MLflow has a run of the folder's name
     metrics: Metrics | None  # of the last evaluation in the training
+
+    @property
+    def sampling(self) -> Sampling:
+        """How its stories are told where nothing else is asked for."""
+        return read_sampling(self.folder)
+
+    @property
+    def openings(self) -> KnownOpenings:
+        """How the stories begin that it has read."""
+        return KnownOpenings.load(self.folder)
 
     @property
     def idle(self) -> list[str]:
@@ -70,19 +160,19 @@ class Run:
         loads(
             layers,
             steps=self.history.load_steps,
-            title="Each colour is an expert, its width the share of the visits",
+            title="Each colour is an expert, its width the share of the choices",
             columns=max(1, len(layers)),
         )
 
-    def evaluate(self, samplings: Mapping[str, Sampling], *, told: int = TOLD) -> dict[str, dict[str, float]]:
-        """Measure the model on held-out stories, let it tell `told` stories with each setting, and show the figures.
+    def evaluate(self, samplings: Mapping[str, Sampling], *, n_stories: int = SAMPLED) -> dict[str, dict[str, float]]:
+        """Measure the model on held-out stories, let it tell `n_stories` stories a setting, and show the figures.
 
         Returns:
             The figures of each setting by name; see `storyteller.evaluation.compare.Row.figures`.
         """
         from storyteller.figures import table
 
-        told = 2 if os.environ.get("STORYTELLER_FAST") == "1" else told
+        n_stories = 2 if os.environ.get("STORYTELLER_FAST") == "1" else n_stories
         texts = [story.text for story in islice(load_stories(self.config.corpus, split="validation"), HELD_OUT)]
         own = self.measured(texts)
         whose = "your" if self.parts.sources["evaluate"].yours else "the course's"
@@ -91,7 +181,7 @@ class Run:
             {self.folder.name: (self.model, self.tokenizer)},
             samplings,
             corpora={"held out": texts},
-            openings=[""] * told,
+            openings=[""] * n_stories,
         )
         figures = {row.sampling: row.figures() for row in rows}
         rows_shown = [[name, *(values[figure] for figure in FIGURES)] for name, values in figures.items()]
@@ -110,8 +200,14 @@ class Run:
             figures: dict[str, float] = evaluate(WithAuxiliaryLoss(self.model), batches, text)
         return figures
 
-    def tell(self, opening: str, *, sampling: Sampling) -> str:
-        """A story that begins with the opening, told by the student's loop, filters and tokenizer as far as solved."""
+    def tell(self, opening: str, *, sampling: Sampling | None = None) -> str:
+        """A story that begins with the opening, by the student's loop, filters and tokenizer as far as solved.
+
+        A line is printed where the model has read no story that begins so. `sampling` is by default the run's own.
+        """
+        sampling = sampling or self.sampling
+        if note := self.openings.note(opening):
+            print(note)
         encode, decode = (self.parts.afterwards(name) for name in ("encode", "decode"))
         tokenizer = OwnTokenizer(self.tokenizer.vocabulary, encode=encode, decode=decode)
         filters, generate = self.parts.filters(sampling), self.parts.afterwards("generate")

@@ -5,16 +5,27 @@ Not among them are those whose work the library does in another shape: it joins 
 at any step. The lessons prove that these do the same.
 """
 
+import math
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import Tensor, nn
+
 import storyteller
 from storyteller.errors import StorytellerError
-from storyteller_course.capstone import library_forms
+from storyteller.tokenizer import FIRST_MERGE, Tokenizer
+from storyteller.tokenizer.pretokenize import count_words
+from storyteller.tokenizer.training import learn_merges
+from storyteller.tokenizer.vocabulary import BYTE_TOKENS
+from storyteller.training.batches import IGNORE_INDEX
 from storyteller_course.exercises.lesson import Lesson, is_lesson, load_lesson
+from storyteller_course.lesson_tools.data_preparation import Pair, as_vocabulary
 from storyteller_course.notebook.locate import lesson_of
 from storyteller_course.notebook.progress_store import Standing
 
@@ -44,7 +55,7 @@ class Role:
 
         None where the lesson is neither beside this notebook nor in the course.
         """
-        fast: Callable[..., Any] | None = getattr(library_forms, self.name.removesuffix("_fast"), None)
+        fast = LIBRARY_FORMS.get(self.name.removesuffix("_fast"))
         lesson = None if fast else _lesson_with(self.name, self.lesson)
         return fast if lesson is None else lesson.stand_in(self.name)
 
@@ -110,3 +121,66 @@ def whose(standings: Mapping[str, Standing]) -> str:
             line = f"{title} ({len(names)}): {', '.join(names)}"
             lines.append(textwrap.fill(line, 100, initial_indent="  ", subsequent_indent="    "))
     return "\n".join(lines)
+
+
+# --- The library's own forms: fast, with the exercises' signatures ----------------------------------------------------
+
+
+def ids_of_merges(learned: Iterable[tuple[bytes, bytes]]) -> list[Pair]:
+    """The library's merges as lesson 01 writes them: pairs of ids."""
+    ids = {token: i for i, token in enumerate(BYTE_TOKENS)}
+    merges = []
+    for new_id, (left, right) in enumerate(learned, start=FIRST_MERGE):
+        merges.append((ids[left], ids[right]))
+        ids[left + right] = new_id
+    return merges
+
+
+def train_bpe(texts: list[str], n_merges: int) -> list[Pair]:
+    """The first merges of byte-level BPE, in the order learned."""
+    return ids_of_merges(learn_merges(count_words(texts), n_merges))
+
+
+@lru_cache(maxsize=8)
+def _tokenizer(merges: tuple[Pair, ...]) -> Tokenizer:
+    return Tokenizer(as_vocabulary(merges))
+
+
+def encode(text: str, merges: list[Pair]) -> list[int]:
+    """The token ids of any text."""
+    return _tokenizer(tuple((left, right) for left, right in merges)).encode(text, special="escape")
+
+
+def decode(ids: list[int], merges: list[Pair]) -> str:
+    """The text of some token ids."""
+    return _tokenizer(tuple((left, right) for left, right in merges)).decode(ids)
+
+
+def pack(documents: list[list[int]], end_id: int, seq_len: int) -> tuple[Tensor, Tensor]:
+    """Documents cut into inputs and targets without padding, (B, T) each."""
+    stream = torch.tensor(list(chain.from_iterable((*document, end_id) for document in documents)))
+    windows = stream.unfold(0, seq_len + 1, seq_len)  # (B, T + 1), each one's last token the next one's first
+    return windows[:, :-1], windows[:, 1:]
+
+
+@torch.no_grad()
+def evaluate(model: nn.Module, batches: Sequence[tuple[Tensor, Tensor]], text: str) -> dict[str, float]:
+    """Loss, perplexity and bits per byte of a text; the model is left in the mode that it was in."""
+    mode = model.training
+    model.eval()
+    summed = nn.CrossEntropyLoss(ignore_index=IGNORE_INDEX, reduction="sum")
+    nats = 0.0
+    for ids, following in batches:
+        nats += float(summed(model(ids)[0].flatten(0, 1).float(), following.flatten()))
+    model.train(mode)
+    mean = nats / sum(int(following.ne(IGNORE_INDEX).sum()) for _, following in batches)
+    return {
+        "loss": mean,
+        "perplexity": math.exp(mean),
+        "bits_per_byte": nats / (math.log(2) * len(text.encode())),
+    }
+
+
+LIBRARY_FORMS: Mapping[str, Callable[..., Any]] = {
+    form.__name__: form for form in (train_bpe, encode, decode, pack, evaluate)
+}

@@ -34,8 +34,7 @@ from storyteller.utils.atomic_io import write_json
 from storyteller.utils.device import pick_device
 from storyteller_course.capstone.adapters import as_run_components
 from storyteller_course.capstone.collect import Gathered
-from storyteller_course.capstone.finished_run import Run
-from storyteller_course.capstone.history import History
+from storyteller_course.capstone.finished_run import FinishedRun, History
 
 FAST_STORIES, FAST_STEPS = 80, 4
 LINE_SECONDS = 20.0  # between two lines of progress
@@ -52,7 +51,7 @@ def train(
     changes: Mapping[str, Any] | None = None,
     quiet: bool = False,
     device: str = "auto",
-) -> Run:
+) -> FinishedRun:
     """Train a storyteller of these parts, or go on with the run in the folder.
 
     STORYTELLER_FAST=1 makes a few steps on a few stories of it, to see that everything works.
@@ -116,7 +115,7 @@ def make_run_config(
         raise StorytellerError(f"There is no setting {', '.join(unknown)}; see ModelConfig and TrainConfig.")
     run = RunConfig(
         preset=chosen.name,
-        corpus=corpus or chosen.corpus,
+        corpus=chosen.corpus if corpus is None else corpus,
         stories=chosen.stories,
         model=replace(chosen.model, **{name: value for name, value in changes.items() if name in shape}),
         train=replace(chosen.train, **{name: value for name, value in changes.items() if name in training}),
@@ -139,7 +138,7 @@ def costs(chosen: Preset) -> str:
     )
 
 
-def load(folder: Path, parts: Gathered, *, tracked: bool | None = None) -> Run:
+def load(folder: Path, parts: Gathered, *, tracked: bool | None = None) -> FinishedRun:
     """A finished run from its folder.
 
     Raises:
@@ -147,7 +146,7 @@ def load(folder: Path, parts: Gathered, *, tracked: bool | None = None) -> Run:
     """
     model, tokenizer, checkpoint = load_trained(folder)
     metrics = checkpoint.values.get("metrics")
-    return Run(
+    return FinishedRun(
         folder=folder,
         config=RunConfig.load(folder),
         parts=parts,

@@ -18,6 +18,7 @@ from storyteller.cli import (
     info,
     mlflow,
     preprocess,
+    reinforce,
     serve,
     stories,
     story,
@@ -25,8 +26,7 @@ from storyteller.cli import (
     tokenizer,
     train,
 )
-from storyteller.cli.shared.typer_extensions import Interruptible, ManyValues
-from storyteller.errors import StorytellerError
+from storyteller.cli.typer_extensions import Interruptible, ManyValues, run_app
 from storyteller.utils.openmp import sleep_while_waiting
 from storyteller_course.cli import doctor, lab, progress, reset
 
@@ -47,6 +47,8 @@ app.command()(reset.reset)
 app.command()(story.story)
 app.command()(tell.tell)
 app.command()(train.train)
+app.command()(reinforce.finetune)
+app.command()(reinforce.reinforce)
 app.command()(evaluate.evaluate)
 app.command()(export.export)
 app.command()(mlflow.mlflow)
@@ -62,11 +64,7 @@ app.command()(doctor.doctor)
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command; what the user can mend, and Ctrl-C, is said in one sentence, with exit code 2."""
     sleep_while_waiting()
-    try:
-        app(args=None if arguments is None else list(arguments))
-    except StorytellerError as error:
-        print(f"storyteller: {error}", file=sys.stderr)
-        sys.exit(2)
+    run_app(app, arguments, name="storyteller")
 
 
 def download_main() -> None:

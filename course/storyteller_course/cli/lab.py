@@ -22,6 +22,9 @@ def lab(
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="open the browser, or only say where")] = True,
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="where to listen (8888, or the next free)")] = None,
     beside: Annotated[bool, typer.Option("--beside", help="put newer notebooks of the course beside yours")] = False,
+    allow_root: Annotated[
+        bool, typer.Option("--allow-root", help="let Jupyter run as root, as in a container")
+    ] = False,
 ) -> None:
     """Open a lesson in JupyterLab; the first time, copy the lessons to a folder of your own."""
     from storyteller_course import kernel
@@ -31,6 +34,7 @@ def lab(
     asked = given.pop(0) if given and not given[0].startswith("-") else FIRST_LESSON
     server = jupyter("notebook" if notebook else "lab")
     folder = workspace.find_work(work)
+    workspace.find_lesson(lessons_to_open(folder), asked)  # refuses an unknown one before anything is copied
     bring_lessons(folder, beside=beside)
     lesson = workspace.find_lesson(workspace.lessons_in(folder), asked)
     if kernel.register():
@@ -39,6 +43,8 @@ def lab(
     options = [f"--ServerApp.root_dir={folder}", f"--ServerApp.open_browser={browser}"]
     if port is not None:
         options.append(f"--ServerApp.port={port}")
+    if allow_root:
+        options.append("--allow-root")
     page = f"{lesson.name}/{workspace.notebook_of(lesson).name}"
     server.launch_instance(argv=[*options, *pages(page, notebook=notebook), *given])
 
@@ -74,6 +80,21 @@ def pages(page: str, *, notebook: bool) -> list[str]:
     if notebook:
         return [f"--JupyterNotebookApp.default_url=/notebooks/{page}"]
     return [f"--LabApp.default_url=/lab/tree/{page}"]
+
+
+def lessons_to_open(folder: Path) -> Sequence[Path]:
+    """The lessons that the folder has, or will have once they are copied."""
+    from storyteller_course.notebook import workspace
+
+    mine = workspace.lessons_in(folder)
+    if workspace.is_release(folder):
+        return mine
+    try:
+        return [*workspace.course_lessons(), *mine]
+    except StorytellerError:
+        if not mine:
+            raise
+        return mine
 
 
 def bring_lessons(folder: Path, *, beside: bool) -> None:

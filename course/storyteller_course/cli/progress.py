@@ -27,8 +27,9 @@ def progress(
     standings: dict[str, Standing] = {}
     for number, folder_of_lesson in enumerate(chosen):
         loaded = load_lesson(folder_of_lesson)
-        summary = ProgressStore.find(folder_of_lesson).summary(loaded)
+        store = ProgressStore.find(folder_of_lesson)
+        summary = store.summary(loaded)
         standings |= {standing.name: standing for standing in summary}
-        print(("\n" if number else "") + progress_text(loaded, summary))
+        print(("\n" if number else "") + progress_text(loaded, summary, store.predictions(loaded.name)))
     if not lesson and standings.keys() & ROLE_OF.keys():
         print("\n" + whose(standings))

@@ -1,6 +1,7 @@
 """`storyteller reset 01 count_pairs`: bring back one TODO cell, and keep what was there."""
 
 import json
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,6 +11,7 @@ from storyteller.errors import StorytellerError
 from storyteller.utils.atomic_io import write_whole
 
 Cell = dict[str, Any]
+HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 
 
 def reset(
@@ -39,9 +41,11 @@ def reset(
         return
     if was:
         suffix = ".py" if given["cell_type"] == "code" else ".md"
-        kept = workspace.put_aside(folder, exercise, suffix, (was.rstrip() + "\n").encode())
+        kept = workspace.put_aside(folder, exercise, suffix, (was.rstrip() + "\n").encode("utf-8", "backslashreplace"))
         print(f"What was there is kept in {kept}.")
-    write_whole(file, json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
+    text = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+    # Half a character, which some editors leave behind, is written as it was read: escaped.
+    write_whole(file, HALF_CHARACTER.sub(lambda half: f"\\u{ord(half[0]):04x}", text))
     ProgressStore.find(folder).forget(course.name, exercise)
     print(f"The cell of {exercise} is as the course gives it. If it is open: File > Reload Notebook from Disk.")
 
@@ -54,9 +58,9 @@ def read_notebook(file: Path) -> dict[str, Any]:
     """
     try:
         notebook = json.loads(file.read_text(encoding="utf-8"))
-        if isinstance(notebook["cells"], list):
+        if isinstance(notebook["cells"], list) and all(isinstance(cell, dict) for cell in notebook["cells"]):
             return dict(notebook)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         pass
     raise StorytellerError(
         f"{file} is damaged and cannot be read as a notebook; rename it, and storyteller lab brings a fresh one."
@@ -79,7 +83,8 @@ def given_cell(file: Path, exercise: str) -> Cell:
 def put_back(cells: list[Cell], given: Cell) -> str:
     """Put the given cell in the place of the student's; returns the text that stood there.
 
-    A cell that was deleted is put before its check, where that is left.
+    Colab and VS Code keep neither our metadata nor ids. There the cell is the last one before the check that defines
+    what the exercise asks for. A cell that was deleted is put before its check, where that is left.
 
     Raises:
         StorytellerError: neither the cell nor its check is in the notebook.
@@ -87,14 +92,18 @@ def put_back(cells: list[Cell], given: Cell) -> str:
     name = name_of(given)
     current = next((cell for cell in cells if is_answer(cell) and name_of(cell) == name), None)
     current = current or next((cell for cell in cells if cell.get("id") == name), None)  # its metadata was lost
+    check = next((place for place, cell in enumerate(cells) if is_check(cell, name)), None)
+    if current is None and given["cell_type"] == "code":
+        definition = re.compile(rf"^(?:def|class) {re.escape(name)}\b", re.MULTILINE)
+        above = cells if check is None else cells[:check]
+        current = next((cell for cell in reversed(above) if definition.search(text_of(cell))), None)
     if current is not None:
         was = text_of(current)
         current.update(given)
         return was
-    for place, cell in enumerate(cells):
-        if f"{name}-check" in (name_of(cell), cell.get("id")):
-            cells.insert(place, given)
-            return ""
+    if check is not None:
+        cells.insert(check, given)
+        return ""
     raise StorytellerError(
         f"The notebook has neither the cell of {name} nor its check any more; rename it, and storyteller lab brings a "
         "fresh one to copy your answers into."
@@ -106,15 +115,25 @@ def is_answer(cell: Cell) -> bool:
     return bool(_nbgrader(cell).get("solution"))
 
 
+def is_check(cell: Cell, exercise: str) -> bool:
+    """Whether this is the cell that checks an exercise: by its name, or where that was lost by its call."""
+    call = re.search(rf"^check\([\"']{re.escape(exercise)}[\"']", text_of(cell), re.MULTILINE)
+    return f"{exercise}-check" in (name_of(cell), cell.get("id")) or call is not None
+
+
 def name_of(cell: Cell) -> str:
     """The name that nbgrader knows a cell by: for an answer, the exercise's."""
     return str(_nbgrader(cell).get("grade_id", ""))
 
 
 def _nbgrader(cell: Cell) -> dict[str, Any]:
-    return dict(cell.get("metadata", {}).get("nbgrader", {}))
+    metadata = cell.get("metadata")
+    found = metadata.get("nbgrader") if isinstance(metadata, dict) else None  # editors write null too
+    return found if isinstance(found, dict) else {}
 
 
 def text_of(cell: Cell) -> str:
     """A cell's text; the format allows one string or a list of lines."""
-    return "".join(cell["source"])
+    source = cell.get("source")
+    lines = source if isinstance(source, list) else [source]
+    return "".join(line for line in lines if isinstance(line, str))

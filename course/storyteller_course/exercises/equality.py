@@ -3,12 +3,15 @@
 import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from numbers import Number
 from typing import Any
 
-# Relative and absolute tolerance of a comparison in this type; Python's floats are float64.
-TOLERANCES = {"float64": (1e-7, 1e-9), "float32": (1e-4, 1e-5), "float16": (5e-3, 1e-3), "bfloat16": (2e-2, 1e-2)}
+# Relative and absolute tolerance where this type is wanted; Python's floats are float64. What is right for float32 is
+# right for float64 too: norms and softmaxes are computed in float32 everywhere.
+TOLERANCES = {"float64": (1e-4, 1e-5), "float32": (1e-4, 1e-5), "float16": (5e-3, 1e-3), "bfloat16": (2e-2, 1e-2)}
+FLOAT32_DIGITS = 5  # a difference behind so many equal digits is one of rounding
+MAX_DIGITS = 17  # that a float64 has at most
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,7 @@ class Difference:
     where: str  # such as `[2]["name"]`, empty for the value as a whole
     text: str  # what is different there, as the end of "at [2] ..."
     pair: tuple[Any, Any] | None = None  # the two tensors, texts or rows that show it best
+    rounding: bool = False  # the two numbers there agree in many digits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +64,8 @@ def kind_of(value: Any) -> str:
     if value is None:
         return "None"
     names = {
-        bool: "True or False", int: "an int", float: "a float", str: "a text", bytes: "bytes", list: "a list",
-        tuple: "a tuple", dict: "a dict", set: "a set", frozenset: "a set",
+        bool: "True or False", int: "an int", float: "a float", complex: "a complex number", str: "a text",
+        bytes: "bytes", list: "a list", tuple: "a tuple", dict: "a dict", set: "a set", frozenset: "a set",
     }  # fmt: skip
     for kind in type(value).__mro__:
         if kind in names:
@@ -82,10 +86,14 @@ def brief(value: Any) -> str:
 
 
 def difference(got: Any, wanted: Any, rules: Rules = Rules(), where: str = "") -> Difference | None:
-    """The first place where `got` is not what was `wanted`, or None."""
+    """The first place where `got` is not what was `wanted`, or None. Raises nothing, whatever values can cross."""
     got, wanted = plain(got), plain(wanted)
     if is_tensor(got) and got.dim() == 0 and isinstance(wanted, Number):
+        if got.dtype.is_floating_point and got.dtype.itemsize < 4:
+            return Difference(where, f"your number is a {got.dtype}, which is too coarse: compute in torch.float32")
         got = got.item()
+        if isinstance(wanted, int) and isinstance(got, float) and got.is_integer():
+            got = int(got)  # a count is often kept in a float tensor
     if is_tensor(wanted) and wanted.dim() == 0 and isinstance(got, Number):
         wanted = wanted.item()
     for is_kind, compare in COMPARISONS:
@@ -93,32 +101,70 @@ def difference(got: Any, wanted: Any, rules: Rules = Rules(), where: str = "") -
             if not is_kind(got):
                 return Difference(where, f"you have {kind_of(got)} where {kind_of(wanted)} should be")
             return compare(got, wanted, rules, where)
+    if is_dataclass(wanted) and type(got) is type(wanted):  # what stands for an object, of which a part may be a tensor
+        mine, right = ([getattr(one, part.name) for part in fields(one)] for one in (got, wanted))
+        return _rows(mine, right, rules, where)
     same = type(got) is type(wanted) and bool(got == wanted)
     return None if same else Difference(where, "another value should be")
 
 
 def first_difference(got: Sequence[Any], wanted: Sequence[Any]) -> int:
     """The first index at which two rows differ, be it because one of them ends there."""
+    is_text = isinstance(got, str | bytes | bytearray)  # of items that may be tensors, `!=` is no answer
     pairs = enumerate(zip(got, wanted, strict=False))
-    return next((index for index, (mine, right) in pairs if mine != right), min(len(got), len(wanted)))
+    unlike = (index for index, (mine, right) in pairs if (mine != right if is_text else difference(mine, right)))
+    return next(unlike, min(len(got), len(wanted)))
 
 
 def _numbers(got: Any, wanted: Any, rules: Rules, where: str) -> Difference | None:
     if isinstance(wanted, int) and isinstance(got, float) and rules.exact:
         return Difference(where, f"you have a float, {brief(got)}, where the int {brief(wanted)} should be")
+    if isinstance(got, complex) and not isinstance(wanted, complex):
+        real = "int" if isinstance(wanted, int) else "float"
+        return Difference(where, f"you have a complex number, {brief(got)}, where the {real} {brief(wanted)} should be")
     if got == wanted or (got != got and wanted != wanted):
         return None
     if not rules.exact and not isinstance(wanted, bool | complex):
-        rtol, atol = _tolerances(("float64",), rules)
-        if math.isclose(got, wanted, rel_tol=rtol, abs_tol=atol):
-            return None
-    return Difference(where, f"you have {brief(got)}, it should be {brief(wanted)}")
+        rtol, atol = _tolerances("float64", rules)
+        try:
+            if math.isclose(got, wanted, rel_tol=rtol, abs_tol=atol):
+                return None
+        except OverflowError:  # a whole number beyond all floats, which is close to no other
+            pass
+    return Difference(where, you_have(got, wanted), rounding=_is_rounding(got, wanted))
 
 
-def _tolerances(names: Sequence[str], rules: Rules) -> tuple[float, float]:
-    """The tolerances of the coarsest of these types, unless the rules name their own."""
-    rtol, atol = max(TOLERANCES.get(name, (0.0, 0.0)) for name in names)
+def _tolerances(wanted: str, rules: Rules) -> tuple[float, float]:
+    """The tolerances where this type is wanted, unless the rules name their own."""
+    rtol, atol = TOLERANCES.get(wanted, (0.0, 0.0))
     return (rtol if rules.rtol is None else rules.rtol, atol if rules.atol is None else rules.atol)
+
+
+def you_have(got: Any, wanted: Any) -> str:
+    """Both numbers in a sentence, floats with as many digits as it takes to see that they differ.
+
+    >>> you_have(0.25, 0.5)
+    'you have 0.25, it should be 0.5'
+    >>> you_have(1.00000012, 1.0)
+    'you have 1.0000001, it should be 1 (the first 7 digits agree: computed in float32?)'
+    """
+    if not (isinstance(got, float) and isinstance(wanted, float)):
+        return f"you have {_rounded(got)}, it should be {_rounded(wanted)}"
+    digits = 6
+    while digits < MAX_DIGITS and f"{got:.{digits}g}" == f"{wanted:.{digits}g}":
+        digits += 1
+    text = f"you have {got:.{digits}g}, it should be {wanted:.{digits}g}"
+    if _is_rounding(got, wanted):
+        agree = min(MAX_DIGITS, int(-math.log10(abs(got - wanted) / abs(wanted))) + 1)
+        text += f" (the first {agree} digits agree: computed in {'float32' if agree > FLOAT32_DIGITS else 'float16'}?)"
+    return text
+
+
+def _is_rounding(got: Any, wanted: Any) -> bool:
+    """Do two different floats agree in so many digits that only rounding can have parted them?"""
+    if not (isinstance(got, float) and isinstance(wanted, float) and math.isfinite(got) and math.isfinite(wanted)):
+        return False
+    return 0 < abs(got - wanted) < 10.0**-FLOAT32_DIGITS * abs(wanted)
 
 
 def _texts(got: Any, wanted: Any, rules: Rules, where: str) -> Difference | None:
@@ -158,7 +204,8 @@ def _tables(got: Any, wanted: Any, rules: Rules, where: str) -> Difference | Non
     for key in got:
         if key not in wanted:
             return Difference(f"{where}[{brief(key)}]", "you have an entry that should not be there")
-    if rules.ordered and list(got) != list(wanted):
+    places = {key: place for place, key in enumerate(wanted)}  # keys are looked up, not compared: some are tensors
+    if rules.ordered and [places[key] for key in got] != list(range(len(wanted))):
         return _rows(list(got), list(wanted), rules, f"{where}, order of the keys ")
     return None
 
@@ -189,7 +236,7 @@ def _tensors(got: Any, wanted: Any, rules: Rules, where: str) -> Difference | No
     if got.shape != wanted.shape:
         return Difference(where, f"your shape is {tuple(got.shape)}, it should be {tuple(wanted.shape)}")
     same_kind = _number_kind(got) == _number_kind(wanted)
-    if not same_kind or (rules.dtype and got.dtype != wanted.dtype):
+    if not same_kind or is_coarser(got.dtype, wanted.dtype) or (rules.dtype and got.dtype != wanted.dtype):
         return Difference(where, f"your dtype is {got.dtype}, it should be {wanted.dtype}")
     wrong = ~agreement(got, wanted, rules)
     if not wrong.any():
@@ -197,14 +244,27 @@ def _tensors(got: Any, wanted: Any, rules: Rules, where: str) -> Difference | No
     place = tuple(wrong.nonzero()[0].tolist())
     at = f"{where}[{', '.join(map(str, place))}]" if place else where
     mine, right = got[place].item(), wanted[place].item()
-    text = f"you have {_rounded(mine)}, it should be {_rounded(right)}"
+    text = you_have(mine, right)
     many = int(wrong.sum())
     text += f" ({many:,} of {wrong.numel():,} entries differ)" if wrong.numel() > 1 else ""
-    return Difference(at, text, (got, wanted))
+    return Difference(at, text, (got, wanted), rounding=_is_rounding(mine, right))
+
+
+def is_coarser(got: Any, wanted: Any) -> bool:
+    """Has a dtype fewer digits than an answer may have where the other is wanted?
+
+    float32 is enough where float64 is wanted; float16 and bfloat16 are enough only where they are wanted, and whole
+    numbers must have all their bits.
+    """
+    if wanted.is_complex or got.is_complex:
+        return False
+    if wanted.is_floating_point:
+        return bool(got.itemsize < min(wanted.itemsize, 4))
+    return bool(got.itemsize < wanted.itemsize)
 
 
 def _rounded(number: Any) -> str:
-    return f"{number:.6g}" if isinstance(number, float) else repr(number)
+    return f"{number:.6g}" if isinstance(number, float) else brief(number)
 
 
 def agreement(got: Any, wanted: Any, rules: Rules) -> Any:
@@ -213,8 +273,8 @@ def agreement(got: Any, wanted: Any, rules: Rules) -> Any:
 
     if rules.exact or _number_kind(wanted) not in ("floats", "complex numbers"):
         return (got == wanted) | ((got != got) & (wanted != wanted))
-    parts = [torch.view_as_real(tensor) if tensor.dtype.is_complex else tensor for tensor in (got, wanted)]
-    rtol, atol = _tolerances([str(part.dtype).removeprefix("torch.") for part in parts], rules)
+    real = torch.view_as_real(wanted) if wanted.dtype.is_complex else wanted
+    rtol, atol = _tolerances(str(real.dtype).removeprefix("torch."), rules)
     wide = torch.complex128 if wanted.dtype.is_complex else torch.float64
     return torch.isclose(got.to(wide), wanted.to(wide), rtol=rtol, atol=atol, equal_nan=True)
 

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import torch
+    from torch import nn
 
     from storyteller.config import ModelConfig
     from storyteller.moe.dispatch import Experts
     from storyteller.tokenizer import Tokenizer
     from storyteller.transformer.decoder import Decoder, RMSNorm
+    from storyteller_course.exercises.line_counter import LineCounter
     from storyteller_course.exercises.toy_training import Folder, PracticeModel, PracticeRun
     from storyteller_course.runner.serialization import Fixture
 
@@ -113,14 +115,34 @@ def folder(files: dict[str, bytes] | None = None) -> "Folder":
     return Folder(files)
 
 
+def steady_in_sets(name: str, *args: Any, **options: Any) -> "nn.Module":
+    """The module that another fixture makes; a set has its parameters in another order, the same in each process."""
+    from storyteller_course.exercises.toy_training import SteadyParameter
+
+    module: nn.Module = FIXTURES[name](*args, **options)
+    for place, parameter in enumerate(reversed(list(module.parameters()))):
+        object.__setattr__(parameter, "__class__", SteadyParameter)
+        object.__setattr__(parameter, "place", place)
+    return module
+
+
+def line_counter() -> "LineCounter":
+    """Counts how many lines of Python run; see `line_counter.py`."""
+    from storyteller_course.exercises.line_counter import LineCounter
+
+    return LineCounter()
+
+
 FIXTURES: dict[str, Callable[..., Any]] = {
     "experts": experts,
     "folder": folder,
     "generator": generator,
+    "line_counter": line_counter,
     "model_config": model_config,
     "practice_model": practice_model,
     "practice_norm": practice_norm,
     "practice_run": practice_run,
+    "steady_in_sets": steady_in_sets,
     "tiny_model": tiny_model,
     "tokenizer": tokenizer,
 }

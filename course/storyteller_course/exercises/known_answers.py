@@ -23,9 +23,11 @@ from storyteller.errors import StorytellerError
 
 Change = tuple[str, str]
 
+AS_GIVEN = "This is the code as it was given"  # how an explanation begins that is true of the whole code alone
+
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class KnownAnswer:
     """Code for an exercise: a function of its own, or the reference's with changes."""
 
     exercise: str = field(kw_only=False)
@@ -59,7 +61,7 @@ class Answer:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wrong(Answer):
+class Wrong(KnownAnswer):
     """A known wrong answer; its explanation is what a student who makes this mistake reads."""
 
     name: str = field(kw_only=False)
@@ -69,14 +71,14 @@ class Wrong(Answer):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Right(Answer):
+class Right(KnownAnswer):
     """A right answer in another style than the reference's."""
 
     name: str = field(kw_only=False)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Given(Answer):
+class Given(KnownAnswer):
     """The code that the student of a bug hunt starts from."""
 
 
@@ -88,7 +90,7 @@ def reference_source(reference: types.ModuleType, name: str) -> str:
         raise StorytellerError(f"reference.py has no function or class {name!r} ({error}); add it there.") from error
 
 
-def namespace_of(answer: Answer, reference: types.ModuleType) -> dict[str, Any]:
+def namespace_of(answer: KnownAnswer, reference: types.ModuleType) -> dict[str, Any]:
     """The names of the reference module, with this answer in the place of the reference's own."""
     source = answer.source(reference_source(reference, answer.exercise))
     namespace = dict(vars(reference))

@@ -4,7 +4,7 @@ checks/__init__.py   EXERCISES, the names of the exercises in the lesson's order
 checks/NAME.py       one exercise; what several of them share stands in files beside it
 answers/NAME.py      its known answers, `answers`; not in a class release
 reference.py         the reference's answers; not in a class release
-mistakes.zip         in a class release alone, and stand_ins.zip too
+mistakes.zip         in a class release alone, and stand_ins.zip and steps.json too
 """
 
 import hashlib
@@ -19,15 +19,26 @@ from typing import TYPE_CHECKING, Any
 
 from storyteller.errors import StorytellerError
 from storyteller_course.exercises.exercise import Exercise
-from storyteller_course.exercises.known_answers import Answer, Given, Right, Wrong, namespace_of
+from storyteller_course.exercises.known_answers import (
+    Given,
+    KnownAnswer,
+    Right,
+    Wrong,
+    namespace_of,
+    reference_source,
+    run_source,
+)
+from storyteller_course.exercises.recall import answer_source
+from storyteller_course.exercises.scaffold import steps_in_words, unpack_steps
 from storyteller_course.exercises.stand_ins import STAND_INS, PlainAnswers, load, unpack_answers
 
 if TYPE_CHECKING:
-    from storyteller_course.grading.recorded_mistakes import RecordedMistake
+    from storyteller_course.grading.known_mistakes import RecordedMistake
 
 CHECKS, ANSWERS, REFERENCE = "checks", "answers", "reference.py"  # of a lesson's folder
-MISTAKES = "mistakes.zip"  # in a class release: what the known wrong answers give, see `recorded_mistakes.py`
+MISTAKES = "mistakes.zip"  # in a class release: what the known wrong answers give, see `grading/known_mistakes.py`
 STAND_INS_FILE = "stand_ins.zip"  # in a class release: what takes an exercise's place, see `stand_ins.py`
+STEPS_FILE = "steps.json"  # in a class release: the steps that no cell tells, see `scaffold.py`
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -38,9 +49,10 @@ class Lesson:
     folder: Path
     digest: str  # of its files, so that a check's result can be kept until they change
     exercises: dict[str, Exercise]  # in the lesson's order
-    answers: list[Answer] = field(default_factory=list)  # empty in a class release
+    answers: list[KnownAnswer] = field(default_factory=list)  # empty in a class release
     reference: types.ModuleType | None = None  # None in a class release
     plain: PlainAnswers = field(default_factory=PlainAnswers)  # what stands in where the library has no such function
+    steps: dict[str, list[str]] = field(default_factory=dict)  # of the exercises whose cells do not tell them
 
     @property
     def notebook(self) -> Path:
@@ -55,10 +67,11 @@ class Lesson:
 
     def recorded_mistakes(self, exercise: str) -> "list[RecordedMistake]":
         """What a class release knows of the wrong answers; none where it has no `mistakes.zip`."""
-        from storyteller_course.grading import recorded_mistakes  # loads torch, which a list of exercises does not need
+        # It loads torch, which a list of exercises does not need.
+        from storyteller_course.grading.known_mistakes import unpack_mistakes
 
         path = self.folder / MISTAKES
-        return recorded_mistakes.unpack(path, exercise) if path.is_file() else []
+        return unpack_mistakes(path, exercise) if path.is_file() else []
 
     def alternatives(self, exercise: str) -> list[Right]:
         """Right answers of an exercise in other styles than the reference's."""
@@ -69,7 +82,7 @@ class Lesson:
         found = [answer for answer in self.answers if isinstance(answer, Given) and answer.exercise == exercise]
         return found[0] if found else None
 
-    def namespace(self, answer: Answer) -> dict[str, Any]:
+    def namespace(self, answer: KnownAnswer) -> dict[str, Any]:
         """A namespace with this answer in the place of the reference's."""
         if self.reference is None:
             raise StorytellerError(f"{self.folder} has no reference.py, which its answers build on.")
@@ -137,14 +150,19 @@ def load_lesson(folder: Path | str) -> Lesson:
     for name, exercise in exercises.items():  # what stands in for it is no answer
         named = [stand_ins.get(one, one) for one in (*exercise.forbidden, name)]
         exercise.forbidden = tuple(dict.fromkeys([*named, f"{module}.{name}"]))
+    answers = _load(reference, f"{private}_reference") if reference.is_file() else None
+    steps = _steps(folder, exercises, answers)
+    for name, told in steps.items():
+        exercises[name].steps = tuple(told)
     lesson = Lesson(
         name=folder.name,
         folder=folder,
         digest=digest,
         exercises=exercises,
         answers=_answers(folder, private, exercises),
-        reference=_load(reference, f"{private}_reference") if reference.is_file() else None,
+        reference=answers,
         plain=plain,
+        steps=steps,
     )
     _verify(lesson)
     _loaded[folder] = digest, lesson
@@ -154,7 +172,8 @@ def load_lesson(folder: Path | str) -> Lesson:
 def _files(folder: Path) -> Iterator[Path]:
     yield from sorted((folder / CHECKS).glob("*.py"))
     yield from sorted((folder / ANSWERS).glob("*.py"))
-    yield from (path for name in (REFERENCE, MISTAKES, STAND_INS_FILE) if (path := folder / name).is_file())
+    alone = REFERENCE, MISTAKES, STAND_INS_FILE, STEPS_FILE
+    yield from (path for name in alone if (path := folder / name).is_file())
 
 
 def _load(path: Path, private: str) -> types.ModuleType:
@@ -204,6 +223,18 @@ def _exercises(folder: Path, private: str) -> dict[str, Exercise]:
     return {name: described[name] for name in listed}
 
 
+def _steps(folder: Path, exercises: dict[str, Exercise], reference: types.ModuleType | None) -> dict[str, list[str]]:
+    """The steps of the exercises whose cells do not tell them; the reference also gets its answers to a recall."""
+    for name, exercise in exercises.items():
+        if exercise.questions and reference is not None:
+            run_source(answer_source(exercise.questions, solved=True), vars(reference), f"<{name}>")
+    wanted = [name for name, exercise in exercises.items() if exercise.scaffold != "steps"]
+    if reference is not None:
+        return {name: steps_in_words(reference_source(reference, name)) for name in wanted if hasattr(reference, name)}
+    told = unpack_steps(folder / STEPS_FILE) if (folder / STEPS_FILE).is_file() else {}
+    return {name: told[name] for name in wanted if name in told}
+
+
 def _plain_answers(folder: Path, exercises: dict[str, Exercise]) -> PlainAnswers:
     """The reference's answers, or those that a class release has, without what comes from the library."""
     if (folder / REFERENCE).is_file():
@@ -219,12 +250,12 @@ def _stand_ins_module(lesson: str, plain: PlainAnswers) -> str:
     return f"{STAND_INS}.{lesson.partition('_')[2]}_{plain.digest[:8]}"
 
 
-def _answers(folder: Path, private: str, exercises: dict[str, Exercise]) -> list[Answer]:
+def _answers(folder: Path, private: str, exercises: dict[str, Exercise]) -> list[KnownAnswer]:
     """The known answers of all exercises, in the exercises' order; none in a class release."""
     if not (folder / ANSWERS).is_dir():
         return []
     modules = _load_folder(folder / ANSWERS, f"{private}_answers")
-    known: dict[str, list[Answer]] = {name: getattr(module, "answers", []) for name, module in modules.items()}
+    known: dict[str, list[KnownAnswer]] = {name: getattr(module, "answers", []) for name, module in modules.items()}
     for name, answers in known.items():
         for answer in answers:
             path = folder / ANSWERS / f"{name}.py"

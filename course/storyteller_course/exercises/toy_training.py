@@ -4,11 +4,15 @@ They have all that makes training and its checkpoints delicate, in the size of a
 an auxiliary loss, tied weights, a place in the data, and random numbers of their own.
 """
 
+import os
+import pickle
 import shutil
+import sys
 import tempfile
 import weakref
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
+from types import FrameType
 from typing import Any
 
 import torch
@@ -69,6 +73,11 @@ class PracticeModel(nn.Module):
         """Go into training or evaluation mode, and give nothing back, which `train` does."""
         self.train(training)
 
+    def leave_gradients(self, ids: Tensor) -> None:
+        """Compute gradients of something, as a step of training leaves them."""
+        logits, auxiliary = self(ids)
+        (logits.square().mean() + auxiliary).backward()
+
     def gradients(self) -> dict[str, Tensor | None]:
         """The gradient of each parameter by name, None where there is none."""
         return {name: parameter.grad for name, parameter in self.named_parameters()}
@@ -76,6 +85,15 @@ class PracticeModel(nn.Module):
     def weights(self) -> dict[str, Tensor]:
         """The parameters by name, as plain tensors; tied ones once."""
         return {name: parameter.detach().clone() for name, parameter in self.named_parameters()}
+
+
+class SteadyParameter(nn.Parameter):
+    """A parameter with a hash of its own, so that its place in a set does not hang on where it lies in memory."""
+
+    place: int
+
+    def __hash__(self) -> int:
+        return self.place
 
 
 class PracticeRun:
@@ -125,6 +143,25 @@ class PracticeRun:
             return self.optimizer.state_dict()["state"]
         return self.batches.state_dict()
 
+    def watch(self, folder: "Folder") -> None:
+        """From the next saving of this run on, remember what its checkpoint is at every step of the saving."""
+        gather = self.model.state_dict
+        self.watched = _Watched(folder)
+
+        def state_dict() -> dict[str, Any]:
+            self.watched.begin(sys._getframe(1))
+            return gather()
+
+        self.model.state_dict = state_dict  # type: ignore[method-assign, assignment]
+
+    def moments(self) -> int:
+        """How many different checkpoints, missing ones included, someone killed meanwhile could have left behind."""
+        return len(self.watched.moments)
+
+    def rewind(self, moment: int) -> None:
+        """Give the folder the files that it had at one of these moments."""
+        self.watched.folder.fill(self.watched.moments[moment])
+
     def fill_the_disk(self) -> None:
         """From now on saving this run breaks off in the middle, as on a full disk."""
         state: dict[str, Any] = {**self.model.state_dict(), "rest": _Unwritable()}
@@ -134,6 +171,48 @@ class PracticeRun:
 class _Unwritable:
     def __reduce__(self) -> Any:
         raise OSError(28, "No space left on device (the check plays a full disk)")
+
+
+class _Watched:
+    """What a folder held while a run was saved: its files at each moment at which its checkpoint became another one.
+
+    A profile function looks before and after each call that the student's code makes, in Python and in C.
+    """
+
+    def __init__(self, folder: "Folder") -> None:
+        self.folder = folder
+        self.moments: list[dict[str, bytes]] = []
+        self._seen: tuple[int, ...] = (-1,)
+
+    def begin(self, frame: FrameType | None) -> None:
+        """Look until the call returns in which `frame` is and that the runner made."""
+        inner = None
+        while frame is not None and frame.f_globals.get("__name__") != "storyteller_course.runner.server":
+            inner, frame = frame, frame.f_back
+        before: Any = sys.getprofile()
+
+        def look(current: FrameType, event: str, what: Any) -> None:
+            if before is not None:
+                before(current, event, what)
+            self._look()
+            if event == "return" and current is inner:
+                sys.setprofile(before)
+
+        self._look()
+        sys.setprofile(look)
+
+    def _look(self) -> None:
+        try:
+            found = os.stat(self.folder.path / "checkpoint.pt")
+            seen: tuple[int, ...] = (found.st_ino, found.st_size, found.st_mtime_ns)
+        except FileNotFoundError:
+            seen = ()
+        if seen == self._seen:
+            return
+        self._seen = seen
+        files = self.folder.files()
+        if not self.moments or files.get("checkpoint.pt") != self.moments[-1].get("checkpoint.pt"):
+            self.moments.append(files)
 
 
 class Folder:
@@ -146,10 +225,18 @@ class Folder:
         ValueError: a path leads out of the folder.
     """
 
+    code_ran = False
+
     def __init__(self, files: Mapping[str, bytes] | None = None) -> None:
         self.path = Path(tempfile.mkdtemp(prefix="storyteller-"))
         weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
-        for name, content in (files or {}).items():
+        self.fill(files or {})
+
+    def fill(self, files: Mapping[str, bytes]) -> None:
+        """Put these files in the place of those that are there."""
+        for path in self.path.iterdir():
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+        for name, content in files.items():
             inside = PurePosixPath(name)  # the names come from a student's process; none may lead out of the folder
             if inside.is_absolute() or ".." in inside.parts or not inside.parts or "\\" in name or ":" in name:
                 raise ValueError(f"{name!r} is no path inside a folder.")
@@ -159,6 +246,23 @@ class Folder:
 
     def __fspath__(self) -> str:
         return str(self.path)
+
+    def plant_code(self, form: str) -> None:
+        """Put a file checkpoint.pt there that runs code when it is read without care.
+
+        Args:
+            form: "zip", as torch.save writes it; "legacy", as it did before; "pickle", without torch.
+        """
+        Folder.code_ran = False
+        path, state = self.path / "checkpoint.pt", {"model": _CarriesCode()}
+        if form == "pickle":
+            path.write_bytes(pickle.dumps(state, protocol=2))
+        else:
+            torch.save(state, path, _use_new_zipfile_serialization=form == "zip")
+
+    def planted_code_ran(self) -> bool:
+        """Has it?"""
+        return Folder.code_ran
 
     def names(self) -> list[str]:
         """The paths of all plain files below it, in order."""
@@ -176,3 +280,12 @@ class Folder:
                 f"The files are larger than {MAX_FOLDER_BYTES:,} bytes together; a checkpoint here has a few thousand."
             )
         return {path.relative_to(self.path).as_posix(): path.read_bytes() for path in paths}
+
+
+class _CarriesCode:
+    def __reduce__(self) -> Any:
+        return _carried_code, ()
+
+
+def _carried_code() -> None:
+    Folder.code_ran = True

@@ -1,16 +1,22 @@
-"""Grading: every case of an exercise against the code behind a transport. The notebook and the judge both use this."""
+"""Grading: every case of an exercise against the code behind a transport. The notebook and the judge both use this.
+
+A case fails where its assertions do. An argument that was changed in place costs points too, in the notebook as in the
+judge: those of a case that asks (`unchanged`), and otherwise those of the cheapest passed case in which it was seen.
+What a function is meant to change, its exercise names in `may_change`. `diagnosis.py` looks for the known mistake
+behind a failure.
+"""
 
 import time
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
-from storyteller_course.exercises.assertions import Mismatch
-from storyteller_course.exercises.exercise import Case, Exercise
-from storyteller_course.exercises.inputs import PUBLIC, Draw
+from storyteller_course.exercises.equality import kind_of
+from storyteller_course.exercises.exercise import PUBLIC, Case, Draw, Exercise, Mismatch, changed
 from storyteller_course.exercises.known_answers import Wrong
-from storyteller_course.grading.diagnose import KnownMistake, diagnose
-from storyteller_course.grading.result import CaseResult, CaseRun, ExerciseResult
-from storyteller_course.runner.protocol import Transport
+from storyteller_course.grading.diagnosis import KnownMistake, diagnose
+from storyteller_course.grading.result import CaseResult, CaseRun, ExerciseResult, points_of
+from storyteller_course.runner.protocol import Transport, TransportFault
 from storyteller_course.runner.student_errors import StudentError
 from storyteller_course.runner.student_proxy import StudentProxy
 
@@ -27,6 +33,7 @@ def grade(
     mistakes: Sequence[KnownMistake] = (),
     only: Collection[str] | None = None,
     replaced: tuple[str, ...] = (),
+    charged: bool = False,
 ) -> ExerciseResult:
     """Run every case with every seed; a case passes only if it passes with all of them.
 
@@ -37,6 +44,7 @@ def grade(
         mistakes: known wrong answers, from which failures are explained; see `known_mistakes.py`.
         only: the ids of the cases to run, None for all.
         replaced: exercises that the course's functions stand in for, to be noted in the result.
+        charged: whether arguments that were changed in place have cost points already, with other seeds.
     """
     limit = exercise.limit
     runs: list[CaseRun] = []  # of each case the first that fails, or its last
@@ -50,19 +58,32 @@ def grade(
         runs.append(run)
         if isinstance(run.failure, StudentError) and run.failure.kind == "timeout":
             limit = max(1.0, exercise.limit / SLOW_LIMIT_DIVISOR)
+    if not charged:
+        _charge_changes(runs)
     failed = any(run.failure for run in runs)
-    explained = diagnose(runs, mistakes) if failed and mistakes else {}
-    results = [_result(run, explained.get(run.case.id)) for run in runs]
-    guards_hold = all(result.passed for result in results if result.points == 0)
-    names = [wrong.name for wrong in explained.values()]
+    passed_before = only is not None and PUBLIC not in seeds  # the judge: what passes with the public seed
+    wrong, explained, no_diagnosis = None, set[str](), ""
+    if failed and mistakes:
+
+        def run_again(run: CaseRun, seed: str) -> CaseRun:
+            return run_case(exercise, run.case, student, seed, limit=limit)
+
+        try:
+            wrong, explained = diagnose(runs, mistakes, run_again=run_again, passed_before=passed_before)
+        except TransportFault:
+            raise
+        except Exception as error:  # noqa: BLE001  an explanation is a courtesy: points do not hang on it
+            no_diagnosis = f"{type(error).__name__}: {error}"
+    results = [_result(run, wrong if run.case.id in explained else None) for run in runs]
     return ExerciseResult(
         name=exercise.name,
         points=exercise.points,
-        earned=sum(result.earned for result in results) if guards_hold else 0,
+        earned=points_of(results),
         solved=not failed,
         cases=results,
-        mistake=max(names, key=names.count) if names else "",
+        mistake=wrong.name if wrong else "",
         replaced=replaced,
+        no_diagnosis=no_diagnosis,
     )
 
 
@@ -89,10 +110,12 @@ def run_case(
         case.run(student, Draw(seed, exercise.name, case.id))
     except (Mismatch, StudentError) as error:
         failure = error
-    except Exception as error:  # noqa: BLE001  the case stumbled over what the student's code gave back
+    except TransportFault:
+        raise
+    except Exception:  # noqa: BLE001  the case stumbled over what the student's code gave back
         failure = Mismatch(
-            f"Your result does not have the form that it should have; looking at it failed with "
-            f"{type(error).__name__}: {str(error)[:200]}.",
+            f"Your result, {kind_of(student.last_value)}, does not have the form that it should have: nothing can be "
+            "computed with it here. Compare its shape and its parts with what the docstring promises.",
             got=student.last_value,
         )
     seconds = time.perf_counter() - start
@@ -107,23 +130,34 @@ def run_case(
     )
 
 
+def _charge_changes(runs: list[CaseRun]) -> None:
+    """Fail the cheapest passed case in which an argument was changed in place, unless a case has asked for it."""
+    if any(isinstance(run.failure, Mismatch) and run.failure.changed for run in runs):
+        return
+    seen = [index for index, run in enumerate(runs) if run.failure is None and run.case.points and run.changed]
+    if seen:
+        index = min(seen, key=lambda index: runs[index].case.points)
+        names = runs[index].changed
+        runs[index] = replace(runs[index], failure=Mismatch(changed(names), changed=names))
+
+
 def _result(run: CaseRun, wrong: Wrong | None) -> CaseResult:
     """The result of a case, as data; `wrong` is the known wrong answer that explains its failure."""
     failure, case = run.failure, run.case
     details: dict[str, Any] = {}
     if isinstance(failure, Mismatch):
-        names = ("message", "got", "wanted", "compared", "where", "pair", "rules")
+        names = ("message", "got", "wanted", "compared", "where", "pair", "rules", "rounding")
         details = {"kind": "mismatch", **{name: getattr(failure, name) for name in names}}
     elif isinstance(failure, StudentError):
         message = failure.message
         if failure.kind == "raised":
             exception = failure.names[0] if failure.names else "an exception"
             place = f" in line {failure.line}" if failure.line else ""
-            message = f"Your code raised {exception}{place}" + (f": {message}" if message else "") + "."
+            message = f"Your code raised {exception}{place}" + (f": {message}" if message else "")
+            message += "" if message.endswith((".", "!", "?")) else "."
         details = {"kind": failure.kind, "message": message, "line": failure.line, "code": failure.code}
     if wrong is not None:
         details |= {"explanation": wrong.explanation, "mistake": wrong.name}
-    mutated = dict.fromkeys(name for outcome in run.outcomes for name in outcome.mutated)
     warnings = dict.fromkeys(text for outcome in run.outcomes for text in outcome.warnings)
     return CaseResult(
         id=case.id,
@@ -131,10 +165,12 @@ def _result(run: CaseRun, wrong: Wrong | None) -> CaseResult:
         points=case.points,
         earned=0 if failure else case.points,
         passed=failure is None,
-        mutated=tuple(mutated)[:MAX_RESULT_NOTES],
+        mutated=run.changed[:MAX_RESULT_NOTES],
+        charged=isinstance(failure, Mismatch) and bool(failure.changed),
         printed="".join(outcome.printed for outcome in run.outcomes)[:MAX_RESULT_PRINTED_CHARS],
         warnings=tuple(warnings)[:MAX_RESULT_NOTES],
         seconds=run.seconds,
         seed_index=run.seed_index,
+        trivial=run.trivial,
         **details,
     )

@@ -1,11 +1,11 @@
 """The results of a check, as data: the notebook's card and the judge's report are made from them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from storyteller_course.exercises.assertions import Mismatch
 from storyteller_course.exercises.equality import Rules
-from storyteller_course.exercises.exercise import Case, Exercise
+from storyteller_course.exercises.exercise import Case, Exercise, Mismatch
 from storyteller_course.runner.student_errors import StudentError
 
 if TYPE_CHECKING:
@@ -23,6 +23,17 @@ class CaseRun:
     outcomes: "list[Outcome]"  # of the calls, in their order
     failure: Mismatch | StudentError | None  # None: passed
     seconds: float
+
+    @property
+    def changed(self) -> tuple[str, ...]:
+        """The arguments that were changed in place in any of the calls, without those that may be."""
+        names = dict.fromkeys(name for outcome in self.outcomes for name in outcome.mutated)
+        return tuple(name for name in names if name not in self.exercise.may_change)
+
+    @property
+    def trivial(self) -> bool:
+        """Did its code give back nothing but arguments, zeros and the like? (What is learned of objects counts too.)"""
+        return all(outcome.trivial for outcome in self.outcomes)
 
     @property
     def is_endless(self) -> bool:
@@ -51,11 +62,28 @@ class CaseResult:
     rules: Rules = field(default_factory=Rules)
     line: int = 0  # where in the answer's cell an exception was raised
     code: str = ""  # that line
+    rounding: bool = False  # the two numbers agree in so many digits that only rounding has parted them
     mutated: tuple[str, ...] = ()  # arguments that the code changed in place
+    charged: bool = False  # it is for them that the case fails
     printed: str = ""
     warnings: tuple[str, ...] = ()
     seconds: float = 0.0
     seed_index: int = 0  # 0 is the first seed given, the public one
+    trivial: bool = False  # all that the code gave back in it were arguments, zeros and the like
+
+
+def points_of(cases: Sequence[CaseResult]) -> int:
+    """The points that an exercise earns with these results of its cases.
+
+    None where a guard fails. None either where something fails and what passes, passes for an answer that does nothing
+    too: an edge case of which the right result is empty, say.
+    """
+    if not all(case.passed for case in cases if case.points == 0):
+        return 0
+    earning = [case for case in cases if case.earned]
+    if all(case.trivial for case in earning) and not all(case.passed for case in cases):
+        return 0
+    return sum(case.earned for case in earning)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +97,7 @@ class ExerciseResult:
     cases: list[CaseResult]
     mistake: str = ""  # the known mistake that explains most
     replaced: tuple[str, ...] = ()  # exercises that the course's own functions stood in for
+    no_diagnosis: str = ""  # why no known mistake could be looked for: a fault of ours, which costs no points
 
     @property
     def unfinished(self) -> bool:

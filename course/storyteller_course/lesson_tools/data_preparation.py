@@ -1,6 +1,7 @@
 """Lesson 01: what stories are cleaned by, and merges as the library's tokenizer takes them.
 
-A merge is a pair of token ids, and a list of merges, in the order learned, is all that a tokenizer has to remember.
+A merge is a pair of token ids; a list of merges, in the order learned, is what a tokenizer learns. Its pattern, the
+order of the bytes and its special tokens are chosen before.
 """
 
 import re

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from storyteller.inference.generate import encode_prompt
-from storyteller.inference.sampling import Filter
+from storyteller.inference.generate import encode_prompt, whole_story
+from storyteller.inference.sampling import Filter, row_seed
 from storyteller.inference.sampling import filters_for as library_filters_for
 from storyteller.inference.sampling import uniform_draws as numbers_for
 from storyteller.inference.sampling_options import Sampling
@@ -49,7 +49,7 @@ def tell_with(
     sampling: Sampling,
     filters: Sequence[Filter],
 ) -> list[str]:
-    """Tell stories with a function such as `generate`: story i draws with the numbers of `sampling.seed` + i.
+    """Tell stories with a function such as `generate`: story i draws the numbers of row i of a batch.
 
     Openings of different lengths are told one by one, for `generate` takes prompts of one length. The model is left in
     evaluation mode.
@@ -58,7 +58,7 @@ def tell_with(
     model.eval()  # in training an expert may turn tokens away
     for number, opening in enumerate(openings):
         prompt = torch.tensor([encode_prompt(model, tokenizer, opening)])  # (1, P)
-        draws = numbers_for(1, sampling.max_new_tokens, seed=sampling.seed + number)  # (1, S)
+        draws = numbers_for(1, sampling.max_new_tokens, seed=row_seed(sampling.seed, number))  # (1, S)
         [row] = generate(
             lambda ids: model(ids).logits,
             prompt,
@@ -67,7 +67,7 @@ def tell_with(
             stop=tokenizer.end_id,
             context=model.config.max_seq_len,
         )
-        stories.append(opening + tokenizer.decode(row, skip_special=True))
+        stories.append(whole_story(tokenizer, opening, row))
     return stories
 
 

@@ -13,7 +13,7 @@ Pair = tuple[Tensor, Tensor]  # inputs and targets, (B, T) int64 each
 
 
 class PeakMemory(TorchDispatchMode):
-    """Within it, the bytes of all tensors made and not yet let go are counted; `peak` is the most at any moment.
+    """Context manager: counts the bytes of all tensors made and not yet let go; `peak` is the most at any moment.
 
     It sees every operation, those of the backward pass included, and a storage that several tensors share once.
     """

@@ -1,12 +1,13 @@
 """What a student types in a notebook: `check`, `hint` and `progress`.
 
 check("count_pairs")   # runs the cases of the exercise and shows a card; raises CheckFailed when one fails
-hint("count_pairs")    # the next of three hints
+hint("count_pairs")    # the next hint
 progress()             # what is solved in this lesson, and what comes next; kept up to date by `check`
 """
 
 import inspect
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -56,17 +57,16 @@ def check(name: str, *, show: Literal["", "reference"] = "") -> None:
     if is_own(lesson):
         ProgressStore.find(lesson.folder).record(lesson, name, earned=result.earned, solved=result.solved)
     foot = ""  # what one may do next
-    if result.solved and not show and lesson.reference is not None:
+    if result.solved and not show and lesson.reference is not None and not lesson.exercises[name].questions:
         foot = f'Curious? `check("{name}", show="reference")` shows the reference beside yours.'
     elif not result.solved and show:
         foot = "The reference is shown once yours has full marks."
     elif not result.solved and lesson.exercises[name].hints:
         foot = f'Stuck? `hint("{name}")` helps in small steps.'
-    _display(card.html(result, foot=foot), card.text(result, foot=foot))
+    display_card(card.html(result, foot=foot), card.text(result, foot=foot))
     shown_progress = _progress_displays.get(lesson.folder)
     if shown_progress is not None:
-        standings = ProgressStore.find(lesson.folder).summary(lesson)
-        shown_progress.update(_bundle(progress_html(lesson, standings), progress_text(lesson, standings)), raw=True)
+        shown_progress.update(_bundle(*_progress_of(lesson)), raw=True)
     if not result.solved:
         raise CheckFailed(result)
     if show:
@@ -78,7 +78,7 @@ def _show_reference(lesson: Lesson, name: str, namespace: dict[str, Any]) -> Non
     from storyteller_course.notebook.source_digest import without_docstring
 
     if lesson.reference is None:
-        _display(card.wrap("<div>This copy of the lesson has no reference.</div>"), "This copy has no reference.")
+        display_card(card.wrap("<div>This copy of the lesson has no reference.</div>"), "This copy has no reference.")
         return
     try:
         own = without_docstring(inspect.getsource(namespace[name]))
@@ -89,22 +89,24 @@ def _show_reference(lesson: Lesson, name: str, namespace: dict[str, Any]) -> Non
         f'<div><div class="sty-note">{title}</div><pre>{card.escape(source, 20_000)}</pre></div>'
         for title, source in (("yours", own), ("the reference", theirs))
     )
-    _display(
+    display_card(
         card.wrap(f'<div class="sty-pair">{columns}</div>'),
         f"# yours\n{clean(own, 20_000)}\n# the reference\n{theirs}",
     )
 
 
 def hint(name: str) -> None:
-    """Show the next hint of an exercise, below those that were shown before. There are three; none costs points.
+    """Show the next hint of an exercise, below those that were shown before. None costs points.
+
+    There are three; where the cell does not tell the steps, they come first.
 
     Raises:
         StorytellerError: there is no such exercise.
     """
     lesson = lesson_of(name)
-    hints = lesson.exercises[name].hints
+    hints = lesson.exercises[name].all_hints
     if not hints:
-        _display(card.wrap(f"There are no hints for {card.prose(f'`{name}`')}."), f"There are no hints for {name}.")
+        display_card(card.wrap(f"There are no hints for {card.prose(f'`{name}`')}."), f"There are no hints for {name}.")
         return
     seen = ProgressStore.find(lesson.folder).next_hint(lesson, name)
     title = f"Hint {seen} of {len(hints)}"
@@ -112,7 +114,7 @@ def hint(name: str) -> None:
     body = "".join(f'<div class="sty-say">{number}. {card.prose(text)}</div>' for number, text in enumerate(shown, 1))
     head = f'<div class="sty-head"><span class="sty-name">{name}</span><span class="sty-quiet">{title}</span></div>'
     lines = [f"{name}: {title}", *(f"  {number}. {text}" for number, text in enumerate(shown, 1))]
-    _display(card.wrap(head + body), "\n".join(lines))
+    display_card(card.wrap(head + body), "\n".join(lines))
 
 
 def progress() -> None:
@@ -126,8 +128,7 @@ def progress() -> None:
         raise StorytellerError(
             f"No lesson was found in {Path.cwd()}: a notebook must lie in its lesson's folder, beside its checks."
         )
-    standings = ProgressStore.find(lesson.folder).summary(lesson)
-    handle = _display(progress_html(lesson, standings), progress_text(lesson, standings), updatable=True)
+    handle = display_card(*_progress_of(lesson), updatable=True)
     if handle is not None:
         _progress_displays[lesson.folder] = handle
 
@@ -135,8 +136,15 @@ def progress() -> None:
 _progress_displays: dict[Path, Any] = {}  # IPython's handle of each lesson's last progress display
 
 
-def progress_html(lesson: Lesson, standings: list[Standing]) -> str:
-    """The lesson's exercises, one a row, with stars, points and state."""
+def _progress_of(lesson: Lesson) -> tuple[str, str]:
+    """As HTML and as text."""
+    store = ProgressStore.find(lesson.folder)
+    standings, predictions = store.summary(lesson), store.predictions(lesson.name)
+    return progress_html(lesson, standings, predictions), progress_text(lesson, standings, predictions)
+
+
+def progress_html(lesson: Lesson, standings: list[Standing], predictions: Mapping[str, bool]) -> str:
+    """The lesson's exercises, one a row, with stars, points and state, and how many predictions came true."""
     earned, points, bonus = _totals(standings)
     rows = []
     for standing in standings:
@@ -158,11 +166,11 @@ def progress_html(lesson: Lesson, standings: list[Standing]) -> str:
         f'<span class="sty-bar"><i class="sty-full" style="width:{share}%"></i></span>'
         f'<span class="sty-points">{earned} of {points} points{bonus}</span></div>'
     )
-    foot = f'<div class="sty-foot">{card.prose(_next(standings))}</div>'
+    foot = "".join(f'<div class="sty-foot">{card.prose(line)}</div>' for line in _foot(standings, predictions))
     return card.wrap(f'{head}<div class="sty-grid">{"".join(rows)}</div>{foot}')
 
 
-def progress_text(lesson: Lesson, standings: list[Standing]) -> str:
+def progress_text(lesson: Lesson, standings: list[Standing], predictions: Mapping[str, bool]) -> str:
     """The same as plain text."""
     earned, points, bonus = _totals(standings)
     lines = [f"{lesson.name}: {earned} of {points} points{bonus}"]
@@ -171,7 +179,13 @@ def progress_text(lesson: Lesson, standings: list[Standing]) -> str:
         stars = "*" * standing.stars
         score = f"{standing.earned} of {standing.points}" + (" (bonus)" if standing.bonus else "")
         lines.append(f"  {word:<7} {standing.name:<22} {stars:<4} {score}")
-    return "\n".join([*lines, _next(standings)])
+    return "\n".join([*lines, *_foot(standings, predictions)])
+
+
+def _foot(standings: list[Standing], predictions: Mapping[str, bool]) -> list[str]:
+    """What comes next, and how many predictions came true, where any was made."""
+    told = f"You predicted {sum(predictions.values())} of {len(predictions)} outcomes."
+    return [_next(standings), *([told] if predictions else [])]
 
 
 def _totals(standings: list[Standing]) -> tuple[int, int, str]:
@@ -196,7 +210,7 @@ def _bundle(html: str, text: str) -> dict[str, str]:
     return {"text/html": html, "text/plain": text}
 
 
-def _display(html: str, text: str, *, updatable: bool = False) -> Any:
+def display_card(html: str, text: str, *, updatable: bool = False) -> Any:
     """Show a card; without IPython its text is printed. Returns a handle where it can be updated later."""
     ipython = sys.modules.get("IPython")
     if ipython is None or ipython.get_ipython() is None:

@@ -1,7 +1,8 @@
 """What a student has solved so far, in a plain file of the student's own folder. Losing it loses only the display.
 
 .storyteller/progress.json
-    {"lessons": {"01_data_preparation": {"count_pairs": {"earned": 8, "points": 8, "solved": true, "hints": 1}}}}
+    {"lessons": {"01_data_preparation": {"count_pairs": {"earned": 8, "points": 8, "solved": true, "hints": 1}}},
+     "predictions": {"01_data_preparation": {"first_merge": true}}}
 .storyteller/checked.json
     which functions passed their checks, by a digest of their code, so that `use` need not check them again
 """
@@ -72,7 +73,7 @@ class ProgressStore:
     def next_hint(self, lesson: Lesson, exercise: str) -> int:
         """Count one more hint of an exercise as seen; returns how many that makes, at most all."""
         seen = self._entry(self._read("progress.json"), lesson, exercise).get("hints", 0)
-        number = min(seen + 1, len(lesson.exercises[exercise].hints)) if isinstance(seen, int) else 1
+        number = min(seen + 1, len(lesson.exercises[exercise].all_hints)) if isinstance(seen, int) else 1
         self._note(lesson, exercise, {"hints": number})
         return number
 
@@ -92,6 +93,21 @@ class ProgressStore:
                 Standing(**about, **numbers, solved=entry.get("solved") is True, checked="solved" in entry)
             )
         return standings
+
+    def note_prediction(self, lesson_name: str, name: str, *, came_true: bool) -> None:
+        """Note whether a prediction came true, unless one of this name was noted before."""
+        data = self._read("progress.json")
+        known = self.predictions(lesson_name)
+        if name not in known:
+            kept = data.get("predictions")
+            data["predictions"] = {**(kept if isinstance(kept, dict) else {}), lesson_name: {**known, name: came_true}}
+            self._write("progress.json", data)
+
+    def predictions(self, lesson_name: str) -> dict[str, bool]:
+        """Which predictions of a lesson were made, and whether they came true."""
+        kept = self._read("progress.json").get("predictions")
+        known = kept.get(lesson_name) if isinstance(kept, dict) else None
+        return {name: came for name, came in known.items() if came in (True, False)} if isinstance(known, dict) else {}
 
     def passed(self, key: str) -> bool:
         """Is it known that the code with this digest passed its check?"""

@@ -71,7 +71,7 @@ def without_docstring(source: str) -> str:
     """The source of a function or class without its docstring, which is the same in every answer."""
     try:
         (node,) = ast.parse(source).body
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return source
     body = getattr(node, "body", [])
     if len(body) < 2 or ast.get_docstring(node) is None:  # type: ignore[arg-type]
@@ -116,7 +116,7 @@ def _parse(cell: str, source: str) -> Iterator[Statement]:
     lines = ["" if line.lstrip()[:1] in ("%", "!", "?") else line for line in source.splitlines()]
     try:
         body = ast.parse("\n".join(lines)).body
-    except (SyntaxError, ValueError, RecursionError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return
     for node in body:
         defines = frozenset(_defined(node))

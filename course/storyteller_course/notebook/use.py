@@ -45,7 +45,7 @@ def use(name: str) -> Callable[..., Any]:
 
 
 @dataclass(frozen=True)
-class Found:
+class LocatedAnswer:
     """Where an exercise was looked for, and what is there."""
 
     lesson: Lesson
@@ -53,7 +53,7 @@ class Found:
     is_here: bool  # it was looked for in the running notebook, not in a saved one
 
 
-def look_for(name: str, live: Namespace, *, at_work: Mapping[str, Callable[..., Any]] | None = None) -> Found:
+def look_for(name: str, live: Namespace, *, at_work: Mapping[str, Callable[..., Any]] | None = None) -> LocatedAnswer:
     """The student's function or class, in the running notebook's names (`live`) or in the saved one of its lesson.
 
     A saved one calls the functions in `at_work` in place of those of the same names.
@@ -70,7 +70,7 @@ def look_for(name: str, live: Namespace, *, at_work: Mapping[str, Callable[..., 
     )
     is_here = is_written_here or (here is not None and here.folder == lesson.folder)
     own = own_answer(lesson, name, live) if is_here else saved_answer(lesson, name, at_work=at_work)
-    return Found(lesson, own, is_here)
+    return LocatedAnswer(lesson, own, is_here)
 
 
 def own_answer(lesson: Lesson, name: str, namespace: Namespace) -> Callable[..., Any] | None:

@@ -20,9 +20,9 @@
      |   in the judge: RemoteStudent            over a socket to a worker in the sandbox, which has a Server
      v  bytes
     Server.exchange     server.py               read_request; finds the function in the student's namespace
-     |     with Isolation                       isolation.py: output captured, random generators seeded
-     |     with ForbiddenCalls                  forbidden_calls.py: was the ready-made answer called?
-     |     with TimeLimit                       time_limit.py: TimeIsUp inside the student's function
+     |     with Isolation                       call_contexts.py: output captured, random generators seeded
+     |     with ForbiddenCalls                  call_contexts.py: was the ready-made answer called?
+     |     with TimeLimit                       call_contexts.py: TimeIsUp inside the student's function
      v  words
     count_pairs         the student's own code  (gradients.py calls it where gradients are asked for)
      |
@@ -35,7 +35,7 @@
      v  counts
     case                the lesson's checks     equal(...) returns, or raises Mismatch
      |
-     v  CaseRun         grading/grade.py        grading/diagnose.py looks for the known mistake behind a failure
+     v  CaseRun         grading/grade.py        which also looks for the known mistake behind a failure
     check               notebook/check.py       report/card.py shows the ExerciseResult
 
 The judge calls `grade` itself, with hidden seeds; from there on the way is the same. A function among the arguments

@@ -29,7 +29,7 @@ def vector_jacobian(
     kwargs = {name: _leaf(value) for name, value in kwargs.items()}
     module = function if isinstance(function, nn.Module) else getattr(function, "__self__", None)
     parameters = dict(module.named_parameters()) if isinstance(module, nn.Module) else {}
-    outputs = function(*args, **kwargs)
+    outputs = call(function, args, kwargs)
     tensors = [tensor for tensor in _tensors(outputs) if tensor.dtype.is_floating_point]
     weights = [torch.ones_like(tensor) for tensor in tensors] if cotangent is None else list(_tensors(cotangent))
     pairs = zip(tensors, weights, strict=False)
@@ -49,6 +49,11 @@ def vector_jacobian(
         "keywords": {name: next(gradients) if _has_gradient(value) else None for name, value in kwargs.items()},
         "parameters": {name: next(gradients) if _has_gradient(value) else None for name, value in parameters.items()},
     }
+
+
+def call(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What the student's function gives: what is called from here is called by the student, see `ForbiddenCalls`."""
+    return function(*args, **kwargs)
 
 
 def _leaf(value: Any) -> Any:

@@ -53,7 +53,7 @@ def source_of(name: str, filename: str) -> str:
     text = "".join(linecache.getlines(filename))
     try:
         statements = ast.parse(text).body
-    except SyntaxError:  # a cell with a magic in it
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # a cell with a magic in it, or nested very deep
         return ""
     kinds = ast.FunctionDef | ast.ClassDef
     nodes = [node for node in statements if isinstance(node, kinds) and node.name == name]

@@ -9,9 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, Protocol
 
-from storyteller_course.runner.serialization import Adopt, Keep, Malformed, Resolve, decode, encode
+from storyteller.errors import StorytellerError
+from storyteller_course.runner.serialization import Adopt, Keep, Limits, Malformed, Resolve, decode, encode
 from storyteller_course.runner.student_errors import StudentError
 
+# Of one result or one callback of a student's code; what a lesson asks for has less than 100 kB. The check's side keeps
+# the results of all cases until the page is written.
+FROM_STUDENT = Limits(body=4 << 20, header=1 << 20)
+MAX_CASE_BYTES = 4 << 20  # of all results and callbacks of a case
 MAX_MESSAGE_CHARS = 2_000
 MAX_CODE_CHARS = 200
 MAX_NAME_CHARS = 100
@@ -28,6 +33,7 @@ Operation = Literal[
     "get",  # the attribute `name` of an object, dots allowed
     "gradients",  # of a named function, an object, or its method `name`
     "take",  # at most `count` items of the generator that `target` (or its method `name`) returns
+    "condition",  # of a module: its mode, what of it is trained, its gradients
     "forget",  # all objects made so far
 ]
 
@@ -54,11 +60,18 @@ class Outcome:
 
     value: Any = None
     error: StudentError | None = None
-    mutated: tuple[str, ...] = ()  # the arguments that were changed in place; a courtesy, nothing is graded by it alone
+    mutated: tuple[str, ...] = ()  # the arguments that were changed in place
     printed: str = ""  # what the student's code printed, bounded
     warnings: tuple[str, ...] = ()
-    shortcut: str = ""  # the forbidden name that was called
+    shortcut: str = ""  # the forbidden name that was called, and whose result is behind the value
+    echo: bool = False  # the value is one of the arguments
+    trivial: bool = False  # it is that, or nothing: None, zeros, NaN, an error, an object that was only made
+    tells: bool = False  # the value tells more than chance, zeros or an argument would: see evidence.py
     seconds: float = 0.0
+
+
+class TransportFault(StorytellerError):
+    """The way to a student's code is broken, for a fault that is not the student's: it must cost no points."""
 
 
 # Carries a callback, as bytes, to the check's side and brings the bytes of its result back.
@@ -72,7 +85,8 @@ class Transport(Protocol):
         """Carry a request there and its outcome back; callbacks go through `call_back` in the meantime.
 
         Raises:
-            StudentError: "timeout" or "died", where the other side gives no answer.
+            StudentError: "timeout", "died" or "spent", where the other side gives no answer.
+            TransportFault: it cannot be asked, for a fault that is not the student's.
         """
         ...
 
@@ -112,7 +126,7 @@ def write_outcome(outcome: Outcome, keep: Keep | None = None) -> bytes:
         outcome.warnings[:MAX_NOTES],
         outcome.shortcut,
     )
-    return encode((outcome.value, fault, notes), keep=keep)
+    return encode((outcome.value, fault, notes), keep=keep, limits=FROM_STUDENT)
 
 
 def read_outcome(message: bytes, adopt: Adopt | None = None) -> Outcome:
@@ -122,7 +136,7 @@ def read_outcome(message: bytes, adopt: Adopt | None = None) -> Outcome:
         StudentError: it is not a message that `write_outcome` makes.
     """
     try:
-        value, fault, notes = _tuple_of(3, decode(message, adopt=adopt))
+        value, fault, notes = _tuple_of(3, decode(message, adopt=adopt, limits=FROM_STUDENT))
         mutated, printed, warnings, shortcut = _tuple_of(4, notes)
         error = None
         if fault is not None:

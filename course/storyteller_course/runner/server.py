@@ -15,13 +15,18 @@ from typing import Any
 from storyteller_course.exercises.equality import is_tensor
 from storyteller_course.exercises.fixtures import build
 from storyteller_course.runner import student_errors
-from storyteller_course.runner.forbidden_calls import ForbiddenCalls
+from storyteller_course.runner.call_contexts import ForbiddenCalls, Isolation, TimeIsUp, TimeLimit
 from storyteller_course.runner.gradients import vector_jacobian
-from storyteller_course.runner.isolation import Isolation
-from storyteller_course.runner.protocol import CallBack, Outcome, Request, read_request, write_outcome
+from storyteller_course.runner.protocol import (
+    FROM_STUDENT,
+    CallBack,
+    Outcome,
+    Request,
+    read_request,
+    write_outcome,
+)
 from storyteller_course.runner.serialization import Fixture, Reference, Unsendable, decode, encode
 from storyteller_course.runner.student_errors import StudentError
-from storyteller_course.runner.time_limit import TimeIsUp, TimeLimit
 
 Namespace = dict[str, Any]
 
@@ -59,7 +64,7 @@ class Server:
             except KeyboardInterrupt:  # the user's own
                 raise
             except BaseException as exception:  # noqa: BLE001  whatever a student's code raises, exits included
-                error = student_errors.raised(exception, self.namespace)
+                error = student_errors.raised(exception, self.namespace, parameters=self._parameters(request))
         after = [_fingerprint(argument) for argument in arguments]
         changed = [index for index, (old, new) in enumerate(zip(before, after, strict=True)) if old != new]
         outcome = Outcome(
@@ -68,7 +73,7 @@ class Server:
             mutated=tuple(self._argument_name(request, index) for index in changed),
             printed=isolation.printed,
             warnings=isolation.warnings,
-            shortcut=forbidden_calls.used,
+            shortcut=forbidden_calls.shortcut(value, arguments, error),
         )
         try:
             return write_outcome(outcome, self._keep if request.op in ("new", "make") else None)
@@ -93,6 +98,14 @@ class Server:
                 return None
             case "get":
                 return self._attribute(request)
+            case "condition":
+                module = self._target(request)
+                parameters = dict(module.named_parameters())
+                return {
+                    "training": {name: one.training for name, one in module.named_modules()},
+                    "requires_grad": {name: one.requires_grad for name, one in parameters.items()},
+                    "grad": {name: one.grad for name, one in parameters.items()},
+                }
         function = self._function(request)
         if request.op == "gradients":
             return vector_jacobian(function, request.args, request.kwargs, request.cotangent)
@@ -130,11 +143,15 @@ class Server:
         """The parameter that the argument with this index goes to; arguments by name come last."""
         if index >= len(request.args):
             return list(request.kwargs)[index - len(request.args)]
+        names = self._parameters(request)
+        return names[index] if index < len(names) else f"argument {index + 1}"
+
+    def _parameters(self, request: Request) -> list[str]:
+        """The names of the function's parameters, none where they cannot be found out."""
         try:
-            parameters = list(inspect.signature(self._function(request)).parameters.values())
-            return parameters[index].name
-        except (ValueError, TypeError, IndexError, StudentError):
-            return f"argument {index + 1}"
+            return list(inspect.signature(self._function(request)).parameters)
+        except (ValueError, TypeError, AttributeError, StudentError):
+            return []
 
     def _keep(self, value: object) -> Reference:
         number = next(self.numbers)
@@ -146,10 +163,10 @@ class Server:
         if isinstance(item, Fixture):
             return build(item.name, item.args, item.kwargs)
 
-        def ask(*args: Any, **kwargs: Any) -> Any:
+        def ask(*args: Any) -> Any:
             if call_back is None:
                 raise RuntimeError("This side has no way to call back.")
-            kind, value = decode(call_back(encode((item.number, args, kwargs))))
+            kind, value = decode(call_back(encode((item.number, args), limits=FROM_STUDENT)))
             if kind == "failed":
                 raise RuntimeError(value)
             return value
@@ -158,8 +175,8 @@ class Server:
 
 
 def _fingerprint(value: Any) -> bytes:
-    """Bytes that change when the value does; nothing for what is not data."""
+    """Bytes that change when the value does; of what is not data only which object it is."""
     try:
-        return encode(value)
+        return encode(value, keep=lambda thing: Reference(id(thing)))
     except Unsendable:
         return b""

@@ -2,14 +2,18 @@
 
 import inspect
 import linecache
+import re
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
 from storyteller_course.exercises.equality import kind_of
 
-STUB = ": fill in the TODOs"  # what the message of an untouched stub has after the exercise's name
+STUB = re.compile(r": (?:fill in the TODOs|write its body)")  # of an untouched stub's message; the name is before it
 MAX_EXCEPTION_CHARS = 400  # of an exception's own message
 MAX_FRAMES = 5000  # of a traceback
+FOLDER = re.compile(r"[^'\"]*storyteller-\w{8}(?=[/\\'\"])")  # the path of a `Folder`, which has another name each time
+LOCAL_NAME = re.compile(r"\b(\w+)(?:\.\w+)*\.<locals>\.[\w.<>]+(?:\(\))?")  # of a function within a function
 MAX_STOP_DELAY_S = 1.0  # after its limit code is stopped at the latest, unless it is within one long call
 
 
@@ -18,7 +22,7 @@ class StudentError(Exception):
 
     Attributes:
         kind: "missing", "unfinished" (the untouched stub), "raised", "timeout", "type" (the result is not plain data),
-            "shortcut" (a forbidden call) or "died" (the process ended).
+            "shortcut" (a forbidden call), "died" (the process ended) or "spent" (the whole submission's time is over).
         message: one sentence, or the text of the exception that was raised.
         names: for "raised", the class of the exception and its bases, such as ("KeyError", "LookupError", "Exception").
         line: in which line of the answer's cell it happened, counted from 1; 0 when unknown.
@@ -79,8 +83,27 @@ def too_slow(limit: float, took: float) -> StudentError:
     )
 
 
-def raised(error: BaseException, namespace: dict[str, Any]) -> StudentError:
-    """The student's code raised an exception."""
+def too_much(limit: int) -> StudentError:
+    """The results and callbacks of a case are too large together."""
+    return StudentError(
+        "type",
+        f"Your code gave back, or handed to the check's functions, more than {limit >> 20} MB in this case, which "
+        "needs far less: compare the shapes of your results with what the docstring promises.",
+    )
+
+
+def wrong_arguments(wanted: int, got: int) -> StudentError:
+    """A function of the check was called with too many arguments, or too few."""
+    return StudentError(
+        "raised",
+        f"a function that your code was given takes {wanted} argument{'s' * (wanted != 1)}, and it was called with "
+        f"{got}",
+        names=("TypeError", "Exception"),
+    )
+
+
+def raised(error: BaseException, namespace: dict[str, Any], *, parameters: Sequence[str] = ()) -> StudentError:
+    """The student's code raised an exception; `parameters` are the names of its function's arguments."""
     names = tuple(kind.__name__ for kind in type(error).__mro__ if kind not in (BaseException, object))
     line, code = own_line(error.__traceback__, namespace)
     if isinstance(error, RecursionError):
@@ -90,13 +113,20 @@ def raised(error: BaseException, namespace: dict[str, Any]) -> StudentError:
             message = str(error)
         except Exception:  # noqa: BLE001  a student's own exception may fail at this too
             message = ""
+    if "a leaf Variable that requires grad" in message:  # what autograd says of `x -= 1`
+        named = [f"`{name}`" for name in parameters if re.search(rf"\b{re.escape(name)}\b", code)][:1]
+        message = (
+            f"you change your argument {' '.join([*named, 'in place'])}, which gradients are taken for. Work on a "
+            "copy, or build a new value"
+        )
+    message = FOLDER.sub("FOLDER", message)
+    message = LOCAL_NAME.sub(lambda found: found[0] if found[1] in namespace else "a function of the check", message)
     if len(message) > MAX_EXCEPTION_CHARS:
         message = message[:MAX_EXCEPTION_CHARS] + " ..."
-    if isinstance(error, NotImplementedError) and STUB in message:
-        exercise = message.partition(STUB)[0]
-        return StudentError(
-            "unfinished", f"`{exercise}` has open TODOs.", names=names, line=line, code=code, of=exercise
-        )
+    if isinstance(error, NotImplementedError) and (stub := STUB.search(message)):
+        exercise = message[: stub.start()]
+        text = f"`{exercise}` is not written yet."
+        return StudentError("unfinished", text, names=names, line=line, code=code, of=exercise)
     return StudentError("raised", message, names=names, line=line, code=code)
 
 

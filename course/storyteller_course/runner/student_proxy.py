@@ -8,10 +8,12 @@
     model = student.make("tiny_model", seed=1)            # a fixture; an argument of later calls
     student.fresh()                                       # from here on in a new process, which knows nothing
 
-A Python function among the arguments is a callback: it runs on the check's side.
+A Python function among the arguments is a callback: it runs on the check's side, so it takes no more than its own
+arguments, by position, and what the student's code sends to it is counted, in bytes and seconds, by case.
 """
 
 import hashlib
+import inspect
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,9 +21,19 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from storyteller_course.exercises.equality import kind_of
+from storyteller_course.exercises.evidence import is_nothing, is_same, tells_much
 from storyteller_course.exercises.stand_ins import STAND_INS
 from storyteller_course.runner import student_errors
-from storyteller_course.runner.protocol import Operation, Outcome, Request, Transport, read_outcome, write_request
+from storyteller_course.runner.protocol import (
+    FROM_STUDENT,
+    MAX_CASE_BYTES,
+    Operation,
+    Outcome,
+    Request,
+    Transport,
+    read_outcome,
+    write_request,
+)
 from storyteller_course.runner.serialization import Reference, decode, encode
 from storyteller_course.runner.student_errors import StudentError
 
@@ -51,6 +63,7 @@ class StudentProxy:
         self, transport: Transport, *, limit: float = 5.0, forbidden: tuple[str, ...] = (), seed: str = ""
     ) -> None:
         self._transport, self._limit, self._seconds_left = transport, limit, limit
+        self._bytes_left, self._call_ends = MAX_CASE_BYTES, 0.0
         self._forbidden, self._seed = forbidden, seed
         self._callbacks: list[Callable[..., Any]] = []
         self._failed_callback: BaseException | None = None
@@ -129,12 +142,15 @@ class StudentProxy:
             forbidden=self._forbidden,
             **rest,
         )
+        kwargs_values = list((kwargs or {}).values())
         makes_object = op in ("new", "make")
         self._objects = self._objects or makes_object
         message = write_request(request, self._keep)
         start = time.perf_counter()
         try:
+            self._call_ends = start + request.limit
             reply = self._transport.exchange(message, seconds=request.limit, call_back=self._call_back)
+            self._count(reply)
             outcome = read_outcome(reply, (lambda reference: reference) if makes_object else None)
         except StudentError as no_answer:
             outcome = Outcome(error=no_answer)
@@ -146,13 +162,22 @@ class StudentProxy:
         elif error is not None and error.kind == "timeout":  # names the limit of the case, not what was left of it
             text = error.message.replace(f"{request.limit:.0f} sec", f"{self._limit:.0f} sec")
             error = StudentError("timeout", text)
-        outcome = replace(outcome, error=error, seconds=seconds)
+        echo = error is None and any(is_same(outcome.value, one) for one in (*args, *kwargs_values))
+        tells = error is None and op != "make" and op != "new" and tells_much(outcome.value, [*args, *kwargs_values])
+        trivial = error is not None or makes_object or echo or is_nothing(outcome.value)
+        outcome = replace(outcome, error=error, seconds=seconds, tells=tells, echo=echo, trivial=trivial)
         self._outcomes.append(outcome)
         if self._failed_callback is not None:
             raise self._failed_callback
         if error is not None:
             raise error
         return outcome.value
+
+    def _count(self, message: bytes) -> None:
+        """Count what came from the student's side; raises StudentError where it is too much for one case."""
+        self._bytes_left -= len(message)
+        if self._bytes_left < 0:
+            raise student_errors.too_much(MAX_CASE_BYTES)
 
     def _keep(self, value: object) -> Reference:
         if not callable(value):
@@ -163,8 +188,15 @@ class StudentProxy:
     def _call_back(self, message: bytes) -> bytes:
         """Run one of the check's own functions with what the student's code calls it with."""
         try:
-            number, args, kwargs = _exact(tuple, decode(message))
-            return encode(("value", self._callbacks[number](*args, **kwargs)))
+            self._count(message)
+            if time.perf_counter() > self._call_ends:
+                raise student_errors.too_slow(self._limit, self._limit)
+            number, args = _exact(tuple, decode(message, limits=FROM_STUDENT))
+            function = self._callbacks[number]
+            wanted = _own_arguments(function)
+            if wanted is not None and len(args) != wanted:
+                raise student_errors.wrong_arguments(wanted, len(args))
+            return encode(("value", function(*args)))
         except Exception as error:  # noqa: BLE001  kept, and raised in the case once the call is over
             self._failed_callback = self._failed_callback or error
             return encode(("failed", "The check stopped here."))
@@ -195,6 +227,11 @@ class ObjectProxy:
         values: dict[str, Any] = self.method("state_dict")
         return values
 
+    def condition(self) -> dict[str, Any]:
+        """Of a module: "training" of each module, "requires_grad" and "grad" of each parameter, by name."""
+        values: dict[str, Any] = _exact(dict, self._ask("condition"))
+        return values
+
     def get(self, name: str) -> Any:
         """An attribute; dots go deeper."""
         return self._ask("get", name=name)
@@ -217,6 +254,17 @@ def _exact(kind: type, value: Any) -> Any:
     if type(value) is not kind:
         raise StudentError("type", f"The answer is {kind_of(value)}, which does not belong here.")
     return value
+
+
+def _own_arguments(function: Callable[..., Any]) -> int | None:
+    """How many arguments a function takes, those with a default left out (`lambda x, e=e: ...`); None: any number."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except ValueError:  # some built-in ones
+        return None
+    if any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters):
+        return None
+    return sum(parameter.default is parameter.empty for parameter in parameters)
 
 
 def _gradients(values: Any) -> Gradients:

@@ -1,27 +1,33 @@
-"""From a lesson's sources to its two notebooks.
+"""From a lesson's sources to its two notebooks, and what of committed ones is no longer what the sources make.
 
     draft = draft_lesson(Path("lessons/01_data_preparation"))
     draft.notebook()               # solved, not executed
     build_lesson(folder, solutions)  # executes it, writes both notebooks
+    drift_of_sources(folder, solutions)  # compares them cell by cell
 
-jupytext reads the lesson, nbgrader makes the student notebook; this module joins them.
+jupytext reads the lesson, nbgrader makes the student notebook; this module joins them. Outputs are compared by
+executing the committed solution once more through nbval, with the network off, under the patterns of `nbval.cfg`.
 """
 
+import copy
 import inspect
 import re
+import subprocess
 import sys
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
 import nbformat
+from nbformat.notebooknode import NotebookNode
 
 from storyteller.errors import StorytellerError
 from storyteller.utils.atomic_io import write_whole
 from storyteller_course import Exercise, Lesson, load_lesson
-from storyteller_course.exercises.known_answers import Answer, Right, Wrong, reference_source
+from storyteller_course.exercises.known_answers import KnownAnswer, Right, Wrong, reference_source
 from storyteller_course.exercises.lesson import ANSWERS, CHECKS, REFERENCE
+from storyteller_course.exercises.recall import answer_source
 from storyteller_course.exercises.stand_ins import resolve
 from storyteller_grading.builder.cells import (
     Draft,
@@ -33,15 +39,20 @@ from storyteller_grading.builder.cells import (
     try_cell,
     written_cells,
 )
-from storyteller_grading.builder.execute import ExecutionCost, execute
+from storyteller_grading.builder.execute import ExecutionCost, environment_of, execute, measured, student_copy
 from storyteller_grading.builder.leaks import leaks_in_notebook, secret_lines, squeezed
-from storyteller_grading.builder.lesson_markdown import Piece, read_pieces
-from storyteller_grading.builder.nbgrader_release import student_notebook
+from storyteller_grading.builder.lesson_markdown import BuildError, Piece, read_pieces, says
+from storyteller_grading.builder.nbgrader_release import CELL_LIMIT, student_notebook
+from storyteller_grading.builder.numbers_in_text import check_cell as number_check
+from storyteller_grading.builder.numbers_in_text import marks_of, values_in
+from storyteller_grading.builder.predictions import check_predictions
 from storyteller_grading.builder.solution_regions import MarkedAnswer, answer_of, check_steps, regions_of
-from storyteller_grading.errors import BuildError
+from storyteller_grading.builder.teaching_gates import check_teaching
 
 POINTS = 100  # automatic, in each lesson
+BEFORE_GATES = "before_teaching_gates"  # in the front matter of a lesson that was written before `teaching_gates`
 PARTS_OF_A_LESSON = "a lesson has lesson.md, reference.py, and in checks and answers a file for each exercise."
+_PATTERNS = Path(__file__).with_name("nbval.cfg")
 
 
 @dataclass(frozen=True)
@@ -50,7 +61,7 @@ class Answered:
 
     exercise: Exercise
     answer: MarkedAnswer
-    given: list[str] | None  # of a bug hunt, what the student finds in the place of each hidden region
+    given: list[str] | None  # of a bug hunt or a recall, what the student finds in the place of each hidden region
 
 
 def build_lesson(folder: Path, solutions: Path) -> ExecutionCost:
@@ -83,11 +94,14 @@ def draft_lesson(folder: Path) -> Draft:
             raise BuildError(folder / name, 1, f"there is no such file; {PARTS_OF_A_LESSON}")
     pieces = read_pieces(path)
     lesson = load_checked(folder)
-    for name in lesson.exercises:
-        if not (folder / ANSWERS / f"{name}.py").is_file():
+    for name, described in lesson.exercises.items():
+        if not described.questions and not (folder / ANSWERS / f"{name}.py").is_file():
             raise BuildError(folder / ANSWERS / f"{name}.py", 1, f"there is no such file; {PARTS_OF_A_LESSON}")
     _check_places(pieces, lesson, path)
+    check_predictions(pieces, path)
     answered = answers_of(lesson)
+    if not says(path, BEFORE_GATES):
+        check_teaching(pieces, {name: (one.exercise, one.answer) for name, one in answered.items()}, lesson, path)
     draft = Draft(lesson.name)
     exercise = ""
     for piece, following in pairwise([*pieces, None]):
@@ -145,6 +159,11 @@ def answers_of(lesson: Lesson) -> dict[str, Answered]:
 def _answered(exercise: Exercise, lesson: Lesson) -> Answered:
     name, path, given = exercise.name, lesson.folder / REFERENCE, lesson.given_code(exercise.name)
     answer = answer_of(name, lesson.reference, path)
+    if exercise.questions:
+        answer = replace(answer, path=lesson.folder / CHECKS / f"{name}.py", line=1)
+        return Answered(
+            exercise, answer, _given_regions(answer, answer_source(exercise.questions, solved=False).rstrip())
+        )
     others: list[Wrong | Right] = [*lesson.mistakes(name), *lesson.alternatives(name)]
     for other in others:
         _applied(other, lesson, rf"""["']{other.name}["']""")
@@ -152,14 +171,14 @@ def _answered(exercise: Exercise, lesson: Lesson) -> Answered:
         wanted = f"an exercise with bug_hunt=True has a Given({name!r}, ...) in answers/{name}.py, others none."
         raise BuildError(*_described(lesson.folder, name), wanted)
     if given is None:
-        check_steps(answer)
+        check_steps(answer, exercise.scaffold)
         return Answered(exercise, answer, None)
     source = _applied(given, lesson, rf"""\bGiven\(\s*["']{name}["']""").rstrip("\n")
     answer = answer_of(name, lesson.reference, path, given=source)
     return Answered(exercise, answer, _given_regions(answer, source))
 
 
-def _applied(known: Answer, lesson: Lesson, pattern: str) -> str:
+def _applied(known: KnownAnswer, lesson: Lesson, pattern: str) -> str:
     """The source of a known answer; `pattern` finds the line to point at where its change does not fit."""
     assert lesson.reference is not None
     try:
@@ -255,3 +274,93 @@ def _line(path: Path, pattern: str) -> tuple[Path, int]:
     text = path.read_text(encoding="utf-8")
     match = re.search(pattern, text)
     return path, 1 + (text[: match.start()].count("\n") if match else 0)
+
+
+def drift_of_sources(folder: Path, solutions: Path) -> list[str]:
+    """What has drifted in a lesson's two notebooks, outputs apart; a line each, with the file and line to look at.
+
+    Raises:
+        BuildError: the sources cannot be built at all.
+    """
+    draft = draft_lesson(folder)
+    paths = solutions / f"{folder.name}.ipynb", folder / f"{folder.name}.ipynb"
+    for path in paths:
+        if not path.is_file():
+            return [f"{path.parent.name}/{path.name} is missing: run make lessons."]
+    solution, student = (path.read_bytes().decode("utf-8") for path in paths)
+    faults = _compare(draft, nbformat.reads(solution, as_version=4))
+    if student != student_notebook(folder.name, solution):
+        faults.append(
+            f"{folder.name}/{folder.name}.ipynb is not what nbgrader makes of solutions/{folder.name}.ipynb; notebooks "
+            "are built, not edited: run make lessons."
+        )
+    return faults
+
+
+def drift_of_outputs(folder: Path, solutions: Path) -> ExecutionCost:
+    """Execute the committed solution with the network off and compare its outputs; what it cost, and what differs."""
+    run = ExecutionCost(folder.name)
+    notebook = solutions / f"{folder.name}.ipynb"
+    with student_copy(folder) as work:
+        nbformat.write(_with_number_checks(notebook, draft_lesson(folder)), work / notebook.name)
+        (work / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
+        options = ["--nbval", "--nbval-current-env", f"--nbval-sanitize-with={_PATTERNS}"]
+        options += [f"--nbval-cell-timeout={CELL_LIMIT}", "--nbval-kernel-startup-timeout=180"]
+        options += ["-q", "--color=no", "--tb=short", "-p", "no:cacheprovider", "-c", "pytest.ini", notebook.name]
+        command = [sys.executable, "-m", "storyteller_grading.offline", sys.executable, "-m", "pytest", *options]
+        with (
+            subprocess.Popen(
+                command,
+                cwd=work,
+                env=environment_of(work),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                encoding="utf-8",
+                errors="replace",
+            ) as process,
+            measured(run, process.pid),
+        ):
+            output, _ = process.communicate()
+    if process.returncode:
+        run.faults.append(output[-8000:])
+    return run
+
+
+def _with_number_checks(solution: Path, draft: Draft) -> NotebookNode:
+    """The committed solution, with a cell below each text that has numbers of the run: it computes them once more."""
+    notebook: NotebookNode = nbformat.read(solution, as_version=4)
+    marked = {cell.id: cell.source for cell in draft.cells if cell.cell_type == "markdown" and marks_of(cell.source)}
+    cells = []
+    for cell in notebook.cells:
+        cells.append(cell)
+        if cell.id in marked:
+            cells.append(number_check(marked[cell.id], cell.source))
+    notebook.cells = cells
+    return notebook
+
+
+def _compare(draft: Draft, committed: NotebookNode) -> list[str]:
+    """The cells that differ, with the places they come from; a text or demo that was edited has another id."""
+    name = f"solutions/{draft.lesson}.ipynb"
+    expected, found = draft.notebook(), copy.deepcopy(committed)
+    for cell in found.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    places = {cell: f"{path.parent.name}/{path.name}:{line}" for cell, (path, line) in draft.places.items()}
+    committed_cells = {cell.id: cell for cell in found.cells}
+    faults = []
+    for cell in expected.cells:
+        there = committed_cells.get(cell.id)
+        if there and cell.cell_type == "markdown" and values_in(cell.source, there.source) is not None:
+            cell.source = there.source  # the numbers of the run are compared when the notebook is run
+        if cell.id not in committed_cells:
+            faults.append(f"{places[cell.id]}: this cell is not in {name} as it stands here.")
+        elif cell != committed_cells[cell.id]:
+            faults.append(f"{places[cell.id]}: the cell {cell.id!r} of {name} differs.")
+    if not faults:  # otherwise they are what those cells were
+        faults = [f"{name}: the cell {cell!r} has no source." for cell in committed_cells if cell not in places]
+    if not faults and [cell.id for cell in expected.cells] != [cell.id for cell in found.cells]:
+        faults.append(f"{name}: its cells are in another order than lesson.md's.")
+    if not faults and expected != found:
+        faults.append(f"{name}: the notebook's own metadata differ.")
+    return faults

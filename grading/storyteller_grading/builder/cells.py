@@ -13,6 +13,7 @@ from nbformat.notebooknode import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from storyteller_course import Exercise
+from storyteller_course.exercises.recall import in_markdown
 
 WRITTEN_POINTS = 10
 METADATA = {
@@ -81,6 +82,8 @@ def try_cell(source: str, tags: tuple[str, ...], exercise: str, draft: Draft) ->
 
 def head_cell(exercise: Exercise) -> NotebookNode:
     """What the student reads above an exercise: name, stars, points, what it builds on, where the library has it."""
+    if exercise.questions:
+        return _text(_recall_head(exercise), id=exercise.name + "-head", metadata=_head_metadata(exercise))
     worth = "bonus, extra credit" if exercise.bonus else f"{exercise.points} points"
     stars = "★" * exercise.stars + "☆" * (3 - exercise.stars)
     kind = "Find the bug" if exercise.bug_hunt else "Exercise"
@@ -92,17 +95,40 @@ def head_cell(exercise: Exercise) -> NotebookNode:
         lines += [f"It builds on {names}; where yours is not solved yet, the course's stands in.", ""]
     place = exercise.in_library or exercise.stand_in
     lines += [f"In the library: `{place}`." if place else "The library does without it.", ""]
-    if exercise.hints:
+    if exercise.scaffold != "steps":
+        lines += [
+            f'Stuck? `hint("{exercise.name}")` gives the steps, and then {len(exercise.hints)} more hints.',
+            "",
+        ]
+    elif exercise.hints:
         lines += [f'Stuck? `hint("{exercise.name}")` gives the next of {len(exercise.hints)} hints.', ""]
-    name = exercise.name + "-head"
-    return _text("\n".join(lines[:-1]), id=name, metadata=_role("head", exercise.name) | _nbgrader(name, locked=True))
+    return _text("\n".join(lines[:-1]), id=exercise.name + "-head", metadata=_head_metadata(exercise))
+
+
+def _recall_head(exercise: Exercise) -> str:
+    """What the student reads above a recall: the questions."""
+    points = len(exercise.questions)
+    return "\n\n".join(
+        [
+            f"#### Recall: {points} questions about {exercise.about} · {points} points",
+            "Answer from memory, in the cell below, with a letter or a number. The check may be run as often as you "
+            "like, and says of a wrong answer what is wrong with it.",
+            in_markdown(exercise.questions),
+        ]
+    )
+
+
+def _head_metadata(exercise: Exercise) -> dict[str, Any]:
+    return _role("head", exercise.name) | _nbgrader(exercise.name + "-head", locked=True)
 
 
 def answer_cell(exercise: Exercise, marked: str, given: list[str] | None) -> NotebookNode:
-    """The answer, marked as a solution; `given` is what a bug hunt's student gets in the place of each region."""
+    """The answer, marked as a solution; `given` is what the student of a bug hunt or a recall gets for each region."""
     metadata = _role("answer", exercise.name) | _nbgrader(exercise.name, solution=True)
     if given is not None:
         metadata["storyteller"]["given"] = given
+    elif exercise.scaffold != "steps":
+        metadata["storyteller"]["scaffold"] = exercise.scaffold
     return _code(marked, id=exercise.name, metadata=metadata)
 
 

@@ -15,12 +15,13 @@ from pathlib import Path
 
 import psutil
 from nbformat.notebooknode import NotebookNode
+from nbformat.v4 import new_code_cell
 
 from storyteller.utils.openmp import SETTINGS
+from storyteller_grading.builder import numbers_in_text
 from storyteller_grading.builder.cells import METADATA, Draft
+from storyteller_grading.builder.lesson_markdown import BuildError
 from storyteller_grading.builder.nbgrader_release import CELL_LIMIT
-from storyteller_grading.errors import BuildError
-from storyteller_grading.process_memory import memory_below
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
@@ -41,6 +42,7 @@ class ExecutionCost:
     seconds: float = 0.0
     gigabytes: float = 0.0  # the peak of all its processes together
     faults: list[str] = field(default_factory=list)
+    unfilled: dict[str, str] = field(default_factory=dict)  # texts whose numbers could not be computed: cell id -> why
 
     @property
     def budget(self) -> int:
@@ -119,10 +121,13 @@ def execute(draft: Draft, folder: Path) -> tuple[NotebookNode, ExecutionCost]:
     """The solved notebook with its outputs, and what it cost.
 
     Raises:
-        BuildError: a cell fails, writes to stderr or shows a widget without a still picture.
+        BuildError: a cell fails, writes to stderr or shows a widget without a still picture, or a number in the prose
+            cannot be computed.
     """
     notebook = draft.notebook()
     run = run_cells(notebook, folder)
+    for cell_id, fault in run.unfilled.items():
+        raise BuildError(*draft.places[cell_id], f"a number of this text cannot be computed: {fault}")
     for cell in notebook.cells:
         if cell.cell_type != "code":
             continue
@@ -144,6 +149,8 @@ def execute(draft: Draft, folder: Path) -> tuple[NotebookNode, ExecutionCost]:
 def run_cells(notebook: NotebookNode, folder: Path, **variables: str) -> ExecutionCost:
     """Run a notebook of a lesson from top to bottom, whatever its cells raise; it gets its outputs.
 
+    The marks in its texts become what they stand for.
+
     Args:
         notebook: solved or not.
         folder: the lesson's.
@@ -151,9 +158,27 @@ def run_cells(notebook: NotebookNode, folder: Path, **variables: str) -> Executi
     """
     from nbclient import NotebookClient
 
+    class FillingClient(NotebookClient):  # type: ignore[misc]
+        """Computes the marks of a text where the text stands."""
+
+        async def async_execute_cell(
+            self, cell: NotebookNode, cell_index: int, execution_count: int | None = None, store_history: bool = True
+        ) -> NotebookNode:
+            if cell.cell_type == "code" or not numbers_in_text.marks_of(cell.source):
+                return await super().async_execute_cell(cell, cell_index, execution_count, store_history)
+            probe = new_code_cell(numbers_in_text.computing(cell.source))
+            await super().async_execute_cell(probe, cell_index)
+            self.nb.cells[cell_index] = cell
+            for output in probe.outputs:
+                if output.output_type == "error":
+                    run.unfilled[cell.id] = f"{output.ename}: {output.evalue}"
+                elif output.get("name") == "stdout":
+                    cell.source = numbers_in_text.filled(cell.source, output.text)
+            return cell
+
     run = ExecutionCost(folder.name)
     with student_copy(folder) as copy, measured(run):
-        client = NotebookClient(
+        client = FillingClient(
             notebook,
             kernel_name="python3",
             timeout=CELL_LIMIT,
@@ -164,6 +189,12 @@ def run_cells(notebook: NotebookNode, folder: Path, **variables: str) -> Executi
             resources={"metadata": {"path": str(copy)}},
         )
         client.execute(env=environment_of(copy) | variables)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    for number, cell in enumerate(code, 1):  # the kernel has counted the probes too
+        cell.execution_count = number
+        for output in cell.outputs:
+            if output.output_type == "execute_result":
+                output.execution_count = number
     return run
 
 
@@ -181,3 +212,23 @@ def tidy(cell: NotebookNode) -> None:
         else:
             whole.append(output)
     cell.outputs = whole
+
+
+def memory_below(process: psutil.Process) -> int:
+    """Bytes that a process and all below it hold; 0 when it has ended.
+
+    On Linux a page that forks share is divided among them (PSS), so that it counts once. Elsewhere only what each has
+    for itself is counted (USS).
+    """
+    total = 0
+    try:
+        family = [process, *process.children(recursive=True)]
+    except psutil.Error:
+        return 0
+    for member in family:
+        try:
+            held = member.memory_full_info()
+        except psutil.Error:  # it ended just now
+            continue
+        total += getattr(held, "pss", held.uss)
+    return total

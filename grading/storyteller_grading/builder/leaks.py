@@ -1,7 +1,7 @@
 """Looks for answers where students can read: no line of an answer may stand in what is handed out.
 
 A line counts from 20 characters on, without regard to white space, unless it is given code: a signature, a docstring,
-the code of a bug hunt, a step that becomes a TODO.
+the code of a bug hunt, a step or a goal that becomes a TODO.
 """
 
 import bz2
@@ -17,7 +17,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from nbformat.notebooknode import NotebookNode
 
 from storyteller_course.exercises.lesson import MISTAKES
-from storyteller_grading.builder.solution_regions import STEP, MarkedAnswer, steps_of
+from storyteller_course.exercises.scaffold import GOAL, STEP, goal_of, steps_of
+from storyteller_grading.builder.solution_regions import MarkedAnswer
 
 MIN_SECRET_CHARS = 20  # characters of a line that gives something away
 
@@ -49,7 +50,8 @@ def secret_lines(answers: Iterable[MarkedAnswer], given: Mapping[str, Sequence[s
     secret = {}
     for answer in answers:
         for line in "\n".join(answer.hidden()).split("\n"):
-            if len(line.strip()) >= MIN_SECRET_CHARS and not STEP.match(line.strip()) and squeezed(line) not in shown:
+            told = STEP.match(line.strip()) or GOAL.match(line.strip()) or squeezed(line) in shown
+            if len(line.strip()) >= MIN_SECRET_CHARS and not told:
                 secret[squeezed(line)] = answer.name
     return secret
 
@@ -133,7 +135,7 @@ def _shown(answer: MarkedAnswer, given: Sequence[str]) -> list[str]:
     for start, stop in reversed(answer.regions):
         del lines[start:stop]
     for region in answer.hidden():
-        lines += [text for text, _ in steps_of(region)]
+        lines += [*(text for text, _ in steps_of(region)), *goal_of(region)]
     for region in given:
         lines += region.split("\n")
     return lines

@@ -10,9 +10,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from storyteller_grading.errors import BuildError
+from storyteller.errors import StorytellerError
+from storyteller_course.exercises.lesson import ANSWERS, CHECKS
+from storyteller_grading.builder.numbers_in_text import faulty_mark
 
-TAGS = ("setup", "try", "nbval-ignore-output", "raises-exception")
+
+class BuildError(StorytellerError):
+    """A lesson's source cannot be built; the message begins with `file:line:`."""
+
+    def __init__(self, path: Path, line: int, message: str) -> None:
+        above = 3 if path.parent.name in (CHECKS, ANSWERS) else 2  # the lesson's name is always told
+        super().__init__(f"{'/'.join(path.parts[-above:])}:{line}: {message}")
+        self.path, self.line = path, line
+
+
+TAGS = ("setup", "try", "predict", "nbval-ignore-output", "raises-exception")
 MARKERS = ("BEGIN SOLUTION", "END SOLUTION", "BEGIN HIDDEN TESTS", "BEGIN MARK SCHEME", "BEGIN AUTOTEST")
 
 _DIRECTIVE = re.compile(r"(exercise|written): ([A-Za-z_]\w*)\s*$")
@@ -59,6 +71,9 @@ def read_pieces(path: Path) -> list[Piece]:
         if cell.cell_type == "code":
             pieces.append(_code(path, cell.source, at, tuple(cell.metadata.get("tags", ()))))
         elif cell.cell_type == "markdown":
+            if fault := faulty_mark(cell.source):
+                line = at + cell.source.partition(fault[0])[0].count("\n")
+                raise BuildError(path, line, f"{{{{ {fault[0]} }}}} is not what an f-string may have: {fault[1]}.")
             pieces.extend(_split(path, cell.source, at))
         else:
             raise BuildError(path, at, "a raw cell; a lesson has text and code cells only.")
@@ -143,6 +158,11 @@ def _rubric(path: Path, lines: list[str], number: int, start: int) -> tuple[str,
 
 def is_draft(path: Path) -> bool:
     """Does the front matter of a `lesson.md` say `draft: true`? Then the lesson need not be whole yet."""
+    return says(path, "draft")
+
+
+def says(path: Path, key: str) -> bool:
+    """Does the front matter of a `lesson.md` have this key, and is it true?"""
     from jupytext.myst import myst_to_notebook
 
-    return bool(myst_to_notebook(path.read_text(encoding="utf-8")).metadata.get("draft"))
+    return bool(myst_to_notebook(path.read_text(encoding="utf-8")).metadata.get(key))

@@ -6,20 +6,16 @@ the class is given.
 
 import ast
 import inspect
-import io
 import linecache
-import re
 import textwrap
-import tokenize
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from storyteller_grading.builder.lesson_markdown import MARKERS
-from storyteller_grading.errors import BuildError
+from storyteller_course.exercises.scaffold import STEP, Scaffold, comments_of, goal_of, steps_of
+from storyteller_grading.builder.lesson_markdown import MARKERS, BuildError
 
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
-STEP = re.compile(r"#\s*Step (\d+):\s*(.*)")
 MAX_ANSWER_LINES = 30  # lines of an answer
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -75,26 +71,6 @@ def answer_of(name: str, reference: Any, path: Path, *, given: str = "") -> Mark
     return MarkedAnswer(name, source, path, line, regions_of(name, source, path, line, given=given))
 
 
-def steps_of(region: str) -> list[tuple[str, int]]:
-    """The lines of a region's TODOs, and the number of the step that each belongs to.
-
-    A comment that follows a step's comment at once belongs to it.
-    """
-    todos: list[tuple[str, int]] = []
-    comments = _comments(textwrap.dedent(region))
-    before = -1
-    for number, text in sorted(comments.items()):
-        step = STEP.match(text)
-        if step:
-            todos.append((f"# TODO {step[1]}: {step[2]}", int(step[1])))
-        elif number == before + 1:
-            todos.append((text, todos[-1][1]))
-        else:
-            continue
-        before = number
-    return todos
-
-
 def regions_of(name: str, source: str, path: Path, line: int, *, given: str = "") -> tuple[tuple[int, int], ...]:
     """What the student writes of this source: for each part its first line and the line after its last, from 0."""
     [node] = ast.parse(source).body
@@ -105,7 +81,7 @@ def regions_of(name: str, source: str, path: Path, line: int, *, given: str = ""
         if given:
             functions = [method for method in methods if (ast.get_source_segment(source, method) or "") not in given]
         else:
-            steps = [number for number, text in _comments(source).items() if STEP.match(text)]
+            steps = [number for number, text in comments_of(source).items() if STEP.match(text)]
             functions = [
                 method for method in methods if any(method.lineno <= at <= (method.end_lineno or 0) for at in steps)
             ]
@@ -122,8 +98,8 @@ def regions_of(name: str, source: str, path: Path, line: int, *, given: str = ""
     return tuple(regions)
 
 
-def check_steps(answer: MarkedAnswer) -> None:
-    """Raise a BuildError unless the steps are there, are numbered 1, 2, 3 and the answer is short."""
+def check_steps(answer: MarkedAnswer, scaffold: Scaffold) -> None:
+    """Raise a BuildError unless the steps are there, are numbered 1, 2, 3, the answer is short, and a goal is told."""
     numbers: list[int] = []
     for region, (start, stop) in zip(answer.hidden(), answer.regions, strict=True):
         line = answer.line + start
@@ -135,24 +111,17 @@ def check_steps(answer: MarkedAnswer) -> None:
             raise BuildError(
                 answer.path, line, f"{answer.name!r} has {stop - start} lines of code, at most {MAX_ANSWER_LINES}."
             )
+        if bool(goal_of(region)) != (scaffold == "goal"):
+            wanted = "has" if scaffold == "goal" else "has no"
+            raise BuildError(
+                answer.path,
+                line,
+                f"{answer.name!r}: an answer with scaffold={scaffold!r} {wanted} comment `# Goal: ...`.",
+            )
     if not numbers:
         raise BuildError(answer.path, answer.line, f"{answer.name!r} has no comment `# Step 1: ...` in its body.")
     if numbers != list(range(1, len(numbers) + 1)):
         raise BuildError(answer.path, answer.line, f"the steps of {answer.name!r} are numbered {numbers}, not 1, 2, 3.")
-
-
-def _comments(source: str) -> dict[int, str]:
-    """Line number and text of each comment that has its line for itself."""
-    lines = source.split("\n")
-    comments = {}
-    try:
-        for token in tokenize.generate_tokens(io.StringIO(source + "\n").readline):
-            if token.type == tokenize.COMMENT and lines[token.start[0] - 1].strip() == token.string:
-                comments[token.start[0]] = token.string
-    except (tokenize.TokenError, IndentationError):
-        # A region alone may not be a whole program; then lines that begin with # are its comments.
-        comments = {number: text.strip() for number, text in enumerate(lines, 1) if text.strip().startswith("#")}
-    return comments
 
 
 def _end(lines: list[str], function: _Function) -> int:

@@ -14,8 +14,8 @@ The way of a submission, from what an LMS hands on to the page that its student 
       | lms        the same gradebook
     grades-canvas.csv
 
-    course      the folder, as nbgrader lays it out; makes a new one
-    lock        one process at a time writes into it
+    course      the folder, as nbgrader lays it out; makes a new one, and lets one process at a time write into it
+    roster      its students, from a csv as spreadsheets save it
     intake      collects submissions and finds out whose each is
     lms         one file a learning management system: its zips, its csv
     autograde   a lesson of a class, from what was handed in to the gradebook

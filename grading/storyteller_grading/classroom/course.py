@@ -6,29 +6,44 @@
         print(submission.student, submission.notebook)
 
 What stands in `submitted/` comes from students: names are looked at and links are never followed.
+
+One process at a time writes into it, the one that holds `course_lock`; the lock goes with the process, however it ends.
 """
 
-import csv
-import io
+import codecs
 import os
 import re
 import secrets
 import shutil
 import stat
+import sys
 import tempfile
-from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
+from typing import IO
 
 from storyteller.errors import StorytellerError
-from storyteller.utils.atomic_io import writing
+from storyteller.utils.atomic_io import read_json, writing
 from storyteller_grading.classroom.lms.registry import titles
+from storyteller_grading.classroom.roster import Student, is_student_id, read_roster, roster_text
+from storyteller_grading.judge.notebooks import Unreadable, contents
 
 CONFIG = "nbgrader_config.py"
-COLUMNS = ("id", "first_name", "last_name", "email", "lms_user_id")  # of roster.csv, nbgrader's own
-NAME = re.compile(r"[^\W_][\w.@ '+=~-]{0,99}")  # of a student's folder; `_unmatched` is none
+UNMATCHED, NOT_TAKEN = "_unmatched", "_not_taken"  # in `submitted`: nobody's notebooks, and what was not taken of whom
+LOCK = ".autograde.lock"
+# nbgrader's form of a moment, `2026-10-02 08:15:00.000000 UTC`; a number may stand for the zone, as `%z` writes it.
+TIME = re.compile(
+    r"(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})[ T](?P<clock>[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?) ?"
+    r"(?P<zone>[A-Z]{1,5}|[+-][0-9]{2}:?[0-9]{2})"
+)
+MAX_TIME_BYTES = 200  # of timestamp.txt
+UNTIMED = (
+    "timestamp.txt holds no time such as 2026-10-02 08:15:00 UTC, so it is not known when this was handed in. It "
+    "counts as on time until your teacher has mended that."
+)
 SECRET = re.compile(r"[0-9a-f]{64}")
 COURSE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,49}")  # nbgrader makes a folder of it in the exchange
 SAMPLE = (
@@ -67,17 +82,6 @@ README = """\
 
 
 @dataclass(frozen=True)
-class Student:
-    """A line of the roster."""
-
-    id: str
-    first_name: str = ""
-    last_name: str = ""
-    email: str = ""
-    lms_user_id: str = ""
-
-
-@dataclass(frozen=True)
 class Submission:
     """What one student handed in for one lesson."""
 
@@ -85,6 +89,17 @@ class Submission:
     notebook: Path  # may be missing, a link or anything else
     submitted_at: datetime | None = None  # in UTC
     notes: tuple[str, ...] = ()  # for the instructor: what was strange about the folder
+    untimed: str = ""  # what timestamp.txt holds where that is no time
+    fault: str = ""  # why the folder could not be read
+
+    @classmethod
+    def read_any(cls, student: str, folder: Path) -> "Submission":
+        """What lies in a student's folder; whatever goes wrong while it is read is that student's fault and no more."""
+        try:
+            return cls.read(student, folder)
+        except Exception as error:  # noqa: BLE001  what one student handed in must not stop the class
+            fault = f"The folder {folder.name} could not be read ({type(error).__name__}: {str(error)[:200]})."
+            return cls(student, folder / f"{folder.name}.ipynb", fault=fault)
 
     @classmethod
     def read(cls, student: str, folder: Path) -> "Submission":
@@ -98,13 +113,16 @@ class Submission:
             which = "it was taken" if len(others) == 1 else f"the first of {len(others)} was taken"
             notes.append(f"No notebook is named {notebook.name}; {which}: {others[0].name[:100]!r}.")
             notebook = others[0]
-        submitted_at, timestamp = None, folder / "timestamp.txt"
-        if timestamp.is_file() and not timestamp.is_symlink():
-            with open(timestamp, encoding="utf-8", errors="replace") as file:
-                submitted_at = parsed_time(file.read(100))
-            if not submitted_at:
-                notes.append("timestamp.txt holds no time, so it counts as handed in on time.")
-        return cls(student, notebook, submitted_at, tuple(notes))
+        submitted_at, untimed, timestamp = None, "", folder / "timestamp.txt"
+        if os.path.lexists(timestamp):
+            try:
+                text = time_text(contents(timestamp, largest=MAX_TIME_BYTES))
+                submitted_at, untimed = parsed_time(text), text or "nothing"
+            except Unreadable as error:
+                untimed = str(error)
+        if submitted_at or not untimed:
+            return cls(student, notebook, submitted_at, tuple(notes))
+        return cls(student, notebook, None, (UNTIMED, *notes), untimed)
 
 
 @dataclass(frozen=True)
@@ -204,36 +222,43 @@ class Course:
         """The roster, in its order; empty where there is none.
 
         Raises:
-            StorytellerError: it lacks the column `id`, a student has none, or two have the same.
+            StorytellerError: it cannot be read with certainty; the message names the line.
         """
-        if not self.roster_file.is_file():
-            return []
-        with open(self.roster_file, encoding="utf-8-sig", newline="") as file:
-            table = csv.DictReader(file)
-            if "id" not in (table.fieldnames or ()):
-                raise StorytellerError(f"{self.roster_file} has no column `id`; its columns are {', '.join(COLUMNS)}.")
-            rows = [{name: (row.get(name) or "").strip() for name in COLUMNS} for row in table]
-        seen: set[str] = set()
-        for number, row in enumerate(rows, 2):
-            if not NAME.fullmatch(row["id"]) or row["id"] in seen:
-                fault = "a student a second time" if row["id"] in seen else "no student's id"
-                raise StorytellerError(f"{self.roster_file}, line {number}, has {fault}: {row['id']!r}.")
-            seen.add(row["id"])
-        return [Student(**row) for row in rows]
+        return read_roster(self.roster_file) if self.roster_file.exists() else []
 
     def submissions(self, lesson: str) -> list[Submission]:
         """What was handed in for a lesson, by student. Links are not followed; see `passed_over`."""
         submissions = []
         for place in _folders(self.submitted):
-            if NAME.fullmatch(place.name) and any(folder.name == lesson for folder in _folders(place)):
-                submissions.append(Submission.read(place.name, place / lesson))
+            if is_student_id(place.name) and any(folder.name == lesson for folder in _folders(place)):
+                submissions.append(Submission.read_any(place.name, place / lesson))
         return submissions
+
+    def unmatched(self, lesson: str) -> list[Path]:
+        """The notebooks of a lesson of which `collect` does not know whose they are."""
+        return sorted((self.submitted / UNMATCHED).glob(f"{lesson}-*.ipynb"))
+
+    def not_taken_file(self, lesson: str) -> Path:
+        """In which `collect` notes whose work of a lesson it did not take, and why."""
+        return self.submitted / NOT_TAKEN / f"{lesson}.json"
+
+    def not_taken(self, lesson: str) -> dict[str, str]:
+        """By student, why `collect` did not take what was handed in for a lesson.
+
+        Raises:
+            StorytellerError: the note is damaged.
+        """
+        file, way_out = self.not_taken_file(lesson), "delete it, and collect again"
+        noted = read_json(file, way_out=way_out) if file.exists() else {}
+        if type(noted) is not dict or not all(type(why) is str for why in noted.values()):
+            raise StorytellerError(f"{file} holds no reasons by student; {way_out}.")
+        return noted
 
     def passed_over(self) -> list[str]:
         """What lies in `submitted` and is no student's folder: a link, a file, a name that no student has."""
         if not self.submitted.is_dir():
             return []
-        students = {path.name for path in _folders(self.submitted) if NAME.fullmatch(path.name)}
+        students = {path.name for path in _folders(self.submitted) if is_student_id(path.name)}
         rest = {path.name for path in self.submitted.iterdir()} - students
         return sorted(name for name in rest if not name.startswith((".", "_")))
 
@@ -277,25 +302,42 @@ def make_course(folder: Path, solutions: Sequence[Path], *, name: str = "") -> C
     return Course.open(folder)
 
 
-def roster_text(rows: Iterable[Sequence[str]]) -> str:
-    """A roster.csv with these rows below the names of its columns."""
-    table = io.StringIO()
-    csv.writer(table, lineterminator="\n").writerows([COLUMNS, *rows])
-    return table.getvalue()
-
-
 def nbgrader_time(when: datetime) -> str:
     """A moment as nbgrader writes it into timestamp.txt; `Course.submissions` reads it from there."""
-    return f"{when.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f} UTC"
+    return f"{when.astimezone(UTC).replace(tzinfo=None).isoformat(' ', 'microseconds')} UTC"
 
 
-def parsed_time(text: str) -> datetime | None:
-    """A moment as nbgrader writes it; None for any other text."""
-    from nbgrader.utils import parse_utc
+def time_text(content: bytes) -> str:
+    """What stands in a timestamp.txt, which may be in UTF-16: PowerShell's `>` writes that."""
+    mark = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode("utf-16" if mark else "utf-8-sig", errors="replace").strip()
 
+
+def parsed_time(text: str, zone: tzinfo | None = None) -> datetime | None:
+    """A moment in nbgrader's form, exactly; None for any other text, for a guess would make late work timely.
+
+    Args:
+        text: such as `2026-10-02 08:15:00.000000 UTC`.
+        zone: in which it was written. Without it, no name of a zone but UTC is known: EST is one in New York and one in
+            Sydney.
+
+    >>> parsed_time("2026-10-02 08:15:00 -0400")
+    datetime.datetime(2026, 10, 2, 12, 15, tzinfo=datetime.timezone.utc)
+    >>> parsed_time("03.10.2026 08:15"), parsed_time("2026-10-02 08:15:00 EDT")
+    (None, None)
+    """
+    if not (match := TIME.fullmatch(text.strip())):
+        return None
+    name, local = match["zone"], f"{match['day']} {match['clock']}"
     try:
-        return parse_utc(text.strip()).replace(tzinfo=UTC) if text.strip() else None
-    except (ValueError, OverflowError):  # what dateutil raises
+        if name in ("UTC", "GMT", "Z"):
+            return datetime.fromisoformat(f"{local}+00:00").astimezone(UTC)
+        if name[0] in "+-":
+            return datetime.fromisoformat(f"{local}{name}").astimezone(UTC)
+        # An hour that the clock shows twice a year has its zone's name once as summer time and once as winter time.
+        moments = [datetime.fromisoformat(local).replace(tzinfo=zone, fold=fold) for fold in (0, 1)] if zone else []
+        return next((moment.astimezone(UTC) for moment in moments if moment.tzname() == name), None)
+    except (ValueError, ArithmeticError):  # no such day, hour or distance from UTC; before the first year
         return None
 
 
@@ -313,3 +355,34 @@ def _folders(place: Path) -> list[Path]:
         return []
     with os.scandir(place) as entries:
         return sorted(Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False))
+
+
+@contextmanager
+def course_lock(course: Course) -> Iterator[None]:
+    """Hold the course's lock.
+
+    Raises:
+        StorytellerError: another process holds it.
+    """
+    with open(course.folder / LOCK, "a", encoding="utf-8") as file:
+        try:
+            _lock(file)
+        except OSError:
+            raise StorytellerError(
+                f"Another storyteller-grade is grading or collecting in {course.folder}; wait until it is done, or "
+                "end it."
+            ) from None
+        yield
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(file: IO[str]) -> None:
+        file.seek(0)
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+else:
+    import fcntl
+
+    def _lock(file: IO[str]) -> None:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

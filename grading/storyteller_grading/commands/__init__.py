@@ -1,8 +1,10 @@
-"""The commands of `storyteller-grade`, one file a command; `storyteller_grading.cli` registers them.
+"""The commands of `storyteller-grade`, one file a stage of the work; `storyteller_grading.cli` registers them.
 
-    arguments            the arguments that several commands have
-    console              what several commands print
-    grading_progress     `autograde` and `regrade` behind a bar
+    author       without a class: `new`, `build`, and `judge` for a single notebook
+    course       up to the grading: `init`, `release`, `rehearse`, `collect`
+    autograde    the grading: `autograde`, `regrade`
+    results      after it: `feedback`, `report`, `similar`, `export`
+    conventions  the arguments that several commands have, and how they print names
 
 A command imports what it needs inside its body, so that `storyteller-grade --help` answers at once.
 """

@@ -12,16 +12,20 @@ Trusted and untrusted code never share a process, and never share a file or a ne
     worker_client                    <---------- values, never objects ---------->
 
     judge              the whole of it, from a file to points
-    submission         reads the notebook as data, and notes what had to be repaired; `tolerant_json` reads its JSON
-    released_notebook  the notebook that was handed out, to compare with
+    notebooks          reads the submission as data, notes what had to be repaired, and reads what was handed out
+    tolerant_json      reads a submission's JSON, damaged or not
     cell_matching      which of a notebook's cells answer what, and which of them an exercise needs
     cell_names         the names in a cell, found in a worker
-    hidden_seeds       whence the hidden inputs come
+    reached            what an answer's code reaches, for its instructor to look at
+    hidden_seeds       whence the hidden inputs of a hand-in come
     remote_student     the student's functions, as the checks call them
-    worker_pool        keeps one server, and tries it out before anybody is graded
-    worker_client      starts the server and workers, and lets go of them; `channel` carries frames
-    server             forks workers; `supervisor` outlives each and cleans up
-    worker             runs cells and answers requests; `standalone_worker` where there is no fork
+    worker_client      starts one server, tries it out, asks it for workers, and lets go of them
+    submission_clock   the time that all code of a submission may take
+    channel            carries frames between judge and worker
+    server             forks workers
+    supervisor         puts each into the sandbox, outlives it and cleans up
+    worker             answers requests
+    cell_run           runs a cell there, and tells which statement begins
     sandbox            what a worker can see and do
     report             the result as JSON, as a page, as a table
 

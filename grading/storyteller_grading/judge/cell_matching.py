@@ -2,7 +2,8 @@
 
 Editors lose ids (Colab, VS Code), students copy, split, merge, move and delete cells. So a cell is known by its id
 where it still has one, by its text where it is a copy of one of ours, and by the names that it defines. Cells of ours
-that students may not change, set-up and checks, are never taken from a submission.
+that students may not change, set-up and checks, are always the course's own. Where a student has changed one, what it
+defines counts as far as no other cell defines it: an answer may have been typed into the wrong cell.
 
 An exercise runs with the student's own cells, its answer, the answers that it builds on where they are solved, and
 those answers and changed demos that define a helper which one of these uses. Every other exercise's name means the
@@ -10,14 +11,15 @@ course's own function. So one answer cannot touch another's points.
 """
 
 import json
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from storyteller_course.runner.student_errors import STUB
 from storyteller_grading.judge.cell_names import DEFINES
-from storyteller_grading.judge.released_notebook import Release, plain
-from storyteller_grading.judge.submission import Cell, Notebook
+from storyteller_grading.judge.notebooks import Cell, Notebook, Release, numbered, plain
 
 MIN_SIMILARITY = 0.7  # share of lines that an edited cell of ours still has
 
@@ -30,6 +32,7 @@ class CellNames:
     uses: frozenset[str]
     error: str
     line: int
+    reaches: frozenset[str] = frozenset()  # what it imports, and names that are looked at: see `reached`
 
     @classmethod
     def none(cls) -> "CellNames":
@@ -47,6 +50,7 @@ class CellNames:
             uses=_texts(found.get("uses")),
             error=error if type(error) is str else "",
             line=line if type(line) is int else 0,
+            reaches=_texts(found.get("reaches")),
         )
 
 
@@ -61,6 +65,8 @@ class MatchedCells:
     answers: dict[str, Cell] = field(default_factory=dict)  # by exercise
     added: list[Cell] = field(default_factory=list)  # cells of the student's own
     optional: list[Cell] = field(default_factory=list)  # changed demos, run only for names that nothing else defines
+    locked: list[Cell] = field(default_factory=list)  # changed cells of ours that nobody is to change; run as those are
+    not_python: set[int] = field(default_factory=set)  # numbers of cells with a syntax error, which the notes tell
     names: dict[int, CellNames] = field(default_factory=dict)  # by the cell's number
     notes: list[str] = field(default_factory=list)
 
@@ -105,9 +111,7 @@ def match(
                 checks.setdefault(name, cell.number)
         if known and known.role in ("setup", "check"):
             if plain(known.source) != plain(cell.source):
-                matched.notes.append(
-                    f"Cell {cell.number} is one of the course's; the course's own form of it was used."
-                )
+                matched.locked.append(cell)
         elif not unchanged(cell, release):
             by_id, binds = _answers(cell, release), matched.names[cell.number].binds
             defined = [name for name in candidates if name in binds]
@@ -119,9 +123,16 @@ def match(
                 (matched.optional if is_changed_demo(cell, release) else matched.added).append(cell)
     for name in exercises:
         choose_answer(name, candidates[name], checks.get(name), matched, release)
+    for cell in matched.locked:
+        taken = [name for name, answer in matched.answers.items() if answer is cell]
+        yours = "what you have changed in it counts only where your other cells use a name that none of them defines"
+        if taken:
+            yours = f"it also defines {', '.join(taken)}, which no other cell answers, so it was graded for that"
+        matched.notes.append(f"Cell {cell.number} is one of the course's, whose own form was used; {yours}.")
     for cell in cells:
         found = matched.names[cell.number]
         if found.error and cell in [*matched.answers.values(), *matched.added]:
+            matched.not_python.add(cell.number)
             place = f", line {found.line}" if found.line else ""
             matched.notes.append(f"Cell {cell.number}{place} is not Python ({found.error}); the others were run.")
     return matched
@@ -134,21 +145,25 @@ def choose_answer(
 
     Where none defines it, it is the cell that has its id: what happens there is what its student has to hear of.
     """
-    candidates = candidates or [cell for cell in matched.optional if _answers(cell, release) == name]
     stubs = {plain(cell.source) for cell in release.cells if cell.role == "answer"}
-    written = [cell for cell in candidates if plain(cell.source) not in stubs] or candidates
+    written = [cell for cell in candidates if plain(cell.source) not in stubs]
+    if all(re.search(f'"{name}{STUB.pattern}', cell.source) for cell in written):
+        in_locked = [cell for cell in matched.locked if name in DEFINES.findall(cell.source)]
+        written = in_locked or written
+    by_id = [cell for cell in matched.optional if _answers(cell, release) == name]
+    written = written or candidates or by_id
     if not written:
         matched.notes.append(f"No cell defines {name}.")
         return
     before = [cell for cell in written if check is None or cell.number < check] or written
     chosen = matched.answers[name] = before[-1]
     if len(written) > 1:
-        numbers = ", ".join(str(cell.number) for cell in written)
-        matched.notes.append(f"Cells {numbers} define {name}; cell {chosen.number} was graded.")
+        matched.notes.append(f"{numbered(written)} define {name}; cell {chosen.number} was graded.")
     if name not in matched.names[chosen.number].binds:
         matched.notes.append(f"Cell {chosen.number} does not define {name}.")
-    elif _answers(chosen, release) != name:
-        matched.notes.append(f"Cell {chosen.number} has lost its id; it was taken for {name}, which it defines.")
+    elif _answers(chosen, release) != name and chosen not in matched.locked:
+        what = "has lost its id" if not chosen.id else f"is not the one that was handed out for {name}"
+        matched.notes.append(f"Cell {chosen.number} {what}; it was taken for {name}, which it defines.")
 
 
 def _answers(cell: Cell, release: Release) -> str:
@@ -203,7 +218,7 @@ def plan_cells(
     theirs = [name for name in parts if name not in own]
     needed = {cell.number: cell for cell in matched.added}
     needed |= {cell.number: cell for name, cell in matched.answers.items() if name in own}
-    helpers = [*matched.answers.values(), *matched.optional]
+    helpers = [*matched.answers.values(), *matched.optional, *matched.locked]
     while True:  # the other cells that define a name which a needed cell uses and none defines
         used = set[str]().union(*(matched.names[number].uses for number in needed))
         defined = set[str]().union(*(matched.names[number].binds for number in needed))

@@ -12,9 +12,11 @@ HEAD = struct.Struct("<cQ")
 CHUNK = 1 << 20
 
 # Tags: what the judge asks, and what a worker says.
-CELL, NAMES, BIND, REQUEST = b"c", b"n", b"b", b"r"
+CELL, STEPS, NAMES, BIND, REQUEST = b"c", b"s", b"n", b"b", b"r"  # steps: a cell, with word of each statement
 REPLY, CALLBACK = b"R", b"K"  # a callback goes to the judge and back while a request is under way
-TAGS = frozenset({CELL, NAMES, BIND, REQUEST, REPLY, CALLBACK})
+STATEMENT = b"S"  # of a cell that is under way: this one begins; its number and its line, as `PLACE` has them
+TAGS = frozenset({CELL, STEPS, NAMES, BIND, REQUEST, REPLY, CALLBACK, STATEMENT})
+PLACE = struct.Struct("<II")
 
 MAX_FRAME_BYTES = 64 << 20  # bytes in a frame
 

@@ -7,21 +7,23 @@ it prints and returns may be shown; the second sees the inputs drawn from the se
 nothing that a student reads can tell of a hidden input.
 """
 
+import hashlib
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from storyteller_course.exercises.exercise import Exercise
-from storyteller_course.exercises.inputs import PUBLIC
+from storyteller_course.exercises.exercise import PUBLIC, Exercise
 from storyteller_course.exercises.lesson import Lesson
-from storyteller_course.grading.diagnose import KnownMistake
+from storyteller_course.grading.diagnosis import KnownMistake
 from storyteller_course.grading.grade import grade
 from storyteller_course.grading.known_mistakes import known_mistakes
-from storyteller_course.grading.result import CaseResult, ExerciseResult
-from storyteller_grading.judge import worker_pool
+from storyteller_course.grading.result import CaseResult, ExerciseResult, points_of
+from storyteller_course.runner.student_errors import StudentError, missing
+from storyteller_grading.judge import worker_client
 from storyteller_grading.judge.cell_matching import (
     CellNames,
+    CellPlan,
     MatchedCells,
     match,
     plan_cells,
@@ -31,13 +33,24 @@ from storyteller_grading.judge.cell_matching import (
 )
 from storyteller_grading.judge.channel import NAMES, Closed, Garbled, TimedOut
 from storyteller_grading.judge.hidden_seeds import DRAWS, hidden_seeds
-from storyteller_grading.judge.released_notebook import Release, read_release, statements
+from storyteller_grading.judge.notebooks import (
+    Cell,
+    Notebook,
+    Release,
+    Unreadable,
+    contents,
+    read_notebook,
+    read_release,
+    statements,
+)
+from storyteller_grading.judge.reached import reached
 from storyteller_grading.judge.remote_student import Log, RemoteStudent, ask, stand_ins
-from storyteller_grading.judge.sandbox.filesystem_view import check_hidden
-from storyteller_grading.judge.submission import Cell, Notebook, Unreadable, read_notebook
+from storyteller_grading.judge.sandbox.namespaces import check_hidden
+from storyteller_grading.judge.submission_clock import SubmissionClock
 from storyteller_grading.judge.worker_client import Starter
 
 READ_TIMEOUT_S = 30.0  # to find the names in all cells
+ROUNDING = "With other numbers of the same kind the result is not precise enough: compute in float32 at least."
 HIDDEN = (
     "It holds for the inputs that the notebook's check uses, and fails for others that were drawn for the grading: "
     "does your code depend on something special in those inputs?"
@@ -54,11 +67,13 @@ class SubmissionResult:
     bonus: tuple[str, ...] = ()  # those that are extra credit
     notes: list[str] = field(default_factory=list)  # what had to be repaired, and what happened to cells
     layers: list[str] = field(default_factory=list)  # of the sandbox, those that held
-    hidden_draws: int = 0  # of inputs that the student does not know, for each case; 0 without a secret
+    seeds: tuple[str, ...] = ()  # of the inputs that the student does not know; none without a secret
     fault: str = ""  # why nothing could be graded
     seconds: float = 0.0
     answers: dict[str, str] = field(default_factory=dict)  # the text of the cell that was graded, by exercise
     written: dict[str, str] = field(default_factory=dict)  # by written answer; "" where it was left as it was
+    reached: dict[str, list[str]] = field(default_factory=dict)  # for the instructor, by exercise that earned anything
+    course_text: dict[str, str] = field(default_factory=dict)  # likewise, where the text stands that the answer has
 
     @property
     def points(self) -> int:
@@ -88,6 +103,7 @@ class _Submission:
     parts: tuple[str, ...]  # the exercises that the course has a function of its own for
     seeds: tuple[str, ...]  # hidden ones
     log: Log
+    clock: SubmissionClock
 
 
 def judge_notebook(
@@ -122,24 +138,36 @@ def judge_notebook(
     exercises = [exercise for name, exercise in lesson.exercises.items() if only is None or name in only]
     blank = blank_result(path.name, lesson, exercises)
     try:
-        notebook = read_notebook(path, content)
+        given = contents(path) if content is None else content
+        notebook = read_notebook(path, given)
     except Unreadable as error:
         return replace(blank, fault=str(error))
-    starter = starter or worker_pool.starter(unsafe=unsafe)
-    starter.begin()
-    submission = _submission(notebook, lesson, release, starter, hidden_seeds(secret, draws))
+    starter = starter or worker_client.starter(unsafe=unsafe)
+    seeds = hidden_seeds(secret, draws, hashlib.sha256(given).hexdigest())
+    submission = _submission(notebook, lesson, release, starter, seeds)
     results: list[ExerciseResult] = []
     for exercise in exercises:
         results.append(_grade(submission, exercise, {result.name for result in results if result.solved}))
     return replace(
         blank,
         exercises=results,
-        notes=[*notebook.repairs, *submission.matched.notes, *submission.log.notes()],
+        notes=[
+            *notebook.repairs,
+            *submission.clock.notes(),
+            *submission.matched.notes,
+            *submission.log.notes(besides=submission.matched.not_python),
+            *(
+                f"No known mistake could be looked for in {result.name} ({result.no_diagnosis})."
+                for result in results
+                if result.no_diagnosis
+            ),
+        ],
         layers=starter.layers.names(),
-        hidden_draws=len(submission.seeds),
+        seeds=submission.seeds,
         seconds=time.perf_counter() - began,
         answers={name: cell.source for name, cell in submission.matched.answers.items()},
         written=written_answers(notebook, lesson.notebook),
+        reached=_reached(submission, results),
     )
 
 
@@ -151,7 +179,8 @@ def _submission(
     imports = [*release.imports, *statements(lesson.plain.imports), *(f"import {name}" for name in sorted(library))]
     cells = with_retyped(notebook, release, list(lesson.exercises))
     own = [cell for cell in cells if not unchanged(cell, release)]
-    found = {cell.number: names for cell, names in zip(own, _names(starter, imports, own), strict=True)}
+    clock = SubmissionClock()
+    found = {cell.number: names for cell, names in zip(own, _names(starter, imports, own, clock), strict=True)}
     names = [found.get(cell.number, CellNames.none()) for cell in cells]
     return _Submission(
         imports=imports,
@@ -162,20 +191,26 @@ def _submission(
         parts=tuple(name for name in lesson.exercises if name in lesson.library or name in lesson.plain.pieces),
         seeds=seeds,
         log=Log(),
+        clock=clock,
     )
 
 
-def _names(starter: Starter, imports: Sequence[str], cells: Sequence[Cell]) -> list[CellNames]:
+def _names(starter: Starter, imports: Sequence[str], cells: Sequence[Cell], clock: SubmissionClock) -> list[CellNames]:
     """What each cell binds and uses. The parser runs in a worker, which a cell may bring down: then each by itself."""
+    unread = [CellNames.read({"error": "Python's parser cannot read it"}) for _ in cells]
     worker = starter.start(imports=imports)
     try:
-        reply = ask(worker, NAMES, [cell.source for cell in cells], time.monotonic() + READ_TIMEOUT_S)
+        with clock.counting("reading its cells"):
+            reply = ask(worker, NAMES, [cell.source for cell in cells], time.monotonic() + READ_TIMEOUT_S)
+        answered = True
+    except StudentError:  # no time is left
+        return unread
     except (Closed, TimedOut, Garbled):
-        if len(cells) == 1:
-            return [CellNames.read({"error": "Python's parser cannot read it"})]
-        return [_names(starter, imports, [cell])[0] for cell in cells]
+        answered = False
     finally:
-        worker.close()
+        worker.close()  # before another is started: they may have to take turns
+    if not answered:
+        return unread if len(cells) == 1 else [_names(starter, imports, [cell], clock)[0] for cell in cells]
     if type(reply) is not list or len(reply) != len(cells):
         reply = [None] * len(cells)
     return [CellNames.read(names) for names in reply]
@@ -191,17 +226,67 @@ def _grade(submission: _Submission, exercise: Exercise, solved: Collection[str])
     passed = {case.id for case in public.cases if case.passed}
     hidden: dict[str, CaseResult] = {}
     if submission.seeds and public.earned:  # nothing is earned where a guard fails
-        result = _run(submission, exercise, solved, submission.seeds, known, passed)
+        charged = any(case.charged for case in public.cases)
+        result = _run(submission, exercise, solved, submission.seeds, known, passed, charged=charged)
+        if public.mistake and result.mistake != public.mistake:  # one answer, one diagnosis
+            result = replace(result, cases=[replace(case, explanation="", mistake="") for case in result.cases])
         hidden = {case.id: case for case in result.cases}
     cases = [combined(case, hidden.get(case.id)) for case in public.cases]
-    whole = all(case.passed for case in cases if case.points == 0)
+    nowhere = missing(exercise.name).message
+    cases = [
+        replace(case, message=why_missing(submission, exercise.name)) if case.message == nowhere else case
+        for case in cases
+    ]
     return replace(
         public,
-        earned=sum(case.earned for case in cases) if whole else 0,
+        earned=points_of(cases),
         solved=all(case.passed for case in cases),
         cases=cases,
         mistake=public.mistake or next((case.mistake for case in cases if case.mistake), ""),
         replaced=replaced,
+    )
+
+
+def why_missing(submission: _Submission, name: str) -> str:
+    """Why there is no function of this name, in a sentence; where a notebook would say: run its cell."""
+    answer, log = submission.matched.answers.get(name), submission.log
+    if answer is None:
+        return f"There is no `{name}`: no cell of this notebook defines it."
+    where = f"There is no `{name}`: cell {answer.number}, its answer,"
+    if answer.number in log.dropped:
+        return f"{where} was left out: {log.dropped[answer.number]}."
+    if answer.number in log.errors:
+        return f"{where} stopped with {log.errors[answer.number].removesuffix('.')}."
+    if stops := log.stops.get(answer.number):
+        return f"{where} was stopped in line {stops[0].line}: {stops[0].why}."
+    return f"{where} does not define it."
+
+
+def _reached(submission: _Submission, results: Sequence[ExerciseResult]) -> dict[str, list[str]]:
+    """What the code behind each exercise that earned anything reaches; nothing of those where it is nothing."""
+    solved = {result.name for result in results if result.solved}
+    found = {
+        result.name: reached(
+            result.name,
+            _plan(submission, result.name, solved),
+            submission.matched,
+            submission.lesson,
+            submission.release.imports,
+        )
+        for result in results
+        if result.earned
+    }
+    return {name: words for name, words in found.items() if words}
+
+
+def _plan(submission: _Submission, exercise: str, solved: Collection[str]) -> CellPlan:
+    """The cells with which an exercise is graded."""
+    return plan_cells(
+        exercise,
+        foundations=submission.lesson.foundations(exercise),
+        solved=solved,
+        parts=submission.parts,
+        matched=submission.matched,
     )
 
 
@@ -212,15 +297,11 @@ def _run(
     seeds: Sequence[str],
     known: Sequence[KnownMistake],
     only: Collection[str] | None,
+    *,
+    charged: bool = False,
 ) -> ExerciseResult:
     """Grade an exercise in a worker of its own."""
-    planned = plan_cells(
-        exercise.name,
-        foundations=submission.lesson.foundations(exercise.name),
-        solved=solved,
-        parts=submission.parts,
-        matched=submission.matched,
-    )
+    planned = _plan(submission, exercise.name, solved)
     student = RemoteStudent(
         submission.starter,
         setup=submission.release.setup,
@@ -228,9 +309,11 @@ def _run(
         stand_ins=stand_ins(submission.lesson, exercise.name, planned.parts),
         plan=planned,
         log=submission.log,
+        clock=submission.clock,
+        exercise=exercise.name,
     )
     try:
-        return grade(exercise, student, seeds=seeds, mistakes=known, only=only)
+        return grade(exercise, student, seeds=seeds, mistakes=known, only=only, charged=charged)
     finally:
         student.close()
 
@@ -244,7 +327,7 @@ def combined(public: CaseResult, hidden: CaseResult | None) -> CaseResult:
         earned=0,
         passed=False,
         kind=hidden.kind,
-        message=HIDDEN,
+        message=hidden.message if hidden.kind == "spent" else ROUNDING if hidden.rounding else HIDDEN,
         explanation=hidden.explanation,
         mistake=hidden.mistake,
         printed="",

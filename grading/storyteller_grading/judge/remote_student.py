@@ -5,19 +5,31 @@ and again when it died or had to be stopped, so that a case that takes too long 
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from storyteller.errors import StorytellerError
 from storyteller_course.exercises.lesson import Lesson
 from storyteller_course.runner import serialization
-from storyteller_course.runner.protocol import CallBack
+from storyteller_course.runner.protocol import CallBack, TransportFault
 from storyteller_course.runner.student_errors import StudentError
 from storyteller_grading.judge.cell_matching import CellPlan
-from storyteller_grading.judge.channel import BIND, CALLBACK, CELL, REPLY, REQUEST, Closed, Garbled, TimedOut
+from storyteller_grading.judge.channel import (
+    BIND,
+    CALLBACK,
+    CELL,
+    PLACE,
+    REPLY,
+    REQUEST,
+    STATEMENT,
+    STEPS,
+    Closed,
+    Garbled,
+    TimedOut,
+)
+from storyteller_grading.judge.notebooks import Cell
 from storyteller_grading.judge.sandbox.limits import Budget
-from storyteller_grading.judge.submission import Cell
+from storyteller_grading.judge.submission_clock import SubmissionClock
 from storyteller_grading.judge.worker_client import Starter, Worker
 
 GRACE_S = 2.0  # beyond a request's own limit, which the worker keeps where the student's code lets it
@@ -25,7 +37,9 @@ CELL_TIMEOUT_S = 10.0
 LOAD_TIMEOUT_S = 60.0  # for all cells of an exercise
 START_TIMEOUT_S = 60.0  # for the set-up cells, which are ours, on a busy machine
 MAX_RESTARTS = 5  # of the worker of one exercise
+MAX_STOPS = 2  # of a cell, after which it is left out
 MAX_CALLBACKS = 100_000  # in one request
+MAX_STATEMENTS = 100_000  # in one cell
 
 # What the notebook's own tools mean while it is graded: nothing is checked twice, nothing is written.
 TOOLS = """
@@ -33,6 +47,9 @@ def check(*names, **options): pass
 def hint(*names, **options): pass
 def progress(*names, **options): pass
 def use(name, *rest, **options): return globals()[name]
+
+import storyteller_course as _course  # a cell of the student's may import them from there
+vars(_course).update(check=check, hint=hint, progress=progress, use=use)
 """
 
 
@@ -53,26 +70,53 @@ def stand_ins(lesson: Lesson, graded: str, names: Sequence[str]) -> StandIns:
     return lesson.stand_ins_module, lesson.plain.source(names, without=graded), lesson.library, list(names)
 
 
+@dataclass(frozen=True)
+class Stop:
+    """Where a cell had to be ended, and why."""
+
+    statement: int  # its number in the cell, from 0
+    line: int
+    why: str
+
+
 @dataclass
 class Log:
     """What happened to the cells of a submission; shared by all its exercises."""
 
     dropped: dict[int, str] = field(default_factory=dict)  # by the cell's number, why it is not run any more
     errors: dict[int, str] = field(default_factory=dict)  # by the cell's number, what it raised
+    stops: dict[int, list[Stop]] = field(default_factory=dict)  # by the cell's number, where it had to be ended
+
+    def stop(self, cell: Cell, reached: Sequence[tuple[int, int]], why: str) -> None:
+        """A cell could not be run to its end.
+
+        The first time it is run again without the statement at which it stopped, the second time only what it defines
+        is, and after that it is left out.
+        """
+        stops = self.stops.setdefault(cell.number, [])
+        if reached and len(stops) < MAX_STOPS:
+            stops.append(Stop(*reached[0], why))
+        else:
+            self.dropped[cell.number] = why
 
     def note(self, cell: Cell, reply: Any) -> None:
         """Remember what a cell raised; the worker may say anything."""
         if type(reply) is dict and type(reply.get("error")) is str and reply["error"]:
             message = reply.get("message")
             text = str(message)[:200] if type(message) is str else ""
-            self.errors[cell.number] = f"{reply['error'][:100]}: {text}"
+            self.errors[cell.number] = f"{reply['error'][:100]}: {text}".removesuffix(": ")
 
-    def notes(self) -> list[str]:
-        """In sentences."""
+    def notes(self, *, besides: Collection[int] = ()) -> list[str]:
+        """In sentences, without the errors of those cells."""
         lines = {
             number: f"Cell {number} raised {error}; what it had defined so far was kept."
             for number, error in self.errors.items()
+            if number not in besides
         }
+        for number, stops in self.stops.items():
+            rest = "the rest of the cell was run" if len(stops) < MAX_STOPS else "of the rest only definitions were run"
+            places = " and ".join(f"line {stop.line} was passed over: {stop.why}" for stop in stops)
+            lines[number] = f"Cell {number}, {places}; {rest}. {lines.get(number, '')}".strip()
         lines |= {number: f"Cell {number} was left out: {why}." for number, why in self.dropped.items()}
         return [lines[number] for number in sorted(lines)]
 
@@ -87,6 +131,8 @@ class RemoteStudent:
         stand_ins: what `worker.bind` takes, from `stand_ins`.
         plan: the cells, and for which exercises the course's functions stand in.
         log: notes what happens to cells.
+        clock: counts the time of the whole submission.
+        exercise: for which it is counted.
         budget: what the worker may use up.
     """
 
@@ -99,8 +145,11 @@ class RemoteStudent:
         stand_ins: StandIns,
         plan: CellPlan,
         log: Log,
+        clock: SubmissionClock,
+        exercise: str,
         budget: Budget | None = None,
     ) -> None:
+        self.clock, self.exercise = clock, exercise
         self.starter, self.setup, self.imports, self.stand_ins = starter, setup, imports, stand_ins
         self.plan, self.log, self.budget = plan, log, budget or Budget()
         self.worker: Worker | None = None
@@ -110,8 +159,12 @@ class RemoteStudent:
         """Send a request; returns the reply, which may be anything.
 
         Raises:
-            StudentError: the worker did not answer in time, or ended.
+            StudentError: the worker did not answer in time, or ended, or the submission's time is over.
         """
+        with self.clock.counting(self.exercise):
+            return self._exchange(request, seconds, call_back)
+
+    def _exchange(self, request: bytes, seconds: float, call_back: CallBack) -> bytes:
         worker = self.worker or self._load()
         deadline = time.monotonic() + seconds + GRACE_S
         try:
@@ -140,7 +193,8 @@ class RemoteStudent:
         """End the worker and load another, which has a scratch folder of its own."""
         self._let_go()
         self.starts = max(0, self.starts - 1)  # a worker that we ended has not died
-        self._load()
+        with self.clock.counting(self.exercise):
+            self._load()
 
     def close(self) -> None:
         """End the worker."""
@@ -152,11 +206,17 @@ class RemoteStudent:
 
     def _load(self) -> Worker:
         """A worker in which all cells have run that can be run."""
-        while self.starts < MAX_RESTARTS + len(self.log.dropped):
+        while self.starts < MAX_RESTARTS + len(self.log.dropped) + sum(map(len, self.log.stops.values())):
             self.starts += 1
+            self.clock.check()
             worker = self.starter.start(imports=self.imports, budget=self.budget)
             self.worker = worker
-            self._prepare(worker)
+            try:
+                self._prepare(worker)
+            except TransportFault:
+                if self.starts > 1:
+                    raise
+                continue  # its server may have been killed: the next one comes from a new server
             cells = [cell for cell in self.plan.cells if cell.number not in self.log.dropped]
             if self._run_all(worker, cells):
                 self._bind(worker)
@@ -172,7 +232,7 @@ class RemoteStudent:
             self._bind(worker)
         except (Closed, TimedOut, Garbled) as error:
             how = self._let_go(died=True)
-            raise StorytellerError(f"A worker did not start: {type(error).__name__} {error} ({how}).") from error
+            raise TransportFault(f"A worker did not start: {type(error).__name__} {error} ({how}).") from error
 
     def _bind(self, worker: Worker) -> None:
         if self.plan.parts:
@@ -182,13 +242,16 @@ class RemoteStudent:
         """Run the cells; a cell that ends the process or takes too long is noted, and False says to begin again."""
         end = time.monotonic() + LOAD_TIMEOUT_S
         for cell in cells:
-            deadline = min(end, time.monotonic() + CELL_TIMEOUT_S)
+            deadline, stops = min(end, time.monotonic() + CELL_TIMEOUT_S), self.log.stops.get(cell.number, [])
+            order = cell.source, [stop.statement for stop in stops], len(stops) == MAX_STOPS
+            reached: list[tuple[int, int]] = []  # number and line of the statement that is under way
             try:
-                reply = ask(worker, CELL, cell.source, deadline)
+                with self.clock.running(cell.number):
+                    reply = ask(worker, STEPS, order, deadline, reached)
             except TimedOut:
-                self.log.dropped[cell.number] = f"it took more than {CELL_TIMEOUT_S:.0f} seconds"
+                self.log.stop(cell, reached, f"it took more than {CELL_TIMEOUT_S:.0f} seconds")
             except Closed:
-                self.log.dropped[cell.number] = f"it ended the whole process ({self._let_go(died=True)})"
+                self.log.stop(cell, reached, f"it ended the whole process ({self._let_go(died=True)})")
             except Garbled:
                 self.log.dropped[cell.number] = "it wrote into the judge's connection"
             else:
@@ -199,14 +262,27 @@ class RemoteStudent:
         return True
 
 
-def ask(worker: Worker, tag: bytes, value: object, deadline: float) -> Any:
+def ask(
+    worker: Worker, tag: bytes, value: object, deadline: float, reached: list[tuple[int, int]] | None = None
+) -> Any:
     """Send an order to a worker; returns the value of its reply.
+
+    Args:
+        worker: which one.
+        tag: of the order.
+        value: what is ordered.
+        deadline: a time of `time.monotonic`.
+        reached: for a cell in steps; holds number and line of the statement that is under way.
 
     Raises:
         TimedOut, Closed, Garbled: there was no such reply.
     """
     worker.channel.send(tag, serialization.encode(value), deadline=deadline)
-    answer, body = worker.channel.receive(deadline=deadline)
+    for _ in range(MAX_STATEMENTS):
+        answer, body = worker.channel.receive(deadline=deadline)
+        if answer != STATEMENT or reached is None or len(body) != PLACE.size:
+            break
+        reached[:] = [PLACE.unpack(body)]
     if answer != REPLY:
         raise Garbled(f"a frame {answer!r}")
     try:

@@ -4,11 +4,12 @@ Whatever comes from a submission is escaped and bounded, here or by the card of 
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from storyteller.utils.atomic_io import write_whole
-from storyteller_course.grading.result import CaseResult
+from storyteller_course.grading.result import CaseResult, ExerciseResult
 from storyteller_course.report import card
 from storyteller_course.report.safe_repr import clean, safe_repr
 from storyteller_grading.judge.judge import SubmissionResult
@@ -72,7 +73,7 @@ def as_data(result: SubmissionResult) -> dict[str, Any]:
         "fault": clean(result.fault, MAX_NOTE_CHARS),
         "notes": _notes(result),
         "sandbox": result.layers,
-        "hidden_draws": result.hidden_draws,
+        "hidden_draws": len(result.seeds),
         "exercises": [
             {
                 "name": exercise.name,
@@ -82,7 +83,9 @@ def as_data(result: SubmissionResult) -> dict[str, Any]:
                 "solved": exercise.solved,
                 "mistake": exercise.mistake,
                 "replaced": list(exercise.replaced),
-                "cases": [case_as_data(case) for case in exercise.cases],
+                "reached": [clean(word, MAX_NOTE_CHARS) for word in result.reached.get(exercise.name, [])],
+                "course_text": result.course_text.get(exercise.name, ""),
+                "cases": [case_as_data(case) for case in shown(exercise).cases],
             }
             for exercise in result.exercises
         ],
@@ -99,11 +102,29 @@ def as_page(result: SubmissionResult) -> str:
         body += [f"<p>{card.prose(result.fault)}</p>", BY_HAND]
     else:
         body += [overview(result), BY_HAND, "<h2>Exercise by exercise</h2>"]
-        body += [f'<section id="{card.escape(each.name)}">{card.html(each)}</section>' for each in result.exercises]
+        body += [
+            f'<section id="{card.escape(each.name)}">{card.html(shown(each))}</section>' for each in result.exercises
+        ]
     if notes := _notes(result):
         lines = "".join(f'<li class="note">{card.escape(note, MAX_NOTE_CHARS)}</li>' for note in notes)
         body.append(f"<h2>How your notebook was read</h2><ul>{lines}</ul>")
     return page(f"{title}: {clean(result.notebook, MAX_NOTE_CHARS)}", "\n".join(body))
+
+
+def shown(exercise: ExerciseResult) -> ExerciseResult:
+    """The result as it can be shown: without the values where these cannot be, so that no exercise stops another."""
+    try:
+        card.html(exercise)
+        for case in exercise.cases:
+            case_as_data(case)
+    except Exception as error:  # noqa: BLE001  a student's value that was not foreseen
+        note = f"\n(The values cannot be shown here: {type(error).__name__}.)"
+        bare = [
+            replace(case, got=None, wanted=None, pair=None, compared=False, message=case.message + note)
+            for case in exercise.cases
+        ]
+        return replace(exercise, cases=bare)
+    return exercise
 
 
 def lesson_title(lesson: str) -> str:

@@ -23,6 +23,7 @@ from typing import Any
 
 from storyteller_grading.judge import worker
 from storyteller_grading.judge.channel import Channel
+from storyteller_grading.judge.sandbox.leftovers import HOMES
 from storyteller_grading.judge.sandbox.limits import Budget
 from storyteller_grading.judge.sandbox.probe import Layers, examine
 from storyteller_grading.judge.supervisor import supervise
@@ -39,26 +40,33 @@ def main(arguments: list[str]) -> None:
     orders = socket.socket(fileno=int(arguments[0]))
     asked = set(arguments[1:])
     held = examine(asked - {"bubblewrap"}).layers
-    layers = Layers(**{**asdict(held), "bubblewrap": "bubblewrap" in asked})  # in which we run already
+    # In which we run already; there we are the first process, and nowhere else.
+    layers = Layers(**{**asdict(held), "bubblewrap": "bubblewrap" in asked and os.getpid() == 1})
     root = Path(tempfile.mkdtemp(prefix="storyteller-judge-"))
-    os.environ["MPLCONFIGDIR"] = str(root)
+    os.environ.update(dict.fromkeys(HOMES, str(root)))
+    if layers.hold and not layers.namespaces:  # a worker has the same user, and must not get at this process's memory
+        from storyteller_grading.judge.sandbox.syscalls import PR_SET_DUMPABLE, prctl
+
+        prctl(PR_SET_DUMPABLE, 0)
     _import(ALWAYS)
     import torch
 
     torch.set_num_threads(1)
     torch.zeros(1, dtype=torch.float16).float()  # reads what the processor can do, which a worker may not
+    torch.nn.Embedding(1, 1, device="meta")  # what the first module without numbers imports takes seconds
     shell = worker.make_shell()
     gc.collect()
     gc.freeze()  # a fork that collects garbage would copy these pages
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is for the judge, which then lets go
     try:
         orders.sendall(json.dumps(asdict(layers)).encode())
-        serve_orders(orders, layers, root, shell)
+        with tempfile.TemporaryFile() as turn:
+            serve_orders(orders, layers, root, turn.fileno(), shell)
     finally:
         shutil.rmtree(root, ignore_errors=True)
 
 
-def serve_orders(orders: socket.socket, layers: Layers, root: Path, shell: Any) -> None:
+def serve_orders(orders: socket.socket, layers: Layers, root: Path, turn: int, shell: Any) -> None:
     """Fork a worker for each order, until the judge lets go."""
     while True:
         try:
@@ -83,6 +91,7 @@ def serve_orders(orders: socket.socket, layers: Layers, root: Path, shell: Any) 
                     layers=layers,
                     budget=Budget(**order["budget"]),
                     root=root,
+                    turn=turn,
                     work=lambda: worker.serve(Channel(connection), shell),  # noqa: B023  this very turn's
                 )
             except BaseException as error:  # noqa: BLE001  nothing of a fork may go on as the server

@@ -1,23 +1,56 @@
 """The worker: runs the cells of one student, and serves the requests of the checks. It lives in the sandbox.
 
+    python -m storyteller_grading.judge.worker PORT
+
 It knows no tests. Nothing that it says is believed: a student's code may have taken it over.
+
+Mostly it is a fork of the server. The command starts it as a process of its own, where there is no fork: such a worker
+has the limits that the system offers and no other layer, so it is started only for code that is trusted.
 """
 
+import json
+import socket
 import sys
 import types
-import warnings
-from typing import Any
+from io import TextIOBase
+from typing import Any, NoReturn
 
 from storyteller_course.runner import serialization
 from storyteller_grading.judge.cell_names import analyse
-from storyteller_grading.judge.channel import BIND, CALLBACK, CELL, NAMES, REPLY, REQUEST, Channel, Closed
+from storyteller_grading.judge.cell_run import run_cell
+from storyteller_grading.judge.channel import (
+    BIND,
+    CALLBACK,
+    CELL,
+    NAMES,
+    PLACE,
+    REPLY,
+    REQUEST,
+    STATEMENT,
+    STEPS,
+    Channel,
+    Closed,
+)
+from storyteller_grading.judge.sandbox import limits
+from storyteller_grading.judge.sandbox.limits import Budget
 
-MAX_PRINTED_CHARS = 20_000  # characters of a cell's output that are kept
-MAX_MESSAGE_CHARS = 2_000  # characters of an error
+PASSWORD_LENGTH = 32
+
+
+class NobodyTypes(TextIOBase):
+    """Standard input where nobody can answer: for `input()`, `getpass`, the debugger and all others that read it."""
+
+    def readline(self, size: int | None = -1, /) -> NoReturn:  # type: ignore[override]
+        """Says so."""
+        raise RuntimeError("nobody can type here, so that input() and the like are not available")
+
+    def read(self, size: int | None = -1, /) -> NoReturn:
+        """Says so."""
+        self.readline()
 
 
 def make_shell() -> Any:
-    """An IPython shell, as in a notebook, that keeps no history and starts no programs."""
+    """An IPython shell, as in a notebook, that keeps no history, starts no programs and asks for no input."""
     from IPython.core.interactiveshell import InteractiveShell
     from traitlets.config import Config
 
@@ -26,7 +59,7 @@ def make_shell() -> Any:
     config.HistoryManager.hist_file = ":memory:"
     config.InteractiveShell.colors = "nocolor"
     shell: Any = InteractiveShell.instance(config=config)
-    original = shell.run_line_magic
+    original, original_cell_magic = shell.run_line_magic, shell.run_cell_magic
 
     def no_programs(command: str, *args: Any, **kwargs: Any) -> None:
         print(f"!{str(command)[:80]} is passed over: no program is started here.")
@@ -42,11 +75,19 @@ def make_shell() -> Any:
             print(f"%{name} is passed over here ({type(error).__name__}).")
             return None
 
+    def cell_magic(name: str, line: str, cell: str) -> None:
+        if name in ("file", "writefile"):  # which another cell may import
+            original_cell_magic(name, line, cell)
+        else:  # of another language: those about Python are comments by now
+            print(f"%%{name} is passed over here.")
+
     shell.system = shell.system_piped = shell.system_raw = no_programs
-    shell.getoutput, shell.run_line_magic = no_output, line_magic
+    shell.getoutput, shell.run_line_magic, shell.ask_exit = no_output, line_magic, lambda: None
+    shell.run_cell_magic = cell_magic
     # A traceback takes longer to print than most answers to run; the judge says what was raised, in a line.
     shell.showtraceback = shell.showsyntaxerror = lambda *args, **kwargs: None
     warm_up(shell)
+    sys.stdin = NobodyTypes()
     return shell
 
 
@@ -79,30 +120,21 @@ def serve(channel: Channel, shell: Any) -> None:
             channel.send(REPLY, server.exchange(body, call_back=ask_judge))
         elif tag == CELL:
             channel.send(REPLY, serialization.encode(run_cell(shell, serialization.decode(body))))
+        elif tag == STEPS:
+            source, passed_over, only_definitions = serialization.decode(body)
+            reply = run_cell(
+                shell,
+                source,
+                passed_over=passed_over,
+                only_definitions=only_definitions,
+                begins=lambda number, line: channel.send(STATEMENT, PLACE.pack(number, line)),
+            )
+            channel.send(REPLY, serialization.encode(reply))
         elif tag == BIND:
             bind(shell.user_ns, *serialization.decode(body))
             channel.send(REPLY, serialization.encode(None))
         elif tag == NAMES:
             channel.send(REPLY, serialization.encode([analyse(source) for source in serialization.decode(body)]))
-
-
-def run_cell(shell: Any, source: str) -> dict[str, str]:
-    """Run a cell as a notebook does; says what it printed and what it raised, both bounded."""
-    from IPython.utils.capture import capture_output
-
-    with capture_output() as captured, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        result = shell.run_cell(source, store_history=False)
-    error = result.error_before_exec or result.error_in_exec
-    reply = {"printed": str(captured.stdout)[:MAX_PRINTED_CHARS], "error": "", "message": "", "line": ""}
-    if error is not None:
-        try:
-            message = str(error).strip().split("\n")[0][:MAX_MESSAGE_CHARS]
-        except Exception:  # noqa: BLE001  a student's exception may fail at this too
-            message = ""
-        line = getattr(error, "lineno", None)
-        reply |= {"error": type(error).__name__[:100], "message": message, "line": str(line or "")[:10]}
-    return reply
 
 
 def bind(namespace: dict[str, Any], module: str, source: str, library: dict[str, str], names: list[str]) -> None:
@@ -117,3 +149,20 @@ def bind(namespace: dict[str, Any], module: str, source: str, library: dict[str,
         vars(made).update(define(module, source, library, namespace))
         sys.modules[module] = made  # where the names of forbidden calls are looked up
     namespace.update({name: getattr(sys.modules[module], name) for name in names})
+
+
+def main(arguments: list[str]) -> None:
+    """As a process of its own: connect to the judge and serve it."""
+    order = sys.stdin.read()
+    connection = socket.create_connection(("127.0.0.1", int(arguments[0])))
+    connection.sendall(order[:PASSWORD_LENGTH].encode())
+    import torch
+
+    torch.set_num_threads(1)
+    shell = make_shell()
+    limits.apply(Budget(**json.loads(order[PASSWORD_LENGTH:])), address_space=limits.address_space(), others=None)
+    serve(Channel(connection), shell)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,6 +1,12 @@
-"""The judge's side of workers: starts the server in its sandbox, asks it for workers, and lets go of them."""
+"""The judge's side of workers: starts the server in its sandbox, asks it for workers, and lets go of them.
 
+`starter` is the one way to get workers: the server is started once in a process, and tried out before anybody is
+graded.
+"""
+
+import atexit
 import contextlib
+import functools
 import json
 import os
 import select
@@ -15,14 +21,22 @@ from typing import Protocol
 
 from storyteller.errors import StorytellerError
 from storyteller.utils.openmp import SETTINGS
-from storyteller_grading.judge.channel import Channel
-from storyteller_grading.judge.sandbox import bubblewrap, filesystem_view
+from storyteller_grading.judge.channel import CELL, Channel, Closed, TimedOut
+from storyteller_grading.judge.sandbox import bubblewrap, namespaces
+from storyteller_grading.judge.sandbox.leftovers import HOMES, LEAVE, LOOK
 from storyteller_grading.judge.sandbox.limits import Budget
 from storyteller_grading.judge.sandbox.probe import NAMES, Layers, examine
 
 START_TIMEOUT_S = 120.0  # for a server to import torch on a busy machine
 END_TIMEOUT_S = 20.0  # for a killed worker to be gone
 SUPERVISOR_TIMEOUT_S = 1.0  # for a supervisor to see that its worker has ended
+# Modules that nobody has loaded yet: of Python, of its packages and of the course.
+TRIAL = "import colorsys, numpy.polynomial.laguerre, storyteller.moe.cost_model"
+NO_SANDBOX = (
+    "No layer of this system keeps a student's code from your files and from the network, so nothing was run: grade on "
+    "Linux with bubblewrap, user namespaces or landlock (`storyteller doctor` shows them), or give --unsafe for code "
+    "that you trust."
+)
 
 
 class Worker:
@@ -59,9 +73,6 @@ class Starter(Protocol):
 
     layers: Layers
 
-    def begin(self) -> None:
-        """Before each submission: nothing of an earlier one may be left."""
-
     def start(self, *, imports: Sequence[str] = (), budget: Budget | None = None) -> Worker:
         """A new worker, in which no student's code has run."""
 
@@ -72,7 +83,8 @@ class Starter(Protocol):
 class ForkServer:
     """Workers that are forks of one server, where there is fork.
 
-    One more than is asked for is kept ready, so that it starts while the judge is busy with the one before.
+    One more than is asked for is kept ready, so that it starts while the judge is busy with the one before; not where
+    workers take turns.
 
     Args:
         use: the layers to use where they hold; all unless a test leaves some out.
@@ -119,12 +131,6 @@ class ForkServer:
             raise StorytellerError(f"The server of the sandbox did not start ({last_words}).")
         self.layers = Layers(**json.loads(reply))
 
-    def begin(self) -> None:
-        """Where only bubblewrap hides files, its folder for temporary ones is common to all workers: begin anew."""
-        if self.layers.hold and not (self.layers.namespaces or self.layers.landlock):
-            self.close()
-            self._launch()
-
     def start(self, *, imports: Sequence[str] = (), budget: Budget | None = None) -> Worker:
         """A new worker; where the server has ended, of a new one."""
         order = json.dumps({"imports": list(imports), "budget": asdict(budget or Budget())}).encode()
@@ -140,8 +146,9 @@ class ForkServer:
                 self._launch()
                 worker = self._order(order)
         self.spare = None
-        with contextlib.suppress(OSError):  # a server that has ended is missed when a worker is asked for
-            self.spare = order, self._order(order)
+        if not self.layers.share_folder:
+            with contextlib.suppress(OSError):  # a server that has ended is missed when a worker is asked for
+                self.spare = order, self._order(order)
         return worker
 
     def drop_spare(self) -> None:
@@ -179,18 +186,17 @@ class FreshProcess:
 
     layers = Layers()
 
-    def begin(self) -> None:
-        """Nothing to do."""
-
     def start(self, *, imports: Sequence[str] = (), budget: Budget | None = None) -> Worker:
         """A new worker; it imports torch anew, which takes seconds."""
         with socket.create_server(("127.0.0.1", 0)) as listening:
             listening.settimeout(START_TIMEOUT_S)
             port = listening.getsockname()[1]
             password = os.urandom(16).hex()
+            home = tempfile.TemporaryDirectory(prefix="storyteller-judge-", ignore_cleanup_errors=True)
             process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "storyteller_grading.judge.standalone_worker", str(port)],
-                env=os.environ | server_environment(),
+                [sys.executable, "-P", "-m", "storyteller_grading.judge.worker", str(port)],
+                env=os.environ | server_environment() | dict.fromkeys(HOMES, home.name),
+                cwd=home.name,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -199,7 +205,7 @@ class FreshProcess:
             with process.stdin as pipe:
                 pipe.write(password.encode() + json.dumps(asdict(budget or Budget())).encode())
             connection = accept_with_password(listening, password)
-        return StandaloneWorker(connection, process)
+        return StandaloneWorker(connection, process, home)
 
     def close(self) -> None:
         """Nothing to let go of."""
@@ -208,9 +214,11 @@ class FreshProcess:
 class StandaloneWorker(Worker):
     """A worker without a supervisor."""
 
-    def __init__(self, connection: socket.socket, process: subprocess.Popen[bytes]) -> None:
+    def __init__(
+        self, connection: socket.socket, process: subprocess.Popen[bytes], home: tempfile.TemporaryDirectory[str]
+    ) -> None:
         super().__init__(connection, connection)
-        self.process = process
+        self.process, self.home = process, home
 
     def close(self, *, died: bool = False) -> str:
         """Kill it."""
@@ -221,6 +229,7 @@ class StandaloneWorker(Worker):
         self.process.kill()
         self.process.wait()
         self.channel.close()
+        self.home.cleanup()
         return "stopped" if code is None else f"it ended with exit code {code}"
 
 
@@ -242,7 +251,7 @@ def accept_with_password(listening: socket.socket, password: str) -> socket.sock
 def server_environment() -> dict[str, str]:
     """All that a server knows of this process's environment: where our packages are, and settings of torch."""
     homes = [
-        str(path.parent) for path in filesystem_view.for_server() if path.name in ("storyteller", "storyteller_grading")
+        str(path.parent) for path in namespaces.for_server() if path.name in ("storyteller", "storyteller_grading")
     ]
     return {
         "PATH": os.defpath,
@@ -256,3 +265,73 @@ def server_environment() -> dict[str, str]:
         "OBJC_DISABLE_INITIALIZE_FORK_SAFETY": "YES",  # macOS would end a fork that has not started a program
         **SETTINGS,
     }
+
+
+def try_out(server: Starter) -> None:
+    """See that right code runs in a worker, so that a fault of the set-up never costs a student points.
+
+    And that of what one worker writes the next one finds nothing.
+
+    Raises:
+        StorytellerError: it is not so.
+    """
+    found = ""
+    for cells in ((TRIAL, LEAVE), (LOOK,)):
+        worker = server.start()
+        try:
+            for cell in cells:
+                found = _tried(worker, cell)
+        finally:
+            worker.close()
+    if found:
+        raise StorytellerError(
+            f"What one student's code writes to {found} could be read by the next. Nothing was graded: "
+            "`storyteller doctor` shows the layers of the sandbox that this system has."
+        )
+
+
+def _tried(worker: Worker, cell: str) -> str:
+    """What a cell of ours prints in a worker."""
+    from storyteller_course.runner import serialization  # which imports torch
+
+    try:
+        worker.channel.send(CELL, serialization.encode(cell))
+        reply = serialization.decode(worker.channel.receive(deadline=time.monotonic() + START_TIMEOUT_S)[1])
+        fault = f"{reply['error']}: {reply['message']}" if reply["error"] else ""
+    except (Closed, TimedOut):
+        fault, reply = worker.close(died=True), {}
+    if fault:
+        raise StorytellerError(
+            f"The sandbox holds, but right code does not run in it ({fault}). That is a fault of this installation, so "
+            "nothing was graded: install the course in another folder, and see what `storyteller doctor` says."
+        )
+    return str(reply["printed"])
+
+
+@functools.cache
+def _started(use: tuple[str, ...]) -> ForkServer:
+    server = ForkServer(use)
+    atexit.register(server.close)
+    if server.layers.hold:
+        try_out(server)
+    return server
+
+
+def starter(*, unsafe: bool = False, use: Sequence[str] = NAMES) -> Starter:
+    """The way to start workers here; the server is started once in a process.
+
+    Args:
+        unsafe: go on where no layer holds.
+        use: the layers to use.
+
+    Raises:
+        StorytellerError: no layer holds that keeps a student's code from the grader's files and network.
+    """
+    if not hasattr(os, "fork"):
+        if not unsafe:
+            raise StorytellerError(NO_SANDBOX)
+        return FreshProcess()
+    server = _started(tuple(use))
+    if not server.layers.hold and not unsafe:
+        raise StorytellerError(NO_SANDBOX)
+    return server

@@ -1,7 +1,6 @@
 """What a class gets of a lesson: notebook, checks, records of known mistakes, the library as a wheel.
 
-handout          the whole of it: a zip, and nbgrader's release
-bundle           the files beside the notebook, and whether any of them tells too much
-record_mistakes  what known wrong answers give, without the answers
-wheel            the library as it runs here
+handout  the whole of it: a zip, and nbgrader's release
+bundle   the files beside the notebook, what known wrong answers give among them, and whether any tells too much
+wheel    the library as it runs here
 """

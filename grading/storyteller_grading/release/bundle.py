@@ -1,17 +1,32 @@
 """What a student of a class gets of a lesson, beside the notebook, and whether it tells too much.
 
-The checks, with public seeds; what the known wrong answers give on them; what stands in for unsolved exercises, packed;
-a page that says how to begin; the library. Neither `reference.py` nor the folder `answers`.
+The checks, with public seeds; what the known wrong answers give on them, recorded, since a class gets no answers; what
+stands in for unsolved exercises, packed; a page that says how to begin; the library. Neither `reference.py` nor the
+folder `answers`.
 """
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from storyteller.errors import StorytellerError
-from storyteller_course.exercises.lesson import ANSWERS, CHECKS, MISTAKES, REFERENCE, STAND_INS_FILE, Lesson
+from storyteller_course.exercises.exercise import PUBLIC
+from storyteller_course.exercises.known_answers import Wrong
+from storyteller_course.exercises.lesson import (
+    ANSWERS,
+    CHECKS,
+    MISTAKES,
+    REFERENCE,
+    STAND_INS_FILE,
+    STEPS_FILE,
+    Lesson,
+)
+from storyteller_course.exercises.recall import sealed_source
+from storyteller_course.exercises.scaffold import pack_steps
 from storyteller_course.exercises.stand_ins import pack_answers
+from storyteller_course.grading.diagnosis import FURTHER_SEEDS, words
+from storyteller_course.grading.grade import SLOW_LIMIT_DIVISOR, run_case
+from storyteller_course.grading.known_mistakes import Behaviour, Mistake, RecordedMistake, pack_mistakes
 from storyteller_grading.builder.leaks import Sealed, files_within, leaks_in_file
-from storyteller_grading.release.record_mistakes import record_mistakes
 
 PRIVATE = {REFERENCE, ANSWERS, "lesson.md"}  # of a lesson's folder; no student gets them
 TEMPLATE = "/storyteller_grading/builder/template/"  # the small lesson that a new one begins as, in the library's file
@@ -22,9 +37,10 @@ README = """\
 
 | | |
 | --- | --- |
-| `{name}.ipynb` | the lesson: read, fill in the TODOs, hand it in |
+| `{name}.ipynb` | the lesson: read, write your functions, hand it in |
 | `checks` | what `check` tries your functions with |
 | `mistakes.zip` | how `check` knows a mistake that others have made before you |
+| `steps.json` | the steps with which `hint` begins |
 | `stand_ins.zip` | the course's functions, which take the place of yours until these are solved |
 | `{wheel}` | the library `storyteller`, with which your work is graded |
 | `requirements.txt`, `constraints.txt` | what to install, in the versions that the course is tested with |
@@ -46,7 +62,7 @@ storyteller doctor
 storyteller lab {number}
 ```
 opens the lesson in your browser. Run the cells from the top. Below each exercise stands its check: it says what is
-right, what is wrong and why. `hint("NAME")` helps in three steps, and `progress()` shows how far you are;
+right, what is wrong and why. `hint("NAME")` helps in small steps, and `progress()` shows how far you are;
 in a terminal `storyteller progress` does.
 
 ## Hand in
@@ -63,6 +79,8 @@ REQUIREMENTS = """\
 def class_files(lesson: Lesson) -> dict[str, bytes]:
     """What a class gets beside the notebook, by name: the checks, what `check` knows of mistakes, and the stand-ins.
 
+    The questions of a recall have no answers there; the steps that no cell tells are there for `hint`.
+
     Raises:
         StorytellerError: the records of the mistakes are too large to hand out.
     """
@@ -73,7 +91,11 @@ def class_files(lesson: Lesson) -> dict[str, bytes]:
             f"{MAX_MISTAKES_BYTES:,} may be handed out: let the cases of its exercises use smaller inputs."
         )
     checks = {f"{CHECKS}/{path.name}": path.read_bytes() for path in sorted((lesson.folder / CHECKS).glob("*.py"))}
-    return {**checks, MISTAKES: recorded, STAND_INS_FILE: pack_answers(lesson.plain)}
+    for name, exercise in lesson.exercises.items():
+        if exercise.questions:
+            checks[f"{CHECKS}/{name}.py"] = sealed_source(exercise).encode()
+    packed = {STEPS_FILE: pack_steps(lesson.steps), STAND_INS_FILE: pack_answers(lesson.plain)}
+    return {**checks, MISTAKES: recorded, **packed}
 
 
 def starting_files(name: str, wheel: Path, constraints: Path) -> dict[str, bytes]:
@@ -126,8 +148,8 @@ def refuse_leaks(
     for file, inside in files:
         if any(secret in inside for secret in secrets):
             raise StorytellerError(
-                f"{file} holds the course's secret or a hidden seed, which no student may see: take it out of source/; "
-                "nothing was written."
+                f"{file} holds the course's secret, which no student may see: take it out of source/; nothing was "
+                "written."
             )
         if f"/{library}" in file:
             forbidden = {} if TEMPLATE in file else in_library
@@ -142,3 +164,34 @@ def refuse_leaks(
                 f"{file}, line {number + 1} of its text, is a line of the answer to {exercise!r}: {line[:200]}. "
                 "Take it out of the lesson's sources and build it again; nothing was written."
             )
+
+
+def record_mistakes(lesson: Lesson) -> bytes:
+    """The content of the lesson's `mistakes.zip`, see `storyteller_course.grading.known_mistakes`.
+
+    Raises:
+        StorytellerError: the lesson has no reference, which the wrong answers patch.
+    """
+    if lesson.reference is None:
+        raise StorytellerError(f"{lesson.folder} has no reference.py: known mistakes can be recorded only beside it.")
+    return pack_mistakes(
+        {name: [_recorded(lesson, wrong) for wrong in lesson.mistakes(name)] for name in lesson.exercises}
+    )
+
+
+def _recorded(lesson: Lesson, wrong: Wrong) -> RecordedMistake:
+    """One wrong answer, in every case, with the patience that a student's code gets.
+
+    What is not steady is known by name only: a record of it would fit nobody.
+    """
+    exercise, transport = lesson.exercises[wrong.exercise], Mistake(wrong, lesson).transport
+    limit, cases = exercise.limit, {}
+    for case in exercise.cases if wrong.steady else ():
+        for seed in (PUBLIC, *FURTHER_SEEDS):
+            run = run_case(exercise, case, transport, seed, limit=limit, forbidden=())
+            finding = None if run.failure is None else words(run.failure.message)
+            cases[case.id, seed] = Behaviour(outcomes=run.outcomes, finding=finding)
+            if run.is_endless:
+                limit = max(1.0, exercise.limit / SLOW_LIMIT_DIVISOR)
+                break
+    return RecordedMistake(wrong, cases)

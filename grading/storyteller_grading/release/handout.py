@@ -20,9 +20,7 @@ from storyteller_course.exercises.lesson import MISTAKES, Lesson
 from storyteller_grading.builder.build import answers_of, load_checked, secrets_of, without_open_book
 from storyteller_grading.builder.nbgrader_release import generate_assignment
 from storyteller_grading.classroom.autograde.gradebook import LessonBook
-from storyteller_grading.classroom.course import Course
-from storyteller_grading.classroom.lock import course_lock
-from storyteller_grading.judge.hidden_seeds import DRAWS, hidden_seeds
+from storyteller_grading.classroom.course import Course, course_lock
 from storyteller_grading.release.bundle import class_files, refuse_leaks, starting_files
 
 UNWANTED = shutil.ignore_patterns("__pycache__", ".*")
@@ -75,10 +73,9 @@ def release_lesson(course: Course, folder: Path, wheel: Path, constraints: Path)
         handed = {path.relative_to(released).as_posix(): path.read_bytes() for path in _files_below(released)}
         handed = starting_files(lesson.name, wheel, constraints) | handed
         bundle = zipped({f"{lesson.name}/{name}": content for name, content in handed.items()})
-        hidden = [secret, *hidden_seeds(secret, DRAWS)]
-        forms = [bytes.fromhex(digits) for digits in hidden]  # each way in which a file may hold them
+        forms = [bytes.fromhex(secret)]  # each way in which a file may hold it
         for code in ("ascii", "utf-16-le", "utf-16-be"):
-            forms += [form.encode(code) for digits in hidden for form in (digits, digits.upper())]
+            forms += [form.encode(code) for form in (secret, secret.upper())]
         answers = secrets_of(answers_of(lesson))
         in_library = without_open_book(answers, lesson)
         refuse_leaks(f"{lesson.name}.zip", bundle, answers, forms, library=wheel.name, in_library=in_library)

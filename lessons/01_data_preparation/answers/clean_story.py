@@ -35,7 +35,7 @@ answers = [
         "clean_story",
         "quotes_before_mojibake",
         "Curly quotes are made straight before the mojibake is mended. Mending it brings new curly quotes, and they "
-        "stay. Swap steps 2 and 3.",
+        "stay. Swap the two.",
         change=(
             ("for broken in sorted(MOJIBAKE, key=len, reverse=True):", "for curly in CURLY:"),
             ("text = text.replace(broken, MOJIBAKE[broken])", "text = text.replace(curly, CURLY[curly])"),
@@ -98,6 +98,42 @@ answers = [
         "middle.",
         change=('return text[: ends[-1]] if ends else ""', 'return text if ends else ""'),
     ),
+    Wrong(
+        "clean_story",
+        "common_keys_only",
+        "Only some of the broken characters are mended. Go through all keys of MOJIBAKE.",
+        change=(
+            "in sorted(MOJIBAKE, key=len, reverse=True):",
+            'in sorted(set(MOJIBAKE) - {"â€˜", "â€“"}, key=len, reverse=True):',
+        ),
+    ),
+    Wrong(
+        "clean_story",
+        "end_mark_only",
+        "Of the marks of the form <|word|> only <|endoftext|> is taken out. There are others: use the pattern TAG "
+        "as it is.",
+        change=(
+            'TAG.sub(" ", text)',
+            '__import__("re").sub(r"</?[a-zA-Z][^<>]*>|<\\|endoftext\\|>|\\[ ?[A-Z]{2} ?\\]", " ", text)',
+        ),
+    ),
+    Wrong(
+        "clean_story",
+        "quotes_stay",
+        "Curly quotes stay curly: each key of CURLY becomes its value.",
+        change=("text = text.replace(curly, straight)", "pass"),
+    ),
+    Wrong(
+        "clean_story",
+        "one_line",
+        "All white space becomes a single space, the line breaks too. Inside a line only: between two paragraphs "
+        "stands a blank line.",
+        change=(
+            '    lines = [" ".join(line.split()) for line in text.split("\\n")]\n'
+            '    text = "\\n\\n".join(line for line in lines if line)\n',
+            '    text = " ".join(text.split())\n',
+        ),
+    ),
     Right(
         "clean_story",
         "with_patterns",
@@ -136,6 +172,31 @@ def clean_story(text):
     for found in SENTENCE_END.finditer(whole):
         end = found.end()
     return whole[:end]
+""",
+    ),
+    Right(
+        "clean_story",
+        "line_by_line",
+        code="""
+def clean_story(text):
+    for old, new in (("\\r\\n", "\\n"), ("\\r", "\\n")):
+        text = text.replace(old, new)
+    table = sorted(MOJIBAKE.items(), key=lambda item: -len(item[0]))
+    for wrong, right in table:
+        if wrong in text:
+            text = text.replace(wrong, right)
+    text = "".join(CURLY.get(letter, letter) for letter in text)
+    text = TAG.sub(" ", text)
+    paragraphs = []
+    for line in text.split("\\n"):
+        words = line.split()
+        if len(words) > 0:
+            paragraphs.append(" ".join(words))
+    text = "\\n\\n".join(paragraphs)
+    last = None
+    for last in SENTENCE_END.finditer(text):
+        pass
+    return text[: last.end()] if last is not None else ""
 """,
     ),
 ]

@@ -56,6 +56,25 @@ def count_pairs(words):
     return counts
 """,
     ),
+    Wrong(
+        "count_pairs",
+        "empties_words",
+        "The dictionary that was handed over is changed, as by words.popitem(): the caller's words are no longer "
+        "what they were. Go through its items and leave them there.",
+        change=(("    for word, count in words.items():", "    while words:\n        word, count = words.popitem()"),),
+    ),
+    Wrong(
+        "count_pairs",
+        "every_other",
+        "Each token is paired with the one after its neighbour. A pair is a token and the very next one.",
+        change=("pairwise(word)", "zip(word, word[2:], strict=False)"),
+    ),
+    Wrong(
+        "count_pairs",
+        "goes_round",
+        "The last token is paired with the first, as if the word were a ring. A word of n tokens has n - 1 pairs.",
+        change=("pairwise(word)", "zip(word, word[1:] + word[:1], strict=True)"),
+    ),
     Right(
         "count_pairs",
         "with_counter",
@@ -81,6 +100,21 @@ def count_pairs(words):
                 counts[pair] = 0
             counts[pair] += words[word]
     return counts
+""",
+    ),
+    Right(
+        "count_pairs",
+        "with_defaultdict",
+        code="""
+def count_pairs(words):
+    from collections import defaultdict
+
+    pairs = defaultdict(int)
+    for word, freq in words.items():
+        symbols = list(word)
+        for i in range(len(symbols) - 1):
+            pairs[symbols[i], symbols[i + 1]] += freq
+    return pairs
 """,
     ),
 ]

@@ -62,6 +62,19 @@ answers = [
         "There is a space between all tokens. The tokens bring their own spaces with them: join with nothing.",
         change=('b"".join', 'b" ".join'),
     ),
+    Wrong(
+        "decode",
+        "uses_up_ids",
+        "The list of ids that was handed over is changed, as by ids.pop(0): the caller's ids are no longer what "
+        "they were. Go through it and leave it as it is.",
+        change=(("    for i in ids:\n", "    given, ids = ids, list(ids)\n    given.clear()\n    for i in ids:\n"),),
+    ),
+    Wrong(
+        "decode",
+        "halves_swapped",
+        "The bytes of a merge's right token come before those of its left one.",
+        change=("tokens[left] + tokens[right]", "tokens[right] + tokens[left]"),
+    ),
     Right(
         "decode",
         "recursive",
@@ -93,6 +106,21 @@ def decode(ids, merges):
     if missing:
         raise ValueError(f"no token {missing[0]}")
     return str(b"".join(map(known.get, ids)), "utf-8", "replace")
+""",
+    ),
+    Right(
+        "decode",
+        "as_in_minbpe",
+        code="""
+def decode(ids, merges):
+    vocab = {idx: BYTE_TOKENS[idx] for idx in range(256)}
+    for idx, (p0, p1) in enumerate(merges):
+        vocab[256 + idx] = vocab[p0] + vocab[p1]
+    try:
+        text_bytes = b"".join([vocab[idx] for idx in ids])
+    except KeyError as error:
+        raise ValueError(f"invalid token id: {error}") from None
+    return str(text_bytes, "utf-8", "replace")
 """,
     ),
 ]

@@ -87,4 +87,14 @@ def encode(text, merges):
     return ids
 """,
     ),
+    Right(
+        "encode",
+        "in_two_steps",
+        code="""
+def encode(text, merges):
+    chunks = list(split_words(text))
+    chunk_ids = [encode_word(tuple(byte_ids(chunk)), merges) for chunk in chunks]
+    return list(sum(chunk_ids, ()))
+""",
+    ),
 ]

@@ -70,6 +70,27 @@ def encode_word(word, merges):
         "You merge the pair with the smallest ids. That rule settles ties in training; here the rank decides.",
         change=("first = min(known, key=ranks.__getitem__)", "first = min(known)"),
     ),
+    Wrong(
+        "encode_word",
+        "uses_up_merges",
+        "The list of merges is changed, as by merges.pop(0): the next word gets other merges. Go through it and "
+        "leave it as it is.",
+        code="""
+def encode_word(word, merges):
+    new_id = 256
+    while merges:
+        word = merge_pair(word, merges.pop(0), new_id)
+        new_id += 1
+    return tuple(word)
+""",
+    ),
+    Wrong(
+        "encode_word",
+        "most_frequent",
+        "You merge the pair that stands most often in the word. How often counts in training; here the pair that "
+        "was learned earliest comes first.",
+        change=("min(known, key=ranks.__getitem__)", "max(known, key=known.count)"),
+    ),
     Right(
         "encode_word",
         "every_merge_in_turn",
@@ -94,6 +115,22 @@ def encode_word(word, merges):
         i = ranks.index(lowest)
         word[i : i + 2] = [256 + lowest]
     return tuple(word)
+""",
+    ),
+    Right(
+        "encode_word",
+        "as_in_minbpe",
+        code="""
+def encode_word(word, merges):
+    lookup = {pair: 256 + rank for rank, pair in enumerate(merges)}
+    ids = word
+    while len(ids) >= 2:
+        stats = set(zip(ids, ids[1:]))
+        pair = min(stats, key=lambda p: lookup.get(p, float("inf")))
+        if pair not in lookup:
+            break
+        ids = merge_pair(ids, pair, lookup[pair])
+    return ids
 """,
     ),
 ]

@@ -72,6 +72,24 @@ def merge_pair(word, pair, new_id):
     return tuple(merged)
 """,
     ),
+    Wrong(
+        "merge_pair",
+        "digits_as_text",
+        "The ids are written as text, and the pair is searched there: (1, 2) is then found within 11, 2 as well. "
+        "Compare ids and not their digits.",
+        code="""
+def merge_pair(word, pair, new_id):
+    text = " ".join(str(token) for token in word)
+    text = text.replace(f"{pair[0]} {pair[1]}", str(new_id))
+    return tuple(int(token) for token in text.split())
+""",
+    ),
+    Wrong(
+        "merge_pair",
+        "always_256",
+        "The new token is 256 whatever `new_id` says. Every merge makes a token of its own.",
+        change=("merged.append(new_id)", "merged.append(256)"),
+    ),
     Right(
         "merge_pair",
         "as_text",
@@ -96,6 +114,58 @@ def merge_pair(word, pair, new_id):
             merged.append(token)
             mark = True
     return tuple(merged)
+""",
+    ),
+    Right(
+        "merge_pair",
+        "as_in_minbpe",
+        code="""
+def merge_pair(word, pair, new_id):
+    newids = []
+    i = 0
+    while i < len(word):
+        if i < len(word) - 1 and word[i] == pair[0] and word[i + 1] == pair[1]:
+            newids.append(new_id)
+            i += 2
+        else:
+            newids.append(word[i])
+            i += 1
+    return tuple(newids)
+""",
+    ),
+    Right(
+        "merge_pair",
+        "searched_by_index",
+        code="""
+def merge_pair(word, pair, new_id):
+    first, second = pair
+    new_word, i = [], 0
+    while i < len(word):
+        try:
+            j = word.index(first, i)
+        except ValueError:
+            new_word.extend(word[i:])
+            break
+        new_word.extend(word[i:j])
+        if word[j + 1 : j + 2] == (second,):
+            new_word.append(new_id)
+            i = j + 2
+        else:
+            new_word.append(word[j])
+            i = j + 1
+    return tuple(new_word)
+""",
+    ),
+    Right(
+        "merge_pair",
+        "recursive",
+        code="""
+def merge_pair(word, pair, new_id):
+    if len(word) < 2:
+        return word
+    if word[:2] == pair:
+        return (new_id, *merge_pair(word[2:], pair, new_id))
+    return (word[0], *merge_pair(word[1:], pair, new_id))
 """,
     ),
 ]

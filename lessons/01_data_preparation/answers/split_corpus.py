@@ -72,6 +72,33 @@ answers = [
         "The texts have lost their end mark. The model will need it to learn where a story is over.",
         change=("story + END_OF_TEXT for story", "story for story"),
     ),
+    Wrong(
+        "split_corpus",
+        "all_quotes_straight",
+        "All typographic quotes are made straight. The code mends apostrophes, and leaves every other sign as it is.",
+        change=(
+            ('story.replace("’", "\'") for story', 'story.translate(str.maketrans("’‘“”", "\'\'\\"\\"")) for story'),
+        ),
+    ),
+    Wrong(
+        "split_corpus",
+        "drops_repeats",
+        "A story that the file has twice is kept once. To leave out copies is another step; here each story of the"
+        " file becomes a text.",
+        change=(("[story for story in stories if story]", "list(dict.fromkeys(story for story in stories if story))"),),
+    ),
+    Wrong(
+        "split_corpus",
+        "validation_first",
+        "The two parts are in the wrong order: the training texts come first, then those for validation.",
+        code="""
+def split_corpus(raw, held_out):
+    stories = [part.strip().replace("’", "'") for part in raw.split(END_OF_TEXT) if part.strip()]
+    n_train = round(len(stories) * (1 - held_out))
+    texts = [story + END_OF_TEXT for story in stories]
+    return texts[n_train:], texts[:n_train]
+""",
+    ),
     Right(
         "split_corpus",
         "line_by_line",
@@ -102,6 +129,22 @@ def split_corpus(raw, held_out):
             texts.append("'".join(story.strip().split("’")) + END_OF_TEXT)
     border = round(len(texts) * (1 - held_out))
     return texts[:border], texts[border:]
+""",
+    ),
+    Right(
+        "split_corpus",
+        "with_a_pattern",
+        code="""
+def split_corpus(raw, held_out):
+    import re
+
+    pieces = re.split(re.escape(END_OF_TEXT), raw)
+    texts = [re.sub("’", "'", piece.strip()) + END_OF_TEXT for piece in pieces if not piece.isspace() and piece]
+    n_train = int(round((1.0 - held_out) * len(texts)))
+    train, validation = [], []
+    for i, text in enumerate(texts):
+        (train if i < n_train else validation).append(text)
+    return train, validation
 """,
     ),
 ]

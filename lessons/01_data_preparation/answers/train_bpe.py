@@ -101,6 +101,20 @@ def train_bpe(texts, n_merges):
         "Pairs seen once are not merged. That can be a sensible choice, but here merges go on until none is left.",
         change=("if not counts:", "if not counts or max(counts.values()) < 2:"),
     ),
+    Wrong(
+        "train_bpe",
+        "lower_cased",
+        "Your words are in small letters. Mia and mia are different bytes, and a text must come back as it was: "
+        "leave the letters as they are.",
+        change=("split_words(text))", "split_words(text.lower()))"),
+    ),
+    Wrong(
+        "train_bpe",
+        "ties_by_sum",
+        "Of pairs seen equally often you take the one with the smallest sum of ids. Pairs are compared id by id, "
+        "the left one first, as Python compares tuples.",
+        change=("(-counts[pair], pair)", "(-counts[pair], sum(pair))"),
+    ),
     Right(
         "train_bpe",
         "sorts_candidates",
@@ -144,6 +158,29 @@ def train_bpe(texts, n_merges):
         for entry in words:
             entry[0] = entry[0].replace(pair, chr(new))
         merges.append((ord(pair[0]), ord(pair[1])))
+    return merges
+""",
+    ),
+    Right(
+        "train_bpe",
+        "with_most_common",
+        code="""
+def train_bpe(texts, n_merges):
+    vocab = Counter()
+    for text in texts:
+        vocab.update(byte_ids(word) for word in split_words(text))
+    merges = []
+    for i in range(n_merges):
+        stats = count_pairs(vocab)
+        if not stats:
+            break
+        top_count = Counter(stats).most_common(1)[0][1]
+        pair = min(pair for pair, count in stats.items() if count == top_count)
+        merged = Counter()
+        for word, count in vocab.items():
+            merged[merge_pair(word, pair, 256 + i)] += count
+        vocab = merged
+        merges.append(pair)
     return merges
 """,
     ),

@@ -3,14 +3,13 @@
 EXERCISES = (  # in the lesson's order; each has a file of its name here
     "clean_story",
     "split_corpus",
-    "length_statistics",
+    "percentile",
     "count_pairs",
     "merge_pair",
     "train_bpe",
     "encode_word",
     "encode",
     "decode",
-    "compression",
-    "wordpiece_scores",
+    "pretokenize",
     "train_bpe_fast",
 )

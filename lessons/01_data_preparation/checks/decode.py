@@ -9,8 +9,9 @@ from .texts import story
 decode = Exercise(
     "decode",
     in_library="storyteller.tokenizer.Tokenizer.decode",
-    points=8,
-    stars=1,
+    points=9,
+    stars=2,
+    scaffold="goal",
     hints=(
         "A token is some bytes. First find the bytes of every token, then join the bytes of the ids you were given.",
         "Go through the merges in order: the bytes of a new token are those of its left token followed by those of "
@@ -42,15 +43,15 @@ def split_letters(student, draw):
 @decode.case("shows bytes that are not UTF-8 as U+FFFD", points=2)
 def not_utf8(student, draw):
     emoji = draw.choice("🦊🐉🌙")
-    half = [*byte_ids("a fox "), *byte_ids(emoji)[:2], *byte_ids("!")]
-    equal(student.decode(half, []), "a fox \ufffd!", "the text with half an emoji")
+    half = [*byte_ids("a fox, and then "), *byte_ids(emoji)[:2], *byte_ids(" ran!")]
+    equal(student.decode(half, []), "a fox, and then \ufffd ran!", "the text with half an emoji")
     ids = [draw.randrange(256) for _ in range(40)]
     equal(student.decode(ids, []), tokenizer_of([]).decode(ids), "the text of forty random bytes")
 
 
-@decode.case("refuses an id that is not in the vocabulary with a ValueError", points=1)
+@decode.case("refuses an id that is not in the vocabulary with a ValueError", points=2)
 def unknown_id(student, draw):
     merges = trained([story(draw)], 10)
     equal(student.decode([256 + 9], merges), tokenizer_of(merges).decode([265]), "the text of the last token")
-    raises(ValueError, student.decode, [0, 256 + 10], merges)
+    raises(ValueError, student.decode, [*byte_ids("The fox ran home."), 256 + 10], merges)
     raises(ValueError, student.decode, [0, -1], merges)

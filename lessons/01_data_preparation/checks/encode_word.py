@@ -12,6 +12,7 @@ encode_word = Exercise(
     in_library="storyteller.tokenizer.encoding.Encoder",
     points=13,
     stars=3,
+    scaffold="blank",
     builds_on=("merge_pair",),
     hints=(
         "Do not walk through the word and merge what you meet. Look at all its pairs, choose one, merge it, look "
@@ -58,6 +59,10 @@ def repeated(student, draw):
     a, b, c = draw.sample(range(256), 3)
     equal(student.encode_word((a, b, c, a, b), [(a, b)]), (256, c, 256), "the tokens")
     equal(student.encode_word((a, a, a), [(a, a)]), (256, a), "the tokens")
+    merges = [(b, c), (c, a)]
+    equal(student.encode_word((b, c, a, c, a), merges), (256, a, 257), "a word that has a later pair more often")
+    merges = [(b, c), (a, a)]
+    equal(student.encode_word((a, a, b, c, a, a, a), merges), (257, 256, 257, a), "the tokens")
 
 
 @encode_word.case("leaves alone what has no merge", points=1)

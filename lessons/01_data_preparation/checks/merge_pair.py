@@ -6,8 +6,9 @@ from storyteller_course.lesson_tools.data_preparation import joined
 merge_pair = Exercise(
     "merge_pair",
     in_library="storyteller.tokenizer.training.PairCounts",
-    points=10,
+    points=9,
     stars=2,
+    scaffold="goal",
     hints=(
         "A `for` loop always steps by one, and after a merge you must step by two. A `while` loop lets you choose.",
         "`word[place : place + 2]` is the pair that starts at `place`; at the last token it is shorter than two, so"
@@ -18,11 +19,12 @@ merge_pair = Exercise(
 )
 
 
-@merge_pair.case("joins the pair wherever it stands", points=3)
+@merge_pair.case("joins the pair wherever it stands", points=2)
 def everywhere(student, draw):
     a, b, c, d = draw.sample(range(256), 4)
     equal(student.merge_pair((a, b, c), (a, b), 256), (256, c), "the word")
     equal(student.merge_pair((c, a, b, d, a, b), (a, b), 300), (c, 300, d, 300), "the word")
+    equal(student.merge_pair((256, c, 300, 256, c), (256, c), 301), (301, 300, 301), "a word with ids above 255")
 
 
 @merge_pair.case("goes from left to right where pairs overlap", points=3)
@@ -37,6 +39,8 @@ def without(student, draw):
     a, b, c = draw.sample(range(256), 3)
     equal(student.merge_pair((a, c, b), (a, b), 256), (a, c, b), "the word")
     equal(student.merge_pair((a,), (a, b), 256), (a,), "the word of one token")
+    equal(student.merge_pair((11, 2, 3), (1, 2), 256), (11, 2, 3), "a word whose digits have the pair's within")
+    equal(student.merge_pair((3, 1, 25), (1, 2), 257), (3, 1, 25), "a word whose digits have the pair's within")
 
 
 @merge_pair.case("tells (a, b) from (b, a)", points=1)
@@ -58,6 +62,7 @@ def hashable(student, draw):
 @merge_pair.case("agrees with a text search on long words", points=1)
 def long_words(student, draw):
     for _ in range(5):
-        word = tuple(draw.choice((1, 2)) for _ in range(30))
-        equal(student.merge_pair(word, (1, 2), 256), joined(word, (1, 2), 256), "the word")
-        equal(student.merge_pair(word, (1, 1), 256), joined(word, (1, 1), 256), "the word")
+        a, b = draw.sample((1, 2, 11, 12, 112, 256, 300), 2)
+        word, new_id = tuple(draw.choice((a, b)) for _ in range(30)), draw.randint(301, 900)
+        equal(student.merge_pair(word, (a, b), new_id), joined(word, (a, b), new_id), "the word")
+        equal(student.merge_pair(word, (a, a), new_id), joined(word, (a, a), new_id), "the word")

@@ -34,6 +34,8 @@ def whole_stories(student, draw):
     equal(student.split_corpus(f"{close_set}\n{END_OF_TEXT}\n", 0.0), ([close_set + END_OF_TEXT], []), "the texts")
     raw, texts = corpus_file(draw, 4, paragraphs=3)
     equal(student.split_corpus(raw, 0.25), (texts[:3], texts[3:]), "training and validation texts")
+    twice = texts + texts  # the same stories once more
+    equal(student.split_corpus(raw + raw, 0.5), (twice[:4], twice[4:]), "the texts of a file that has each story twice")
 
 
 @split_corpus.case("leaves no story with one foot in training and one in validation", points=2)
@@ -56,6 +58,9 @@ def apostrophes(student, draw):
     raw = "".join(f"{text}\n{END_OF_TEXT}\n" for text in texts)
     wanted = [text.replace("’", "'") + END_OF_TEXT for text in texts]
     equal(student.split_corpus(raw, 0.5), (wanted[:1], wanted[1:]), "training and validation texts")
+    kept = f"“Zoé — {sentence(draw)}” said ‘{draw.choice(WORDS)}…"
+    got = student.split_corpus(f"{kept}\n{END_OF_TEXT}\n", 0.0)
+    equal(got, ([kept + END_OF_TEXT], []), "a text with other signs than the apostrophe")
 
 
 @split_corpus.case("still divides stories of one paragraph", points=0)

@@ -8,8 +8,9 @@ from .oracles import byte_id, trained, without_ties
 train_bpe = Exercise(
     "train_bpe",
     in_library="storyteller.tokenizer.training.learn_merges",
-    points=18,
+    points=19,
     stars=3,
+    scaffold="blank",
     builds_on=("count_pairs", "merge_pair"),
     hints=(
         "You have the two parts: `count_pairs` says which pair to merge, `merge_pair` does it. Training is a loop "
@@ -52,7 +53,7 @@ def frequent_words(student, draw):
     equal(student.train_bpe(texts, 2), [(byte_id(c), byte_id(d)), (byte_id(a), byte_id(b))], "the merges")
 
 
-@train_bpe.case("settles ties by the smallest ids, not by who came first", points=4)
+@train_bpe.case("settles ties by the rule, whoever came first", points=5)
 def ties(student, draw):
     letters = sorted(draw.sample("bcdfghjklmnpqrstvwxyz", 4))
     a, b, c, d = letters
@@ -82,4 +83,7 @@ def any_script(student, draw):
     letter, others = draw.choice("éëñöß"), draw.sample("bcdfghjklmnpqrstvwxyz", 8)
     texts = [others[i] + letter + others[i + 1] for i in range(7)]  # only the letter's own two bytes meet often
     equal(student.train_bpe(texts, 1), [byte_ids(letter)], "the merges")
+    large, small, other = others[0].upper(), others[0], others[1]
+    texts = [small + other, large + other, large + other]
+    equal(student.train_bpe(texts, 1), [(byte_id(large), byte_id(other))], "the merges, in which A is not a")
     equal(len(student.train_bpe(["🦊"], 9)), 3, "the number of merges for an emoji of four bytes")

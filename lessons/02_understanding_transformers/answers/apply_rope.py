@@ -7,7 +7,7 @@ answers = [
         "apply_rope",
         "pairs_neighbours",
         "Features 2i and 2i + 1 are turned as a pair, as the RoFormer paper has it. Here, as in Llama and Mixtral, "
-        "feature i goes with feature i + K/2. Both work, but weights learned with one are noise to the other.",
+        "feature i goes with feature i + Dh/2. Both work, but weights learned with one are noise to the other.",
         change=(
             ("x[..., :half], x[..., half:]", "x[..., 0::2], x[..., 1::2]"),
             ("torch.cat(turned, dim=-1)", "torch.stack(turned, dim=-1).flatten(-2)"),
@@ -62,6 +62,24 @@ answers = [
         "model refuses them. Give back the dtype of x.",
         change=(".to(x.dtype)", ""),
     ),
+    Wrong(
+        "apply_rope",
+        "halves_swapped",
+        "The two halves of the result are in the wrong order.",
+        change=("turned = a * cos - b * sin, a * sin + b * cos", "turned = a * sin + b * cos, a * cos - b * sin"),
+    ),
+    Wrong(
+        "apply_rope",
+        "half_turned",
+        "Only the first of each pair is turned; the second stays as it is.",
+        change=("turned = a * cos - b * sin, a * sin + b * cos", "turned = a * cos - b * sin, b"),
+    ),
+    Wrong(
+        "apply_rope",
+        "both_minus",
+        "The second of each pair is a sin - b cos here. It is a sin + b cos.",
+        change=("a * sin + b * cos", "a * sin - b * cos"),
+    ),
     Right(
         "apply_rope",
         "rotate_half",
@@ -96,6 +114,50 @@ def apply_rope(x, cos, sin):
     pairs = torch.stack(x.to(wide).tensor_split(2, dim=-1), dim=-1)
     turned = (matrix @ pairs[..., None])[..., 0]
     return turned.transpose(-1, -2).flatten(-2).to(x.dtype)
+""",
+    ),
+    Right(
+        "apply_rope",
+        "llama_in_float32",
+        code="""
+def apply_rope(x, cos, sin):
+    emb_cos = torch.cat((cos, cos), dim=-1).float()
+    emb_sin = torch.cat((sin, sin), dim=-1).float()
+    x1 = x[..., : x.shape[-1] // 2]
+    x2 = x[..., x.shape[-1] // 2 :]
+    rotated = torch.cat((-x2, x1), dim=-1)
+    x_rotated = (x.float() * emb_cos) + (rotated.float() * emb_sin)
+    return x_rotated.to(dtype=x.dtype)
+""",
+    ),
+    Right(
+        "apply_rope",
+        "stacked_pairs",
+        code="""
+def apply_rope(x, cos, sin):
+    xshaped = x.float().reshape(*x.shape[:-1], 2, -1)
+    x_out2 = torch.stack(
+        [
+            xshaped[..., 0, :] * cos - xshaped[..., 1, :] * sin,
+            xshaped[..., 1, :] * cos + xshaped[..., 0, :] * sin,
+        ],
+        -2,
+    )
+    return x_out2.flatten(-2).type_as(x)
+""",
+    ),
+    Right(
+        "apply_rope",
+        "filled_in",
+        code="""
+def apply_rope(x, cos, sin):
+    out = torch.empty_like(x)
+    n = x.shape[-1] // 2
+    for i in range(n):
+        a, b = x[..., i], x[..., i + n]
+        out[..., i] = a * cos[..., i] - b * sin[..., i]
+        out[..., i + n] = a * sin[..., i] + b * cos[..., i]
+    return out
 """,
     ),
 ]

@@ -108,6 +108,52 @@ answers = [
         "The weights average the keys. What a token hands over is its value, v.",
         change=("softmax(scores, dim=-1) @ v", "softmax(scores, dim=-1) @ k"),
     ),
+    Wrong(
+        "attend",
+        "scales_q_in_place",
+        "q itself is changed: the caller's queries are others after the call. Compute with a new tensor, and not "
+        "by q /= ...",
+        change=(
+            (
+                "scores = q @ k.transpose(-2, -1) / math.sqrt(q.size(-1))",
+                "scores = q.div_(math.sqrt(q.size(-1))) @ k.transpose(-2, -1)",
+            ),
+        ),
+    ),
+    Wrong(
+        "attend",
+        "first_heads_mask",
+        "The mask of the first head is taken for all heads. Where the heads have masks of their own, each has to "
+        "be used for its head.",
+        change=("masked_fill(~mask, -math.inf)", "masked_fill(~(mask if causal else mask[:, :1]), -math.inf)"),
+    ),
+    Wrong(
+        "attend",
+        "first_texts_mask",
+        "The mask of the first text is taken for all texts of the batch.",
+        change=("masked_fill(~mask, -math.inf)", "masked_fill(~(mask if causal else mask[:1]), -math.inf)"),
+    ),
+    Wrong(
+        "attend",
+        "values_scaled",
+        "The values are divided by the root of Dh. It is the scores that are, before the softmax.",
+        change=(
+            "    scores = q @ k.transpose(-2, -1) / math.sqrt(q.size(-1))  # (B, H, T, S)\n",
+            "    scores = q @ k.transpose(-2, -1)\n    v = v / math.sqrt(q.size(-1))\n",
+        ),
+    ),
+    Wrong(
+        "attend",
+        "gives_the_weights",
+        "These are the weights. Average the values with them: one more matrix product, with v.",
+        change=("softmax(scores, dim=-1) @ v", "softmax(scores, dim=-1)"),
+    ),
+    Wrong(
+        "attend",
+        "unit_length",
+        "Queries and keys are brought to length 1 first. The score is their dot product as they are.",
+        change=("    scores = q @ k", "    q, k = F.normalize(q, dim=-1), F.normalize(k, dim=-1)\n    scores = q @ k"),
+    ),
     Right(
         "attend",
         "with_einsum",
@@ -155,6 +201,71 @@ def attend(q, k, v, *, mask=None, causal=False):
     flat = [part.flatten(0, 1) for part in (q, k, v, bias)]
     scores = torch.baddbmm(flat[3], flat[0], flat[1].mT, alpha=1 / math.sqrt(Dh))
     return torch.bmm(softmax(scores), flat[2]).view(B, H, T, Dh)
+""",
+    ),
+    Right(
+        "attend",
+        "sdpa_written_out",
+        code="""
+def attend(q, k, v, *, mask=None, causal=False):
+    T, S = q.size(-2), k.size(-2)
+    attn_bias = torch.zeros(T, S, dtype=q.dtype, device=q.device)
+    if causal:
+        temp_mask = torch.ones(T, S, dtype=torch.bool).tril(diagonal=0)
+        attn_bias.masked_fill_(temp_mask.logical_not(), float("-inf"))
+    if mask is not None:
+        attn_bias = torch.zeros(mask.shape, dtype=q.dtype).masked_fill_(mask.logical_not(), float("-inf"))
+    attn_weight = q @ k.transpose(-2, -1) * (1 / math.sqrt(q.size(-1)))
+    attn_weight += attn_bias
+    return softmax(attn_weight, dim=-1) @ v
+""",
+    ),
+    Right(
+        "attend",
+        "eager_in_float32",
+        code="""
+def attend(q, k, v, *, mask=None, causal=False):
+    attn_weights = torch.matmul(q, k.transpose(2, 3)) * (q.shape[-1] ** -0.5)
+    lowest = torch.finfo(attn_weights.dtype).min
+    if causal:
+        attn_weights = attn_weights + torch.full(attn_weights.shape[-2:], lowest).triu(diagonal=1)
+    if mask is not None:
+        attn_weights = attn_weights + torch.where(mask, 0.0, lowest)
+    attn_weights = softmax(attn_weights.float(), dim=-1).to(q.dtype)
+    return torch.matmul(attn_weights, v).contiguous()
+""",
+    ),
+    Right(
+        "attend",
+        "with_a_tril_buffer",
+        code="""
+def attend(q, k, v, *, mask=None, causal=False):
+    T, hs = q.shape[-2:]
+    att = (q @ k.transpose(-2, -1)) * (1.0 / math.sqrt(hs))
+    if causal:
+        bias = torch.tril(torch.ones(64, 64)).view(1, 1, 64, 64)
+        att = att.masked_fill(bias[:, :, :T, :T] == 0, float("-inf"))
+    elif mask is not None:
+        att = att.masked_fill(mask == 0, float("-inf"))
+    return softmax(att, -1) @ v
+""",
+    ),
+    Right(
+        "attend",
+        "head_by_head",
+        code="""
+def attend(q, k, v, *, mask=None, causal=False):
+    B, H, T, _ = q.shape
+    S = k.shape[2]
+    out = torch.zeros(B, H, T, v.shape[-1])
+    full = torch.ones(B, H, T, S, dtype=torch.bool) if mask is None else mask.broadcast_to((B, H, T, S))
+    for b in range(B):
+        for h in range(H):
+            scores = q[b, h].matmul(k[b, h].t()).div(q.shape[-1] ** 0.5)
+            may = torch.tril(full[b, h]) if causal else full[b, h]
+            scores[~may] = -torch.inf
+            out[b, h] = softmax(scores, 1).mm(v[b, h])
+    return out
 """,
     ),
 ]

@@ -74,6 +74,34 @@ answers = [
         "`causal` is not handed on to attend any more: every token sees the future.",
         change=("causal=causal)", "causal=False)"),
     ),
+    Wrong(
+        "attend_in_heads",
+        "causal_by_length",
+        "`causal` is not asked: there is a mask where it is False.",
+        change=("causal=causal)", "causal=q.size(2) == k.size(2))"),
+    ),
+    Wrong(
+        "attend_in_heads",
+        "not_put_together",
+        "The heads still stand apart, (B, H, T, Dh). Put them side by side: (B, T, D).",
+        change=("return gathered.transpose(1, 2).flatten(start_dim=2)", "return gathered"),
+    ),
+    Wrong(
+        "attend_in_heads",
+        "heads_interleaved",
+        "The features of the heads are interleaved: the first of each head, then the second of each. All of head 0 "
+        "come first.",
+        change=(
+            "return gathered.transpose(1, 2).flatten(start_dim=2)",
+            "return gathered.permute(0, 2, 3, 1).flatten(start_dim=2)",
+        ),
+    ),
+    Wrong(
+        "attend_in_heads",
+        "heads_backwards",
+        "The heads are put side by side in the wrong order, the last one first.",
+        change=("return gathered.transpose(1, 2)", "return gathered.flip(1).transpose(1, 2)"),
+    ),
     Right(
         "attend_in_heads",
         "head_by_head",
@@ -98,6 +126,31 @@ def attend_in_heads(q, k, v, n_heads, *, causal=False):
     k = k.view(B, S, n_heads, D // n_heads).permute(0, 2, 1, 3)
     v = v.view(B, S, n_heads, D // n_heads).permute(0, 2, 1, 3)
     return attend(q, k, v, causal=causal).permute(0, 2, 1, 3).contiguous().view(B, T, D)
+""",
+    ),
+    Right(
+        "attend_in_heads",
+        "rearranged_by_einsum",
+        code="""
+def attend_in_heads(q, k, v, n_heads, *, causal=False):
+    (B, T, D), S = q.size(), k.size(1)
+    eye = torch.eye(D).view(D, n_heads, D // n_heads)
+    q, k, v = (torch.einsum("btd,dhk->bhtk", part, eye) for part in (q, k, v))
+    return torch.einsum("bhtk,dhk->btd", attend(q, k, v, causal=causal), eye)
+""",
+    ),
+    Right(
+        "attend_in_heads",
+        "heads_in_the_batch",
+        code="""
+def attend_in_heads(q, k, v, n_heads, *, causal=False):
+    B, T, D = q.shape
+
+    def fold(x):
+        return torch.cat(x.split(D // n_heads, dim=2), dim=0).unsqueeze(1)
+
+    y = attend(fold(q), fold(k), fold(v), causal=causal).squeeze(1)
+    return torch.cat(y.split(B, dim=0), dim=2)
 """,
     ),
 ]

@@ -65,6 +65,43 @@ answers = [
         "one does not see itself. With T queries and S keys, query 0 stands at column S - T.",
         change=("column[n_keys - n_queries :, None]", "column[:, None][n_keys - n_queries :] - (n_keys > n_queries)"),
     ),
+    Wrong(
+        "causal_mask",
+        "itself_from_the_left",
+        "A token of the padding may look at itself, but the place of that is counted from the first key. The "
+        "queries are the last of the keys: query i is key S - T + i.",
+        change=(("(column == query)", "torch.eye(n_queries, n_keys, dtype=torch.bool)"),),
+    ),
+    Wrong(
+        "causal_mask",
+        "not_itself",
+        "A token does not see itself here. It sees every column up to its own: <= where you have <.",
+        change=("(column <= query)[None]", "(column < query)[None]"),
+    ),
+    Wrong(
+        "causal_mask",
+        "as_numbers",
+        "The mask has numbers in it. True and False are wanted: leave the comparison as it is.",
+        change=("return allowed[:, None]", "return allowed[:, None].float()"),
+    ),
+    Wrong(
+        "causal_mask",
+        "turned_round",
+        "The mask is True where a token may NOT look. It says where it may.",
+        change=("return allowed[:, None]", "return ~allowed[:, None]"),
+    ),
+    Wrong(
+        "causal_mask",
+        "no_dimension_for_heads",
+        "The dimension for the heads is missing: (B, T, S) where (B, 1, T, S) is wanted.",
+        change=("return allowed[:, None]", "return allowed"),
+    ),
+    Wrong(
+        "causal_mask",
+        "padding_seen",
+        "`real` is not used, so every token looks at the padding.",
+        change=("if real is not None:", "if False:"),
+    ),
     Right(
         "causal_mask",
         "with_tril",
@@ -89,6 +126,32 @@ def causal_mask(n_queries, n_keys, *, real=None, device=None):
         padding = real.logical_not().view(-1, 1, 1, n_keys)
         forbidden = forbidden | (padding & (key != here))
     return ~forbidden
+""",
+    ),
+    Right(
+        "causal_mask",
+        "with_triu",
+        code="""
+def causal_mask(n_queries, n_keys, *, real=None, device=None):
+    blocked = torch.triu(torch.ones(n_queries, n_keys), diagonal=1 + n_keys - n_queries).bool().to(device)
+    mask = blocked[None, None] if real is None else blocked[None, None] | ~real[:, None, None, :]
+    rows = torch.arange(n_queries)
+    mask = mask.clone()
+    mask[:, :, rows, rows + n_keys - n_queries] = False
+    return mask == 0
+""",
+    ),
+    Right(
+        "causal_mask",
+        "rows_of_a_square",
+        code="""
+def causal_mask(n_queries, n_keys, *, real=None, device=None):
+    square = torch.tril(torch.ones((n_keys, n_keys), dtype=torch.bool, device=device))
+    if real is None:
+        return square[-n_queries:].view(1, 1, n_queries, n_keys)
+    both = torch.logical_and(square.unsqueeze(0), real.unsqueeze(1))
+    both = torch.logical_or(both, torch.eye(n_keys, dtype=torch.bool, device=device))
+    return both[:, -n_queries:].unsqueeze(1)
 """,
     ),
 ]

@@ -30,7 +30,8 @@ answers = [
     Wrong(
         "parameters_and_flops",
         "scores_only",
-        "Of the products between tokens only the scores are counted. Averaging the values costs as much again.",
+        "Of the products between tokens only half is counted: the scores cost as much as averaging the values, and "
+        "attention is counted whole, as if no score were masked.",
         change=("n_layers * 2 * (2 * seq_len", "n_layers * (2 * seq_len"),
     ),
     Wrong(
@@ -54,6 +55,30 @@ answers = [
         "The products between tokens are counted with the full width D in each head. A head has K = D/H; all heads "
         "together cost as much as one of width D.",
         change=("n_layers * 2 * (2 * seq_len", "n_layers * n_heads * 2 * (2 * seq_len"),
+    ),
+    Wrong(
+        "parameters_and_flops",
+        "one_norm_in_a_block",
+        "Each block has two norms. One is counted.",
+        change=("matrices + 2 * d_model)", "matrices + d_model)"),
+    ),
+    Wrong(
+        "parameters_and_flops",
+        "no_final_norm",
+        "The norm behind the blocks is missing among the parameters.",
+        change=("+ 2 * d_model) + d_model", "+ 2 * d_model)"),
+    ),
+    Wrong(
+        "parameters_and_flops",
+        "training",
+        "Six operations for each weight are those of a training step. A forward pass has two: a product and a sum.",
+        change=("per_token = 2 * (", "per_token = 6 * ("),
+    ),
+    Wrong(
+        "parameters_and_flops",
+        "one_token",
+        "The products with the weights are counted for one token. They are made for all seq_len of them.",
+        change=("seq_len * per_token", "per_token"),
     ),
     Right(
         "parameters_and_flops",
@@ -81,6 +106,18 @@ def parameters_and_flops(*, vocab_size, d_model, n_layers, n_heads, d_ff, seq_le
 def parameters_and_flops(*, vocab_size, d_model, n_layers, n_heads, d_ff, seq_len):
     V, D, L, F, T = vocab_size, d_model, n_layers, d_ff, seq_len
     return D * (V + L * (4 * D + 3 * F + 2) + 1), 2 * T * D * (V + L * (4 * D + 3 * F + 2 * T))
+""",
+    ),
+    Right(
+        "parameters_and_flops",
+        "counted_on_the_model",
+        code="""
+def parameters_and_flops(*, vocab_size, d_model, n_layers, n_heads, d_ff, seq_len):
+    model = GPT(vocab_size, d_model, n_layers, n_heads, d_ff)
+    n_params = sum(p.numel() for p in model.parameters())
+    matrices = sum(p.numel() for p in model.parameters() if p.dim() >= 2)
+    head_dim = d_model // n_heads
+    return n_params, 2 * matrices * seq_len + 4 * n_layers * n_heads * head_dim * seq_len**2
 """,
     ),
 ]

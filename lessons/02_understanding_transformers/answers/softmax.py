@@ -62,6 +62,53 @@ answers = [
             "return shifted - weights.sum(dim, keepdim=True).log()",
         ),
     ),
+    Wrong(
+        "softmax",
+        "minus_the_first",
+        "The first number is taken away instead of the largest. Where a later one is much larger, its exponential "
+        "still overflows.",
+        change=("x.amax(dim, keepdim=True)", "x.narrow(dim, 0, 1)"),
+    ),
+    Wrong(
+        "softmax",
+        "minus_the_smallest",
+        "The smallest number is taken away instead of the largest, so all exponents are 0 or more and overflow the"
+        " sooner; and where there is a -inf, that is the smallest.",
+        change=("x.amax(dim, keepdim=True)", "x.amin(dim, keepdim=True)"),
+    ),
+    Wrong(
+        "softmax",
+        "in_place",
+        "x itself is changed, so whoever calls the function has other numbers afterwards. Make a new tensor: x - "
+        "..., and not x -= ...",
+        change=("shifted = x - x.amax(dim, keepdim=True)", "shifted = x.sub_(x.amax(dim, keepdim=True))"),
+    ),
+    Wrong(
+        "softmax",
+        "base_two",
+        "The powers are those of 2. The softmax takes those of e: `exp`.",
+        change=("shifted.exp()", "shifted.exp2()"),
+    ),
+    Wrong(
+        "softmax",
+        "one_in_the_sum",
+        "The sum has a 1 too many, so the weights sum to less than 1.",
+        change=("weights.sum(dim, keepdim=True)", "(1 + weights.sum(dim, keepdim=True))"),
+    ),
+    Wrong(
+        "softmax",
+        "largest_size",
+        "The largest absolute value is taken away, not the largest number. Of numbers far below 0 nothing is left "
+        "then: 0 / 0.",
+        change=("x.amax(dim, keepdim=True)", "x.abs().amax(dim, keepdim=True)"),
+    ),
+    Wrong(
+        "softmax",
+        "unit_length",
+        "The weights are divided by their length (the root of the sum of their squares). They must sum to 1: divide "
+        "by the sum.",
+        change=("weights.sum(dim, keepdim=True)", "weights.norm(dim=dim, keepdim=True)"),
+    ),
     Right(
         "softmax",
         "by_logarithms",
@@ -79,6 +126,39 @@ def softmax(x, dim=-1):
     top, _ = rows.max(dim=0)
     e = torch.exp(rows - top)
     return (e / torch.sum(e, 0)).movedim(0, dim)
+""",
+    ),
+    Right(
+        "softmax",
+        "in_float32",
+        code="""
+def softmax(x, dim=-1):
+    wide = x.float()
+    e = torch.exp(wide - wide.max(dim=dim, keepdim=True).values)
+    return (e / e.sum(dim=dim, keepdim=True)).type_as(x)
+""",
+    ),
+    Right(
+        "softmax",
+        "against_torch",
+        code="""
+def softmax(x, dim=-1):
+    top = x.max(dim, keepdim=True)[0]
+    numerator = torch.exp(x - top)
+    weights = numerator / numerator.sum(dim, keepdim=True)
+    assert torch.allclose(weights, torch.softmax(x, dim), atol=1e-3)
+    return weights
+""",
+    ),
+    Right(
+        "softmax",
+        "as_in_numpy",
+        code="""
+def softmax(x, dim=-1):
+    size = list(x.shape)
+    size[dim] = 1
+    exps = torch.exp(x - torch.amax(x, dim).reshape(size))
+    return exps / torch.sum(exps, dim).reshape(size)
 """,
     ),
 ]

@@ -4,16 +4,17 @@ import torch
 from torch import nn
 
 from storyteller.transformer.attention import Attention
-from storyteller_course import Exercise, close, equal, true
+from storyteller_course import Exercise, close, equal, shaped, true
 from storyteller_course.lesson_tools.understanding_transformers import to_library
 
-from .oracles import WIDE, config_of, future_gradients, gradients_of, head_by_head, loaded, projections, rotation
+from .oracles import config_of, cos_and_sin, future_gradients, gradients_of, head_by_head, loaded, projections
 
 MultiHeadAttention = Exercise(
     "MultiHeadAttention",
     in_library="storyteller.transformer.attention.Attention",
-    points=12,
+    points=10,
     stars=3,
+    scaffold="blank",
     builds_on=("attend", "apply_rope"),
     hints=(
         "Write the shapes down first: after the projections (B, T, D), in heads (B, H, T, Dh), at the end (B, T, D) "
@@ -33,7 +34,7 @@ MultiHeadAttention = Exercise(
 
 def torch_attention(state, n_heads, x, context=None):
     """The same by `nn.MultiheadAttention`, causal without a context."""
-    oracle = nn.MultiheadAttention(x.size(-1), n_heads, bias=False, batch_first=True, dtype=torch.float64)
+    oracle = nn.MultiheadAttention(x.size(-1), n_heads, bias=False, batch_first=True)
     joined = torch.cat([state[f"{name}.weight"] for name in ("q", "k", "v")])
     oracle.load_state_dict({"in_proj_weight": joined, "out_proj.weight": state["out.weight"]})
     if context is not None:
@@ -42,54 +43,66 @@ def torch_attention(state, n_heads, x, context=None):
     return oracle(x, x, x, attn_mask=forbidden, need_weights=False)[0].detach()
 
 
+def drawn(draw):
+    """How many heads, and D; B and T, different from each other and from the number of heads."""
+    heads = draw.choice([2, 3, 4])
+    return heads, heads * draw.choice([2, 4]), *draw.sample([size for size in range(2, 7) if size != heads], 2)
+
+
 @MultiHeadAttention.case("attends to the tokens before, in every head", points=3)
 def self_attention(student, draw):
-    state, x = projections(draw, 12), draw.tensor(2, 5, 12, dtype=WIDE)
-    module = loaded(student, "MultiHeadAttention", 12, 3, state=state)
-    close(module(x), torch_attention(state, 3, x), "the output")
+    heads, d_model, batch, n_tokens = drawn(draw)
+    state, x = projections(draw, d_model), draw.tensor(batch, n_tokens, d_model)
+    module = loaded(student, "MultiHeadAttention", d_model, heads, state=state)
+    close(module(x), torch_attention(state, heads, x), "the output")
 
 
-@MultiHeadAttention.case("attends to all tokens of a context, when there is one", points=3)
+@MultiHeadAttention.case("attends to all tokens of a context, when there is one", points=2)
 def cross_attention(student, draw):
-    state = projections(draw, 8)
-    x, context = draw.tensor(2, 3, 8, dtype=WIDE), draw.tensor(2, 5, 8, dtype=WIDE)
-    module = loaded(student, "MultiHeadAttention", 8, 2, state=state)
-    close(module(x, context), torch_attention(state, 2, x, context), "the output")
-    close(module(x, context[:, :3]), torch_attention(state, 2, x, context[:, :3]), "the output, for S = T")
+    heads, d_model, batch, n_tokens = drawn(draw)
+    state, x = projections(draw, d_model), draw.tensor(batch, n_tokens, d_model)
+    module = loaded(student, "MultiHeadAttention", d_model, heads, state=state)
+    longer = draw.tensor(batch, n_tokens + draw.randint(1, 3), d_model)
+    for context, length in ((longer, "longer"), (longer[:, :n_tokens], "as long"), (longer[:, :1], "shorter")):
+        close(module(x, context), torch_attention(state, heads, x, context), f"the output, the context {length}")
 
 
-@MultiHeadAttention.case("turns queries and keys where a rotation is given", points=2)
-def with_rotation(student, draw):
-    state, x = projections(draw, 8), draw.tensor(2, 6, 8, dtype=WIDE)
-    module = loaded(student, "MultiHeadAttention", 8, 2, state=state)
-    oracle = Attention(config_of(8, 2, 8)).double()
+@MultiHeadAttention.case("turns queries and keys where `rope` is given", points=2)
+def with_rope(student, draw):
+    heads, d_model, batch, n_tokens = drawn(draw)
+    state, x = projections(draw, d_model), draw.tensor(batch, n_tokens, d_model)
+    module = loaded(student, "MultiHeadAttention", d_model, heads, state=state)
+    oracle = Attention(config_of(d_model, heads, 8))
     oracle.load_state_dict(to_library(state))
-    close(module(x, rotation=rotation(6, 4)), oracle(x, rope=rotation(6, 4)), "the output")
+    rope = cos_and_sin(n_tokens, d_model // heads)
+    close(module(x, rope=rope), oracle(x, rope=rope), "the output")
 
 
 @MultiHeadAttention.case("has a gradient of exactly 0 towards the future", points=2)
 def attention_causality(student, draw):
-    state, x = projections(draw, 8), draw.tensor(1, 6, 8, dtype=WIDE)
+    state, x = projections(draw, 8), draw.tensor(draw.randint(1, 3), 6, 8)
     place = draw.randint(1, 4)
     cotangent = torch.zeros_like(x)
     cotangent[:, place] = 1.0
     module = loaded(student, "MultiHeadAttention", 8, 4, state=state)
-    [gradient] = module.gradients(x, cotangent=cotangent, rotation=rotation(6, 2)).inputs
+    [gradient] = module.gradients(x, cotangent=cotangent, rope=cos_and_sin(6, 2)).inputs
+    shaped(gradient, x.shape, "the gradient of x")
     ahead = future_gradients(gradient, place)
     equal(ahead, torch.zeros_like(ahead), f"the gradient of output {place} by the tokens after it")
     true(gradient[:, 0].abs().sum() > 0, f"Output {place} does not depend on token 0.", got=gradient)
 
 
-@MultiHeadAttention.case("lets gradients through to all four matrices", points=2)
+@MultiHeadAttention.case("lets gradients through to all four matrices", points=1)
 def attention_gradients(student, draw):
-    state, x = projections(draw, 8), draw.tensor(2, 4, 8, dtype=WIDE)
-    weight = draw.tensor(2, 4, 8, dtype=WIDE)
-    got = loaded(student, "MultiHeadAttention", 8, 2, state=state).gradients(x, cotangent=weight)
+    heads, d_model, batch, n_tokens = drawn(draw)
+    state = projections(draw, d_model)
+    x, weight = (draw.tensor(batch, n_tokens, d_model) for _ in range(2))
+    got = loaded(student, "MultiHeadAttention", d_model, heads, state=state).gradients(x, cotangent=weight)
     names = list(state)
 
     def forward(*matrices):
         q, k, v, out = matrices
-        return head_by_head(x @ q.T, x @ k.T, x @ v.T, 2, causal=True) @ out.T
+        return head_by_head(x @ q.T, x @ k.T, x @ v.T, heads, causal=True) @ out.T
 
     wanted = gradients_of(forward, *state.values(), cotangent=weight)
     close([got.parameters[name] for name in names], list(wanted), "the gradients of q, k, v and out")

@@ -1,6 +1,7 @@
 """What the exercises of lesson 02 must do, case by case."""
 
 EXERCISES = (  # in the lesson's order; each has a file of its name here
+    "recall",
     "softmax",
     "attend",
     "causal_mask",
@@ -8,9 +9,9 @@ EXERCISES = (  # in the lesson's order; each has a file of its name here
     "apply_rope",
     "MultiHeadAttention",
     "RMSNorm",
-    "SwiGLU",
     "Block",
     "GPT",
+    "GroupedQueryAttention",
     "sinusoidal_positions",
     "parameters_and_flops",
 )

@@ -1,8 +1,8 @@
 """What `attend_in_heads` must do, case by case."""
 
-from storyteller_course import Exercise, close
+from storyteller_course import Exercise, close, shaped
 
-from .oracles import WIDE, head_by_head
+from .oracles import head_by_head
 
 attend_in_heads = Exercise(
     "attend_in_heads",
@@ -28,38 +28,43 @@ attend_in_heads = Exercise(
 
 @attend_in_heads.case("gathers from other tokens, in one head", points=2)
 def one_head(student, draw):
-    q, k, v = (draw.tensor(2, 4, 6, dtype=WIDE) for _ in range(3))
+    sizes = draw.sample(range(2, 7), 3)
+    q, k, v = (draw.tensor(*sizes) for _ in range(3))
     close(student.attend_in_heads(q, k, v, 1), head_by_head(q, k, v, 1), "the output of one head")
 
 
 @attend_in_heads.case("lets each head attend in its own slice of the features", points=3)
 def several_heads(student, draw):
-    q, k, v = (draw.tensor(2, 5, 12, dtype=WIDE) for _ in range(3))
-    n_heads = draw.choice([3, 4])
+    n_heads, width = draw.choice([3, 4]), draw.choice([2, 3])
+    sizes = draw.randint(2, 3), draw.randint(5, 7), n_heads * width
+    q, k, v = (draw.tensor(*sizes) for _ in range(3))
     close(student.attend_in_heads(q, k, v, n_heads), head_by_head(q, k, v, n_heads), f"the output of {n_heads} heads")
 
 
 @attend_in_heads.case("keeps the future closed when causal", points=2)
 def heads_causally(student, draw):
-    q, k, v = (draw.tensor(2, 4, 8, dtype=WIDE) for _ in range(3))
+    sizes = draw.randint(2, 3), draw.randint(5, 7), 8
+    q, k, v = (draw.tensor(*sizes) for _ in range(3))
     got = student.attend_in_heads(q, k, v, 4, causal=True)
     close(got, head_by_head(q, k, v, 4, causal=True), "the output")
 
 
 @attend_in_heads.case("takes more keys than queries", points=1)
 def more_keys(student, draw):
-    q, k, v = (draw.tensor(2, length, 8, dtype=WIDE) for length in (3, 5, 5))
+    batch, n_queries, n_keys = draw.sample(range(3, 7), 3)
+    q, k, v = (draw.tensor(batch, length, 6) for length in (n_queries, n_keys, n_keys))
     close(student.attend_in_heads(q, k, v, 2), head_by_head(q, k, v, 2), "the output")
 
 
 @attend_in_heads.case("still gives one token with one head its own value", points=0)
 def alone(student, draw):
-    q, k, v = (draw.tensor(3, 1, 4, dtype=WIDE) for _ in range(3))
+    q, k, v = (draw.tensor(3, 1, 4) for _ in range(3))
     close(student.attend_in_heads(q, k, v, 1, causal=True), v, "the output for a single token")
 
 
 @attend_in_heads.case("still keeps the texts of a batch apart", points=0)
 def texts_apart(student, draw):
-    q, k, v = (draw.tensor(2, 3, 4, dtype=WIDE) for _ in range(3))
+    q, k, v = (draw.tensor(2, 3, 4) for _ in range(3))
     together = student.attend_in_heads(q, k, v, 2)
+    shaped(together, q.shape, "the output")
     close(together[:1], student.attend_in_heads(q[:1], k[:1], v[:1], 2), "the output of the first text")

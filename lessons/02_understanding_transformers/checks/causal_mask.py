@@ -2,11 +2,11 @@
 
 import torch
 
-from storyteller_course import Exercise, equal, true
+from storyteller_course import Exercise, equal, shaped, true
 
 causal_mask = Exercise(
     "causal_mask",
-    points=10,
+    points=9,
     stars=2,
     bug_hunt=True,
     hints=(
@@ -41,13 +41,16 @@ def padded(draw, n_texts, n_keys):
 
 @causal_mask.case("lets a query that follows other tokens see all of them", points=5)
 def after_others(student, draw):
-    n = draw.randint(3, 6)
-    for n_queries in (1, 2):
+    n = draw.randint(6, 8)
+    for n_queries in (3, 1):
         got = student.causal_mask(n_queries, n, device="cpu")
         equal(got, slow_mask(n_queries, n, None), f"the mask of {n_queries} queries after {n - n_queries} tokens")
+    real = padded(draw, 2, n + 2)
+    got = student.causal_mask(1, n + 2, real=real, device="cpu")
+    equal(got, slow_mask(1, n + 2, real), f"the mask of one query after {n + 1} tokens, some of them padding")
 
 
-@causal_mask.case("keeps the future closed where there is padding", points=5)
+@causal_mask.case("keeps the future closed where there is padding", points=4)
 def padding_and_future(student, draw):
     n = draw.randint(5, 7)
     real = padded(draw, 3, n)
@@ -70,4 +73,5 @@ def plain_square(student, draw):
 def sees_itself(student, draw):
     n = draw.randint(4, 6)
     got = student.causal_mask(n, n, real=padded(draw, 2, n), device="cpu")
+    shaped(got, (2, 1, n, n), "the mask")
     equal(got.diagonal(dim1=-2, dim2=-1), torch.ones(2, 1, n, dtype=torch.bool), "the diagonal of the mask")

@@ -5,8 +5,6 @@ import torch.nn.functional as F
 
 from storyteller.config import ModelConfig
 
-WIDE = "float64"  # so that results can be compared closely
-
 
 def gradients_of(function, *inputs, cotangent):
     """Outputs and gradients of a function of tensors, by PyTorch."""
@@ -14,10 +12,10 @@ def gradients_of(function, *inputs, cotangent):
     return torch.autograd.grad((function(*inputs) * cotangent).sum(), inputs)
 
 
-def rotation(n_tokens, head_dim):
+def cos_and_sin(n_tokens, head_dim):
     """cos and sin of RoPE for the positions 0 to T - 1, with a base so small that all pairs turn visibly."""
-    speeds = torch.tensor([50.0 ** (-2 * i / head_dim) for i in range(head_dim // 2)], dtype=torch.float64)
-    angle = torch.arange(n_tokens)[:, None] * speeds  # (T, K/2)
+    speeds = torch.tensor([50.0 ** (-2 * i / head_dim) for i in range(head_dim // 2)])
+    angle = torch.arange(n_tokens)[:, None] * speeds  # (T, Dh/2)
     return angle.cos(), angle.sin()
 
 
@@ -42,7 +40,7 @@ def head_by_head(q, k, v, n_heads, causal=False):
 
 def projections(draw, d_model):
     """Weights for a multi-head attention."""
-    return {f"{name}.weight": draw.tensor(d_model, d_model, dtype=WIDE, scale=0.5) for name in ("q", "k", "v", "out")}
+    return {f"{name}.weight": draw.tensor(d_model, d_model, scale=0.3) for name in ("q", "k", "v", "out")}
 
 
 def loaded(student, name, *args, state):
@@ -53,17 +51,17 @@ def loaded(student, name, *args, state):
 
 
 def gated(draw, d_model, d_ff):
-    """Weights for a SwiGLU."""
+    """Weights for the feed-forward part of a block."""
     shapes = {"gate": (d_ff, d_model), "up": (d_ff, d_model), "down": (d_model, d_ff)}
-    return {f"{name}.weight": draw.tensor(*shape, dtype=WIDE) for name, shape in shapes.items()}
+    return {f"{name}.weight": draw.tensor(*shape, scale=0.5) for name, shape in shapes.items()}
 
 
 def block_state(draw, d_model, d_ff, prefix=""):
     """Weights for a block."""
     parts = {
         "attention": projections(draw, d_model),
-        "feed_forward": gated(draw, d_model, d_ff),
-        "attention_norm": {"weight": draw.tensor(d_model, dtype=WIDE) + 1.5},
-        "feed_forward_norm": {"weight": draw.tensor(d_model, dtype=WIDE) + 1.5},
+        "attention_norm": {"weight": draw.tensor(d_model) + 1.5},
+        "feed_forward_norm": {"weight": draw.tensor(d_model) + 1.5},
     }
-    return {f"{prefix}{part}.{name}": one for part, state in parts.items() for name, one in state.items()}
+    named = {f"{prefix}{part}.{name}": one for part, state in parts.items() for name, one in state.items()}
+    return named | {f"{prefix}{name}": one for name, one in gated(draw, d_model, d_ff).items()}

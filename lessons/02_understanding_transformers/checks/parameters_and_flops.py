@@ -11,13 +11,14 @@ parameters_and_flops = Exercise(
     in_library="storyteller.moe.cost_model.count_parameters",
     points=8,
     stars=2,
+    scaffold="blank",
     bonus=True,
     hints=(
         "Count the entries of each matrix in the constructors above. RoPE's table is computed and not learned.",
         "A matrix of m times n costs 2 m n for each token that is multiplied with it. Looking an embedding up is no "
         "product, but the tied embedding is multiplied once, for the logits.",
-        "Between tokens, in each block: scores cost 2 T T K in each of H heads, and the averages as much again. H "
-        "times K is D.",
+        "Between tokens, in each block: scores cost 2 T T Dh in each of H heads, and the averages as much again. H "
+        "times Dh is D.",
     ),
 )
 
@@ -51,8 +52,9 @@ def counted(shape, seq_len):
 @parameters_and_flops.case("counts the parameters", points=4)
 def parameter_count(student, draw):
     shape = shape_of(draw)
-    wanted = counted(shape, 8)[0]
-    equal(student.parameters_and_flops(**shape, seq_len=8)[0], wanted, "the parameters")
+    seq_len = draw.randint(5, 12)
+    wanted = counted(shape, seq_len)[0]
+    equal(student.parameters_and_flops(**shape, seq_len=seq_len)[0], wanted, "the parameters")
 
 
 @parameters_and_flops.case("counts the FLOPs of one text", points=4)

@@ -10,6 +10,7 @@ sinusoidal_positions = Exercise(
     "sinusoidal_positions",
     points=6,
     stars=2,
+    scaffold="blank",
     bonus=True,
     hints=(
         "First the speeds, one for each pair of features; then all angles as a table of positions times speeds.",

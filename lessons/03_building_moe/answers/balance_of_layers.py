@@ -9,7 +9,7 @@ ONE_POT = (
 LAYERS_AS_GIVEN = (
     """    total = logits.new_zeros(())
     for layer in logits:  # (N, E)
-        # The router's probabilities of all E experts, and the experts that the tokens visit.
+        # The router's probabilities of all E experts, and the experts that the tokens are routed to.
         probs = layer.softmax(dim=-1)  # (N, E)
         experts = layer.topk(k, dim=-1).indices  # (N, k)
         # Every layer is to be balanced on its own.
@@ -17,7 +17,7 @@ LAYERS_AS_GIVEN = (
     return total""",
     """    # All tokens of all layers in a row.
     row = logits.flatten(0, 1)  # (L*N, E)
-    # The router's probabilities, and the experts that the tokens visit.
+    # The router's probabilities, and the experts that the tokens are routed to.
     probs = row.softmax(dim=-1)  # (L*N, E)
     experts = probs.topk(k, dim=-1).indices  # (L*N, k)
     # The loss of the row, once for each layer.
@@ -98,6 +98,39 @@ answers = [
         "layers there are.",
         change=("    return total", "    return total / len(logits)"),
     ),
+    Wrong(
+        "balance_of_layers",
+        "best_only",
+        "Only the best expert of each token is counted. It is routed to k experts.",
+        change=("layer.topk(k, dim=-1)", "layer.topk(1, dim=-1)"),
+    ),
+    Wrong(
+        "balance_of_layers",
+        "last_layer",
+        "The loss is that of the last layer alone: each round of the loop forgets the one before. Add them up.",
+        change=("total = total + load_balancing_loss", "total = load_balancing_loss"),
+    ),
+    Wrong(
+        "balance_of_layers",
+        "sigmoid",
+        "Each logit gets a sigmoid by itself. The probabilities of a token sum to 1 over the experts: softmax.",
+        change=("layer.softmax(dim=-1)", "layer.sigmoid()"),
+    ),
+    Wrong(
+        "balance_of_layers",
+        "softmax_over_tokens",
+        "The softmax goes over the tokens. It is the experts that compete: dim=-1.",
+        change=("layer.softmax(dim=-1)", "layer.softmax(dim=0)"),
+    ),
+    Wrong(
+        "balance_of_layers",
+        "worst_layer",
+        "The loss is that of the worst layer alone. Add up those of all.",
+        change=(
+            "total = total + load_balancing_loss(probs, experts, attention_mask=attention_mask)",
+            "total = torch.maximum(total, load_balancing_loss(probs, experts, attention_mask=attention_mask))",
+        ),
+    ),
     Right(
         "balance_of_layers",
         "sum_of_a_list",
@@ -119,8 +152,21 @@ answers = [
             if attention_mask is not None:
                 logits = logits[:, attention_mask.flatten()]
             probs = logits.softmax(dim=-1)
-            visits = torch.nn.functional.one_hot(logits.topk(k, dim=-1).indices, logits.size(-1)).sum(dim=2)
-            return logits.size(-1) * (visits.to(probs.dtype).mean(dim=1) * probs.mean(dim=1)).sum()
+            chosen = torch.nn.functional.one_hot(logits.topk(k, dim=-1).indices, logits.size(-1)).sum(dim=2)
+            return logits.size(-1) * (chosen.to(probs.dtype).mean(dim=1) * probs.mean(dim=1)).sum()
+        """,
+    ),
+    Right(
+        "balance_of_layers",
+        "from_float32_logits",
+        code="""
+        def balance_of_layers(logits, k, *, attention_mask=None):
+            loss = torch.tensor(0.0)
+            for i in range(logits.shape[0]):
+                routing_weights = torch.nn.functional.softmax(logits[i].float(), dim=-1)
+                _, selected_experts = torch.topk(routing_weights, k, dim=-1)
+                loss = loss + load_balancing_loss(routing_weights, selected_experts, attention_mask=attention_mask)
+            return loss
         """,
     ),
 ]

@@ -66,6 +66,26 @@ answers = [
         "which choice each of them answers.",
         change=("token = order // k  # (R,)", "token = torch.arange(len(order)) // k  # (R,)"),
     ),
+    Wrong(
+        "combine",
+        "weights_transposed",
+        "The weights are flattened column by column, as if all first choices came before all second ones. The choices "
+        "are numbered token by token, which is the order of the rows.",
+        change=("share = weights.flatten()[order]", "share = weights.T.flatten()[order]"),
+    ),
+    Wrong(
+        "combine",
+        "first_weight",
+        "Every answer is multiplied by the weight of its token's first choice. Choice c has a weight of its own: that "
+        "in column c % k.",
+        change=("share = weights.flatten()[order]", "share = weights[order // k, 0]"),
+    ),
+    Wrong(
+        "combine",
+        "mean",
+        "The sum is divided by k. The weights of a token sum to 1 already.",
+        change=("index_add(0, token, weighted)", "index_add(0, token, weighted) / k"),
+    ),
     Right(
         "combine",
         "answer_by_answer",
@@ -87,6 +107,32 @@ answers = [
             place = order[:, None].expand(-1, answers.size(1))
             back = answers.new_zeros(n_tokens * k, answers.size(1)).scatter(0, place, answers)
             return torch.einsum("nk,nkd->nd", weights, back.view(n_tokens, k, -1))
+        """,
+    ),
+    Right(
+        "combine",
+        "plain_zeros_in_a_loop",
+        code="""
+        def combine(answers, order, weights):
+            n_tokens, k = weights.shape
+            y = torch.zeros(n_tokens, answers.shape[1])
+            for i in range(len(order)):
+                token, j = divmod(order[i].item(), k)
+                y[token] += answers[i] * weights[token, j]
+            return y
+        """,
+    ),
+    Right(
+        "combine",
+        "scatter_add_in_float32",
+        code="""
+        def combine(answers, order, weights):
+            n_tokens, k = weights.shape
+            share = torch.take(weights, order).float()
+            token = torch.div(order, k, rounding_mode="floor")
+            y = torch.zeros(n_tokens, answers.shape[-1], dtype=torch.float32)
+            y.scatter_add_(0, token.unsqueeze(-1).expand_as(answers), answers.float() * share.unsqueeze(-1))
+            return y.to(answers.dtype)
         """,
     ),
 ]

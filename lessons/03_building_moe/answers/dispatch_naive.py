@@ -60,6 +60,33 @@ answers = [
             "            e = min(e, len(experts) - 1)\n",
         ),
     ),
+    Wrong(
+        "dispatch_naive",
+        "stops_at_dropped",
+        "At a dropped choice the loop over the choices ends, so the token's later choices are lost. Skip that one "
+        "only.",
+        change=("                continue\n", "                break\n"),
+    ),
+    Wrong(
+        "dispatch_naive",
+        "shared_out_again",
+        "What is left is divided by the sum of its weights, as if nothing had been dropped. A dropped choice adds "
+        "nothing, and the others keep their weights.",
+        change=(
+            "    return y\n",
+            "    kept = (gate_weights * (expert_ids < len(experts))).sum(dim=-1, keepdim=True)\n"
+            "    return y / kept.clamp(min=1e-9)\n",
+        ),
+    ),
+    Wrong(
+        "dispatch_naive",
+        "itself_for_dropped",
+        "For a dropped choice the token itself is added. It adds nothing.",
+        change=(
+            "                continue\n",
+            "                y[n] += gate_weights[n, j] * x[n]\n                continue\n",
+        ),
+    ),
     Right(
         "dispatch_naive",
         "row_by_row",
@@ -86,6 +113,22 @@ answers = [
                 for n in share.nonzero().flatten().tolist():
                     y = y + torch.eye(len(x), dtype=x.dtype)[:, n, None] * share[n] * expert(x[n].unsqueeze(0))
             return y
+        """,
+    ),
+    Right(
+        "dispatch_naive",
+        "plain_zeros_and_indices",
+        code="""
+        def dispatch_naive(x, gate_weights, expert_ids, experts):
+            n, d = x.shape
+            out = torch.zeros(n, d)
+            for i in range(n):
+                for j in range(expert_ids.shape[-1]):
+                    idx = expert_ids[i, j].item()
+                    if idx >= len(experts):
+                        continue
+                    out[i] = out[i] + gate_weights[i][j] * experts[idx](x[i].reshape(1, -1)).reshape(-1)
+            return out
         """,
     ),
 ]

@@ -102,6 +102,36 @@ answers = [
         "gets rows of another one.",
         change=("chosen.argsort(stable=True)", "chosen.argsort(stable=True, descending=True)"),
     ),
+    Wrong(
+        "dispatch_sorted",
+        "everyone_answers_all",
+        "Every expert is given all tokens, and most of the answers are thrown away. Give each expert the rows of "
+        "its own tokens: that is what makes a mixture of experts cheap.",
+        code="""
+def dispatch_sorted(x, gate_weights, expert_ids, experts):
+    y = torch.zeros_like(x)
+    for e, expert in enumerate(experts):
+        weight = (gate_weights * (expert_ids == e)).sum(dim=-1, keepdim=True)
+        y = y + weight * expert(x)
+    return y
+""",
+    ),
+    Wrong(
+        "dispatch_sorted",
+        "unweighted",
+        "The answers are added up as they are. Each counts by the weight of its choice.",
+        change=("order, gate_weights)", "order, torch.ones_like(gate_weights))"),
+    ),
+    Wrong(
+        "dispatch_sorted",
+        "first_choice_only",
+        "Only the first choice of each token is followed. Each token has k.",
+        change=(
+            "    chosen = expert_ids.flatten()  # (N*k,)\n",
+            "    expert_ids, gate_weights = expert_ids[:, :1], gate_weights[:, :1]\n"
+            "    chosen = expert_ids.flatten()\n",
+        ),
+    ),
     Right(
         "dispatch_sorted",
         "with_where",
@@ -131,6 +161,42 @@ answers = [
                     tokens = torch.div(order[start:stop], k, rounding_mode="floor")
                     answers = torch.cat([answers[:start], experts[e](x[tokens]), answers[stop:]])
             return combine(answers, order[: bounds[-1]], gate_weights)
+        """,
+    ),
+    Right(
+        "dispatch_sorted",
+        "expert_mask",
+        code="""
+        def dispatch_sorted(x, gate_weights, expert_ids, experts):
+            final_hidden_states = torch.zeros(x.shape, dtype=x.dtype, device=x.device)
+            num_experts = len(experts)
+            expert_mask = torch.nn.functional.one_hot(expert_ids, num_classes=num_experts + 1).permute(2, 1, 0)
+            for expert_idx in range(num_experts):
+                idx, top_x = torch.where(expert_mask[expert_idx])
+                if top_x.shape[0] == 0:
+                    continue
+                current_state = x[None, top_x].reshape(-1, x.shape[-1])
+                current = experts[expert_idx](current_state) * gate_weights[top_x, idx, None]
+                final_hidden_states.index_add_(0, top_x, current.to(x.dtype))
+            return final_hidden_states
+        """,
+    ),
+    Right(
+        "dispatch_sorted",
+        "plain_zeros",
+        code="""
+        def dispatch_sorted(x, gate_weights, expert_ids, experts):
+            n, d = x.shape
+            out = torch.zeros(n, d)
+            for i, expert in enumerate(experts):
+                mask = (expert_ids == i).any(dim=-1)
+                if not mask.any():
+                    continue
+                share = (gate_weights * (expert_ids == i)).sum(-1)[mask]
+                scattered = torch.zeros(n, d)
+                scattered[mask] = expert(x[mask]) * share[:, None]
+                out = out + scattered
+            return out
         """,
     ),
 ]

@@ -29,7 +29,7 @@ answers = [
     Wrong(
         "load_balancing_loss",
         "share_of_choices",
-        "The visits are divided by the number of choices, N*k. Divide by the number of tokens; then an even router "
+        "The counts are divided by the number of choices, N*k. Divide by the number of tokens; then an even router "
         "has the loss k.",
         change=("minlength=n_experts) / n_tokens", "minlength=n_experts) / expert_ids.numel()"),
     ),
@@ -83,17 +83,52 @@ answers = [
         "of the work of the experts is not seen.",
         change=("torch.bincount(expert_ids.flatten(),", "torch.bincount(expert_ids[:, 0],"),
     ),
+    Wrong(
+        "load_balancing_loss",
+        "first_rows",
+        "As many rows are kept as the mask has True entries, but the first ones. Padding stands inside, behind each "
+        "text or before it: keep the rows at the places that are True.",
+        change=(
+            "real = attention_mask.flatten()",
+            "real = torch.arange(attention_mask.numel()) < attention_mask.sum()",
+        ),
+    ),
+    Wrong(
+        "load_balancing_loss",
+        "squares",
+        "The shares are squared, and the probabilities are not used. Only through them does the router get a "
+        "gradient: multiply f by P.",
+        change=("(f * P).sum()", "(f * f).sum()"),
+    ),
+    Wrong(
+        "load_balancing_loss",
+        "k_for_e",
+        "The sum is multiplied by k, the experts per token. The factor is E, the number of experts.",
+        change=("return n_experts *", "return expert_ids.size(1) *"),
+    ),
+    Wrong(
+        "load_balancing_loss",
+        "padding_at_zero",
+        "The padding has its probabilities set to 0, but its choices and its number still count. Leave its rows out.",
+        change=("probs, expert_ids = probs[real], expert_ids[real]", "probs = probs * real[:, None]"),
+    ),
+    Wrong(
+        "load_balancing_loss",
+        "less_k",
+        "k is subtracted, so that an even router has the loss 0. Here it has k.",
+        change=("return n_experts * (f * P).sum()", "return n_experts * (f * P).sum() - expert_ids.size(1)"),
+    ),
     Right(
         "load_balancing_loss",
         "one_hot_and_means",
         code="""
         def load_balancing_loss(probs, expert_ids, *, attention_mask=None):
             E = probs.shape[-1]
-            visits = nn.functional.one_hot(expert_ids, E).sum(dim=1).to(probs.dtype)
+            chosen = nn.functional.one_hot(expert_ids, E).sum(dim=1).to(probs.dtype)
             count = torch.ones(len(probs), dtype=probs.dtype)
             if attention_mask is not None:
                 count = attention_mask.reshape(-1).to(probs.dtype)
-            f = torch.einsum("n,ne->e", count, visits) / count.sum()
+            f = torch.einsum("n,ne->e", count, chosen) / count.sum()
             P = torch.einsum("n,ne->e", count, probs) / count.sum()
             return E * torch.dot(f, P)
         """,
@@ -109,6 +144,36 @@ answers = [
                 f = (expert_ids[keep] == e).sum().item() / len(keep)
                 terms.append(f * probs[keep, e].mean())
             return probs.size(1) * sum(terms)
+        """,
+    ),
+    Right(
+        "load_balancing_loss",
+        "as_in_transformers",
+        code="""
+        def load_balancing_loss(probs, expert_ids, *, attention_mask=None):
+            num_experts = probs.shape[1]
+            expert_mask = torch.nn.functional.one_hot(expert_ids, num_experts)
+            if attention_mask is None:
+                tokens_per_expert = torch.mean(expert_mask.float(), dim=0)
+                router_prob_per_expert = torch.mean(probs, dim=0)
+            else:
+                real = attention_mask.reshape(-1, 1).float()
+                tokens_per_expert = torch.sum(expert_mask.float() * real[:, None], dim=0) / torch.sum(real)
+                router_prob_per_expert = torch.sum(probs * real, dim=0) / torch.sum(real)
+            return torch.sum(tokens_per_expert * router_prob_per_expert.unsqueeze(0)) * num_experts
+        """,
+    ),
+    Right(
+        "load_balancing_loss",
+        "counting_into_zeros",
+        code="""
+        def load_balancing_loss(probs, expert_ids, *, attention_mask=None):
+            n, E = probs.size()
+            k = expert_ids.size(1)
+            weight = torch.ones(n) if attention_mask is None else attention_mask.view(-1).float()
+            counts = torch.zeros(E).scatter_add(0, expert_ids.reshape(-1), weight.repeat_interleave(k))
+            mean_probs = (weight @ probs.float()) / weight.sum()
+            return E * (counts / weight.sum()).dot(mean_probs)
         """,
     ),
 ]

@@ -65,6 +65,41 @@ answers = [
         "news of the experts' work comes back through the weights.",
         change=("weights = best.softmax(dim=-1)", "weights = best.detach().softmax(dim=-1)"),
     ),
+    Wrong(
+        "route_top_k",
+        "minus_the_smallest",
+        "The smallest logit is subtracted before exp, so the others stay large and exp overflows where they lie far "
+        "apart. Subtract the largest: then no exponent is above 0.",
+        change=(
+            "weights = best.softmax(dim=-1)",
+            "shifted = (best - best[:, -1:]).exp()\n    weights = shifted / shifted.sum(dim=-1, keepdim=True)",
+        ),
+    ),
+    Wrong(
+        "route_top_k",
+        "sigmoid",
+        "Each chosen logit gets a sigmoid by itself, so the weights do not sum to 1. Take the softmax of the k.",
+        change=("best.softmax(dim=-1)", "best.sigmoid()"),
+    ),
+    Wrong(
+        "route_top_k",
+        "best_last",
+        "The best expert comes last. The order is best first.",
+        change=("return weights, experts", "return weights.flip(-1), experts.flip(-1)"),
+    ),
+    Wrong(
+        "route_top_k",
+        "logits_over_their_sum",
+        "The logits are divided by their sum, without exp. A logit may be negative, and such a share as well: take "
+        "the softmax.",
+        change=("best.softmax(dim=-1)", "best / best.sum(dim=-1, keepdim=True)"),
+    ),
+    Wrong(
+        "route_top_k",
+        "experts_first",
+        "Weights and experts come in the wrong order.",
+        change=("return weights, experts", "return experts, weights"),
+    ),
     Right(
         "route_top_k",
         "renormalise_probabilities",
@@ -85,6 +120,30 @@ answers = [
             chosen, others = order[:, :k], order[:, k:]
             masked = logits.scatter(1, others, float("-inf"))
             return torch.softmax(masked, dim=1).gather(1, chosen), chosen
+        """,
+    ),
+    Right(
+        "route_top_k",
+        "in_float32_and_back",
+        code="""
+        def route_top_k(logits, k):
+            routing_weights = torch.nn.functional.softmax(logits, dim=1, dtype=torch.float32)
+            routing_weights, selected_experts = torch.topk(routing_weights, k, dim=-1)
+            routing_weights = routing_weights / routing_weights.sum(dim=-1, keepdim=True)
+            return routing_weights.to(logits.dtype), selected_experts
+        """,
+    ),
+    Right(
+        "route_top_k",
+        "softmax_by_hand",
+        code="""
+        def route_top_k(logits, k):
+            values, indices = torch.sort(logits, dim=-1, descending=True)
+            values, indices = values[..., :k], indices[..., :k]
+            exponentials = torch.exp(values - values[..., :1])
+            weights = exponentials / exponentials.sum(-1, keepdim=True)
+            assert torch.allclose(weights, torch.softmax(values, dim=-1), atol=1e-5)
+            return weights, indices
         """,
     ),
 ]

@@ -41,6 +41,24 @@ answers = [
         "This is the sum over the tokens; the mean is wanted, so that the batch size makes no difference.",
         change=("return z.square().mean()", "return z.square().sum()"),
     ),
+    Wrong(
+        "router_z_loss",
+        "largest_logit",
+        "The largest logit stands for the logsumexp. The sum counts all of them.",
+        change=("logits.logsumexp(dim=-1)", "logits.amax(dim=-1)"),
+    ),
+    Wrong(
+        "router_z_loss",
+        "over_the_tokens",
+        "The logsumexp goes over the tokens. It goes over the experts of each token: dim=-1.",
+        change=("logits.logsumexp(dim=-1)", "logits.logsumexp(dim=0)"),
+    ),
+    Wrong(
+        "router_z_loss",
+        "absolute",
+        "The absolute value is taken in the place of the square.",
+        change=("z.square()", "z.abs()"),
+    ),
     Right(
         "router_z_loss",
         "shifted_by_hand",
@@ -60,6 +78,17 @@ answers = [
             keep = [True] * len(logits) if attention_mask is None else attention_mask.flatten().tolist()
             squares = [torch.logsumexp(row, 0) ** 2 for row, real in zip(logits, keep) if real]
             return sum(squares) / len(squares)
+        """,
+    ),
+    Right(
+        "router_z_loss",
+        "as_a_masked_mean",
+        code="""
+        def router_z_loss(logits, *, attention_mask=None):
+            log_z = torch.logsumexp(logits.to(torch.float32), dim=-1)
+            if attention_mask is None:
+                return torch.mean(log_z**2)
+            return torch.masked_select(log_z, attention_mask.view(-1)).pow(2).mean()
         """,
     ),
 ]

@@ -10,10 +10,10 @@ answers = [
         "is one queue at each expert.",
         change=(
             (
-                "visits = nn.functional.one_hot(expert_ids.flatten(), n_experts)",
-                "visits = nn.functional.one_hot(expert_ids, n_experts)",
+                "choices = nn.functional.one_hot(expert_ids.flatten(), n_experts)",
+                "choices = nn.functional.one_hot(expert_ids, n_experts)",
             ),
-            ("(asked * visits).sum(dim=1)", "(asked * visits).sum(dim=-1)"),
+            ("(asked * choices).sum(dim=1)", "(asked * choices).sum(dim=-1)"),
         ),
     ),
     Wrong(
@@ -33,7 +33,7 @@ answers = [
         "within_capacity",
         "last_come_first",
         "The places go to the last tokens. Places go in the order of the tokens: earlier before later.",
-        change=("asked = visits.cumsum(dim=0)", "asked = visits.flip(0).cumsum(dim=0).flip(0)"),
+        change=("asked = choices.cumsum(dim=0)", "asked = choices.flip(0).cumsum(dim=0).flip(0)"),
     ),
     Wrong(
         "within_capacity",
@@ -55,7 +55,19 @@ answers = [
         "within_capacity",
         "all_or_nothing",
         "An expert that is asked for too often turns everybody away. It serves as many as it has places for.",
-        change=("place = (asked * visits).sum(dim=1)", "place = (asked[-1:] * visits).sum(dim=1)"),
+        change=("place = (asked * choices).sum(dim=1)", "place = (asked[-1:] * choices).sum(dim=1)"),
+    ),
+    Wrong(
+        "within_capacity",
+        "one_queue",
+        "The places of all experts are given out from one queue. Each expert has places of its own.",
+        change=("return (place <= capacity)", "return (torch.arange(1, len(place) + 1) <= capacity * n_experts)"),
+    ),
+    Wrong(
+        "within_capacity",
+        "as_numbers",
+        "The result has numbers in it. True and False are wanted.",
+        change=(".view_as(expert_ids)", ".view_as(expert_ids).long()"),
     ),
     Right(
         "within_capacity",
@@ -80,6 +92,29 @@ answers = [
             for e in range(n_experts):
                 fits[torch.nonzero(flat == e).flatten()[:capacity]] = True
             return fits.reshape_as(expert_ids)
+        """,
+    ),
+    Right(
+        "within_capacity",
+        "position_in_expert",
+        code="""
+        def within_capacity(expert_ids, *, n_experts, capacity):
+            n, k = expert_ids.shape
+            expert_mask = torch.nn.functional.one_hot(expert_ids.view(-1), num_classes=n_experts).float()
+            position_in_expert = torch.cumsum(expert_mask, dim=0) * expert_mask - 1.0
+            position = position_in_expert.max(dim=-1).values
+            return (position < capacity).view(n, k)
+        """,
+    ),
+    Right(
+        "within_capacity",
+        "counting_those_before",
+        code="""
+        def within_capacity(expert_ids, *, n_experts, capacity):
+            row = expert_ids.reshape(-1)
+            same = row[:, None] == row[None, :]
+            before = torch.tril(same, diagonal=-1).sum(dim=1)
+            return torch.lt(before, capacity).reshape(expert_ids.shape)
         """,
     ),
 ]

@@ -1,6 +1,7 @@
 """What the exercises of lesson 03 must do, case by case."""
 
 EXERCISES = (  # in the lesson's order; each has a file of its name here
+    "recall",
     "route_top_k",
     "dispatch_naive",
     "combine",
@@ -11,6 +12,7 @@ EXERCISES = (  # in the lesson's order; each has a file of its name here
     "balance_of_layers",
     "router_statistics",
     "within_capacity",
-    "route_noisy",
+    "route_with_bias",
+    "update_bias",
     "router_z_loss",
 )

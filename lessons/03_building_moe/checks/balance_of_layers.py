@@ -2,9 +2,10 @@
 
 import torch
 
-from storyteller_course import Exercise, close
+from storyteller_course import Exercise, close, true
+from storyteller_course.exercises.exercise import shaped
 
-from .oracles import COUNTED, WIDE, best_of, gradients_of, padding, slow_balance
+from .oracles import best_of, gradients_of, paddings, slow_balance
 
 balance_of_layers = Exercise(
     "balance_of_layers",
@@ -35,42 +36,47 @@ def slow_layers(logits, k, keep=None):
 
 @balance_of_layers.case("asks every layer to be balanced by itself", points=4)
 def each_layer(student, draw):
-    logits = draw.tensor(2, 6, 4, dtype=WIDE)
-    logits[0, :, 0] += 3.0
-    logits[1, :, 1] += 3.0
-    alone = [student.balance_of_layers(logits[i : i + 1], 1) for i in range(2)]
-    together = student.balance_of_layers(logits, 1)
-    close(
-        together,
-        float(alone[0]) + float(alone[1]),
-        "the loss of two layers, which should be the sum of theirs",
-        **COUNTED,
-    )
+    for n_layers, n_tokens, n_experts, k in ((2, 6, 4, 1), (3, 7, 5, 2)):
+        logits = draw.tensor(n_layers, n_tokens, n_experts)
+        for layer in range(n_layers):
+            logits[layer, :, layer] += 3.0
+        alone = [student.balance_of_layers(logits[i : i + 1], k) for i in range(n_layers)]
+        for loss in alone:
+            shaped(loss, (), "the loss of one layer")
+            true(
+                loss > 1.2 * k,
+                "The loss of a layer that prefers one expert is not above that of one with no favourite.",
+            )
+        together = student.balance_of_layers(logits, k)
+        close(together, sum(alone).item(), f"the loss of {n_layers} layers, which should be the sum of theirs")
 
 
 @balance_of_layers.case("takes the router's own probabilities", points=3)
 def own_probabilities(student, draw):
-    logits, k = draw.tensor(1, 7, 5, dtype=WIDE, scale=1.5), draw.randint(1, 3)
-    close(student.balance_of_layers(logits, k), slow_layers(logits, k), "the loss of one layer", **COUNTED)
+    logits, k = draw.tensor(1, 7, 5, scale=1.5), draw.randint(1, 3)
+    close(student.balance_of_layers(logits, k), slow_layers(logits, k), "the loss of one layer")
 
 
 @balance_of_layers.case("leaves padding out", points=2)
 def layers_padding(student, draw):
-    mask = padding(draw)
-    logits = draw.tensor(2, mask.numel(), 4, dtype=WIDE)
-    got = student.balance_of_layers(logits, 2, attention_mask=mask)
-    real = student.balance_of_layers(logits[:, mask.flatten()], 2)
-    close(got, float(real), "the loss with padding, which should be that of the real tokens alone", **COUNTED)
+    for mask, n_layers, k in zip(paddings(draw), (2, 3), (2, 1), strict=True):
+        logits = draw.tensor(n_layers, mask.numel(), 4)
+        got = student.balance_of_layers(logits, k, attention_mask=mask)
+        real = student.balance_of_layers(logits[:, mask.flatten()], k)
+        close(got, real, "the loss with padding, which should be that of the real tokens alone")
+        without_mask = student.balance_of_layers(logits, k)
+        shaped(without_mask, (), "the loss without a mask")
+        true((got - without_mask).abs() > 1e-6, "The loss is the same with a mask and without one.")
 
 
 @balance_of_layers.case("has a gradient in the logits of every layer", points=1)
 def layers_gradients(student, draw):
-    logits = draw.tensor(2, 6, 4, dtype=WIDE)
+    logits = draw.tensor(2, 6, 4)
     wanted = gradients_of(lambda one: slow_layers(one, 2), logits, cotangent=torch.tensor(1.0))
-    close(student.gradients("balance_of_layers", logits, 2).inputs[:1], wanted, "the gradient of the logits", **COUNTED)
+    close(student.gradients("balance_of_layers", logits, 2).inputs[:1], wanted, "the gradient of the logits")
 
 
 @balance_of_layers.case("still gives k for one router that has no preference", points=0)
 def undecided(student, draw):
     k = draw.randint(1, 3)
-    close(student.balance_of_layers(torch.zeros(1, 6, 4, dtype=torch.float64), k), float(k), "the loss", **COUNTED)
+    close(student.balance_of_layers(torch.zeros(1, 6, 4), k), float(k), "the loss")

@@ -4,7 +4,7 @@ import torch
 
 from storyteller_course import Exercise, close
 
-from .oracles import WIDE, gradients_of
+from .oracles import gradients_of
 
 combine = Exercise(
     "combine",
@@ -44,36 +44,38 @@ def shuffled(draw, count):
 @combine.case("adds an answer to the token that asked for it", points=4)
 def right_token(student, draw):
     # All weights alike, one answer a token: only the token can be wrong.
-    n_tokens, k = 5, 2
-    order = torch.tensor([k * n + draw.randrange(k) for n in shuffled(draw, n_tokens).tolist()])
-    answers, weights = draw.tensor(n_tokens, 3, dtype=WIDE), torch.full((n_tokens, k), 0.5, dtype=torch.float64)
-    close(student.combine(answers, order, weights), slow_combine(answers, order, weights), "the output")
+    for n_tokens, k, width in ((5, 2, 3), (4, 3, 6)):
+        order = torch.tensor([k * n + draw.randrange(k) for n in shuffled(draw, n_tokens).tolist()])
+        answers, weights = draw.tensor(n_tokens, width), torch.full((n_tokens, k), 1 / k)
+        close(student.combine(answers, order, weights), slow_combine(answers, order, weights), "the output")
 
 
 @combine.case("multiplies an answer by the weight of its own choice", points=3)
 def right_weight(student, draw):
-    n_tokens = 5  # with k = 1 each choice has the number of its token
-    order, answers = shuffled(draw, n_tokens), draw.tensor(n_tokens, 3, dtype=WIDE)
-    weights = draw.tensor(n_tokens, 1, dtype=WIDE).exp()
-    close(student.combine(answers, order, weights), slow_combine(answers, order, weights), "the output")
+    # One answer a token, and of choices whose token is found by the remainder as well: only the weight can be wrong.
+    for n_tokens, k, width in ((3, 4, 5), (4, 3, 2)):
+        agreeing = [c for c in range(n_tokens * k) if c // k == c % n_tokens and c // n_tokens != c % k]
+        one_each = list({c // k: c for c in draw.sample(agreeing, len(agreeing))}.values())
+        order = torch.tensor(one_each)[shuffled(draw, len(one_each))]
+        answers, weights = draw.tensor(len(order), width), draw.tensor(n_tokens, k).exp()
+        close(student.combine(answers, order, weights), slow_combine(answers, order, weights), "the output")
 
 
 @combine.case("adds up all answers of a token", points=2)
 def all_answers(student, draw):
-    # One token: it has all the answers, and here all of the same weight.
-    k = draw.randint(2, 4)
-    answers, weights = draw.tensor(k, 3, dtype=WIDE), torch.full((1, k), 1 / k, dtype=torch.float64)
-    order = torch.arange(k)
-    close(student.combine(answers, order, weights), slow_combine(answers, order, weights), "the output")
+    # One token, which has all the answers, in the order of its choices.
+    for k in draw.sample([2, 3, 4, 5], 2):
+        answers, weights, order = draw.tensor(k, 3), draw.tensor(1, k).softmax(-1), torch.arange(k)
+        close(student.combine(answers, order, weights), slow_combine(answers, order, weights), "the output")
 
 
 @combine.case("leaves 0 where nothing came back, and lets gradients through", points=1)
 def nothing_back(student, draw):
-    n_tokens, k = 4, 2
+    n_tokens, k = draw.choice([(4, 2), (5, 3)])
     order = shuffled(draw, n_tokens * k)[: n_tokens * k - 3]
-    answers, weights = draw.tensor(len(order), 3, dtype=WIDE), draw.tensor(n_tokens, k, dtype=WIDE).exp()
+    answers, weights = draw.tensor(len(order), 3), draw.tensor(n_tokens, k).exp()
     close(student.combine(answers, order, weights), slow_combine(answers, order, weights), "the output")
-    cotangent = draw.tensor(n_tokens, 3, dtype=WIDE)
+    cotangent = draw.tensor(n_tokens, 3)
     wanted = gradients_of(lambda one, two: slow_combine(one, order, two), answers, weights, cotangent=cotangent)
     found = student.gradients("combine", answers, order, weights, cotangent=cotangent)
     close([found.inputs[0], found.inputs[2]], wanted, "the gradients of answers and weights")
@@ -81,5 +83,5 @@ def nothing_back(student, draw):
 
 @combine.case("still works for tokens in order with one choice each", points=0)
 def in_order(student, draw):
-    answers, weights = draw.tensor(4, 3, dtype=WIDE), draw.tensor(4, 1, dtype=WIDE).exp()
+    answers, weights = draw.tensor(4, 3), draw.tensor(4, 1).exp()
     close(student.combine(answers, torch.arange(4), weights), answers * weights, "the output")

@@ -5,19 +5,19 @@ import torch.nn.functional as F
 
 from storyteller_course import close, fixture, true
 
-from .oracles import WIDE, gradients_of, softmax_cut
+from .oracles import gradients_of, softmax_cut
 
 
 def choices(draw, n_tokens, n_experts, k):
     """Weights and experts as a router gives them, with experts that differ within a token."""
-    return softmax_cut(draw.tensor(n_tokens, n_experts, dtype=WIDE), k)
+    return softmax_cut(draw.tensor(n_tokens, n_experts), k)
 
 
 class Callers:
     """E experts, each with a matrix of its own and a tanh, that remember what they were asked."""
 
     def __init__(self, draw, n_experts, width):
-        self.matrices = draw.tensor(n_experts, width, width, dtype=WIDE)
+        self.matrices = draw.tensor(n_experts, width, width)
         self.asked = []  # (expert, rows) of each call
 
     def run(self):
@@ -56,9 +56,9 @@ def slow_dispatch(x, weights, experts, gate_up, down):
 
 def check_gradients(student, draw, name):
     """Gradients of a dispatch, with the library's experts on the student's side."""
-    x, cotangent = draw.tensor(5, 3, dtype=WIDE), draw.tensor(5, 3, dtype=WIDE)
-    gate_up, down = draw.tensor(4, 4, 3, dtype=WIDE), draw.tensor(4, 3, 2, dtype=WIDE)
-    weights, experts = choices(draw, 5, 4, 2)
+    x, cotangent = draw.tensor(6, 3), draw.tensor(6, 3)
+    gate_up, down = draw.tensor(5, 4, 3), draw.tensor(5, 3, 2)
+    weights, experts = choices(draw, 6, 5, draw.choice([2, 3]))
     wanted = gradients_of(
         lambda one, share: slow_dispatch(one, share, experts, gate_up, down), x, weights, cotangent=cotangent
     )

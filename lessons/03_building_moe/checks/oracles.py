@@ -2,9 +2,6 @@
 
 import torch
 
-WIDE = "float64"  # so that results can be compared closely
-COUNTED = {"rtol": 1e-5, "atol": 1e-7}  # a count divided by a number is float32 in PyTorch
-
 
 def best_of(row, k):
     """The numbers of the k largest entries of a row, largest first."""
@@ -34,7 +31,13 @@ def slow_balance(probs, experts, keep=None):
     return probs.size(1) * total
 
 
-def padding(draw, texts=3, length=5):
+def paddings(draw):
+    """Two masks (B, T) of different sizes, one with the real tokens first and one with the padding first."""
+    (texts, more), (length, longer) = draw.sample([2, 3, 4], 2), draw.sample([5, 6, 7], 2)
+    return [padding(draw, texts, length), padding(draw, more, longer).flip(1)]
+
+
+def padding(draw, texts, length):
     """A mask (B, T) with real tokens first; the last text fills its row."""
     lengths = torch.tensor([draw.randint(1, length - 1) for _ in range(texts - 1)] + [length])
     return torch.arange(length) < lengths[:, None]

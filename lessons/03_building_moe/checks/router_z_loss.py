@@ -6,12 +6,13 @@ import torch
 
 from storyteller_course import Exercise, close
 
-from .oracles import WIDE, gradients_of, padding
+from .oracles import gradients_of, paddings
 
 router_z_loss = Exercise(
     "router_z_loss",
     points=6,
     stars=1,
+    scaffold="blank",
     bonus=True,
     hints=(
         "For each token one number, the log of the sum of the exponentials of its logits. Then square, then mean.",
@@ -30,21 +31,21 @@ def slow_z(rows):
 
 @router_z_loss.case("is the mean square of logsumexp", points=3)
 def mean_square(student, draw):
-    logits = draw.tensor(6, 5, dtype=WIDE, scale=2.0)
+    logits = draw.tensor(6, 5, scale=2.0)
     close(student.router_z_loss(logits), slow_z(logits.tolist()), "the loss")
 
 
 @router_z_loss.case("takes logits of any size", points=1)
 def large(student, draw):
-    logits = draw.tensor(4, 3, dtype=WIDE) + draw.choice([1000.0, -1000.0])
-    close(student.router_z_loss(logits), slow_z(logits.tolist()), "the loss of large logits")
+    for logits in (draw.tensor(4, 3) + draw.choice([1000.0, -1000.0]), draw.tensor(5, 4, scale=500.0)):
+        close(student.router_z_loss(logits), slow_z(logits.tolist()), "the loss of large logits")
 
 
 @router_z_loss.case("leaves padding out, and pulls the real logits towards 0", points=2)
 def z_padding(student, draw):
-    mask = padding(draw)
-    logits = draw.tensor(mask.numel(), 4, dtype=WIDE)
-    real = [row for row, keep in zip(logits.tolist(), mask.flatten().tolist(), strict=True) if keep]
-    close(student.router_z_loss(logits, attention_mask=mask), slow_z(real), "the loss with padding")
+    for mask, n_experts in zip(paddings(draw), (4, 3), strict=True):
+        logits = draw.tensor(mask.numel(), n_experts)
+        real = [row for row, keep in zip(logits.tolist(), mask.flatten().tolist(), strict=True) if keep]
+        close(student.router_z_loss(logits, attention_mask=mask), slow_z(real), "the loss with padding")
     wanted = gradients_of(lambda one: one.exp().sum(-1).log().pow(2).mean(), logits, cotangent=torch.tensor(1.0))
     close(student.gradients("router_z_loss", logits).inputs, wanted, "the gradient of the logits")

@@ -7,7 +7,8 @@ from storyteller_course import Exercise, equal
 within_capacity = Exercise(
     "within_capacity",
     points=8,
-    stars=2,
+    stars=3,
+    scaffold="blank",
     hints=(
         "Think of a queue at each expert's door. Everybody who comes counts those before him in the same queue.",
         "One-hot rows (N*k, E) and a running sum down the rows: after each choice you know how many have asked for "
@@ -35,16 +36,17 @@ def slow_capacity(experts, capacity):
 
 @within_capacity.case("lets the first ones in and turns the others away", points=3)
 def queue(student, draw):
-    experts = draw.integers(0, 3, 10, 1)
-    for capacity in (1, 2, 4):
-        got = student.within_capacity(experts, n_experts=3, capacity=capacity)
+    n_experts = draw.choice([3, 4])
+    experts = draw.integers(0, n_experts, draw.randint(10, 12), 1)
+    for capacity in (3, 1, 2):
+        got = student.within_capacity(experts, n_experts=n_experts, capacity=capacity)
         equal(got, slow_capacity(experts, capacity), f"who fits when the capacity is {capacity}")
 
 
 @within_capacity.case("counts first and second choices in one queue", points=3)
 def one_queue(student, draw):
     experts = torch.tensor([draw.sample(range(4), 2) for _ in range(9)])
-    for capacity in (2, 3):
+    for capacity in (1, 3):
         got = student.within_capacity(experts, n_experts=4, capacity=capacity)
         equal(got, slow_capacity(experts, capacity), f"who fits when the capacity is {capacity}")
 

@@ -122,6 +122,75 @@ class Checkpoint:
 """,
         synonym_of="weights_only",
     ),
+    Wrong(
+        "Checkpoint",
+        "copied_over",
+        "The new file is copied over the old one, byte by byte. Whoever is killed in the middle of the copy has half a "
+        "file. os.replace puts the new one there in one move.",
+        change=(
+            "        os.replace(partial, self.path)\n",
+            "        self.path.write_bytes(partial.read_bytes())\n        partial.unlink()\n",
+        ),
+    ),
+    Wrong(
+        "Checkpoint",
+        "removed_then_renamed",
+        "The old file is removed, and then the new one gets its name. Between the two there is none. os.replace does "
+        "both in one move.",
+        change=(
+            "        os.replace(partial, self.path)\n",
+            "        self.path.unlink(missing_ok=True)\n        partial.rename(self.path)\n",
+        ),
+    ),
+    Wrong(
+        "Checkpoint",
+        "runs_what_the_file_carries",
+        "weights_only=False reads whatever a file carries, code included: whoever hands you a checkpoint can run a "
+        "program of his on your computer. weights_only=True refuses it.",
+        change=("self.path, weights_only=True)", "self.path, weights_only=False)"),
+    ),
+    Wrong(
+        "Checkpoint",
+        "pickled",
+        "pickle reads whatever a file carries, code included: whoever hands you a checkpoint can run a program of his "
+        "on your computer. torch.save and torch.load with weights_only=True keep to plain data and tensors.",
+        code="""
+class Checkpoint:
+    def __init__(self, folder):
+        self.path = Path(folder) / "checkpoint.pt"
+
+    def save(self, run):
+        import pickle
+
+        parts = {name: getattr(run, name).state_dict() for name in ("model", "optimizer", "batches")}
+        partial = self.path.with_suffix(".pkl")
+        with open(partial, "wb") as file:
+            pickle.dump({**parts, "generator": run.generator.get_state(), "step": run.step}, file)
+        os.replace(partial, self.path)
+
+    def load(self, run):
+        import pickle
+
+        with open(self.path, "rb") as file:
+            state = pickle.load(file)
+        for name in ("model", "optimizer", "batches"):
+            getattr(run, name).load_state_dict(state[name])
+        run.generator.set_state(state["generator"])
+        run.step = state["step"]
+""",
+    ),
+    Wrong(
+        "Checkpoint",
+        "tries_the_other_way",
+        "What weights_only=True refuses is read once more without it, and then runs whatever code the file carries. "
+        "Let the refusal stand.",
+        change=(
+            "        state = torch.load(self.path, weights_only=True)\n",
+            "        try:\n            state = torch.load(self.path, weights_only=True)\n"
+            "        except Exception:\n            state = torch.load(self.path, weights_only=False)\n",
+        ),
+        synonym_of="runs_what_the_file_carries",
+    ),
     Right(
         "Checkpoint",
         "in_loops",
@@ -173,6 +242,43 @@ class Checkpoint:
         run.optimizer.load_state_dict(optimizer)
         run.batches.load_state_dict(batches)
         run.generator.set_state(noise)
+""",
+    ),
+    Right(
+        "Checkpoint",
+        "temporary_file_in_the_folder",
+        code="""
+class Checkpoint:
+    def __init__(self, folder):
+        self.folder = os.fspath(folder)
+        self.path = os.path.join(self.folder, "checkpoint.pt")
+
+    def save(self, run):
+        import tempfile
+
+        checkpoint = {
+            "model_state_dict": run.model.state_dict(),
+            "optimizer_state_dict": run.optimizer.state_dict(),
+            "data": run.batches.state_dict(),
+            "rng_state": run.generator.get_state(),
+            "iter_num": run.step,
+        }
+        handle, name = tempfile.mkstemp(dir=self.folder)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                torch.save(checkpoint, file)
+        except BaseException:
+            os.remove(name)
+            raise
+        os.rename(name, self.path)
+
+    def load(self, run):
+        checkpoint = torch.load(self.path, map_location="cpu", weights_only=True)
+        run.model.load_state_dict(checkpoint["model_state_dict"])
+        run.optimizer.load_state_dict(checkpoint["optimizer_state_dict"])
+        run.batches.load_state_dict(checkpoint["data"])
+        run.generator.set_state(checkpoint["rng_state"])
+        run.step = checkpoint["iter_num"]
 """,
     ),
 ]

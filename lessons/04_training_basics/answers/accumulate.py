@@ -84,6 +84,32 @@ answers = [
         "should show how well the text is predicted.",
         change=("mean += loss.item()", "mean += (loss + auxiliary * inputs.numel() / n_tokens).item()"),
     ),
+    Wrong(
+        "accumulate",
+        "sum_of_means",
+        "The gradients are right, but what you give back is the sum of the micro-batches' means. Weight each by its "
+        "share of the targets, as in the gradient.",
+        change=("mean += loss.item()", "mean += cross_entropy(logits, targets).item()"),
+    ),
+    Wrong(
+        "accumulate",
+        "leaves_evaluation_mode",
+        "The model is in evaluation mode afterwards, and trains on without dropout. This function has no business with "
+        "the mode.",
+        change=("    model.zero_grad()\n", "    model.zero_grad()\n    model.eval()\n"),
+    ),
+    Wrong(
+        "accumulate",
+        "last_loss_only",
+        "The number that is given back is of the last micro-batch alone. Add the shares of all.",
+        change=("mean += loss.item()", "mean = loss.item()"),
+    ),
+    Wrong(
+        "accumulate",
+        "no_backward",
+        "The losses are computed, but nothing calls backward: the model gets no gradients.",
+        change=("        (loss + auxiliary * inputs.numel() / n_tokens).backward()\n", ""),
+    ),
     Right(
         "accumulate",
         "sums_then_divided",
@@ -118,6 +144,24 @@ def accumulate(model, batches):
         balance = balance + auxiliary * targets.numel() / tokens
     (loss + balance).backward()
     return loss.item()
+""",
+    ),
+    Right(
+        "accumulate",
+        "set_to_none_and_sums",
+        code="""
+def accumulate(model, batches):
+    model.zero_grad(set_to_none=True)
+    total_targets = torch.stack([(y != -100).sum() for _, y in batches]).sum().float()
+    total_tokens = float(sum(x.numel() for x, _ in batches))
+    lossf = 0.0
+    for X, Y in batches:
+        logits, aux_loss = model(X)
+        n = (Y != -100).sum().float()
+        loss = cross_entropy(logits, Y) * n
+        ((loss / total_targets) + aux_loss * (X.numel() / total_tokens)).backward()
+        lossf += loss.detach().item()
+    return lossf / total_targets.item()
 """,
     ),
 ]

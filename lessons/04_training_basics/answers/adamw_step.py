@@ -129,6 +129,40 @@ answers = [
         "function may still need the old.",
         change=("decayed = parameter * (1 - lr * weight_decay)", "decayed = parameter.mul_(1 - lr * weight_decay)"),
     ),
+    Wrong(
+        "adamw_step",
+        "averages_in_place",
+        "The averages in the state that was handed in are changed. Build new ones: whoever calls the function may "
+        "still need the old state.",
+        change=(
+            "mean = betas[0] * mean + (1 - betas[0]) * gradient",
+            "mean.mul_(betas[0]).add_((1 - betas[0]) * gradient)",
+        ),
+    ),
+    Wrong(
+        "adamw_step",
+        "climbs",
+        "The parameter goes with the gradient, uphill. Subtract.",
+        change=("new = decayed - lr", "new = decayed + lr"),
+    ),
+    Wrong(
+        "adamw_step",
+        "decays_last",
+        "The decay takes the new parameter, after the gradient's step; it takes the old one.",
+        change=(
+            ("decayed = parameter * (1 - lr * weight_decay)", "decayed = parameter"),
+            (
+                "    new = decayed - lr * mean_hat / (square_hat.sqrt() + eps)\n",
+                "    new = (decayed - lr * mean_hat / (square_hat.sqrt() + eps)) * (1 - lr * weight_decay)\n",
+            ),
+        ),
+    ),
+    Wrong(
+        "adamw_step",
+        "square_of_the_mean",
+        "The second average is fed with the square of the mean. It takes the square of the gradient.",
+        change=("gradient**2", "mean**2"),
+    ),
     Right(
         "adamw_step",
         "correction_in_the_rate",
@@ -159,6 +193,25 @@ def adamw_step(parameter, gradient, state, *, lr, betas=(0.9, 0.95), eps=1e-8, w
         down = math.sqrt(v.view(-1)[i].item() / (1 - betas[1] ** t)) + eps
         new.view(-1)[i] -= lr * (up / down + weight_decay * parameter.reshape(-1)[i].item())
     return new, {"step": t, "mean": m, "square": v}
+""",
+    ),
+    Right(
+        "adamw_step",
+        "as_in_torchs_single_tensor_loop",
+        code="""
+def adamw_step(parameter, gradient, state, *, lr, betas=(0.9, 0.95), eps=1e-8, weight_decay=0.1):
+    beta1, beta2 = betas
+    exp_avg = state["mean"].clone() if "mean" in state else torch.zeros(parameter.shape)
+    exp_avg_sq = state["square"].clone() if "square" in state else torch.zeros(parameter.shape)
+    step = 1 + (state["step"] if "step" in state else 0)
+    new = parameter.detach().clone()
+    new.mul_(1 - lr * weight_decay)
+    exp_avg.mul_(beta1).add_(gradient, alpha=1 - beta1)
+    exp_avg_sq.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
+    step_size = lr / (1 - beta1**step)
+    denom = (exp_avg_sq.sqrt() / (1 - beta2**step) ** 0.5).add_(eps)
+    new.addcdiv_(exp_avg, denom, value=-step_size)
+    return new, {"step": step, "mean": exp_avg, "square": exp_avg_sq}
 """,
     ),
 ]

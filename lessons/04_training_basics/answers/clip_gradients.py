@@ -74,6 +74,33 @@ def clip_gradients(gradients, max_norm):
         "The gradients that were handed in are changed. Give back new ones.",
         change=("[gradient * (max_norm / norm) for gradient", "[gradient.mul_(max_norm / norm) for gradient"),
     ),
+    Wrong(
+        "clip_gradients",
+        "to_unit_length",
+        "The gradients are shortened to length 1. Shorten them to `max_norm`.",
+        change=("(max_norm / norm)", "(1 / norm)"),
+    ),
+    Wrong(
+        "clip_gradients",
+        "sum_of_absolutes",
+        "The length is the sum of the absolute values. It is the root of the sum of the squares.",
+        change=(
+            "norm = torch.stack([gradient.square().sum() for gradient in gradients]).sum().sqrt()",
+            "norm = torch.stack([gradient.abs().sum() for gradient in gradients]).sum()",
+        ),
+    ),
+    Wrong(
+        "clip_gradients",
+        "root_of_the_mean",
+        "The length is divided by the number of entries, as a root mean square. It is the root of the sum.",
+        change=(".sum().sqrt()", ".sum().div(sum(one.numel() for one in gradients)).sqrt()"),
+    ),
+    Wrong(
+        "clip_gradients",
+        "factor_squared",
+        "The gradients are shortened twice: the factor is max_norm / norm, once.",
+        change=("(max_norm / norm)", "(max_norm / norm) ** 2"),
+    ),
     Right(
         "clip_gradients",
         "one_long_vector",
@@ -96,6 +123,20 @@ def clip_gradients(gradients, max_norm):
         return norm, list(gradients)
     factor = min(1.0, max_norm / (norm + 1e-12))
     return norm, [factor * gradient for gradient in gradients]
+""",
+    ),
+    Right(
+        "clip_gradients",
+        "with_a_clamped_coefficient",
+        code="""
+def clip_gradients(gradients, max_norm):
+    norms = [torch.linalg.vector_norm(g.float(), 2.0) for g in gradients]
+    total_norm = torch.linalg.vector_norm(torch.stack(norms), 2.0)
+    if total_norm.isnan() or total_norm.isinf():
+        return total_norm, gradients
+    clip_coef = max_norm / (total_norm + 1e-6)
+    clip_coef_clamped = torch.clamp(clip_coef, max=1.0)
+    return total_norm, [g.detach() * clip_coef_clamped for g in gradients]
 """,
     ),
 ]

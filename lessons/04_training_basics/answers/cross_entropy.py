@@ -79,6 +79,35 @@ def cross_entropy(logits, targets):
         "Divide by 1 at least.",
         change=("max(1, len(chosen))", "torch.tensor(len(chosen))"),
     ),
+    Wrong(
+        "cross_entropy",
+        "mean_of_texts",
+        "The mean is taken in each text, and then over the texts: a target of a text with few of them weighs more. "
+        "Take the mean over all targets at once.",
+        code="""
+def cross_entropy(logits, targets):
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    log_p = logits - logits.logsumexp(dim=-1, keepdim=True)
+    losses = []
+    for row, wanted in zip(log_p, targets):
+        places = (wanted != IGNORE_INDEX).nonzero()[:, 0]
+        if len(places):
+            losses.append(-row[places, wanted[places]].mean())
+    return sum(losses) / max(1, len(losses)) + 0 * logits.sum()
+""",
+    ),
+    Wrong(
+        "cross_entropy",
+        "zero_ignored",
+        "Targets of 0 do not count either. 0 is a token like any other; only -100 is left out.",
+        change=("counted = targets != IGNORE_INDEX", "counted = targets > 0"),
+    ),
+    Wrong(
+        "cross_entropy",
+        "perplexity",
+        "This is the perplexity, e to the power of the loss.",
+        change=("-chosen.sum() / max(1, len(chosen))", "(-chosen.sum() / max(1, len(chosen))).exp()"),
+    ),
     Right(
         "cross_entropy",
         "row_by_row",
@@ -106,6 +135,51 @@ def cross_entropy(logits, targets):
     own = torch.take_along_dim(logits, targets.clamp(min=0).unsqueeze(-1), dim=-1).squeeze(-1)
     surprise = torch.where(counted, log_sum - own, torch.zeros_like(own))
     return surprise.sum() / counted.sum().clamp(min=1)
+""",
+    ),
+    Right(
+        "cross_entropy",
+        "one_hot_labels",
+        code="""
+def cross_entropy(logits, targets):
+    logits = logits.float()
+    B, T, V = logits.shape
+    flat, labels = logits.view(B * T, V), targets.view(B * T)
+    mask = (labels != -100).float()
+    one_hot = torch.nn.functional.one_hot(labels.clamp(min=0), V).float()
+    log_z = torch.logsumexp(flat, dim=-1)
+    losses = log_z - (one_hot * flat).sum(-1)
+    return (losses * mask).sum() / mask.sum().clamp(min=1.0)
+""",
+    ),
+    Right(
+        "cross_entropy",
+        "indexed_with_arange",
+        code="""
+def cross_entropy(logits, targets):
+    keep = targets.reshape(-1) != IGNORE_INDEX
+    rows = logits.reshape(-1, logits.size(-1))[keep].float()
+    labels = targets.reshape(-1)[keep]
+    if labels.numel() == 0:
+        return (logits.float() * 0).sum()
+    maximum = rows.max(dim=1, keepdim=True).values
+    log_probs = rows - maximum - torch.log(torch.sum(torch.exp(rows - maximum), dim=1, keepdim=True))
+    return -log_probs[torch.arange(len(labels)), labels].mean()
+""",
+    ),
+    Right(
+        "cross_entropy",
+        "in_float64",
+        code="""
+def cross_entropy(logits, targets):
+    x, y = logits.flatten(0, 1).double(), targets.flatten()
+    keep = (y != IGNORE_INDEX).nonzero().squeeze(-1)
+    x, y = x[keep], y[keep]
+    if len(y) == 0:
+        return (logits * 0).sum().float()
+    m = x.max(dim=1, keepdim=True).values
+    nll = m.squeeze(1) + (x - m).exp().sum(1).log() - x[range(len(y)), y]
+    return nll.mean()
 """,
     ),
 ]

@@ -42,7 +42,6 @@ def decay_groups(model, weight_decay):
                 (rest if name == "bias" else decay).add(parameter)
     return [{"params": list(decay), "weight_decay": weight_decay}, {"params": list(rest), "weight_decay": 0.0}]
 """,
-        steady=False,
     ),
     Wrong(
         "decay_groups",
@@ -104,6 +103,19 @@ def decay_groups(model, weight_decay):
         "Parameters that are not trained are in the groups now. Leave out those whose requires_grad is False.",
         change=("if parameter.requires_grad:", "if True:"),
     ),
+    Wrong(
+        "decay_groups",
+        "two_dimensions_only",
+        "Only tensors of exactly two dimensions decay. The experts of a layer stand one behind the other in one tensor "
+        "of three, and are matrices all the same: at least two dimensions.",
+        change=("parameter.dim() >= 2", "parameter.dim() == 2"),
+    ),
+    Wrong(
+        "decay_groups",
+        "groups_swapped",
+        "The two groups have changed places: the first, which decays, has the vectors, and the second the matrices.",
+        change=("group = decay if parameter.dim() >= 2 else rest", "group = rest if parameter.dim() >= 2 else decay"),
+    ),
     Right(
         "decay_groups",
         "two_comprehensions",
@@ -128,6 +140,21 @@ def decay_groups(model, weight_decay):
                 seen.add(id(parameter))
                 groups[len(parameter.shape) < 2].append(parameter)
     return [dict(params=groups[0], weight_decay=weight_decay), dict(params=groups[1], weight_decay=0.0)]
+""",
+    ),
+    Right(
+        "decay_groups",
+        "by_name_in_a_dictionary",
+        code="""
+def decay_groups(model, weight_decay):
+    param_dict = {pn: p for pn, p in model.named_parameters()}
+    param_dict = {pn: p for pn, p in param_dict.items() if p.requires_grad}
+    decay_params = [p for n, p in param_dict.items() if p.dim() >= 2]
+    nodecay_params = [p for n, p in param_dict.items() if p.dim() < 2]
+    return [
+        {"params": decay_params, "weight_decay": weight_decay},
+        {"params": nodecay_params, "weight_decay": 0.0},
+    ]
 """,
     ),
 ]

@@ -19,6 +19,12 @@ answers = [
     ),
     Wrong(
         "evaluate",
+        "mode_turned_round",
+        "The model is in the other mode afterwards: a training model in evaluation mode, and the other way round.",
+        change=("model.train(was_training)", "model.train(not was_training)"),
+    ),
+    Wrong(
+        "evaluate",
         "always_back_to_training",
         "The model is in training mode afterwards, whatever it was before. Whoever evaluates a finished model and then "
         "tells stories with it has dropout in them. Remember the mode, and go back to that one.",
@@ -105,6 +111,26 @@ def evaluate(model, batches, text):
         "2 to the power of a loss in nats. The base must be that of the logarithm: e for nats, 2 for bits.",
         change=("math.exp(loss)", "2**loss"),
     ),
+    Wrong(
+        "evaluate",
+        "freezes_the_model",
+        "The parameters are frozen, to save memory, and stay so: `requires_grad` is False afterwards, and the rest of "
+        "the training learns nothing. torch.no_grad() ends by itself.",
+        change=("    model.eval()\n", "    model.eval()\n    model.requires_grad_(False)\n"),
+    ),
+    Wrong(
+        "evaluate",
+        "clears_gradients",
+        "The gradients of the model are gone afterwards. Whoever evaluates between two micro-batches of an update "
+        "loses the first of them. Nothing is learned here, so leave the gradients alone.",
+        change=("    model.eval()\n", "    model.eval()\n    model.zero_grad()\n"),
+    ),
+    Wrong(
+        "evaluate",
+        "last_batch_only",
+        "Only the last batch is measured: each round of the loop forgets the one before. Add up.",
+        change=("nats += cross", "nats = cross"),
+    ),
     Right(
         "evaluate",
         "as_lists",
@@ -146,6 +172,44 @@ def evaluate(model, batches, text):
     loss = total.item() / n
     bits = total.item() / math.log(2)
     return dict(loss=loss, perplexity=math.exp(loss), bits_per_byte=bits / len(bytes(text, "utf-8")))
+""",
+    ),
+    Right(
+        "evaluate",
+        "with_a_decorator",
+        code="""
+@torch.no_grad()
+def evaluate(model, batches, text):
+    training = model.training
+    model.eval()
+    total_loss, total_tokens = 0.0, 0
+    for X, Y in batches:
+        logits, _ = model(X)
+        n = torch.count_nonzero(Y != -100).item()
+        total_loss += cross_entropy(logits.float(), Y).item() * n
+        total_tokens += n
+    if training:
+        model.train()
+    mean = total_loss / total_tokens
+    n_bytes = sum(len(character.encode("utf-8")) for character in text)
+    return {"loss": mean, "perplexity": float(torch.exp(torch.tensor(mean))),
+            "bits_per_byte": mean * total_tokens / (n_bytes * math.log(2))}
+""",
+    ),
+    Right(
+        "evaluate",
+        "sums_in_tensors",
+        code="""
+def evaluate(model, batches, text):
+    was = model.training
+    model.eval()
+    with torch.no_grad():
+        counts = torch.tensor([(y != IGNORE_INDEX).sum() for _, y in batches])
+        losses = torch.stack([cross_entropy(model(x)[0], y) for x, y in batches])
+    model.train(mode=was)
+    loss = (losses * counts).sum() / counts.sum()
+    bits = loss / torch.log(torch.tensor(2.0)) * counts.sum()
+    return {"loss": loss, "perplexity": loss.exp(), "bits_per_byte": bits / len(text.encode("utf8"))}
 """,
     ),
 ]

@@ -78,6 +78,34 @@ def learning_rate(step, *, steps, warmup, final):
     return final + (1 - final) * (1 + math.cos(math.pi * done)) / 2
 """,
     ),
+    Wrong(
+        "learning_rate",
+        "quarter_of_a_cosine",
+        "The way down is a quarter of a cosine, steepest at its end. Half a cosine is flat at both ends.",
+        change=("(1 + math.cos(math.pi * done)) / 2", "math.cos(math.pi / 2 * done)"),
+    ),
+    Wrong(
+        "learning_rate",
+        "floor",
+        "The cosine falls to 0 and is cut off at `final`. It should arrive at `final` with the last update: scale "
+        "it into what is between final and 1.",
+        change=(
+            "return final + (1 - final) * (1 + math.cos(math.pi * done)) / 2",
+            "return max(final, (1 + math.cos(math.pi * done)) / 2)",
+        ),
+    ),
+    Wrong(
+        "learning_rate",
+        "exponential",
+        "The way down is exponential. It is half a cosine.",
+        change=("final + (1 - final) * (1 + math.cos(math.pi * done)) / 2", "final**done"),
+    ),
+    Wrong(
+        "learning_rate",
+        "warmup_from_final",
+        "The climb begins at the final share. It goes from 1 / warmup to 1 in equal steps.",
+        change=("return (step + 1) / warmup", "return final + (1 - final) * (step + 1) / warmup"),
+    ),
     Right(
         "learning_rate",
         "the_smaller_of_two",
@@ -99,6 +127,22 @@ def learning_rate(step, *, steps, warmup, final):
     angles = torch.linspace(0, math.pi, max(steps - warmup, 1) + 1, dtype=torch.float64)
     height = (angles[min(step + 1 - warmup, len(angles) - 1)].cos() + 1) / 2
     return float(height + (1 - height) * final)
+""",
+    ),
+    Right(
+        "learning_rate",
+        "three_branches",
+        code="""
+def learning_rate(step, *, steps, warmup, final):
+    it = step + 1
+    if it <= warmup:
+        return 1.0 * it / warmup
+    if it >= steps:
+        return final
+    decay_ratio = (it - warmup) / (steps - warmup)
+    assert 0 <= decay_ratio <= 1
+    coeff = 0.5 * (1.0 + math.cos(math.pi * decay_ratio))
+    return final + coeff * (1.0 - final)
 """,
     ),
 ]

@@ -69,6 +69,24 @@ def pack(documents, end_id, seq_len):
         "(n - 1) // seq_len whole rows.",
         change=("(len(stream) - 1) // seq_len", "max(1, len(stream) // seq_len - 1)"),
     ),
+    Wrong(
+        "pack",
+        "end_is_zero",
+        "A 0 stands behind every document, whatever the end token is. Put `end_id` there.",
+        change=("[*document, end_id]]", "[*document, 0]]"),
+    ),
+    Wrong(
+        "pack",
+        "end_token_in_front",
+        "The end token stands in front of each document. It closes one: put it behind.",
+        change=("[*document, end_id]", "[end_id, *document]"),
+    ),
+    Wrong(
+        "pack",
+        "int32",
+        "The ids are int32. An embedding's ids, and targets, are int64.",
+        change=("    return inputs, targets\n", "    return inputs.int(), targets.int()\n"),
+    ),
     Right(
         "pack",
         "windows",
@@ -95,6 +113,35 @@ def pack(documents, end_id, seq_len):
     stream = torch.cat(parts)
     windows = stream.unfold(0, seq_len + 1, seq_len)
     return windows[:, :seq_len].contiguous(), windows[:, 1:].contiguous()
+""",
+    ),
+    Right(
+        "pack",
+        "sliding_over_one_list",
+        code="""
+def pack(documents, end_id, seq_len):
+    token_ids = []
+    for document in documents:
+        token_ids += list(document) + [end_id]
+    input_ids, target_ids = [], []
+    for i in range(0, len(token_ids) - seq_len, seq_len):
+        input_ids.append(torch.tensor(token_ids[i : i + seq_len]))
+        target_ids.append(torch.tensor(token_ids[i + 1 : i + seq_len + 1]))
+    return torch.stack(input_ids), torch.stack(target_ids)
+""",
+    ),
+    Right(
+        "pack",
+        "through_numpy",
+        code="""
+def pack(documents, end_id, seq_len):
+    import numpy as np
+
+    data = np.concatenate([np.array(list(document) + [end_id], dtype=np.int64) for document in documents])
+    rows = (data.size - 1) // seq_len
+    x = torch.from_numpy(data[: rows * seq_len].reshape(rows, seq_len).copy())
+    y = torch.from_numpy(data[1 : 1 + rows * seq_len].reshape(rows, seq_len).copy())
+    return x, y
 """,
     ),
 ]

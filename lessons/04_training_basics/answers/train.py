@@ -101,8 +101,8 @@ def train(model, batches, *, epochs, every, rate, warmup):
     Wrong(
         "train",
         "divides_by_every",
-        "The last update of an epoch has fewer micro-batches, but is divided by `every` all the same, so "
-        "its gradient is too small. Divide by the number that it has.",
+        "The last update of an epoch has fewer micro-batches, but its losses are divided by the same number as those "
+        "of the others, or by none, so beside them its gradient is too small. Divide by how many it has.",
         change=("(loss / len(group)).backward()", "(loss / every).backward()"),
     ),
     Wrong(
@@ -135,6 +135,34 @@ def train(model, batches, *, epochs, every, rate, warmup):
         "never_clears",
         "The gradients are never cleared: each update has all those before it in its gradient.",
         change=("        optimizer.zero_grad()\n", ""),
+    ),
+    Wrong(
+        "train",
+        "leaves_evaluation_mode",
+        "The model is in evaluation mode, so it is trained without dropout. Training belongs into training mode.",
+        change=("    model.train()\n", "    model.eval()\n"),
+    ),
+    Wrong(
+        "train",
+        "auxiliary_forgotten",
+        "The auxiliary loss is left out: nothing keeps the experts' load even.",
+        change=("loss = cross_entropy(logits, targets) + auxiliary", "loss = cross_entropy(logits, targets)"),
+    ),
+    Wrong(
+        "train",
+        "rate_never_set",
+        "The rates are computed and given back, but the optimizer never hears of them: every update has the "
+        "highest one.",
+        change=('        optimizer.param_groups[0]["lr"] = rates[-1]\n', ""),
+    ),
+    Wrong(
+        "train",
+        "rate_after_the_step",
+        "The rate is set after the update that it is meant for, so each update has that of the one before.",
+        change=(
+            '        optimizer.param_groups[0]["lr"] = rates[-1]\n        optimizer.step()\n',
+            '        optimizer.step()\n        optimizer.param_groups[0]["lr"] = rates[-1]\n',
+        ),
     ),
     Right(
         "train",
@@ -185,6 +213,34 @@ def train(model, batches, *, epochs, every, rate, warmup):
                 optimizer.zero_grad()
                 step += 1
     return rates
+""",
+    ),
+    Right(
+        "train",
+        "lists_of_groups",
+        code="""
+def train(model, batches, *, epochs, every, rate, warmup):
+    optimizer = torch.optim.AdamW(model.parameters(), lr=rate, betas=(0.9, 0.95), weight_decay=0.1)
+    model.train()
+    chunks = []
+    for i in range(0, len(batches), every):
+        chunks.append(list(batches)[i : i + every])
+    max_steps = epochs * len(chunks)
+    lrs, iter_num = [], 0
+    for epoch in range(epochs):
+        for chunk in chunks:
+            lr = rate * learning_rate(iter_num, steps=max_steps, warmup=warmup, final=0.1)
+            for param_group in optimizer.param_groups:
+                param_group["lr"] = lr
+            optimizer.zero_grad(set_to_none=True)
+            for X, Y in chunk:
+                logits, aux = model(X)
+                loss = (cross_entropy(logits, Y) + aux) / len(chunk)
+                loss.backward()
+            optimizer.step()
+            iter_num += 1
+            lrs.append(lr)
+    return lrs
 """,
     ),
 ]

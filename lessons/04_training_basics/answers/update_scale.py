@@ -52,6 +52,36 @@ answers = [
         "The count is compared before this step is counted, so the scale grows one step late.",
         change=("    if good == interval:\n", "    if good > interval:\n"),
     ),
+    Wrong(
+        "update_scale",
+        "always_2000",
+        "The scale grows after 2,000 good steps whatever `interval` says.",
+        change=("good == interval", "good == 2000"),
+    ),
+    Wrong(
+        "update_scale",
+        "multiplies",
+        "The gradients are multiplied by the scale. The loss was; take it out again.",
+        change=("gradient.float() / scale", "gradient.float() * scale"),
+    ),
+    Wrong(
+        "update_scale",
+        "always_grows",
+        "The scale doubles at every good step. It does after `interval` of them in a row.",
+        change=("good == interval", "good > 0"),
+    ),
+    Wrong(
+        "update_scale",
+        "quarter",
+        "After an overflow the scale is quartered. Half it.",
+        change=("scale / 2, 0", "scale / 4, 0"),
+    ),
+    Wrong(
+        "update_scale",
+        "looks_for_infinity_only",
+        "NaN is not looked for: an infinity minus an infinity is one.",
+        change=("gradient.isfinite().all()", "(~gradient.isinf()).all()"),
+    ),
     Right(
         "update_scale",
         "by_sums",
@@ -80,6 +110,26 @@ def update_scale(scale, good, gradients, *, interval=2000):
     if good == 0:
         scale = scale * 2.0
     return scale, good, result
+""",
+    ),
+    Right(
+        "update_scale",
+        "found_inf_as_a_number",
+        code="""
+def update_scale(scale, good, gradients, *, interval=2000):
+    found_inf = torch.zeros(1)
+    inv_scale = 1.0 / scale
+    grads = []
+    for grad in gradients:
+        grad = grad.to(dtype=torch.float32).clone()
+        found_inf += float(not torch.isfinite(grad).all())
+        grads.append(grad * inv_scale)
+    if found_inf.item() > 0:
+        return scale * 0.5, 0, None
+    growth_tracker = good + 1
+    if growth_tracker == interval:
+        return scale * 2.0, 0, grads
+    return scale, growth_tracker, grads
 """,
     ),
 ]

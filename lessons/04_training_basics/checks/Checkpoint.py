@@ -1,5 +1,7 @@
 """What `Checkpoint` must do, case by case."""
 
+from contextlib import suppress
+
 from storyteller_course import Exercise, StudentError, close, true
 from storyteller_course.exercises.toy_training import PracticeRun
 
@@ -28,6 +30,10 @@ def loaded(student, folder, seed):
     return run
 
 
+KILLED = (
+    "A run that is killed at a certain moment of saving has no whole checkpoint any more: the file before is gone or "
+    "spoiled, and the new one is not there yet. Write a file beside it, and put that in its place in one move."
+)
 PARTS = {
     "model": "the weights",
     "optimizer": "the optimizer's averages",
@@ -67,6 +73,16 @@ def saves_again(student, draw):
     names = folder.method("names")
     true("checkpoint.pt" in names, "There is no file checkpoint.pt in the folder.", got=names)
     goes_on(loaded(student, folder, seed), seed, 2 * steps, 2)
+    for form in ("zip", "legacy", "pickle"):
+        folder = student.make("folder")
+        folder.method("plant_code", form)
+        with suppress(StudentError):  # it is right to refuse the file
+            student.new("Checkpoint", folder).method("load", student.make("practice_run", seed))
+        true(
+            folder.method("planted_code_ran") is False,
+            "A file that somebody else had put in the place of the checkpoint ran code of its own while it was read: "
+            "torch.load(..., weights_only=True) refuses such a file.",
+        )
 
 
 @checkpoint.case("keeps the file before when saving breaks off", points=3)
@@ -86,3 +102,30 @@ def whole_at_every_moment(student, draw):
     else:
         true(False, "The disk was full, and save told nobody: let the error through.")
     goes_on(loaded(student, folder, seed), seed, steps, 2)
+    killed_anywhere(student, seed + 1, steps)
+
+
+def killed_anywhere(student, seed, steps):
+    """A run that is killed at any moment of its second saving must be found whole, as it was before or after it."""
+    folder, run = student.make("folder"), student.make("practice_run", seed)
+    keeper = student.new("Checkpoint", folder)
+    run.method("train", steps)
+    keeper.method("save", run)
+    run.method("train", 2)
+    run.method("watch", folder)
+    keeper.method("save", run)
+    for moment in range(min(int(run.method("moments")), 5)):
+        run.method("rewind", moment)
+        found = student.make("practice_run", seed)
+        try:
+            student.new("Checkpoint", folder).method("load", found)
+        except StudentError as error:
+            if error.kind != "raised":
+                raise
+            true(False, KILLED)
+        step = found.method("part", "step")
+        true(step in (steps, steps + 2), KILLED)
+        twin = PracticeRun(seed)
+        twin.train(step)
+        for part, words in PARTS.items():
+            close(found.method("part", part), twin.part(part), f"{words}, killed while saving", rtol=1e-12, atol=1e-14)

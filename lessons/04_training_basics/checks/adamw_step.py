@@ -48,42 +48,40 @@ def follow(student, parameter, gradients, **options):
 
 @adamw_step.case("moves by the learning rate in the first step, whatever the gradient's size", points=3)
 def first_step(student, draw):
-    parameter, slope = (
-        draw.tensor(3, 2, dtype="float64"),
-        draw.tensor(3, 2, dtype="float64", scale=draw.choice([0.1, 50])),
-    )
     options = {"betas": (0.9, 0.95), "eps": 1e-8, "weight_decay": 0.0}
-    follow(student, parameter, [slope], lr=0.01, **options)
+    for shape, scale, lr in (((3, 2), 0.1, 0.01), ((2, 5), 50, 0.03), ((2, 3, 4), 1, 0.02)):
+        follow(student, draw.tensor(*shape), [draw.tensor(*shape, scale=scale)], lr=lr, **options)
 
 
 @adamw_step.case("goes on from its state as PyTorch's optimizer does", points=4)
 def several_steps(student, draw):
-    gradients = [draw.tensor(4, dtype="float64", scale=draw.choice([0.2, 1, 5])) for _ in range(4)]
+    gradients = [draw.tensor(3, 2, 2, scale=draw.choice([0.2, 1, 5])) for _ in range(4)]
     betas = (draw.choice([0.8, 0.9]), draw.choice([0.95, 0.99]))
-    follow(student, draw.tensor(4, dtype="float64"), gradients, lr=0.02, betas=betas, eps=1e-8, weight_decay=0.0)
+    follow(student, draw.tensor(3, 2, 2), gradients, lr=0.02, betas=betas, eps=1e-8, weight_decay=0.0)
 
 
 @adamw_step.case("decays the parameter, not the gradient", points=3)
 def decoupled(student, draw):
-    parameter = draw.tensor(5, dtype="float64", scale=3)
+    parameter = draw.tensor(5, scale=3)
     options = {"betas": (0.9, 0.95), "eps": 1e-8, "weight_decay": draw.choice([0.1, 0.3])}
-    follow(student, parameter, [torch.zeros(5, dtype=torch.float64)], lr=0.1, **options)
-    gradients = [draw.tensor(5, dtype="float64") for _ in range(3)]
+    follow(student, parameter, [torch.zeros(5)], lr=0.1, **options)
+    gradients = [draw.tensor(5) for _ in range(3)]
     follow(student, parameter, gradients, lr=[0.1, 0.2, 0.05], **options)
 
 
 @adamw_step.case("adds eps behind the root", points=2)
 def epsilon(student, draw):
-    gradients = [draw.tensor(3, dtype="float64", scale=1e-3) for _ in range(2)]
+    gradients = [draw.tensor(3, scale=1e-3) for _ in range(2)]
     options = {"betas": (0.9, 0.95), "eps": draw.choice([1e-3, 1e-2]), "weight_decay": 0.0}
-    follow(student, draw.tensor(3, dtype="float64"), gradients, lr=0.1, **options)
+    follow(student, draw.tensor(3, scale=0.01), gradients, lr=0.1, **options)
 
 
 @adamw_step.case("changes none of its arguments", points=2)
 def leaves_arguments(student, draw):
-    parameter, state = draw.tensor(3, dtype="float64"), {}
+    parameter, state = draw.tensor(3), {}
     for _ in range(3):
-        new, state = student.adamw_step(parameter, draw.tensor(3, dtype="float64"), state, lr=0.1)
+        new, state = student.adamw_step(parameter, draw.tensor(3), state, lr=0.1)
         unchanged(student)
         true(not torch.equal(new, parameter), "The new parameter is the old one.")
+        true(new.isfinite().all(), "The new parameter is no number.", got=new)
         parameter = new

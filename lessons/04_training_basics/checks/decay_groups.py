@@ -1,6 +1,7 @@
 """What `decay_groups` must do, case by case."""
 
 from storyteller_course import Exercise, close, equal
+from storyteller_course.exercises.fixtures import tiny_model
 from storyteller_course.exercises.toy_training import PracticeModel
 
 decay_groups = Exercise(
@@ -39,7 +40,7 @@ def norms(student, draw):
     seed, decay, width = draw.randrange(1000), draw.choice([0.1, 0.05, 0.01]), draw.randint(2, 9)
     got = student.decay_groups(student.make("practice_norm", width), decay)
     equal([len(group["params"]) for group in got], [0, 1], "the sizes of the two groups, of a norm alone")
-    got = student.decay_groups(student.make("practice_model", seed), decay)
+    got = student.decay_groups(student.make("steady_in_sets", "practice_model", seed), decay)
     counts = [[tuple(one.shape) for one in group["params"]] for group in by_first_number(got)]
     wanted = [[tuple(one.shape) for one in group["params"]] for group in by_first_number(wanted_groups(seed, decay))]
     equal([sorted(shapes) for shapes in counts], [sorted(shapes) for shapes in wanted], "the shapes in the two groups")
@@ -47,22 +48,22 @@ def norms(student, draw):
 
 @decay_groups.case("keeps the model's own order, so that every process numbers the parameters alike", points=4)
 def fixed_order(student, draw):
-    seed = draw.randrange(1000)
-    config = {"vocab_size": 9, "n_layers": 4, "n_experts": 0}
-    got = student.decay_groups(student.make("tiny_model", seed, **config), 0.1)
-    from storyteller_course.exercises.fixtures import tiny_model
-
-    parameters = [one.detach() for one in tiny_model(seed, **config).parameters()]
-    close(got[0]["params"], [one for one in parameters if one.dim() > 1], "the matrices, in their order")
+    for n_experts in (0, 4):  # experts are matrices, one behind the other in one tensor of three dimensions
+        seed = draw.randrange(1000)
+        config = {"vocab_size": 9, "n_layers": 4, "n_experts": n_experts}
+        got = student.decay_groups(student.make("steady_in_sets", "tiny_model", seed, **config), 0.1)
+        parameters = [one.detach() for one in tiny_model(seed, **config).parameters()]
+        close(got[0]["params"], [one for one in parameters if one.dim() > 1], "the matrices, in their order")
+        close(got[1]["params"], [one for one in parameters if one.dim() < 2], "the vectors, in their order")
 
 
 @decay_groups.case("still counts a shared weight once, leaves frozen ones out, and hands on the decay", points=0)
 def shared_and_frozen(student, draw):
     seed = draw.randrange(1000)
-    for frozen in (False, True):
-        got = student.decay_groups(student.make("practice_model", seed, frozen=frozen), 0.1)
+    for frozen, decay in ((False, 0.1), (True, draw.choice([0.3, 0.01]))):
+        got = student.decay_groups(student.make("steady_in_sets", "practice_model", seed, frozen=frozen), decay)
         equal(len(got), 2, "the number of groups")
-        equal([group["weight_decay"] for group in got], [0.1, 0.0], "the decays of the two groups")
+        equal([group["weight_decay"] for group in got], [decay, 0.0], "the decays of the two groups")
         matrices = sum(one.dim() > 1 for group in got for one in group["params"])
         equal(matrices, 1 if frozen else 2, "the number of matrices" + (", one of which is frozen" if frozen else ""))
         equal(sum(len(group["params"]) for group in got), 5 if frozen else 6, "the number of parameters")

@@ -1,6 +1,6 @@
 """What `learning_rate` must do, case by case."""
 
-from storyteller_course import Exercise, close
+from storyteller_course import Exercise, close, true
 
 from .oracles import torchs_rates
 
@@ -26,7 +26,8 @@ def all_shares(student, steps, warmup, final):
 @learning_rate.case("climbs in a straight line and reaches 1 with the last update of the warmup", points=3)
 def climb(student, draw):
     warmup, steps = draw.randint(3, 6), draw.randint(12, 20)
-    got = [student.learning_rate(step, steps=steps, warmup=warmup, final=0.1) for step in range(warmup)]
+    final = draw.choice([0.1, 0.3])
+    got = [student.learning_rate(step, steps=steps, warmup=warmup, final=final) for step in range(warmup)]
     close(got, [(step + 1) / warmup for step in range(warmup)], "the shares of the warmup")
 
 
@@ -40,8 +41,11 @@ def fall(student, draw):
 def end(student, draw):
     steps, warmup, final = draw.randint(8, 40), draw.randint(1, 5), draw.choice([0.02, 0.1, 0.3])
     close(student.learning_rate(steps - 1, steps=steps, warmup=warmup, final=final), final, "the last share")
-    later = student.learning_rate(steps + draw.randint(1, 5), steps=steps, warmup=warmup, final=final)
-    close(later, final, "a share after the last update")
+    after_warmup = student.learning_rate(warmup, steps=steps, warmup=warmup, final=final)
+    true(after_warmup > final, "The share is the final one directly after the warmup.", got=after_warmup)
+    for step in (steps, steps + draw.randint(1, 5), 3 * steps):
+        later = student.learning_rate(step, steps=steps, warmup=warmup, final=final)
+        close(later, final, "a share after the last update")
 
 
 @learning_rate.case("works without a warmup", points=2)

@@ -3,18 +3,19 @@
 import torch
 
 from storyteller_course import Exercise, equal
+from storyteller_course.exercises.exercise import shaped
 
 
 def stories(draw, count=4):
     """Documents of different lengths, as token ids."""
-    return [draw.integers(1, 99, draw.randint(1, 9)).tolist() for _ in range(count)]
+    return [draw.integers(10, 999, draw.randint(1, 9)).tolist() for _ in range(count)]
 
 
-def end_to_end(documents):
-    """All documents in one list, each with 0 behind it."""
+def end_to_end(documents, end_id):
+    """All documents in one list, each with the end token behind it."""
     stream = []
     for document in documents:
-        stream += [*document, 0]
+        stream += [*document, end_id]
     return stream
 
 
@@ -37,18 +38,20 @@ pack = Exercise(
 
 @pack.case("puts the end token behind every document", points=2)
 def end_tokens(student, draw):
-    documents = stories(draw)
-    stream = end_to_end(documents)
-    inputs, _ = student.pack(documents, 0, 1)
-    equal(inputs.flatten(), torch.tensor(stream[:-1]), "all inputs, one behind the other")
+    for count, end_id in ((4, 0), (3, draw.randint(1, 9))):
+        documents = stories(draw, count)
+        inputs, _ = student.pack(documents, end_id, 1)
+        stream = end_to_end(documents, end_id)
+        shaped(inputs, (len(stream) - 1, 1), "the inputs, in rows of one token")
+        equal(inputs.flatten(), torch.tensor(stream[:-1]), "all inputs, one behind the other")
 
 
 @pack.case("has as target the token that comes next, also at the end of a row", points=4)
 def shifted(student, draw):
-    documents, length = stories(draw, 6), draw.randint(2, 4)
-    stream = end_to_end(documents)
+    documents, length, end_id = stories(draw, 6), draw.randint(2, 4), draw.randint(0, 9)
+    stream = end_to_end(documents, end_id)
     rows = (len(stream) - 1) // length
-    inputs, targets = student.pack(documents, 0, length)
+    inputs, targets = student.pack(documents, end_id, length)
     wanted = [[stream[row * length + i + 1] for i in range(length)] for row in range(rows)]
     equal(targets, torch.tensor(wanted), "the targets")
     equal(

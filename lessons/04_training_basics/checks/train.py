@@ -2,7 +2,7 @@
 
 import torch
 
-from storyteller_course import Exercise, close, equal
+from storyteller_course import Exercise, close, equal, true
 from storyteller_course.exercises.toy_training import PracticeModel
 
 from .oracles import batch, torchs_rates, weighed
@@ -45,15 +45,18 @@ def check_run(student, draw, n_batches, **options):
     seed, batches = draw.randrange(1000), [batch(draw) for _ in range(n_batches)]
     model = student.make("practice_model", seed, balance=1.0)
     got = student.train(model, batches, **options)
+    is_training = model.get("training")
+    true(is_training is True, "The model was in training mode and is not any more; whoever trains on loses dropout.")
     weights, rates = by_the_book(seed, batches, **options)
     return model.method("weights"), weights, got, rates
 
 
 @train.case("counts the schedule in updates", points=3)
 def schedule(student, draw):
-    options = {"epochs": 3, "every": draw.choice([2, 3]), "rate": 0.05, "warmup": 2}
-    _, _, got, rates = check_run(student, draw, 6, **options)
-    close(got, rates, "the learning rates")
+    for epochs, rate, warmup in ((3, 0.05, 2), (2, 0.02, 1)):
+        options = {"epochs": epochs, "every": draw.choice([2, 3]), "rate": rate, "warmup": warmup}
+        _, _, got, rates = check_run(student, draw, 6, **options)
+        close(got, rates, "the learning rates")
 
 
 @train.case("makes an update of what is left at the end of an epoch", points=3)
@@ -66,8 +69,9 @@ def rest_of_epoch(student, draw):
 
 @train.case("ends with the weights that large batches would give", points=2)
 def large_batches(student, draw):
-    mine, weights, _, _ = check_run(student, draw, 4, epochs=2, every=2, rate=0.05, warmup=1)
-    close(mine, weights, "the weights after 2 epochs")
+    for n_batches, epochs, rate in ((4, 2, 0.05), (2, 3, 0.03)):
+        mine, weights, _, _ = check_run(student, draw, n_batches, epochs=epochs, every=2, rate=rate, warmup=1)
+        close(mine, weights, f"the weights after {epochs} epochs")
 
 
 @train.case("still trains with an update for every micro-batch", points=0)

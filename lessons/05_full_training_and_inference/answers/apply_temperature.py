@@ -55,6 +55,52 @@ def apply_temperature(logits, temperature):
         "shows wrong ones. Make a new tensor.",
         change=("        return logits / temperature\n", "        return logits.div_(temperature)\n"),
     ),
+    Wrong(
+        "apply_temperature",
+        "nearly_zero",
+        "At temperature 0 the logits are divided by a very small number. That is nearly greedy, but nothing is "
+        "removed: equal logits stay equal, and the next filters still see every token. Leave the first of the "
+        "highest alone.",
+        change=(
+            (
+                "    if temperature > 0:\n        return logits / temperature\n",
+                "    return logits / max(temperature, 1e-5)\n",
+            ),
+        ),
+    ),
+    Wrong(
+        "apply_temperature",
+        "last_of_equals",
+        "Of equal highest logits the last one is left at temperature 0. Take the first, as argmax does.",
+        code="""
+def apply_temperature(logits, temperature):
+    if temperature > 0:
+        return logits / temperature
+    best = logits.size(-1) - 1 - logits.flip(-1).argmax(dim=-1, keepdim=True)
+    return torch.full_like(logits, -math.inf).scatter(-1, best, logits.gather(-1, best))
+""",
+    ),
+    Wrong(
+        "apply_temperature",
+        "gives_probabilities",
+        "These are probabilities. The filters that come next take logits, and so does the softmax at the end: give "
+        "the logits back.",
+        change=("return logits / temperature", "return (logits / temperature).softmax(dim=-1)"),
+    ),
+    Wrong(
+        "apply_temperature",
+        "zeros_at_zero",
+        "At temperature 0 the other tokens get the logit 0, which is not the probability 0: the softmax makes exp(0) "
+        "= 1 of it. Give them minus infinity.",
+        change=("torch.full_like(logits, -math.inf)", "torch.zeros_like(logits)"),
+    ),
+    Wrong(
+        "apply_temperature",
+        "powers_of_logits",
+        "The logits are raised to a power. It is the probabilities that p ** (1 / T) speaks of; their logarithms, and"
+        " so the logits, are divided by T.",
+        change=("return logits / temperature", "return logits ** (1 / temperature)"),
+    ),
     Right(
         "apply_temperature",
         "by_logarithms",
@@ -80,6 +126,30 @@ def apply_temperature(logits, temperature):
             new[int(row.argmax())] = 0.0
             rows.append(new)
     return torch.stack(rows)
+""",
+    ),
+    Right(
+        "apply_temperature",
+        "by_index",
+        code="""
+def apply_temperature(logits, temperature):
+    if temperature > 0.0:
+        return logits / temperature
+    greedy = torch.full(logits.shape, float("-inf"))
+    greedy[torch.arange(logits.shape[0]), torch.argmax(logits, dim=-1)] = 1.0
+    return greedy
+""",
+    ),
+    Right(
+        "apply_temperature",
+        "in_float32_and_back",
+        code="""
+def apply_temperature(logits, temperature):
+    scores = logits.to(torch.float32)
+    if temperature != 0:
+        return scores.div(temperature).to(logits.dtype)
+    is_best = torch.arange(scores.size(1)) == scores.argmax(dim=1).unsqueeze(1)
+    return scores.masked_fill(~is_best, -math.inf).to(logits.dtype)
 """,
     ),
 ]

@@ -110,6 +110,41 @@ def attend_cached(q, k, v, cache, cos, sin):
         "distance of the two.",
         change=("    k = apply_rope(k, cos[start:end], sin[start:end])\n", ""),
     ),
+    Wrong(
+        "attend_cached",
+        "end_of_the_table",
+        "The rotations are taken from the end of the table. It holds more positions than the text has: the new ones"
+        " begin at the number of remembered tokens.",
+        change=(
+            (
+                "    q = apply_rope(q, cos[start:end], sin[start:end])  # (B, H, T, Dh)\n",
+                "    q = apply_rope(q, cos[-q.size(2) :], sin[-q.size(2) :])\n",
+            ),
+            (
+                "    k = apply_rope(k, cos[start:end], sin[start:end])\n",
+                "    k = apply_rope(k, cos[-k.size(2) :], sin[-k.size(2) :])\n",
+            ),
+        ),
+    ),
+    Wrong(
+        "attend_cached",
+        "values_not_remembered",
+        "The new values are put behind nothing: only the keys are remembered. Each key belongs to a value, so both "
+        "go into the cache.",
+        change=("torch.cat((cache[1], v), dim=2)", "torch.cat((torch.zeros_like(cache[1]), v), dim=2)"),
+    ),
+    Wrong(
+        "attend_cached",
+        "not_itself",
+        "A new token may not look at itself. It sees all up to its own place: <= where you have <.",
+        change=("torch.arange(end) <= torch", "torch.arange(end) < torch"),
+    ),
+    Wrong(
+        "attend_cached",
+        "values_turned",
+        "The values are turned as well. Only queries and keys carry positions.",
+        change=("    # Step 3: Put", "    v = apply_rope(v, cos[start:end], sin[start:end])\n    # Step 3: Put"),
+    ),
     Right(
         "attend_cached",
         "keeps_them_unturned",
@@ -139,6 +174,49 @@ def attend_cached(q, k, v, cache, cos, sin):
     for i in range(T):
         scores[:, :, i, S + i + 1 :] = -math.inf
     return scores.softmax(dim=-1) @ values, (keys, values)
+""",
+    ),
+    Right(
+        "attend_cached",
+        "sdpa_with_offset",
+        code="""
+def attend_cached(q, k, v, cache, cos, sin):
+    past = 0 if cache is None else cache["k"].shape[-2]
+    T = q.shape[-2]
+
+    def rotate_half(x):
+        x1, x2 = x.chunk(2, dim=-1)
+        return torch.cat((-x2, x1), dim=-1)
+
+    cos_full = torch.cat((cos, cos), dim=-1)[past : past + T]
+    sin_full = torch.cat((sin, sin), dim=-1)[past : past + T]
+    q = q * cos_full + rotate_half(q) * sin_full
+    k = k * cos_full + rotate_half(k) * sin_full
+    if past:
+        k = torch.cat((cache["k"], k), dim=-2)
+        v = torch.cat((cache["v"], v), dim=-2)
+    mask = torch.ones(past + T, past + T, dtype=torch.bool).tril()[past:]
+    y = torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+    return y, {"k": k, "v": v}
+""",
+    ),
+    Right(
+        "attend_cached",
+        "query_by_query",
+        code="""
+def attend_cached(q, k, v, cache, cos, sin):
+    B, H, T, Dh = q.shape
+    S = 0 if cache is None else cache[0].shape[2]
+    positions = torch.arange(S, S + T)
+    q, k = (apply_rope(x, cos[positions], sin[positions]) for x in (q, k))
+    keys = k if S == 0 else torch.cat([cache[0], k], 2)
+    values = v if S == 0 else torch.cat([cache[1], v], 2)
+    out = torch.zeros(B, H, T, Dh)
+    for t in range(T):
+        scores = torch.einsum("bhd,bhsd->bhs", q[:, :, t], keys[:, :, : S + t + 1]) * Dh**-0.5
+        weights = torch.softmax(scores.float(), dim=-1)
+        out[:, :, t] = torch.einsum("bhs,bhsd->bhd", weights, values[:, :, : S + t + 1])
+    return out, (keys, values)
 """,
     ),
 ]

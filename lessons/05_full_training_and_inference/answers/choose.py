@@ -92,6 +92,51 @@ def choose(logits, seen, filters, uniform):
         "All rows use the point of the first. Each row has its own, or the stories of a batch are all alike.",
         change=("uniform[:, None] * ends", "uniform[:1, None] * ends"),
     ),
+    Wrong(
+        "choose",
+        "line_too_short",
+        "The rounded probabilities may sum to a little less than 1. A point just below 1 then lies behind the last "
+        "end, and the number that comes out is no token at all. Multiply the point with the last end.",
+        change=("uniform[:, None] * ends[:, -1:]", "uniform[:, None]"),
+    ),
+    Wrong(
+        "choose",
+        "overflow",
+        "exp of a large logit is infinite, and what is divided by it is nan. `softmax` takes the highest logit of "
+        "each row away first.",
+        change=("logits.softmax(dim=-1)", "logits.exp() / logits.exp().sum(dim=-1, keepdim=True)"),
+    ),
+    Wrong(
+        "choose",
+        "first_filter_only",
+        "Only the first filter is applied. All of them are, one after the other.",
+        change=("for change in filters:", "for change in filters[:1]:"),
+    ),
+    Wrong(
+        "choose",
+        "one_too_low",
+        "The token before the one that is hit is taken. The number of pieces that end at the point or before it is "
+        "the token itself, since tokens are counted from 0.",
+        change=("ends[:, -1:]).sum(dim=-1)", "ends[:, -1:]).sum(dim=-1) - 1"),
+    ),
+    Wrong(
+        "choose",
+        "column",
+        "The tokens come back as a column (B, 1). One number for each row is wanted, (B,).",
+        change=("ends[:, -1:]).sum(dim=-1)", "ends[:, -1:]).sum(dim=-1, keepdim=True)"),
+    ),
+    Wrong(
+        "choose",
+        "sigmoid",
+        "Each logit gets a sigmoid by itself. The probabilities of a row are the softmax over all its tokens.",
+        change=("probs = logits.softmax(dim=-1)", "probs = logits.sigmoid()"),
+    ),
+    Wrong(
+        "choose",
+        "from_the_end",
+        "The point is taken from the other end of the line, as 1 - u. The piece of the first token begins at 0.",
+        change=("uniform[:, None] * ends[:, -1:]", "(1 - uniform[:, None]) * ends[:, -1:]"),
+    ),
     Right(
         "choose",
         "with_searchsorted",
@@ -123,6 +168,49 @@ def choose(logits, seen, filters, uniform):
             point -= p
         tokens.append(chosen)
     return torch.tensor(tokens)
+""",
+    ),
+    Right(
+        "choose",
+        "first_end_beyond",
+        code="""
+def choose(logits, seen, filters, uniform):
+    for processor in filters:
+        logits = processor(logits, seen)
+    probs = torch.nn.functional.softmax(logits, dim=-1, dtype=torch.float32)
+    cdf = torch.cumsum(probs, dim=-1)
+    cdf = cdf / cdf[:, -1:]
+    return (cdf > uniform.unsqueeze(-1)).int().argmax(dim=-1)
+""",
+    ),
+    Right(
+        "choose",
+        "softmax_by_hand",
+        code="""
+def choose(logits, seen, filters, uniform):
+    for change in filters:
+        logits = change(logits, seen)
+    weights = torch.exp(logits.double() - logits.double().max(dim=-1, keepdim=True).values)
+    ends = torch.cumsum(weights, dim=-1)
+    is_left = ends <= uniform.double()[:, None] * ends[:, -1:]
+    return torch.count_nonzero(is_left, dim=-1)
+""",
+    ),
+    Right(
+        "choose",
+        "bisected",
+        code="""
+def choose(logits, seen, filters, uniform):
+    import bisect
+    import itertools
+
+    for change in filters:
+        logits = change(logits, seen)
+    tokens = torch.zeros(len(logits), dtype=torch.long)
+    for i in range(len(logits)):
+        ends = list(itertools.accumulate(torch.softmax(logits[i], dim=0).tolist()))
+        tokens[i] = bisect.bisect_right(ends, uniform[i].item() * ends[-1])
+    return tokens
 """,
     ),
 ]

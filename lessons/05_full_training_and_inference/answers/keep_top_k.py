@@ -71,6 +71,47 @@ def keep_top_k(logits, top_k):
     return logits
 """,
     ),
+    Wrong(
+        "keep_top_k",
+        "of_the_batch",
+        "The k highest of the whole batch are kept, so a row may lose all its tokens and another none. Each row has"
+        " its own k highest.",
+        code="""
+def keep_top_k(logits, top_k):
+    ordered = logits.flatten().sort(descending=True).values
+    kth = ordered[min(top_k * len(logits), len(ordered)) - 1]
+    return torch.where(logits >= kth, logits, -math.inf)
+""",
+    ),
+    Wrong(
+        "keep_top_k",
+        "low_but_finite",
+        "The other tokens get a number that is low but finite. A token that must not come has minus infinity.",
+        change=("torch.where(logits >= kth, logits, -math.inf)", "torch.where(logits >= kth, logits, -1e4)"),
+    ),
+    Wrong(
+        "keep_top_k",
+        "sorted_logits",
+        "The logits come back sorted, so they belong to other tokens than before. Only the k-th value is taken from "
+        "the sorted ones.",
+        change=("torch.where(logits >= kth, logits, -math.inf)", "torch.where(ordered >= kth, ordered, -math.inf)"),
+    ),
+    Wrong(
+        "keep_top_k",
+        "only_k_columns",
+        "Only the k highest logits of each row come back. Give a logit for every token of the vocabulary, minus "
+        "infinity for the others.",
+        change=("torch.where(logits >= kth, logits, -math.inf)", "ordered[:, :k]"),
+    ),
+    Wrong(
+        "keep_top_k",
+        "gives_probabilities",
+        "The tokens that are kept have probabilities in place of their logits. Leave the logits as they are.",
+        change=(
+            "torch.where(logits >= kth, logits, -math.inf)",
+            "torch.where(logits >= kth, logits.softmax(dim=-1), -math.inf)",
+        ),
+    ),
     Right(
         "keep_top_k",
         "with_topk",
@@ -89,6 +130,37 @@ def keep_top_k(logits, top_k):
     result = logits.clone()
     result[higher >= top_k] = -math.inf
     return result
+""",
+    ),
+    Right(
+        "keep_top_k",
+        "assigned_to_a_copy",
+        code="""
+def keep_top_k(logits, top_k):
+    v, _ = torch.topk(logits, min(top_k, logits.size(-1)))
+    logits = logits.clone()
+    logits[logits < v[:, [-1]]] = -float("Inf")
+    return logits
+""",
+    ),
+    Right(
+        "keep_top_k",
+        "removed_by_mask",
+        code="""
+def keep_top_k(scores, k):
+    k = min(k, scores.size(-1))
+    indices_to_remove = scores < torch.topk(scores, k)[0][..., -1, None]
+    return scores.masked_fill(indices_to_remove, -float("inf"))
+""",
+    ),
+    Right(
+        "keep_top_k",
+        "kth_value",
+        code="""
+def keep_top_k(logits, top_k):
+    n_tokens = logits.shape[-1]
+    pivot = logits.kthvalue(max(1, n_tokens - top_k + 1), dim=-1, keepdim=True).values
+    return torch.where(condition=logits < pivot, input=torch.tensor(float("-inf")), other=logits)
 """,
     ),
 ]

@@ -95,6 +95,36 @@ def keep_top_p(logits, top_p):
         "The sum begins with the least likely tokens, so the likeliest are removed. Sort with the likeliest first.",
         change=("sort(dim=-1, descending=True)", "sort(dim=-1)"),
     ),
+    Wrong(
+        "keep_top_p",
+        "no_softmax",
+        "The logits are summed as if they were probabilities. Take the softmax first: only then do they sum to 1.",
+        change=("logits.softmax(dim=-1).sort", "logits.sort"),
+    ),
+    Wrong(
+        "keep_top_p",
+        "gather_for_scatter",
+        "The mask is brought back with gather, which goes the wrong way: it sorts the mask once more. `scatter` puts "
+        "each entry where its token stands in the vocabulary.",
+        change=("removed.scatter(-1, order, likelier >= top_p)", "(likelier >= top_p).gather(-1, order)"),
+    ),
+    Wrong(
+        "keep_top_p",
+        "zeros_instead",
+        "The tokens that are removed get the logit 0, which is not the probability 0: the softmax makes exp(0) = 1 of"
+        " it. Give them minus infinity.",
+        change=("masked_fill(removed, -math.inf)", "masked_fill(removed, 0.0)"),
+    ),
+    Wrong(
+        "keep_top_p",
+        "always_two",
+        "Two tokens are kept at least. Where the likeliest alone reaches top_p, it alone is kept.",
+        change=(
+            "    return logits.masked_fill(removed, -math.inf)\n",
+            "    removed = removed.scatter(-1, order[:, :2], False)\n"
+            "    return logits.masked_fill(removed, -math.inf)\n",
+        ),
+    ),
     Right(
         "keep_top_p",
         "row_by_row",
@@ -122,6 +152,31 @@ def keep_top_p(logits, top_p):
     too_late[:, 0] = False
     back = order.argsort(dim=-1)
     return torch.where(too_late.gather(-1, back), torch.full_like(logits, -math.inf), logits)
+""",
+    ),
+    Right(
+        "keep_top_p",
+        "likeliest_last",
+        code="""
+def keep_top_p(scores, top_p):
+    sorted_logits, sorted_indices = torch.sort(scores, descending=False)
+    cumulative_probs = sorted_logits.softmax(dim=-1).cumsum(dim=-1)
+    sorted_indices_to_remove = cumulative_probs <= (1 - top_p)
+    sorted_indices_to_remove[..., -1:] = 0
+    indices_to_remove = sorted_indices_to_remove.scatter(1, sorted_indices, sorted_indices_to_remove)
+    return scores.masked_fill(indices_to_remove, -float("inf"))
+""",
+    ),
+    Right(
+        "keep_top_p",
+        "sorted_and_back",
+        code="""
+def keep_top_p(logits, top_p):
+    sorted_logits, sorted_idx = torch.sort(logits, dim=-1, descending=True)
+    probs = torch.nn.functional.softmax(sorted_logits.float(), dim=-1)
+    mask = torch.cumsum(probs, dim=-1) - probs > top_p - 1e-7
+    sorted_logits = sorted_logits.masked_fill(mask, float("-inf"))
+    return torch.zeros_like(logits).scatter_(-1, sorted_idx, sorted_logits)
 """,
     ),
 ]

@@ -75,6 +75,38 @@ def penalize_repetition(logits, seen, penalty):
         "Positive logits are multiplied and negative ones divided: both become higher. It is the other way round.",
         change=("logits / penalty, logits * penalty)", "logits * penalty, logits / penalty)"),
     ),
+    Wrong(
+        "penalize_repetition",
+        "no_new_tokens",
+        "Seen tokens are removed altogether. The penalty makes them less likely; it does not forbid them.",
+        change=("return torch.where(seen, lowered, logits)", "return logits.masked_fill(seen, -math.inf)"),
+    ),
+    Wrong(
+        "penalize_repetition",
+        "subtracts_the_logarithm",
+        "The logarithm of the penalty is subtracted, which divides the probability by it. Here the logit itself is "
+        "divided or multiplied.",
+        change=("torch.where(logits > 0, logits / penalty, logits * penalty)", "logits - math.log(penalty)"),
+    ),
+    Wrong(
+        "penalize_repetition",
+        "negative_left",
+        "Negative logits of seen tokens stay as they are. They must become lower too: multiply them.",
+        change=("logits * penalty)", "logits)"),
+    ),
+    Wrong(
+        "penalize_repetition",
+        "always_multiplies",
+        "Every logit is multiplied. That lowers the negative ones; a positive logit becomes higher, and its token "
+        "likelier. Divide those.",
+        change=("torch.where(logits > 0, logits / penalty, logits * penalty)", "logits * penalty"),
+    ),
+    Wrong(
+        "penalize_repetition",
+        "seen_by_the_first",
+        "What the first row has seen is lowered in all rows. Each row has its own tokens.",
+        change=("torch.where(seen, lowered, logits)", "torch.where(seen[:1], lowered, logits)"),
+    ),
     Right(
         "penalize_repetition",
         "smaller_of_the_two",
@@ -96,6 +128,28 @@ def penalize_repetition(logits, seen, penalty):
     result[seen & (logits > 0)] /= penalty
     result[seen & (logits < 0)] *= penalty
     return result
+""",
+    ),
+    Right(
+        "penalize_repetition",
+        "factor_of_each",
+        code="""
+def penalize_repetition(logits, seen, penalty):
+    factor = torch.ones(logits.shape)
+    factor[seen & (logits < 0)] = penalty
+    factor[seen & (logits >= 0)] = 1 / penalty
+    return logits * factor
+""",
+    ),
+    Right(
+        "penalize_repetition",
+        "token_by_token",
+        code="""
+def penalize_repetition(logits, seen, penalty):
+    rows = []
+    for row, known in zip(logits.tolist(), seen.tolist()):
+        rows.append([(x * penalty if x < 0 else x / penalty) if was else x for x, was in zip(row, known)])
+    return torch.tensor(rows, dtype=logits.dtype)
 """,
     ),
 ]

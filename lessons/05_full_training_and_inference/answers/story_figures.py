@@ -64,6 +64,60 @@ answers = [
         "short text.",
         change=(" if every else math.nan", ""),
     ),
+    Wrong(
+        "story_figures",
+        "glued",
+        'The words of an n-gram are glued together: ("a", "bc") and ("ab", "c") become the same. Keep them as a tuple.',
+        change=("tuple(one[i : i + n])", '"".join(one[i : i + n])'),
+    ),
+    Wrong(
+        "story_figures",
+        "words_made_alike",
+        'Signs and capitals are taken off, so "The" and "the" are one word. Here a word is all that stands between '
+        "white space, as it is.",
+        change=(
+            "text.split() for text in texts",
+            "[word.strip('.,!?').lower() for word in text.split()] for text in texts",
+        ),
+    ),
+    Wrong(
+        "story_figures",
+        "split_at_each_space",
+        "Two spaces in a row make an empty word, and a new line makes none. `split()` without an argument splits at"
+        " any white space.",
+        change=("text.split()", "text.split(' ')"),
+    ),
+    Wrong(
+        "story_figures",
+        "zero_without_grams",
+        "Without any n-gram distinct is 0 here. A share of nothing is no number: say math.nan.",
+        change=("if every else math.nan", "if every else 0.0"),
+    ),
+    Wrong(
+        "story_figures",
+        "single_words",
+        "Single words are counted, whatever n is.",
+        change=("[tuple(one[i : i + n]) for i in range(len(one) - n + 1)]", "[(word,) for word in one]"),
+    ),
+    Wrong(
+        "story_figures",
+        "seen_once",
+        "Counted are the n-grams that occur exactly once. Different ones are meant: one that comes twice is still one.",
+        change=("len(set(every)) / len(every)", "sum(every.count(gram) == 1 for gram in set(every)) / len(every)"),
+    ),
+    Wrong(
+        "story_figures",
+        "first_one_counted",
+        "Repetition counts every n-gram that comes more than once, the first time too. Counted are those that "
+        "occurred before.",
+        change=("1 - len(set(one)) / len(one)", "sum(one.count(gram) > 1 for gram in one) / len(one)"),
+    ),
+    Wrong(
+        "story_figures",
+        "different_words",
+        "The length of a text counts each word once. All its words are counted.",
+        change=("sum(len(one) for one in words)", "sum(len(set(one)) for one in words)"),
+    ),
     Right(
         "story_figures",
         "with_zip",
@@ -98,6 +152,30 @@ def story_figures(texts, n):
         together.update(own)
     distinct = len(together) / sum(together.values()) if together else math.nan
     return {"distinct": distinct, "repetition": repetition / len(texts), "words": length / len(texts)}
+""",
+    ),
+    Right(
+        "story_figures",
+        "sliding_window",
+        code="""
+def story_figures(texts, n):
+    import statistics
+
+    tokenized = [text.split() for text in texts]
+
+    def ngrams(tokens):
+        return [" ".join(tokens[i : i + n]) for i in range(max(len(tokens) - n + 1, 0))]
+
+    def seq_rep(tokens):
+        grams = ngrams(tokens)
+        return 0.0 if not grams else 1.0 - len(set(grams)) / len(grams)
+
+    flat = [gram for tokens in tokenized for gram in ngrams(tokens)]
+    return {
+        "distinct": len(set(flat)) / len(flat) if len(flat) > 0 else float("nan"),
+        "repetition": statistics.fmean(map(seq_rep, tokenized)),
+        "words": statistics.fmean(map(len, tokenized)),
+    }
 """,
     ),
 ]

@@ -53,6 +53,55 @@ answers = [
         "A contradiction that comes again is given once. Every place in the text counts.",
         change=("    return found\n", "    return list(dict.fromkeys(found))\n"),
     ),
+    Wrong(
+        "wrong_marks",
+        "the_within",
+        '"Another blue kite" is taken for "the blue kite", for these three letters stand in it. Compare the whole '
+        "word.",
+        change=('before == "the"', '"the" in before'),
+    ),
+    Wrong(
+        "wrong_marks",
+        "part_of_a_noun",
+        '"The blue kites" are taken for the kite: only the beginning of the word is compared. Compare the whole word.',
+        code="""
+def wrong_marks(text, things, marks):
+    words = [word.strip('.,;:!?\\"').lower() for word in text.split()]
+    found = []
+    for before, mark, word in zip(words, words[1:], words[2:]):
+        for noun, own in things.items():
+            certain = before == "the" or before.endswith("'s")
+            if certain and word.startswith(noun) and mark in marks and mark != own:
+                found.append((noun, mark))
+    return found
+""",
+    ),
+    Wrong(
+        "wrong_marks",
+        "mark_first",
+        "The pairs are the wrong way round: first the noun, then the mark.",
+        change=("found.append((noun, mark))", "found.append((mark, noun))"),
+    ),
+    Wrong(
+        "wrong_marks",
+        "right_ones_too",
+        "Marks that are right are given as well: the red kite is red. Only a mark that is not the noun's own is a "
+        "contradiction.",
+        change=(" and mark != things[noun]", ""),
+    ),
+    Wrong(
+        "wrong_marks",
+        "a_kite",
+        '"A blue kite" is taken for a certain one, but it may be another kite. Only "the" and somebody\'s make it '
+        "certain.",
+        change=('before == "the"', 'before in ("the", "a")'),
+    ),
+    Wrong(
+        "wrong_marks",
+        "sorted",
+        "The contradictions are sorted. They are wanted in the order of the text.",
+        change=("    return found\n", "    return sorted(found)\n"),
+    ),
     Right(
         "wrong_marks",
         "by_index",
@@ -79,6 +128,22 @@ def wrong_marks(text, things, marks):
     words = " ".join(word.strip('.,;:!?"') for word in text.lower().split())
     found = re.findall(r"(?:(?<=\\s)|^)(?=(?:the|\\S*'s) (\\S+) (\\S+))", words)
     return [(noun, mark) for mark, noun in found if mark in marks and noun in things and things[noun] != mark]
+""",
+    ),
+    Right(
+        "wrong_marks",
+        "by_triples",
+        code="""
+def wrong_marks(text, things, marks):
+    import string
+
+    tokens = [token.strip(string.punctuation.replace("'", "")).lower() for token in text.split()]
+    triples = [tokens[i : i + 3] for i in range(len(tokens) - 2)]
+    return [
+        (noun, mark)
+        for article, mark, noun in triples
+        if (article in {"the"} or article.endswith("'s")) and mark in marks and things.get(noun, mark) != mark
+    ]
 """,
     ),
 ]

@@ -1,9 +1,11 @@
 """What `apply_temperature` must do, case by case."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 
-from storyteller_course import Exercise, close, equal, unchanged
+from storyteller_course import Exercise, close, equal, shaped, true, unchanged
 
 from .oracles import chances, likeliest_first, scores
 
@@ -26,34 +28,44 @@ apply_temperature = Exercise(
 
 @apply_temperature.case("raises the probabilities to the power 1/T", points=3)
 def sharpened(student, draw):
-    logits = scores(draw)
-    for temperature in (draw.choice([0.25, 0.5, 0.8]), draw.choice([1.5, 2.0, 4.0])):
+    for temperature in (draw.choice([0.25, 0.5, 0.8]), draw.choice([1.5, 2, 4.0]), 1.0):
+        logits = scores(draw)
         got = student.apply_temperature(logits, temperature)
-        equal(tuple(got.shape), (3, 7), "the shape of the result")
+        shaped(got, logits.shape)
         powers = [[p ** (1 / temperature) for p in chances(row)] for row in logits]
-        wanted = torch.tensor([[p / sum(row) for p in row] for row in powers], dtype=torch.float64)
-        close(torch.softmax(got, -1), wanted, f"the probabilities at temperature {temperature}", rtol=1e-6)
-        gap = (logits[0, 0] - logits[0, 1]) / temperature
-        close(got[0, 0] - got[0, 1], gap, f"the difference of the first two logits at temperature {temperature}")
+        wanted = torch.tensor([[p / sum(row) for p in row] for row in powers])
+        close(torch.softmax(got, -1), wanted, f"the probabilities at temperature {temperature}")
+        gaps = (logits - logits[:, :1]) / temperature
+        close(got - got[:, :1], gaps, f"the logits less the first of their row at temperature {temperature}")
 
 
 @apply_temperature.case("leaves one token in each row at temperature 0", points=3)
 def greedy(student, draw):
     logits = scores(draw)
-    wanted = [likeliest_first(row)[0] for row in logits]
-    got = student.apply_temperature(logits, 0)
-    equal(torch.softmax(got, -1).argmax(-1), torch.tensor(wanted), "the likeliest tokens at temperature 0")
-    equal(torch.softmax(got, -1), F.one_hot(torch.tensor(wanted), 7).double(), "the probabilities at temperature 0")
-    twins = draw.sample(range(7), 3)
-    logits[1, twins] = logits[1].max().item() + 1.0
-    got = student.apply_temperature(logits, 0.0)
-    wanted[1] = min(twins)
-    equal(torch.softmax(got, -1), F.one_hot(torch.tensor(wanted), 7).double(),
-          "the probabilities at temperature 0, where three tokens are equal")  # fmt: skip
+    check_greedy(student, logits, 0, "at temperature 0")
+    below = logits - logits.max() - 1  # all of them negative
+    check_greedy(student, below, 0.0, "at temperature 0 of negative logits")
+    twins = scores(draw)
+    equal_ones = draw.sample(range(twins.size(1)), 3)
+    twins[1, equal_ones] = twins[1].max().item() + 1.0
+    check_greedy(student, twins, 0.0, "at temperature 0, where three tokens are equal")
+
+
+def check_greedy(student, logits, temperature, what):
+    got = student.apply_temperature(logits, temperature)
+    shaped(got, logits.shape)
+    wanted = torch.tensor([likeliest_first(row)[0] for row in logits])  # of equal ones the first: sorting is stable
+    only = F.one_hot(wanted, logits.size(1))
+    equal(got > -math.inf, only.bool(), f"which tokens are left {what}")
+    equal(torch.softmax(got, -1), only.float(), f"the probabilities {what}")
 
 
 @apply_temperature.case("changes none of its arguments", points=1)
 def temperature_copies(student, draw):
     for temperature in (0.5, 0.0):
-        student.apply_temperature(scores(draw), temperature)
+        logits = scores(draw)
+        got = student.apply_temperature(logits, temperature)
         unchanged(student)
+        shaped(got, logits.shape)
+        equal(got.argmax(-1), logits.argmax(-1), f"the likeliest token of each row at temperature {temperature}")
+    true(not torch.allclose(got - got[:, :1], logits - logits[:, :1]), "The logits are as they were.", got=got)

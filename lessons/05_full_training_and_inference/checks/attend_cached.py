@@ -24,48 +24,42 @@ attend_cached = Exercise(
         "storyteller.transformer.decoder.Decoder",
     ),
 )
-HEADS, WIDTH, LONGEST = 2, 6, 12
 
 
-def rotation():
-    """cos and sin of every position."""
-    speed = torch.tensor([10.0 ** (-2 * i / WIDTH) for i in range(WIDTH // 2)], dtype=torch.float64)
-    angle = torch.arange(LONGEST, dtype=torch.float64)[:, None] * speed
-    return angle.cos(), angle.sin()
+class Text:
+    """Queries, keys and values of a text of random sizes, with the rotations of its positions and of a few more."""
+
+    def __init__(self, draw, n_tokens, more=None):
+        batch, heads = draw.sample(range(2, 6), 2)
+        self.width = draw.choice([4, 6, 8, 10])
+        self.shape = (batch, heads, n_tokens, self.width)
+        self.qkv = [draw.tensor(*self.shape) for _ in range(3)]
+        base, pairs = draw.uniform(5, 50), self.width // 2
+        speed = torch.tensor([base ** (-2 * i / self.width) for i in range(pairs)])
+        angle = torch.arange(n_tokens + (draw.randint(1, 4) if more is None else more))[:, None] * speed
+        self.cos, self.sin = angle.cos(), angle.sin()
+
+    def turned(self, x):
+        """The rotation as a product of complex numbers, from position 0."""
+        pairs = torch.complex(x[..., : self.width // 2], x[..., self.width // 2 :])
+        pairs = pairs * torch.complex(self.cos, self.sin)[: x.size(2)]
+        return torch.cat((pairs.real, pairs.imag), dim=-1)
+
+    def all_at_once(self):
+        """The outputs of all tokens, without a cache."""
+        q, k, v = self.qkv
+        return F.scaled_dot_product_attention(self.turned(q), self.turned(k), v, is_causal=True)
+
+    def read(self, student, start, end, cache):
+        """The student's output for these tokens, and its new cache."""
+        return student.attend_cached(*[part[:, :, start:end] for part in self.qkv], cache, self.cos, self.sin)
 
 
-def turned(x):
-    """The rotation as a product of complex numbers, from position 0."""
-    cos, sin = rotation()
-    pairs = torch.complex(x[..., : WIDTH // 2], x[..., WIDTH // 2 :]) * torch.complex(cos, sin)[: x.size(2)]
-    return torch.cat((pairs.real, pairs.imag), dim=-1)
-
-
-def all_at_once(q, k, v):
-    return F.scaled_dot_product_attention(turned(q), turned(k), v, is_causal=True)
-
-
-def three(draw, length):
-    return [draw.tensor(2, HEADS, length, WIDTH, dtype="float64") for _ in range(3)]
-
-
-def in_pieces(student, qkv, sizes):
-    """The outputs of the pieces, one behind the other."""
-    cos, sin = rotation()
-    cache, start, found = None, 0, []
-    for size in sizes:
-        piece = [part[:, :, start : start + size] for part in qkv]
-        output, cache = student.attend_cached(*piece, cache, cos, sin)
-        found.append(output)
-        start += size
-    return found
-
-
-def check_pieces(student, draw, sizes):
-    qkv = three(draw, sum(sizes))
-    wanted, start = all_at_once(*qkv), 0
-    for number, output in enumerate(in_pieces(student, qkv, sizes), 1):
-        size = sizes[number - 1]
+def check_pieces(student, draw, sizes, more=None):
+    text = Text(draw, sum(sizes), more)
+    wanted, cache, start = text.all_at_once(), None, 0
+    for number, size in enumerate(sizes, 1):
+        output, cache = text.read(student, start, start + size, cache)
         close(output, wanted[:, :, start : start + size],
               f"the output of call {number}, for {size} new token{'s' * (size > 1)} behind {start}")  # fmt: skip
         start += size
@@ -73,28 +67,29 @@ def check_pieces(student, draw, sizes):
 
 @attend_cached.case("is plain causal attention as long as nothing is remembered", points=3)
 def first_call(student, draw):
-    check_pieces(student, draw, [draw.randint(3, 6)])
+    for length in draw.sample(range(3, 8), 2):
+        check_pieces(student, draw, [length])
 
 
 @attend_cached.case("gives a new token what it would get in the whole text", points=5)
 def token_by_token(student, draw):
     check_pieces(student, draw, [draw.randint(2, 5), 1, 1, 1])
+    check_pieces(student, draw, [1, 1, 1, 1], more=0)  # up to the very last position
 
 
 @attend_cached.case("takes several new tokens behind remembered ones", points=5)
 def chunks(student, draw):
-    check_pieces(student, draw, [draw.randint(2, 4), draw.randint(2, 3), draw.randint(2, 3)])
+    for _ in range(2):
+        check_pieces(student, draw, [draw.randint(2, 4), draw.randint(2, 3), draw.randint(2, 3)])
 
 
 @attend_cached.case("leaves its arguments alone, so that a cache can be used twice", points=3)
 def cache_twice(student, draw):
-    qkv = three(draw, 6)
-    cos, sin = rotation()
-    start = [part[:, :, :4] for part in qkv]
-    _, cache = student.attend_cached(*start, None, cos, sin)
-    other = three(draw, 1)
-    student.attend_cached(*other, cache, cos, sin)
+    text = Text(draw, 6)
+    _, cache = text.read(student, 0, 4, None)
+    other = [draw.tensor(*text.shape)[:, :, :1] for _ in range(3)]
+    student.attend_cached(*other, cache, text.cos, text.sin)
     unchanged(student)
-    output, _ = student.attend_cached(*[part[:, :, 4:] for part in qkv], cache, cos, sin)
+    output, _ = text.read(student, 4, 6, cache)
     unchanged(student)
-    close(output, all_at_once(*qkv)[:, :, 4:], "the output of a second way to go on from the same cache")
+    close(output, text.all_at_once()[:, :, 4:], "the output of a second way to go on from the same cache")

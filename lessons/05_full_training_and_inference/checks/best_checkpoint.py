@@ -2,7 +2,7 @@
 
 import math
 
-from storyteller_course import Exercise, close, equal
+from storyteller_course import Exercise, close, equal, true
 
 best_checkpoint = Exercise(
     "best_checkpoint",
@@ -18,11 +18,19 @@ best_checkpoint = Exercise(
 )
 
 
-def some_measurements(draw, names):
+def some_measurements(draw, names, more=0):
+    """Of each checkpoint a small corpus and large ones."""
     return {
-        name: [(draw.uniform(50, 90), draw.randint(60, 90)), (draw.uniform(300, 900), draw.randint(500, 900))]
+        name: [
+            (draw.uniform(50, 90), draw.randint(60, 90)),
+            *[(draw.uniform(300, 900), draw.randint(500, 900)) for _ in range(1 + more)],
+        ]
         for name in names
     }
+
+
+def some_names(draw, count):
+    return [f"step-{step}" for step in draw.sample(range(100, 900), count)]
 
 
 def slow_bits(parts):
@@ -34,14 +42,21 @@ def slow_bits(parts):
 
 @best_checkpoint.case("divides all bits by all bytes", points=3)
 def all_bits(student, draw):
-    measured = some_measurements(draw, ["step-100", "step-200", "step-300"])
-    _, got = student.best_checkpoint(measured)
-    close(got, {one: slow_bits(corpora) for one, corpora in measured.items()}, "the bits per byte")
+    for count, more in ((3, 0), (1, 1), (draw.randint(4, 6), 2)):
+        measured = some_measurements(draw, some_names(draw, count), more)
+        _, got = student.best_checkpoint(measured)
+        close(got, {one: slow_bits(corpora) for one, corpora in measured.items()}, "the bits per byte")
 
 
 @best_checkpoint.case("names the one with the lowest figure, the first of equal ones", points=2)
 def lowest(student, draw):
-    names = [f"step-{step}" for step in draw.sample(range(100, 900), 4)]
+    for place in range(3):  # of the best
+        names = some_names(draw, 3)
+        measured = some_measurements(draw, names)
+        measured[names[place]] = [(draw.uniform(1, 5), 100), (3.0, 40)]
+        best, _ = student.best_checkpoint(measured)
+        equal(best, names[place], f"the best of {names}")
+    names = some_names(draw, 4)
     measured = some_measurements(draw, names)
     low, high = draw.sample(range(4), 2)
     measured[names[low]] = measured[names[high]] = [(draw.uniform(1, 5), 100), (3.0, 40)]
@@ -51,10 +66,14 @@ def lowest(student, draw):
 
 @best_checkpoint.case("lets a checkpoint without a figure never win", points=1)
 def diverged(student, draw):
-    names = [f"step-{step}" for step in (100, 200, 300)]
     for place in range(3):
+        names = some_names(draw, 3)
         measured = some_measurements(draw, names)
         measured[names[place]] = [(math.nan, 80), (300.0, 500)]
         figures = {one: slow_bits(corpora) for one, corpora in measured.items() if one != names[place]}
-        best, _ = student.best_checkpoint(measured)
+        best, bits = student.best_checkpoint(measured)
         equal(best, min(figures, key=lambda name: figures[name]), f"the best, where {names[place]} has diverged")
+        close(bits[names[place]], math.nan, f"the bits per byte of {names[place]}, which has diverged")
+    lost = {name: [(300.0, 500), (math.nan, 80)] for name in some_names(draw, 2)}
+    best, _ = student.best_checkpoint(lost)
+    true(best in lost, "All checkpoints have diverged; one of their names is wanted all the same.", got=best)

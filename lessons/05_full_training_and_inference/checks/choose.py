@@ -2,9 +2,9 @@
 
 import torch
 
-from storyteller_course import Exercise, equal
+from storyteller_course import Exercise, close, equal
 
-from .oracles import INFINITE, hit, scores
+from .oracles import INFINITE, far_apart, hit, scores, to_the_next_end
 
 choose = Exercise(
     "choose",
@@ -30,31 +30,36 @@ choose = Exercise(
 def off_the_ends(draw, logits):
     """A point for each row that is not near the end of a piece."""
     points = []
-    ends = torch.softmax(logits, -1).cumsum(-1)
-    for row in ends:
+    for row in logits:
         point = draw.random()
-        while (row - point).abs().min() < 1e-4:
+        while to_the_next_end(row, point) < 1e-4:
             point = draw.random()
         points.append(point)
-    return torch.tensor(points, dtype=torch.float64)
+    return torch.tensor(points)
 
 
 def nothing_seen(logits):
     return torch.zeros_like(logits, dtype=torch.bool)
 
 
+def hits(logits, uniform):
+    """The token of each row."""
+    return torch.tensor([hit(row, point) for row, point in zip(logits, uniform.tolist(), strict=True)])
+
+
 @choose.case("takes the token whose piece the point hits", points=4)
 def inverse(student, draw):
-    logits = scores(draw, rows=20, scale=1.0)
-    uniform = off_the_ends(draw, logits)
-    wanted = [hit(row, point) for row, point in zip(logits, uniform.tolist(), strict=True)]
-    equal(student.choose(logits, nothing_seen(logits), [], uniform), torch.tensor(wanted), "the tokens of 20 rows")
+    far = far_apart(draw, scores(draw, rows=12, scale=1.0), (-200.0, 0.0, 200.0))
+    for logits in (scores(draw, rows=20, scale=1.0), far):
+        uniform = off_the_ends(draw, logits)
+        got = student.choose(logits, nothing_seen(logits), [], uniform)
+        equal(got, hits(logits, uniform), f"the tokens of {len(logits)} rows")
 
 
 @choose.case("makes probabilities of what the filters have left", points=5)
 def filtered(student, draw):
     logits = scores(draw, rows=20, scale=1.0)
-    removed = draw.sample(range(7), 4)
+    removed = draw.sample(range(logits.size(1)), 4)
 
     def without(given, seen):
         given = given.clone()
@@ -64,14 +69,14 @@ def filtered(student, draw):
     left = without(logits, None)
     uniform = off_the_ends(draw, left)
     uniform[:5] = torch.tensor([0.999, 0.99, 0.98, 0.97, 0.96])
-    wanted = [hit(row, point) for row, point in zip(left, uniform.tolist(), strict=True)]
     got = student.choose(logits, nothing_seen(logits), [without], uniform)
-    equal(got, torch.tensor(wanted), f"the tokens of 20 rows, of which a filter took {removed}")
+    equal(got, hits(left, uniform), f"the tokens of 20 rows, of which a filter took {removed}")
 
 
 @choose.case("applies the filters in their order, each to what the one before it gave, with what was seen", points=2)
 def order_of_filters(student, draw):
-    logits, seen = scores(draw, rows=6), draw.integers(0, 2, 6, 7).bool()
+    logits = scores(draw, rows=draw.randint(6, 9))
+    seen = draw.integers(0, 2, *logits.shape).bool()
     given = []
 
     def halve(values, known):
@@ -84,20 +89,24 @@ def order_of_filters(student, draw):
 
     changed = logits / 2 + 1.5 * seen
     uniform = off_the_ends(draw, changed)
-    wanted = [hit(row, point) for row, point in zip(changed, uniform.tolist(), strict=True)]
     got = student.choose(logits, seen, [halve, raise_seen], uniform)
     equal(len(given), 2, "the number of calls of two filters")
-    equal([values for values, _ in given], [logits, logits / 2], "the logits that the two filters were given")
-    equal([known for _, known in given], [seen, seen], "what the two filters were told was seen")
-    equal(got, torch.tensor(wanted), "the tokens of 6 rows")
+    close(given, [(logits, seen), (logits / 2, seen)], "the logits and what was seen, as the two filters got them")
+    equal(got, hits(changed, uniform), f"the tokens of {len(logits)} rows")
 
 
 @choose.case("never takes a token of probability 0, and always takes one", points=2)
 def edges(student, draw):
-    logits = scores(draw, rows=4)
-    for row, gone in zip(logits, ([0, 1], [0], [5, 6], [0, 6]), strict=True):
-        row[gone] = -INFINITE
-    lowest, highest = torch.zeros(4).double(), torch.full((4,), 1 - 2**-40, dtype=torch.float64)
-    equal(student.choose(logits, nothing_seen(logits), [], lowest), torch.tensor([2, 1, 0, 1]), "the tokens at 0")
-    got = student.choose(logits, nothing_seen(logits), [], highest)
-    equal(got, torch.tensor([6, 6, 4, 5]), "the tokens just below 1")
+    rows = 40  # in so many the rounded probabilities of some sum to less than 1
+    logits = scores(draw, rows=rows, scale=1.0)
+    for row in logits:
+        row[draw.sample(range(len(row)), draw.randint(1, 3))] = -INFINITE
+    logits[0, 0] = logits[1, -1] = -INFINITE
+    nothing = nothing_seen(logits)
+    left = [[token for token, logit in enumerate(row) if logit > -INFINITE] for row in logits.tolist()]
+    first, last = torch.tensor([tokens[0] for tokens in left]), torch.tensor([tokens[-1] for tokens in left])
+    below = 1 - 2**-24  # the last float32 below 1
+    for turn in (0, 1):
+        is_low = torch.arange(rows) % 2 == turn
+        got = student.choose(logits, nothing, [], torch.where(is_low, 0.0, below))
+        equal(got, torch.where(is_low, first, last), f"the tokens of {rows} rows, at 0 and just below 1 by turns")

@@ -1,8 +1,12 @@
 """What `keep_top_k` must do, case by case."""
 
-from storyteller_course import Exercise, equal, unchanged
+import math
 
-from .oracles import kept_only, likeliest_first, scores
+import torch
+
+from storyteller_course import Exercise, equal, shaped, true, unchanged
+
+from .oracles import kept_only, likeliest_first, scores, some_removed
 
 keep_top_k = Exercise(
     "keep_top_k",
@@ -19,14 +23,19 @@ keep_top_k = Exercise(
 )
 
 
+def check_highest(student, logits, top_k, what):
+    wanted = kept_only(logits, [likeliest_first(row)[:top_k] for row in logits])
+    equal(student.keep_top_k(logits, top_k), wanted, f"{what} with top_k={top_k}")
+
+
 @keep_top_k.case("keeps the k highest of each row and gives the rest minus infinity", points=3)
 def highest(student, draw):
-    logits, k = scores(draw), draw.randint(2, 5)
-    wanted = kept_only(logits, [likeliest_first(row)[:k] for row in logits])
-    equal(student.keep_top_k(logits, k), wanted, f"the logits with top_k={k}")
-    below = logits - logits.max() - 1  # all of them negative
-    equal(student.keep_top_k(below, k), kept_only(below, [likeliest_first(row)[:k] for row in below]),
-          f"negative logits with top_k={k}")  # fmt: skip
+    check_highest(student, scores(draw), draw.randint(2, 5), "the logits")
+    logits = scores(draw)
+    check_highest(student, logits - logits.max() - 1, draw.randint(2, 5), "negative logits")
+    check_highest(student, scores(draw), 1, "the logits")
+    check_highest(student, some_removed(draw, scores(draw)), draw.randint(2, 5),
+                  "logits of which a filter has removed some")  # fmt: skip
 
 
 @keep_top_k.case("keeps all that are equal to the k-th", points=2)
@@ -42,12 +51,17 @@ def ties(student, draw):
 
 @keep_top_k.case("keeps everything when k is larger than the vocabulary", points=1)
 def more_than_all(student, draw):
-    logits = scores(draw)
-    for k in (7, 7 + draw.randint(1, 50)):
-        equal(student.keep_top_k(logits, k), logits, f"7 logits with top_k={k}")
+    for more in (0, draw.randint(1, 50)):
+        logits = scores(draw)
+        n_tokens = logits.size(1)
+        equal(student.keep_top_k(logits, n_tokens + more), logits, f"{n_tokens} logits with top_k={n_tokens + more}")
 
 
 @keep_top_k.case("changes none of its arguments", points=2)
 def top_k_copies(student, draw):
-    student.keep_top_k(scores(draw), draw.randint(1, 5))
+    logits = scores(draw)
+    got = student.keep_top_k(logits, draw.randint(1, 3))
     unchanged(student)
+    shaped(got, logits.shape)
+    true((got == -math.inf).any(), "No token was removed.", got=got)
+    equal(torch.where(got == -math.inf, logits, got), logits, "the logits that were kept")

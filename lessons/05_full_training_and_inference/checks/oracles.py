@@ -1,5 +1,6 @@
 """Oracles that several exercises share: other ways to the same results."""
 
+import itertools
 import math
 
 import torch
@@ -7,9 +8,22 @@ import torch
 INFINITE = math.inf
 
 
-def scores(draw, rows=3, width=7, scale=2.0):
-    """Logits of both signs, no two of a row alike."""
-    return draw.tensor(rows, width, dtype="float64", scale=scale)
+def scores(draw, rows=None, width=None, scale=2.0):
+    """Logits (B, V) of both signs, no two of a row alike, of new sizes each time where none are given."""
+    return draw.tensor(rows or draw.randint(2, 5), width or draw.randint(6, 11), scale=scale)
+
+
+def far_apart(draw, logits, shifts=(-200.0, 200.0)):
+    """The same probabilities from logits so large, or so small, that their exponentials are infinite, or 0."""
+    return logits + torch.tensor([[draw.choice(shifts)] for _ in logits])
+
+
+def some_removed(draw, logits):
+    """The logits as an earlier filter leaves them: in each row two or three are minus infinity."""
+    result = logits.clone()
+    for row in result:
+        row[draw.sample(range(len(row)), draw.randint(2, 3))] = -INFINITE
+    return result
 
 
 def kept_only(logits, kept):
@@ -23,7 +37,8 @@ def kept_only(logits, kept):
 
 def chances(row):
     """The probabilities of one row of logits, as a list."""
-    weights = [math.exp(one) for one in row.tolist()]
+    numbers = row.tolist()
+    weights = [math.exp(one - max(numbers)) for one in numbers]
     return [one / sum(weights) for one in weights]
 
 
@@ -39,3 +54,8 @@ def hit(row, point):
         if width > 0 and point < total:
             return token
     return max(token for token, width in enumerate(p) if width > 0)
+
+
+def to_the_next_end(row, point):
+    """How far a point is from the nearest end of a piece; near one rounding may decide."""
+    return min(abs(end - point) for end in itertools.accumulate(chances(row)))

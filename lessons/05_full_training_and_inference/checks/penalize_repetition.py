@@ -28,24 +28,37 @@ def lowered(logits, seen, penalty):
     return result
 
 
+def some_seen(draw, logits):
+    """True for about half of the tokens; of the last row for none."""
+    seen = draw.integers(0, 2, *logits.shape).bool()
+    seen[-1] = False
+    return seen
+
+
 @penalize_repetition.case("lowers negative logits as well", points=5)
 def negative(student, draw):
-    logits, seen, penalty = scores(draw), draw.integers(0, 2, 3, 7).bool(), draw.choice([1.2, 1.5, 2.0])
-    seen[0, :3], logits[0, :3] = True, -logits[0, :3].abs() - 0.1
-    got = student.penalize_repetition(logits, seen, penalty)
-    close(got, lowered(logits, seen, penalty), f"the logits with penalty {penalty}")
+    for penalty in (*draw.sample([1.2, 1.5, 2.0], 2), 1.0):
+        logits = scores(draw)
+        seen = some_seen(draw, logits)
+        seen[0, :3], logits[0, :3] = True, -logits[0, :3].abs() - 0.1
+        got = student.penalize_repetition(logits, seen, penalty)
+        close(got, lowered(logits, seen, penalty), f"the logits with penalty {penalty}")
 
 
 @penalize_repetition.case("leaves the logits that it was given as they were", points=3)
 def penalty_copies(student, draw):
-    logits, seen = scores(draw).abs() + 0.1, draw.integers(0, 2, 3, 7).bool()
-    seen[1, 2] = True
+    logits = scores(draw).abs() + 0.1
+    seen = some_seen(draw, logits)
+    seen[0, 2] = True
     student.penalize_repetition(logits, seen, 1.5)
     unchanged(student)
 
 
 @penalize_repetition.case("still lowers positive logits of seen tokens, and of no others", points=0)
 def positive(student, draw):
-    logits, seen, penalty = scores(draw).abs() + 0.1, draw.integers(0, 2, 3, 7).bool(), draw.choice([1.2, 2.0])
-    got = student.penalize_repetition(logits, seen, penalty)
-    close(got, lowered(logits, seen, penalty), f"positive logits with penalty {penalty}")
+    for penalty in (1.2, 2.0):
+        logits = scores(draw).abs() + 0.1
+        seen = some_seen(draw, logits)
+        seen[0, 1] = True
+        got = student.penalize_repetition(logits, seen, penalty)
+        close(got, lowered(logits, seen, penalty), f"positive logits with penalty {penalty}")

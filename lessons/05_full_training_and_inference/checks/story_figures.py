@@ -3,7 +3,7 @@
 import math
 import re
 
-from storyteller_course import Exercise, close
+from storyteller_course import Exercise, figures
 
 story_figures = Exercise(
     "story_figures",
@@ -22,13 +22,24 @@ story_figures = Exercise(
 )
 
 
+WORDS = ["the", "fox", "ran", "to", "an", "owl"]  # so few that n-grams come back
+
+
+def spaced(draw, words):
+    """The words with white space of any kind between them, and at both ends."""
+    return draw.choice(["", " "]) + "".join(word + draw.choice([" ", "  ", "\n", " \t"]) for word in words)
+
+
 def some_texts(draw, count=4, least=6):
-    """Texts of few different words, so that n-grams come back."""
-    return [
-        "".join(draw.choice(["the", "fox", "ran", "to", "an", "owl"]) + draw.choice([" ", "  ", "\n"])
-                for _ in range(draw.randint(least, 14)))
-        for _ in range(count)
-    ]  # fmt: skip
+    """Texts of different lengths, of which the first says something twice."""
+    texts = [[draw.choice(WORDS) for _ in range(draw.randint(least, 14))] for _ in range(count)]
+    texts[0] += texts[0][:5]
+    return [spaced(draw, words) for words in texts]
+
+
+def alike(draw):
+    """Words that are the same only without their signs, their capitals or the space between them."""
+    return [spaced(draw, words.split()) for words in ("The the owl. owl The owl", "a bc ab c", "owl, owl the owl.")]
 
 
 def grams_of(text, n):
@@ -48,27 +59,33 @@ def counted(texts, n):
     }
 
 
+def check_figures(student, texts, n, *names):
+    figures(student.story_figures(texts, n), counted(texts, n), names)
+
+
 @story_figures.case("counts different n-grams over all texts together", points=3)
 def distinct(student, draw):
-    texts, n = some_texts(draw), draw.randint(1, 3)
-    close(student.story_figures(texts, n)["distinct"], counted(texts, n)["distinct"], f"distinct, with n={n}")
+    for n in (1, 2, draw.randint(3, 4)):
+        check_figures(student, some_texts(draw, draw.randint(2, 5)), n, "distinct")
+    for n in (1, 2):
+        check_figures(student, alike(draw), n, "distinct")
 
 
 @story_figures.case("counts repetition in each text by itself", points=3)
 def repetitions(student, draw):
-    texts, n = some_texts(draw), draw.randint(1, 2)
-    close(student.story_figures(texts, n)["repetition"], counted(texts, n)["repetition"], f"repetition, with n={n}")
+    for n in (1, 2, 3):
+        check_figures(student, some_texts(draw, draw.randint(2, 5)), n, "repetition")
+    check_figures(student, alike(draw), 1, "repetition")
 
 
 @story_figures.case("gives the mean number of words", points=1)
 def n_words(student, draw):
-    texts = some_texts(draw)
-    close(student.story_figures(texts, 2)["words"], counted(texts, 2)["words"], "the mean number of words")
+    for texts in (some_texts(draw), [*some_texts(draw, 2), ""]):
+        check_figures(student, texts, 2, "words")
 
 
 @story_figures.case("knows what to say of texts that are too short", points=2)
 def short(student, draw):
     texts = [*some_texts(draw, 2), "an owl", ""]
-    close(student.story_figures(texts, 3), counted(texts, 3), "the figures with n=3, of which two texts are too short")
-    close(student.story_figures(["an owl", ""], 4), {"distinct": math.nan, "repetition": 0.0, "words": 1.0},
-          "the figures of texts without any n-gram")  # fmt: skip
+    check_figures(student, texts, 3, "distinct", "repetition")
+    check_figures(student, ["an owl", ""], 4, "distinct", "repetition")  # without any n-gram

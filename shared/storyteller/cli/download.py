@@ -20,6 +20,7 @@ from storyteller.corpus.story import Story
 from storyteller.errors import StorytellerError
 from storyteller.utils.atomic_io import replacing, write_json
 
+DATA = Path("data")
 ROWS_PER_PART = 10_000  # rows in one file: what a killed download has to fetch again at most
 
 
@@ -27,7 +28,7 @@ def download(
     datasets: Annotated[list[str], typer.Option(help=f"one or more of {', '.join(HUB_CORPORA)}")] = [  # noqa: B006
         "tinystories"
     ],
-    out: Annotated[Path, typer.Option(help="folder; each corpus gets one of its own in it")] = Path("data"),
+    out: Annotated[Path, typer.Option(help="folder; each corpus gets one of its own in it")] = DATA,
     limit: Annotated[int | None, typer.Option(min=1, help="rows of each split at most")] = None,
     splits: Annotated[list[str], typer.Option(help=f"one or more of {', '.join(SPLIT_NAMES)}")] = [  # noqa: B006
         "train",

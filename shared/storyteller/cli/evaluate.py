@@ -6,12 +6,13 @@ storyteller evaluate runs/tiny/step-001500 runs/tiny --corpus storyworld --corpu
 
 import itertools
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from storyteller.cli.shared.typer_extensions import with_sampling_options
+from storyteller.cli.typer_extensions import with_sampling_options
 from storyteller.errors import StorytellerError
 from storyteller.inference.sampling_options import SAMPLING_OPTIONS, Sampling
 
@@ -28,13 +29,13 @@ COMPARED = [name for name in SAMPLING_OPTIONS if name not in ("seed", "max_new_t
 ABOUT = (
     "consistent: stories that come to their end without a contradiction, as far as a program finds them. "
     "distinct: the share of the n-grams of all stories that are different ones. "
-    "repetition: the share of a story's 4-grams that stood in it before. "
+    "repetition: the share of a story's 4-grams that occurred earlier in it. "
     "copied words: a story's longest run of words that also stands in the training stories. "
-    "The last column is for comparison: stories that no model told."
+    "The last column is for comparison: stories that no model generated."
 )
 
 
-@with_sampling_options(repeatable=COMPARED, seed=1, max_new_tokens=400)
+@with_sampling_options(repeatable=COMPARED)
 def evaluate(
     run: Annotated[list[Path] | None, typer.Argument(help="runs, or single checkpoints of them  [runs/tiny]")] = None,
     corpus: Annotated[
@@ -48,28 +49,32 @@ def evaluate(
 ) -> None:
     """Measure how well models predict held-out stories, and what the stories that they tell are like.
 
-    The temperature is that of storyteller story where none is given.
+    What is not given is as the first run tells its stories by itself.
     """
     from rich.console import Console
 
     from storyteller.corpus import load_stories
     from storyteller.evaluation.compare import compare, corpus_row
-    from storyteller.runs.consistency import STORY_TEMPERATURE
+    from storyteller.inference.generation_config import read_sampling
     from storyteller.runs.load import load_model, run_of
+    from storyteller.runs.openings import KnownOpenings
     from storyteller.runs.run_config import RunConfig
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
     runs = run or [Path("runs/tiny")]
-    samplings = combinations(settings | {"temperature": settings["temperature"] or [STORY_TEMPERATURE]})
+    samplings = combinations(settings, own=read_sampling(run_of(runs[0])))
     models = {str(path): load_model(path, notice=console.print) for path in runs}
     if not corpus:
         trained = run_of(runs[0])
         if not (trained / "run.json").is_file():
             raise StorytellerError(f"{trained} does not say what it was trained on: name a corpus with --corpus.")
-        corpus = [RunConfig.load(trained).corpus]
+        corpus = [RunConfig.load(trained, way_out="mend it, or name a corpus with --corpus").corpus]
     corpora = {}
     for name in corpus:
         corpora[name] = [story.text for story in load_stories(name, split="validation", limit=HELD_OUT_STORIES)]
+    for note in {KnownOpenings.load(run_of(path)).note(opening): None for path in runs}:
+        if note:
+            console.print(note)
     console.print("Indexing the training stories ...")
     finders = _training_stories(runs)
     rows = compare(
@@ -87,16 +92,24 @@ def evaluate(
         console.print(f"The stories, the figures and a picture of them are in {out}.")
 
 
-def combinations(settings: Mapping[str, Any]) -> dict[str, Sampling]:
-    """Every combination of the values that are compared, by name; what greedy decoding ignores is not compared."""
-    greedy = settings["greedy"]
-    compared = [name for name in COMPARED if settings[name] and not (greedy and SAMPLING_OPTIONS[name].greedy_ignores)]
+def combinations(settings: Mapping[str, Any], *, own: Sampling) -> dict[str, Sampling]:
+    """Every combination of the values that are compared, by name; what greedy decoding ignores is not compared.
+
+    Args:
+        settings: those that were given; of those that are compared, the values.
+        own: the run's, for what was not given.
+    """
     common = {name: value for name, value in settings.items() if name not in COMPARED}
+    greedy = common.get("greedy", own.greedy)
+    values_of = {"temperature": [own.temperature], **settings}
+    compared = [
+        name for name in COMPARED if values_of.get(name) and not (greedy and SAMPLING_OPTIONS[name].greedy_ignores)
+    ]
     samplings = {}
-    for values in itertools.product(*(settings[name] for name in compared)):
+    for values in itertools.product(*(values_of[name] for name in compared)):
         chosen = dict(zip(compared, values, strict=True))
         words = ["greedy"] * greedy + [f"{name} {value:g}" for name, value in chosen.items()]
-        samplings[", ".join(words)] = Sampling(**common, **chosen)
+        samplings[", ".join(words)] = replace(own, **common, **chosen)
     return samplings
 
 

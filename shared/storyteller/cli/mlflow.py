@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from storyteller.cli.shared.ports import refuse_taken_port
+from storyteller.cli.serve import address_of, refuse_taken_port
 
 PORT = 8080
 
@@ -18,19 +18,19 @@ def mlflow(
     host: Annotated[str, typer.Option(help="who may look: 127.0.0.1 is this machine only")] = "127.0.0.1",
 ) -> None:
     """Show the tracked runs in MLflow's pages, until Ctrl-C."""
-    from storyteller.tracking.store import is_server, load_mlflow, quiet_mlflow, store_uri
+    from storyteller.tracking.store import connect, is_server, quiet_mlflow, store_uri
 
     uri = store_uri()
     if is_server(uri):
         print(f"MLFLOW_TRACKING_URI names the server {uri}: its pages are there.")
         return
     refuse_taken_port(host, port)
-    load_mlflow()
+    connect(uri)  # a new database is made here, under a lock, not by the server
     environment = dict(os.environ)
     quiet_mlflow(environment)
     environment.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")  # workers that nothing here needs
     environment.setdefault("PYTHONWARNINGS", "ignore")  # of its own parts, about their own parts
-    print(f"The runs of {uri} at http://{host}:{port} (Ctrl-C ends it)", flush=True)
+    print(f"The runs of {uri} at {address_of(host, port)} (Ctrl-C ends it)", flush=True)
     server = subprocess.Popen(server_command(uri, host=host, port=port), env=environment)
     try:
         code = server.wait()

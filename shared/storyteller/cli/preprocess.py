@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from storyteller.cli.shared.default_corpora import CORPUS_HELP, DATA, TOKENIZER
+from storyteller.cli.download import DATA
+from storyteller.cli.tokenizer import CORPUS_HELP, TOKENIZER, default_corpora, read_corpora
 from storyteller.corpus.load import EMBEDDED
 from storyteller.corpus.local_files import SPLIT_NAMES
 from storyteller.errors import StorytellerError
@@ -42,7 +43,6 @@ def preprocess(
     """Clean a corpus and write it as token shards; the same command goes on where it was stopped."""
     from rich.console import Console
 
-    from storyteller.cli.shared.default_corpora import default_corpora
     from storyteller.cli.tokenizer import tokenizer as learn
     from storyteller.tokenizer import Tokenizer
 
@@ -90,7 +90,6 @@ def _write_split(
     from rich.progress import Progress as Bar
     from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    from storyteller.cli.shared.default_corpora import read_corpora
     from storyteller.corpus.clean import Cleaning, CleaningReport
     from storyteller.training.token_shards import Progress, write_shards
 

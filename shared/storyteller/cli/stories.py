@@ -4,7 +4,6 @@ storyteller stories --count 20000 --seed 7 --out stories.jsonl
 """
 
 import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
@@ -12,10 +11,11 @@ from typing import Annotated
 import typer
 
 from storyteller.errors import StorytellerError
+from storyteller.utils.atomic_io import replacing
 
 
 def stories(
-    count: Annotated[int, typer.Option(help="How many stories.")] = 3,
+    count: Annotated[int, typer.Option(min=1, help="How many stories.")] = 3,
     seed: Annotated[int, typer.Option(help="Another seed, other stories.")] = 1,
     split: Annotated[str, typer.Option(help="train, validation or test; no story is in two of them.")] = "train",
     out: Annotated[
@@ -47,15 +47,6 @@ def write_lines(path: Path, lines: Iterable[str]) -> None:
         raise StorytellerError(f"{path} is a folder; give the name of a file in it.")
     if not path.parent.is_dir():
         raise StorytellerError(f"There is no folder {path.parent} to write {path.name} to; make it first.")
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with aside.open("w", encoding="utf-8", newline="\n") as file:
-            for line in lines:
-                file.write(line + "\n")
-        aside.replace(path)
-    except OSError as error:
-        raise StorytellerError(
-            f"{path} could not be written ({error.strerror}); free some space or choose another place with --out."
-        ) from error
-    finally:
-        aside.unlink(missing_ok=True)
+    with replacing(path) as file:
+        for line in lines:
+            file.write(f"{line}\n".encode())

@@ -1,15 +1,13 @@
 """`storyteller story`: everything at once, from the corpus to three stories."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-OPENINGS = (
-    "There was once a",
-    "A little girl named Mia",
-    "Next door to each other lived",
-)
+STORIES = 3  # told at once
+PAGE = "storyteller.html"  # in the run's folder
 MINUTES = 2.8  # of training; with the trial before it, under three
 
 
@@ -19,15 +17,17 @@ def story(
     seed: Annotated[int, typer.Option(help="another seed tells other stories")] = 1,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps")] = "auto",
 ) -> None:
-    """Train the tiny model on the embedded corpus, once, and tell three stories."""
+    """Train the tiny model on the embedded corpus, once, tell three stories, and write a page that tells more."""
     from rich.console import Console
 
     from storyteller.cli.tell import say
     from storyteller.cli.train import run_config_from, train_and_show
+    from storyteller.evaluation.stories import consistency
+    from storyteller.export import export_run
     from storyteller.inference.generate import stream_text
-    from storyteller.inference.sampling_options import Sampling
-    from storyteller.runs.consistency import STORY_TEMPERATURE, consistency
+    from storyteller.inference.generation_config import read_sampling
     from storyteller.runs.load import load_model
+    from storyteller.runs.openings import KnownOpenings
     from storyteller.runs.run_config import is_finished
     from storyteller.utils.device import pick_device
 
@@ -36,16 +36,18 @@ def story(
         run = run_config_from("tiny", corpus=None, stories=None, seconds=minutes * 60, options={})
         train_and_show(run, out, device=device)
     model, tokenizer = load_model(out, device=pick_device(device), notice=console.print)
-    sampling = Sampling(temperature=STORY_TEMPERATURE, max_new_tokens=400, seed=seed)
-    for opening in OPENINGS:
+    sampling = read_sampling(out)
+    openings = KnownOpenings.load(out).commonest[:STORIES] or ("",) * STORIES
+    for number, opening in enumerate(openings):
         print()
-        say(opening, stream_text(model, tokenizer, opening, sampling=sampling))
+        say(opening, stream_text(model, tokenizer, opening, sampling=replace(sampling, seed=seed + number)))
     print()
     figures = consistency(out, model, tokenizer, notice=console.print)
     console.print(
         f"{figures['consistent']:.0%} of {figures['stories']} sampled stories come to their end without a "
         f"contradiction (read them in {out / 'sampled.txt'})."
     )
-    console.print(
-        f'Your turn: storyteller tell --run {out} --temperature {STORY_TEMPERATURE} "A little girl named Mia"'
-    )
+    export_run(out, out / PAGE, format="html")
+    console.print(f"{out / PAGE} is a page that tells its stories in any browser, offline: open it, or send it on.")
+    console.print(f'Your turn: storyteller tell --run {out} "{openings[0] or "Once upon a time"}"')
+    console.print(f"Or let it learn from a reward for its own stories: storyteller reinforce {out}")

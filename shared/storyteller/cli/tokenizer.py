@@ -3,14 +3,23 @@
 storyteller tokenizer --corpus data/tinystories --vocab-size 4096 --out data/tokenizer.json
 """
 
+import itertools
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from storyteller.cli.shared.default_corpora import CORPUS_HELP, TOKENIZER
-from storyteller.corpus.load import EMBEDDED
+from storyteller.cli.download import DATA
+from storyteller.corpus.clean import CleaningReport
+from storyteller.corpus.huggingface import HUB_CORPORA
+from storyteller.corpus.load import CORPUS_NAMES, EMBEDDED, load_stories
+from storyteller.corpus.story import Story
 from storyteller.errors import StorytellerError
+
+TOKENIZER = DATA / "tokenizer.json"
+
+CORPUS_HELP = f"{CORPUS_NAMES}, or paths; default: what download left, or {EMBEDDED}"
 
 
 def tokenizer(
@@ -27,8 +36,6 @@ def tokenizer(
     """Learn a vocabulary from the stories of a corpus."""
     from rich.console import Console
 
-    from storyteller.cli.shared.default_corpora import default_corpora, read_corpora
-    from storyteller.corpus.clean import CleaningReport
     from storyteller.tokenizer import Tokenizer
     from storyteller.utils.atomic_io import writing
 
@@ -49,4 +56,23 @@ def tokenizer(
         f"{out}: {learned.vocab_size:,} tokens from {report.kept:,} stories ({learned.fingerprint[:12]})",
         highlight=False,
         soft_wrap=True,
+    )
+
+
+def default_corpora(data: Path = DATA) -> list[str]:
+    """What `storyteller download` has left in `data`, or else the embedded corpus."""
+    downloaded = [(data / name).as_posix() for name in HUB_CORPORA if any((data / name).glob("train-*.jsonl"))]
+    return downloaded or [EMBEDDED]
+
+
+def read_corpora(
+    corpora: Sequence[str], *, split: str, limit: int | None, seed: int, clean: bool, report: CleaningReport
+) -> Iterator[Story]:
+    """The stories of several corpora, one corpus after the other; `limit` holds for each.
+
+    Raises:
+        StorytellerError: one of them cannot be read; at once where it does not exist.
+    """
+    return itertools.chain.from_iterable(
+        [load_stories(corpus, split=split, limit=limit, seed=seed, clean=clean, report=report) for corpus in corpora]
     )

@@ -1,8 +1,9 @@
 """`storyteller train`: train a preset's model on a corpus."""
 
+import math
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -30,7 +31,7 @@ def train(
     minutes: Annotated[float | None, typer.Option(help="train for so long; a short trial decides the steps")] = None,
     steps: Annotated[int | None, typer.Option(help="updates of the weights")] = None,
     batch_size: Annotated[int | None, typer.Option(help="sequences in one forward pass")] = None,
-    accumulate: Annotated[int | None, typer.Option(help="forward passes before one update")] = None,
+    grad_accum_steps: Annotated[int | None, typer.Option(help="forward passes before one update")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="the highest rate")] = None,
     dtype: Annotated[str | None, typer.Option(help="auto, float32, bfloat16 or float16")] = None,
     seed: Annotated[int | None, typer.Option(help="initial weights and order of the data")] = None,
@@ -41,12 +42,12 @@ def train(
     track: Annotated[bool, typer.Option("--track", help="log the run to MLflow; storyteller mlflow shows it")] = False,
 ) -> None:
     """Train a model, or go on with the run in the folder."""
-    if minutes is not None and (minutes <= 0 or steps is not None):
-        raise StorytellerError(f"--minutes is {minutes}: it must be above 0 and without --steps.")
+    if minutes is not None and (not 0 < minutes < math.inf or steps is not None):
+        raise StorytellerError(f"--minutes is {minutes}: it must be a number above 0, and without --steps.")
     options = {
         "steps": steps,
         "batch_size": batch_size,
-        "grad_accum_steps": accumulate,
+        "grad_accum_steps": grad_accum_steps,
         "learning_rate": learning_rate,
         "dtype": dtype,
         "seed": seed,
@@ -64,10 +65,12 @@ def run_config_from(
     from storyteller.runs.run_config import RunConfig
 
     base = preset(name)
+    if corpus is not None and not corpus.strip():
+        raise StorytellerError(f"--corpus is empty; name {CORPUS_NAMES}, or a file or folder.")
     given = {option: value for option, value in options.items() if value is not None}
     return RunConfig(
         preset=name,
-        corpus=corpus or base.corpus,
+        corpus=base.corpus if corpus is None else corpus,
         stories=stories or base.stories,
         model=base.model,
         train=replace(base.train, **given),
@@ -83,7 +86,7 @@ def train_and_show(run: "RunConfig", folder: Path, *, device: str, track: bool =
     """
     from rich.console import Console
 
-    from storyteller.cli.shared.progress_bar import TrainingProgress
+    from storyteller.cli.progress_bar import TrainingProgress
     from storyteller.runs.pipeline import train
     from storyteller.utils.device import pick_device
 
@@ -97,8 +100,12 @@ def train_and_show(run: "RunConfig", folder: Path, *, device: str, track: bool =
         )
 
 
-def tracking(notice: Callable[[str], None]) -> "RunContext":
+def tracking(notice: Callable[[str], None], *, parameters: Mapping[str, Any] | None = None) -> "RunContext":
     """What logs a run to MLflow while it trains.
+
+    Args:
+        notice: called with what the user should know.
+        parameters: further settings to be logged.
 
     Raises:
         StorytellerError: mlflow is not installed, or MLFLOW_TRACKING_URI cannot be used.
@@ -110,7 +117,7 @@ def tracking(notice: Callable[[str], None]) -> "RunContext":
     uri = store_uri()
 
     def context(trainer: "Trainer", tokenizer: "Tokenizer", run: "RunConfig") -> Tracker:
-        about = {"preset": run.preset, "corpus": run.corpus, "stories": run.stories}
+        about = {"preset": run.preset, "corpus": run.corpus, "stories": run.stories, **(parameters or {})}
         notice(f"Logging to {uri}; storyteller mlflow shows it.")
         return Tracker(trainer, tokenizer, parameters=about, uri=uri, notice=notice)
 

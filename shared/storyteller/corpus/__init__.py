@@ -2,9 +2,11 @@
 
 - `story`: one story and what is known about it
 - `load`: `load_stories`, every corpus by its name or path
-- `local_files`: txt, jsonl, csv, parquet and fairseq's pairs
+- `local_files`: a file or a folder: jsonl, csv, parquet, fairseq's pairs, and which split a file is for
+- `text_files`: txt, and where in one a story ends
 - `huggingface`: the corpora on the hub, in one table, and the stream that reads them
 - `clean`: mending texts, dropping what is no story, and a report
+- `rules`: what is mended, a rule a row
 - `dedupe`: exact and near duplicates
 """
 

@@ -14,7 +14,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+import regex
+
 from storyteller.corpus.dedupe import Duplicates
+from storyteller.corpus.rules import ALWAYS, TAG, is_tokenized, leave_out_forum, undo_tokenization
 from storyteller.corpus.story import Story
 from storyteller.errors import optional_import
 
@@ -26,37 +29,23 @@ _LOST_BYTE = re.compile("â€(?![\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘
 
 _SUSPICIOUS = re.compile(r"[^\n\t -~]|&")
 
-# WritingPrompts was tokenized by a script for Penn Treebank: spaces around punctuation, `` and '' for quotes.
-_SPACED = re.compile(
-    r"``|''|\w n't\b|\w ['’] ?(?:s|t|re|ve|ll|d|m)\b|\w [,.;:!?](?=\s|$)|[(\[] [^()\[\]]* [)\]]|[“‘] | [”’](?=\s|$)"
-)
-_DETOKENIZE: tuple[tuple[re.Pattern[str], str], ...] = tuple(
-    (re.compile(pattern), replacement)
-    for pattern, replacement in (
-        (r"``[ \t]*", '"'),  # opening quote
-        (r"(?:(?<=\S)[ \t]+|)''", '"'),  # closing quote
-        (r"([“‘])[ \t]+", r"\1"),
-        (r"(\w)[ \t]?n't\b", r"\1n't"),
-        (r"\b([Cc]a|[Ww]o|[Ss]ha|[Aa]i)[ \t]n't\b", r"\1n't"),
-        (r"(\w)[ \t]+['’][ \t]?(s|t|re|ve|ll|d|m|S|T|RE|VE|LL|D|M)\b", r"\1'\2"),
-        (r"\b([Gg]on|[Gg]ot|[Ww]an)[ \t](na|ta)\b", r"\1\2"),
-        (r"(?<=\S)[ \t]+(?=[”’](?:[\s,.!?;:]|$))", ""),
-        (r"(?<=\.)[ \t](?=\.)", ""),  # . . .
-        (r"(?<=\S)[ \t]+(?=[,.;:!?%…)\]]+(?:[\s\"'”’]|$))", ""),
-        (r"([(\[])[ \t]+(?=\S)", r"\1"),
-        (r"([$#])[ \t]+(?=\d)", r"\1"),
-        (r"(https?:) //", r"\1//"),
-    )
-)
-# The forum's own labels: writing prompt, image prompt, constrained writing, ...
-_TAG = re.compile(
-    r"\[\s*(?:(?:WP|IP|EU|CW|MP|OT|FF|PI|RF|TT|CC|CS|PM|SP|NSFW|NANO|Modpost)(?:\s?/\s?)?)+\s*\]\s*:?", re.IGNORECASE
-)
-_SENTENCE_END = re.compile(r"[.!?…][\"'”’)\]*_~]*(?=\s|$)")
-_ENDS_WELL = re.compile(r"[.!?…:~\"'”’)\]*—–-]\s*$|[^\w\s]\s*$")
+_SENTENCE_END = regex.compile(r"(?:[.!?…][\"'”’)\]*_~]*(?=\s|$)|[\p{STerm}--[.!?]][\"'”’」』)]*)", regex.V1)
+_ENDS_WELL = re.compile(r"[^\w\s,;(\[]\s*$|_\s*$")
 _FAREWELL = re.compile(r"[\W_]*(?:the )?end\W*$", re.IGNORECASE)
-
-
+# With these a sentence goes on: articles, conjunctions, prepositions, pronouns before a noun or verb, auxiliaries.
+_GOES_ON = re.compile(
+    r"(?:^|\s)(?:a|an|the|and|or|but|nor|so|if|as|than|because|while|when|which|who|whose|that|this|these|those|each|"
+    r"every|to|of|for|with|from|into|onto|at|by|about|between|among|their|my|your|his|its|our|he|she|they|we|i|"
+    r"is|was|are|were|am|be|been|had|has|have|will|would|could|should|can|may|might|must|got|put|let|very)\s*$|[,;]\s*$",
+    re.IGNORECASE,
+)
+# A word: letters between spaces; where a script writes without spaces, two signs (Chinese, Japanese) or five letters.
+_WORD = regex.compile(
+    r"[\p{Han}\p{Hiragana}\p{Katakana}]{1,2}|[\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]{1,5}"
+    r"|[^\s\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]+"
+)
+_FULL_WIDTH = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}]")  # scripts whose commas and stops are full-width
+_LETTER = regex.compile(r"[\p{L}\p{M}]")
 _STRAIGHT = str.maketrans({"“": '"', "”": '"', "„": '"', "‟": '"', "‘": "'", "’": "'", "‚": "'", "‛": "'"})
 
 
@@ -82,7 +71,8 @@ class CleaningReport:
     dropped: Counter[str] = field(default_factory=Counter)  # reason -> stories
     changed: Counter[str] = field(default_factory=Counter)  # what was mended -> stories (one may count under several)
     examples: dict[str, list[str]] = field(default_factory=dict)  # reason -> the first few, in short
-    notes: list[str] = field(default_factory=list)  # what was guessed about a file
+    notes: list[str] = field(default_factory=list)  # what was left out or cut off
+    told_apart: Counter[tuple[str, str]] = field(default_factory=Counter)  # (text file, how) -> stories
 
     def drop(self, reason: str, text: str) -> None:
         """Count a story as dropped and keep its beginning (of the first three) as an example."""
@@ -96,17 +86,34 @@ class CleaningReport:
         if sentence not in self.notes:
             self.notes.append(sentence)
 
+    @property
+    def sentences(self) -> list[str]:
+        """The notes, and of text files how their stories were told apart and how many came of it."""
+        files: dict[str, list[tuple[str, int]]] = {}
+        for (file, by), stories in self.told_apart.items():
+            files.setdefault(by, []).append((file, stories))
+        said = []
+        for by, found in files.items():
+            names = found[0][0] if len(found) == 1 else f"{found[0][0]} and {len(found) - 1:,} more"
+            count = sum(stories for _, stories in found)
+            said.append(f"{names}: {count:,} {'story' if count == 1 else 'stories'} read, {by}.")
+        return [*said, *self.notes]
+
     def __str__(self) -> str:
         rows = [("read", self.read, ""), ("kept", self.kept, "")]
         rows += [(f"dropped: {why}", n, "; ".join(self.examples.get(why, [])[:1])) for why, n in self.dropped.items()]
         rows += [(f"changed: {what}", n, "") for what, n in sorted(self.changed.items())]
         width = max(len(name) for name, _, _ in rows)
         lines = [f"{name:<{width}}  {n:>9,}  {example}".rstrip() for name, n, example in rows]
-        return "\n".join([*lines, *(f"note: {sentence}" for sentence in self.notes)])
+        return "\n".join([*lines, *(f"note: {sentence}" for sentence in self.sentences)])
 
 
-def clean_text(text: str) -> tuple[str, set[str]]:
-    """Mend one text; what it says stays the same.
+def clean_text(text: str, *, tokenized: bool | None = None) -> tuple[str, set[str]]:
+    """Mend one text; what its story says stays the same.
+
+    Args:
+        text: as it stands in a file.
+        tokenized: whether its punctuation has spaces of a program's; by default the text itself shows it.
 
     Returns:
         The text and the names of what was changed, the keys of `CleaningReport.changed`.
@@ -114,10 +121,15 @@ def clean_text(text: str) -> tuple[str, set[str]]:
     changes: set[str] = set()
     for name, mend in (
         ("line ends", lambda text: text.replace("\r\n", "\n").replace("\r", "\n")),  # of Windows and old Macs
+        ("brackets and labels", mend_pieces),
         ("encoding or entities", mend_characters),
-        ("spaced punctuation", undo_tokenization),
+        (
+            "spaced punctuation",
+            lambda text: undo_tokenization(text) if (is_tokenized(text) if tokenized is None else tokenized) else text,
+        ),
         ("curly quotes", lambda text: text.translate(_STRAIGHT)),
         ("layout", lay_out),
+        ("words to a forum", leave_out_forum),
     ):
         mended = mend(text)
         if mended != text:
@@ -126,28 +138,33 @@ def clean_text(text: str) -> tuple[str, set[str]]:
     return text, changes
 
 
-def clean_prompt(prompt: str) -> str:
+def clean_prompt(prompt: str, *, tokenized: bool = False) -> str:
     """A prompt on one line, without tags such as `[ WP ]`.
 
     >>> clean_prompt("[ WP ] You ca n't sleep .\\n")
     "You can't sleep."
     """
-    return " ".join(clean_text(_TAG.sub(" ", prompt))[0].split())
+    tokenized = tokenized or "[ " in prompt or is_tokenized(prompt)
+    return " ".join(clean_text(TAG.sub(" ", prompt), tokenized=tokenized)[0].split())
 
 
 def trim_cut(text: str) -> str:
     """Cut a story that stops in the middle of a sentence back to its last whole one.
 
-    Only the last paragraph is touched: what follows its last full stop goes. A last paragraph without any is left when
-    it is short (`The End`, a signature) and goes otherwise.
+    A last sentence without a full stop is no cut by that alone: many a writer leaves it out. It is one where a
+    quotation is open, or where the last word cannot be a sentence's last (`the`, `of`, `he`). Only the last paragraph
+    is touched.
+
+    >>> trim_cut("Tom ran. He fell into the"), trim_cut("Tom ran. He had the power of magic")
+    ('Tom ran.', 'Tom ran. He had the power of magic')
     """
     before, gap, last = text.rpartition("\n\n")
-    if _ENDS_WELL.search(last) or _FAREWELL.search(last):
+    if _FAREWELL.search(last) or (_ENDS_WELL.search(last) and not last.endswith((" -", " –"))):
+        return text
+    if not _GOES_ON.search(last) and last.count('"') % 2 == 0:
         return text
     ends = list(_SENTENCE_END.finditer(last))
-    if ends:
-        return before + gap + last[: ends[-1].end()]
-    return text if len(last.split()) <= 4 and before else before
+    return before + gap + last[: ends[-1].end()] if ends else before
 
 
 def clean(
@@ -182,7 +199,8 @@ def clean(
         if reason:
             report.drop(reason, text)
             continue
-        prompt = clean_prompt(story.prompt) if story.prompt else ""
+        tokenized = "spaced punctuation" in changes
+        prompt = clean_prompt(story.prompt, tokenized=tokenized) if story.prompt else ""
         if SPECIAL_TOKEN.search(prompt):
             report.drop("special token inside the text", prompt)
             continue
@@ -191,6 +209,15 @@ def clean(
         report.changed.update(changes)
         report.kept += 1
         yield Story(text=trimmed, prompt=prompt, genre=story.genre, facts=story.facts)
+
+
+def n_words(text: str) -> int:
+    """How many words a text has, in scripts without spaces about so many.
+
+    >>> n_words("Once upon a time"), n_words("从前有一只小狐狸")
+    (4, 4)
+    """
+    return len(text.split()) if text.isascii() else len(_WORD.findall(text))
 
 
 def _reason_to_drop(text: str, trimmed: str, settings: Cleaning) -> str | None:
@@ -203,11 +230,12 @@ def _reason_to_drop(text: str, trimmed: str, settings: Cleaning) -> str | None:
     if len(text) > settings.max_chars:
         return f"longer than {settings.max_chars:,} characters"
     solid = len("".join(text.split()))
-    if "�" in text or "\0" in text or sum(map(str.isalpha, text)) < settings.min_letters * solid:
+    letters = sum(map(str.isalpha, text)) if text.isascii() else len(_LETTER.findall(text))
+    if "�" in text or "\0" in text or letters < settings.min_letters * solid:
         return "not text"
     if 2 * len(trimmed) < len(text):
         return "cut off"
-    if len(trimmed.split()) < settings.min_words:
+    if n_words(trimmed) < settings.min_words:
         return f"fewer than {settings.min_words} words"
     return None
 
@@ -220,17 +248,20 @@ def mend_characters(text: str) -> str:
     text = _LOST_BYTE.sub("â€\x9d", text)
     # Quotes stay curly until the spaces around them are gone; line breaks are laid out last.
     settings = ftfy.TextFixerConfig(
-        unescape_html=True, uncurl_quotes=False, fix_line_breaks=False, remove_control_chars=True, explain=False
+        unescape_html=True,
+        uncurl_quotes=False,
+        fix_line_breaks=False,
+        remove_control_chars=True,
+        fix_character_width=not _FULL_WIDTH.search(text),
+        explain=False,
     )
     return str(ftfy.fix_text(text, settings))
 
 
-def undo_tokenization(text: str) -> str:
-    """Undo the tokenization of WritingPrompts: `` I ca n't , '' becomes "I can't,"."""
-    if not _SPACED.search(text):
-        return text
-    for pattern, replacement in _DETOKENIZE:
-        text = pattern.sub(replacement, text)
+def mend_pieces(text: str) -> str:
+    """Put entities and brackets together again that have spaces within; take a forum's labels away."""
+    for rule in ALWAYS:
+        text = rule.apply(text)
     return text
 
 

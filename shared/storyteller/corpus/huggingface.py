@@ -20,6 +20,7 @@ class HubCorpus:
     rows: Mapping[str, int]  # split -> rows
     about: str  # one line for the command line
     license: str = ""  # as the corpus's own page has it; "" where it has none
+    for_adults: bool = False  # then a model card says that the model is not for children
 
 
 # A corpus more is an entry more: help texts, error messages and model cards read this table.
@@ -35,6 +36,7 @@ HUB_CORPORA: Mapping[str, HubCorpus] = {
         {"train": 272_600, "validation": 15_620, "test": 15_138},
         "prompts and what people wrote to them (Fan, Lewis and Dauphin 2018); for adults, partly coarse",
         "MIT",
+        for_adults=True,
     ),
 }
 

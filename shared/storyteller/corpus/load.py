@@ -4,8 +4,10 @@
         print(story.text)
 
 `storyworld` is generated and needs nothing. `storyworld:everyday+fable` takes some of its genres only, and
-`storyworld-small` is generated from a small world, in which few characters come again and again. `tinystories` and
-`writingprompts` come from the Hugging Face hub; anything else is the path of a file or folder.
+`storyworld-small` is generated from a small world, in which few characters come again and again; `storyworld-tales`
+has tales in short sentences, of which no two are told alike, from a world of middle size, and
+`storyworld-tales-small` the tales that a tiny model learns in three minutes. `tinystories` and the other names of
+`HUB_CORPORA` come from the Hugging Face hub; anything else is the path of a file or folder.
 """
 
 import hashlib
@@ -23,7 +25,13 @@ from storyteller.errors import StorytellerError
 
 Split = Literal["train", "validation", "test", "all"]
 
-EMBEDDED, SMALL = "storyworld", "storyworld-small"  # generated, not read
+EMBEDDED = "storyworld"  # generated, not read
+EMBEDDED_WORLDS = (
+    EMBEDDED,
+    "storyworld-small",
+    "storyworld-tales",
+    "storyworld-tales-small",
+)  # the keys of `storyworld.generate.WORLDS`
 CORPUS_NAMES = ", ".join([EMBEDDED, *HUB_CORPORA])  # for help texts and messages
 # storyworld has no end of its own; this is where it stops when no limit is given.
 STORYWORLD_STORIES = {"train": 60_000, "validation": 2_000, "test": 2_000, "all": 60_000}
@@ -42,17 +50,18 @@ def load_stories(
 ) -> Iterator[Story]:
     """The stories of a corpus, one at a time, in an order that is always the same.
 
-    A local corpus whose files' names do not say their split (`train-00000.jsonl`, `valid.wp_source`) is divided here by
-    a hash of the story's text: 90 % train, 5 % validation, 5 % test. `"all"` gives everything. Duplicates are removed
-    before that, so that no copy of a training story is held out.
+    A local corpus whose files' names do not say their split (as `train-00000.jsonl` does) is divided here by a hash of
+    the story's text: 90 % train, 5 % validation, 5 % test. `"all"` gives everything. Duplicates are removed before
+    that, so that no copy of a training story is held out.
 
     Nothing is read before the first story is asked for, except that a missing file, an unknown corpus or a hub that
     cannot be reached is reported at once.
 
     Args:
-        corpus: `"storyworld"` or `"storyworld-small"` (with `":GENRE+GENRE"` behind it for some genres),
-            `"tinystories"`, `"writingprompts"`, or the path of a file (txt with `<|endoftext|>` lines, jsonl, csv,
-            parquet, a `.wp_source`/`.wp_target` pair) or of a folder of such files.
+        corpus: `"storyworld"`, `"storyworld-small"`, `"storyworld-tales"` or `"storyworld-tales-small"` (with
+            `":GENRE+GENRE"` behind it for some genres), a name of `HUB_CORPORA` such as `"tinystories"`, or the path of
+            a file (txt, see `text_files`, jsonl, csv, parquet, a `.wp_source`/`.wp_target` pair) or of a
+            folder of such files.
         split: `"train"`, `"validation"`, `"test"` or, for local files, `"all"`.
         limit: most stories to give; None gives all (of storyworld, which has no end, 60,000 or 2,000).
         seed: of storyworld.
@@ -69,8 +78,10 @@ def load_stories(
     if limit is not None and limit < 1:
         raise StorytellerError(f"limit is {limit}; it must be 1 or more, or be left out to read all.")
     report = report if report is not None else CleaningReport()
-    if isinstance(corpus, str) and corpus.partition(":")[0] in (EMBEDDED, SMALL):
+    if isinstance(corpus, str) and corpus.partition(":")[0] in EMBEDDED_WORLDS:
         return _storyworld(corpus, split, limit, seed, report)
+    if not str(corpus).strip():
+        raise StorytellerError(f"The corpus has no name; choose {CORPUS_NAMES}, or give the path of a file or folder.")
     divided = True
     if isinstance(corpus, str) and corpus in HUB_CORPORA:
         hub_corpus = HUB_CORPORA[corpus]
@@ -111,7 +122,7 @@ def _storyworld(corpus: str, split: str, limit: int | None, seed: int, report: C
     genres = [genre for genre in names.split("+") if genre]
     wanted = "train" if split == "all" else split
     count = limit or STORYWORLD_STORIES[split]
-    return _counted(generate(count, seed=seed, split=wanted, only=genres, small=world == SMALL), report)
+    return _counted(generate(count, seed=seed, split=wanted, only=genres, world=world), report)
 
 
 def _counted(stories: Iterator[Story], report: CleaningReport) -> Iterator[Story]:
@@ -125,10 +136,15 @@ def _not_empty(stories: Iterator[Story], corpus: str | Path, split: str, report:
     """The stories; an error where there is none, because nothing can be learned from an empty corpus."""
     first = next(stories, None)
     if first is None:
+        if report.kept:  # none of them fell to this split
+            raise StorytellerError(
+                f"{corpus} has {report.kept:,} {'story' if report.kept == 1 else 'stories'}, too few to hold any out "
+                f"for {split}: give more, or a folder with the files train.txt and valid.txt."
+            )
         why = ", ".join(f"{n:,} {reason}" for reason, n in report.dropped.items()) or "nothing was dropped"
         raise StorytellerError(
-            f"{corpus} gives no story for the split {split!r}: {report.read:,} read, {why}; "
-            "try another split or cleaning off."
+            f"{corpus} gives no story for the split {split!r}: {report.read:,} read, {why}; give it longer or other "
+            "texts, or try another split."
         )
     yield first
     yield from stories

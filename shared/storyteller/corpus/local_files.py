@@ -1,4 +1,4 @@
-"""Reading stories from local files: txt, jsonl, csv, parquet and fairseq's pairs.
+"""Reading stories from local files, and which split a file of a folder is for; tables and fairseq's pairs.
 
 Everything is read as a stream, one story at a time. The texts come as they are in the file; `clean` mends them.
 """
@@ -7,35 +7,41 @@ import csv
 import itertools
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from storyteller.corpus.clean import CleaningReport
 from storyteller.corpus.story import Story
+from storyteller.corpus.text_files import MAX_STORY_CHARS, bounded_lines, read_txt
 from storyteller.errors import StorytellerError, optional_import
 
-SEPARATOR = "<|endoftext|>"
-MAX_STORY_CHARS = 4_000_000  # in one story or line of a file; what is longer is not a file of stories
-_SNIFFED_LINES = 2_000  # that are looked at to learn how a text file tells its stories apart
-
-# How a story begins. Needed only for text files that have no separator lines.
-_OPENING = re.compile(
-    r"Once\b"
-    r"|(?:One|It was an?|On an?) (?:\w+,? ){0,3}(?:day|morning|night|afternoon|evening)\b"
-    r"|(?:There (?:once )?(?:was|were|lived)|Long,? long ago|A long time ago)\b"
-    r"|[A-Z]\w+(?: and [A-Z]?\w+)? (?:was|were) \w+ "
+SPLIT_NAMES = {
+    "train": ("train", "training"),
+    "validation": ("valid", "validation", "val", "dev"),
+    "test": ("test", "testing"),
+}
+# A name of a split, whole or as the last part of a name, and a file's number: train.txt, V2-valid.txt,
+# train-00000-of-00004-5a1467fff1081b.parquet
+_SPLIT_NAME = re.compile(
+    rf"(?P<prefix>.*[-_.])?(?P<split>{'|'.join(itertools.chain.from_iterable(SPLIT_NAMES.values()))})"
+    r"(?:[-_.]?\d+(?:[-_.]of[-_.]\d+)?(?:-[0-9a-f]{8,})?)?",
+    re.IGNORECASE,
 )
-
-SPLIT_NAMES = {"train": ("train",), "validation": ("valid", "val", "dev"), "test": ("test",)}
 
 
 def read_path(path: Path, *, split: str, report: CleaningReport) -> tuple[Iterator[Story], bool]:
     """The stories of a file or of all files in a folder, in the order of their names.
 
+    Args:
+        path: the file or folder.
+        split: which files of a folder are read, where their names say their split; `"all"` reads all.
+        report: learns what of a folder was left out.
+
     Returns:
-        The stories, and whether the names of the files chose the split (`train-00000.jsonl`, `valid.wp_source`). Where
-        they did not, all stories come and the caller holds some out.
+        The stories, and whether the names of the files chose the split, see `split_files`. Where they did not, all
+        stories come and the caller holds some out.
 
     Raises:
         StorytellerError: there is no such file, or a file in it cannot be read as stories.
@@ -46,25 +52,67 @@ def read_path(path: Path, *, split: str, report: CleaningReport) -> tuple[Iterat
         )
     if path.is_file():
         return read_file(path, report=report), False
-    files = [file for file in sorted(path.iterdir()) if file.is_file() and _reader(file) is not None]
-    # A pair is read through its source; the target alone has no prompts.
-    files = [file for file in files if file.suffix != ".wp_target" or not file.with_suffix(".wp_source").exists()]
+    entries = [entry for entry in sorted(path.iterdir()) if not entry.name.startswith(".")]
+    files = [entry for entry in entries if entry.is_file() and _reader(entry) is not None]
     if not files:
         raise StorytellerError(
             f"The folder {path} holds no file of stories; the kinds known are {', '.join(_READERS)}."
         )
-    named = {name: [file for file in files if file.name.startswith(SPLIT_NAMES[name])] for name in SPLIT_NAMES}
-    if split == "all" or not any(named.values()):
+    if others := [entry.name for entry in entries if entry not in files and not entry.name.endswith(".state.json")]:
+        report.note(f"Of {path}, {_named(others)} {_were(others)} left out: not of the kinds {', '.join(_READERS)}.")
+    # A pair is read through its source; the target alone has no prompts.
+    files = [file for file in files if file.suffix != ".wp_target" or not file.with_suffix(".wp_source").exists()]
+    named = split_files(files)
+    if split == "all" or not named:
         chosen = files
-    elif not named[split]:
+    elif not named.get(split):
         raise StorytellerError(
-            f"The folder {path} has files of other splits ({', '.join(n for n in named if named[n])}) but none of "
-            f"{split!r}; its files' names must begin with {' or '.join(SPLIT_NAMES[split])}."
+            f"The folder {path} has files of other splits ({', '.join(named)}) but none of {split!r}; its files' names "
+            f"must be, or end in, {' or '.join(SPLIT_NAMES[split])}."
         )
     else:
         chosen = named[split]
+        if nameless := [file.name for file in files if not any(file in found for found in named.values())]:
+            report.note(
+                f"Of {path}, {_named(nameless)} {_were(nameless)} left out: the other files' names say their split, "
+                f"as {chosen[0].name} does."
+            )
     stories = itertools.chain.from_iterable(read_file(file, report=report) for file in chosen)
-    return stories, any(named.values())
+    return stories, bool(named)
+
+
+def split_files(files: Sequence[Path]) -> dict[str, list[Path]]:
+    """The files of each split, by their names; empty where the names say none.
+
+    A name says its split by being that word (`train.txt`, `test-00001.jsonl`). One that ends in it
+    (`TinyStoriesV2-GPT4-train.txt`) does where the same name ends in another split's word too, or where the word can
+    mean nothing else (`valid`, `validation`): `night-train.txt` alone is a story about a train. Names count where at
+    least two splits are named, or every file is. Files without a split are for training where none is named for that.
+    """
+    found = {file: match for file in files if (match := _SPLIT_NAME.fullmatch(file.stem))}
+    prefixes = Counter((match["prefix"] or "").lower() for match in found.values())
+    named: dict[str, list[Path]] = {}
+    for file, match in found.items():
+        prefix, word = (match["prefix"] or "").lower(), match["split"].lower()
+        if not prefix or prefixes[prefix] > 1 or word in ("valid", "validation"):
+            split = next(split for split, words in SPLIT_NAMES.items() if word in words)
+            named.setdefault(split, []).append(file)
+    nameless = [file for file in files if not any(file in chosen for chosen in named.values())]
+    if named.keys() == {"train"} and nameless:
+        return {}
+    if named and nameless and "train" not in named:
+        named["train"] = nameless
+    return named
+
+
+def _named(names: Sequence[str]) -> str:
+    """A few names, and how many more there are."""
+    more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more
+
+
+def _were(names: Sequence[str]) -> str:
+    return "was" if len(names) == 1 else "were"
 
 
 def read_file(path: Path, *, report: CleaningReport) -> Iterator[Story]:
@@ -91,87 +139,6 @@ def read_file(path: Path, *, report: CleaningReport) -> Iterator[Story]:
 
 def _reader(path: Path) -> Callable[[Path, CleaningReport], Iterator[Story]] | None:
     return _READERS.get(path.suffix.lower())
-
-
-def _lines(file: IO[str], path: Path) -> Iterator[str]:
-    """Lines with their ends; a line without end in sight does not fill the memory."""
-    while line := file.readline(MAX_STORY_CHARS + 1):
-        if len(line) > MAX_STORY_CHARS:
-            raise StorytellerError(
-                f"{path} has a line of more than {MAX_STORY_CHARS:,} characters; it is no file of stories."
-            )
-        yield line
-
-
-# --- plain text ---------------------------------------------------------------------------------------------------
-
-
-def read_txt(path: Path, report: CleaningReport) -> Iterator[Story]:
-    """Stories between lines `<|endoftext|>`; without such lines, each story begins where an opening is seen."""
-    # newline="" keeps CRLF, so that the report can say that it was there.
-    with open(path, encoding="utf-8-sig", newline="") as file:
-        lines = _lines(file, path)
-        sniffed = list(itertools.islice(lines, _SNIFFED_LINES))
-        everything = itertools.chain(sniffed, lines)
-        # A file of fewer lines than we look at is read whole; a longer one shows at the start how it is made.
-        if any(line.strip() == SEPARATOR for line in sniffed):
-            blocks = _between_separators(everything, path, report)
-        else:
-            report.note(f"{path.name} has no line {SEPARATOR}; its stories were told apart by how they begin.")
-            blocks = _by_openings(everything, path)
-        yield from (Story(text=block) for block in blocks)
-
-
-def _between_separators(lines: Iterable[str], path: Path, report: CleaningReport) -> Iterator[str]:
-    block = _Block(path)
-    for line in lines:
-        if line.strip() == SEPARATOR:
-            yield block.take()
-        else:
-            block.add(line)
-    if last := block.take().strip():
-        # Each story is closed by a separator; what follows the last one was cut off, even where the cut falls on
-        # a full stop, as at the end of a line.
-        report.read += 1
-        report.drop("cut off at the end of the file", last)
-        report.note(
-            f"The last story of {path.name} was dropped, for no line {SEPARATOR} closes it; add one to keep it."
-        )
-
-
-def _by_openings(lines: Iterable[str], path: Path) -> Iterator[str]:
-    """Stories written one under the other. Paragraphs inside have blank lines between them or trailing spaces."""
-    block = _Block(path)
-    before = ""
-    for line in lines:
-        bare = line.rstrip("\r\n")
-        if before and before == before.rstrip() and _OPENING.match(bare):
-            yield block.take()
-        block.add(line)
-        before = bare
-    if last := block.take():
-        yield last
-
-
-class _Block:
-    """The lines of one story, as long as they may be one."""
-
-    def __init__(self, path: Path):
-        self._path, self._lines, self._length = path, list[str](), 0
-
-    def add(self, line: str) -> None:
-        self._length += len(line)
-        if self._length > MAX_STORY_CHARS:
-            raise StorytellerError(
-                f"{self._path} has a story of more than {MAX_STORY_CHARS:,} characters; "
-                f"put a line {SEPARATOR} behind each story."
-            )
-        self._lines.append(line)
-
-    def take(self) -> str:
-        text = "".join(self._lines)
-        self._lines, self._length = [], 0
-        return text
 
 
 # --- tables -------------------------------------------------------------------------------------------------------
@@ -203,7 +170,7 @@ def story_from_row(row: Mapping[str, Any], *, where: str) -> Story:
 def read_jsonl(path: Path, report: CleaningReport) -> Iterator[Story]:
     """One object a line; a last line that was cut off while the file was copied is dropped."""
     with open(path, encoding="utf-8-sig", newline="\n") as file:
-        for number, line in enumerate(_lines(file, path), start=1):
+        for number, line in enumerate(bounded_lines(file, path), start=1):
             if not line.strip():
                 continue
             try:
@@ -224,7 +191,7 @@ def read_csv(path: Path, report: CleaningReport) -> Iterator[Story]:
     csv.field_size_limit(MAX_STORY_CHARS)
     with open(path, encoding="utf-8-sig", newline="") as file:
         try:
-            for row in csv.DictReader(_lines(file, path)):
+            for row in csv.DictReader(bounded_lines(file, path)):
                 yield story_from_row({name: row[name] for name in row if name is not None}, where=str(path))
         except csv.Error as error:
             raise StorytellerError(f"{path} cannot be read as csv ({error}); write it with a header line.") from None
@@ -258,7 +225,7 @@ def read_pairs(path: Path, report: CleaningReport) -> Iterator[Story]:
         open(source, encoding="utf-8-sig", newline="\n") as prompts,
         open(target, encoding="utf-8-sig", newline="\n") as texts,
     ):
-        for prompt, text in itertools.zip_longest(_lines(prompts, source), _lines(texts, target)):
+        for prompt, text in itertools.zip_longest(bounded_lines(prompts, source), bounded_lines(texts, target)):
             if prompt is None or text is None:
                 shorter = source if prompt is None else target
                 raise StorytellerError(f"{shorter} has fewer lines than its partner; the two must pair line by line.")

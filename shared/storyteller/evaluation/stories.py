@@ -14,16 +14,21 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 from storyteller.errors import StorytellerError
 from storyteller.evaluation.text_metrics import distinct_n, repetition
-from storyteller.inference.generate import encode_prompt, generate
+from storyteller.inference.generate import encode_prompt, generate, whole_story
+from storyteller.inference.generation_config import read_sampling
 from storyteller.inference.sampling_options import Sampling
 from storyteller.storyworld import Contradiction, contradictions
 from storyteller.tokenizer import Tokenizer
 from storyteller.training.batches import InMemoryTokens, validation_batches
 from storyteller.training.losses import Metrics, byte_lengths, evaluate
 from storyteller.transformer.decoder import Decoder
+from storyteller.utils.atomic_io import read_json, write_json
+
+SAMPLED_STORIES = 100  # sampled from the model to see how many hold together
 
 Check = Callable[[str], Sequence[Contradiction]]  # what in a text cannot be true together
 
@@ -124,7 +129,7 @@ def sample_stories(
         model: the model.
         tokenizer: the one it was trained with.
         openings: how the stories begin; "" leaves the beginning to the model.
-        sampling: how tokens are chosen. Story i draws with `sampling.seed` + i, whatever the batch size.
+        sampling: how tokens are chosen. Story i draws as row i of one batch, whatever the batch size.
         batch_size: stories generated at once; it changes the time and the memory, not the stories.
         check: gives the contradictions of a text.
 
@@ -135,12 +140,30 @@ def sample_stories(
     for first in range(0, len(openings), batch_size):
         batch = openings[first : first + batch_size]
         prompts = [encode_prompt(model, tokenizer, opening) for opening in batch]
-        seeded = replace(sampling, seed=sampling.seed + first)
-        rows = generate(model, prompts, sampling=seeded, stop={tokenizer.end_id})
+        rows = generate(model, prompts, sampling=sampling, first_row=first, stop={tokenizer.end_id})
         for opening, row in zip(batch, rows, strict=True):
-            text = opening + tokenizer.decode(row, skip_special=True)
+            text = whole_story(tokenizer, opening, row)
             stories.append(SampledStory(text, row[-1] == tokenizer.end_id, tuple(check(text))))
     return SampleReport(tuple(stories))
+
+
+def consistency(folder: Path, model: Decoder, tokenizer: Tokenizer, *, notice: Callable[[str], None]) -> dict[str, Any]:
+    """What share of 100 stories that the model tells by itself has no contradiction; measured once for a run.
+
+    Returns:
+        "stories" how many, "consistent" the share that ended without a contradiction, "ended" the share that ended,
+        "contradictions" for each kind the number of stories that have it.
+    """
+    file = folder / "sampled.json"
+    if not file.is_file():
+        notice(f"Letting the model tell {SAMPLED_STORIES} stories, to see how many hold together ...")
+        sampling = replace(read_sampling(folder), seed=1000)
+        report = sample_stories(model, tokenizer, [""] * SAMPLED_STORIES, sampling=sampling, batch_size=50)
+        report.save(folder / "sampled.txt")
+        figures = {"stories": SAMPLED_STORIES, "consistent": report.complete_and_consistent, "ended": report.ended}
+        write_json(file, figures | {"contradictions": report.counts})
+    values: dict[str, Any] = read_json(file, way_out="delete it, and the stories are told anew")
+    return values
 
 
 def _mean(values: Iterable[float]) -> float:

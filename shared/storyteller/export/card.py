@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from storyteller.corpus.huggingface import HUB_CORPORA
-from storyteller.corpus.load import EMBEDDED, SMALL
+from storyteller.corpus.load import EMBEDDED_WORLDS
 from storyteller.export.trained_run import TrainedRun
 from storyteller.moe.cost_model import count_parameters
 
@@ -27,10 +27,10 @@ def model_card(trained: TrainedRun, *, usage: str, library: str) -> str:
     size = f"{parameters.total:,} parameters"
     if trained.config.n_experts:
         size += f", of which a token passes through {parameters.active:,}"
-    name = _corpus(trained)
+    name = corpus_name(trained)
     if trained.run_config is None:
         corpus = "a corpus that its run does not name"
-    elif _is_embedded(trained):
+    elif is_embedded(trained):
         corpus = f"`{trained.run_config.corpus}`, stories that the course's own seeded generator makes"
     elif name in HUB_CORPORA:
         repository = HUB_CORPORA[name].repository
@@ -52,29 +52,38 @@ def model_card(trained: TrainedRun, *, usage: str, library: str) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _corpus(trained: TrainedRun) -> str:
+def corpus_name(trained: TrainedRun) -> str:
     """The corpus's name: without its genres, of a file without its folders; empty where it is not known."""
     if trained.run_config is None:
         return ""
     name = trained.run_config.corpus.partition(":")[0]
-    return name if name in (EMBEDDED, SMALL, *HUB_CORPORA) else Path(trained.run_config.corpus).name
+    return name if name in (*EMBEDDED_WORLDS, *HUB_CORPORA) else Path(trained.run_config.corpus).name
 
 
-def _is_embedded(trained: TrainedRun) -> bool:
-    return _corpus(trained) in (EMBEDDED, SMALL)
+def is_embedded(trained: TrainedRun) -> bool:
+    """Whether the corpus is the one that comes with the course."""
+    return corpus_name(trained) in EMBEDDED_WORLDS
+
+
+LANGUAGE = "en"  # of all the corpora
+
+
+def licence_of(trained: TrainedRun) -> str | None:
+    """The licence as the hub names it; None where the corpus's maker decides too."""
+    return "mit" if is_embedded(trained) else None
 
 
 def _head(trained: TrainedRun, library: str) -> str:
     """Facts for the hub, as YAML. Every value is written as JSON, which YAML reads."""
     facts: dict[str, object] = {
-        "language": "en",
+        "language": LANGUAGE,
         "library_name": library,
         "pipeline_tag": "text-generation",
         "tags": ["storyteller", "text-generation"] + (["moe"] if trained.config.n_experts else []),
     }
-    if _is_embedded(trained):
-        facts["license"] = "mit"
-    if (corpus := _corpus(trained)) in HUB_CORPORA:
+    if licence := licence_of(trained):
+        facts["license"] = licence
+    if (corpus := corpus_name(trained)) in HUB_CORPORA:
         facts["datasets"] = [HUB_CORPORA[corpus].repository]
     return "\n".join(["---", *(f"{name}: {json.dumps(value)}" for name, value in facts.items()), "---"])
 
@@ -84,11 +93,15 @@ def training_facts(trained: TrainedRun) -> dict[str, str]:
     values = trained.values
     facts = {}
     if trained.run_config is not None:
-        name = trained.run_config.corpus if _is_embedded(trained) else _corpus(trained)
+        name = trained.run_config.corpus if is_embedded(trained) else corpus_name(trained)
         facts["corpus"] = f"`{name}`, {trained.run_config.stories:,} stories at most"
-    facts["updates of the weights"] = f"{trained.step:,}"
+    for number, stage in enumerate(trained.stages):
+        began = f"trained as `{stage.base}` ({stage.base_step:,} updates, {stage.base_tokens:,} tokens), then "
+        facts[f"stage {number + 1}"] = (began if number == 0 else "then ") + stage.how
+    since = " since then" if trained.stages else ""
+    facts[f"updates of the weights{since}"] = f"{trained.step:,}"
     if "tokens" in values:
-        facts["tokens seen"] = f"{values['tokens']:,}"
+        facts[f"tokens seen{since}"] = f"{values['tokens']:,}"
     if metrics := values.get("metrics"):
         facts["validation loss"] = f"{metrics['loss']:.3f} nats a token, on {metrics['tokens']:,} tokens"
         facts["validation perplexity"] = f"{metrics['perplexity']:.2f}"
@@ -104,7 +117,10 @@ def training_facts(trained: TrainedRun) -> dict[str, str]:
             f"{train['min_lr_ratio']:.0%} of it; weight decay {train['weight_decay']:g}; {rows}; seed {train['seed']}"
         )
         if trained.config.n_experts:
-            facts["router losses"] = f"balance {train['balance_weight']:g}, z {train['z_weight']:g}"
+            balance = f"balance {train['balance_weight']:g}"
+            if trained.config.balance == "bias":
+                balance = f"balanced by a bias, {train['bias_rate']:g} a step, without a loss"
+            facts["router losses"] = f"{balance}, z {train['z_weight']:g}"
     if "dtype" in values:
         facts["products computed in"] = values["dtype"]
     return facts
@@ -127,6 +143,10 @@ def shape_facts(trained: TrainedRun) -> dict[str, str]:
             f"{config.n_experts} SwiGLU experts, each {config.d_ff} wide; a token is routed to {config.top_k}, "
             f"by the {config.router} of the router's logits"
         )
+    if config.balance == "bias" and config.n_experts:
+        facts["feed-forward"] += ", with a bias on the choice that balances the experts"
+    if config.n_shared_experts:
+        facts["shared experts"] = f"{config.n_shared_experts}, for every token"
     if config.n_experts and config.capacity_factor is not None:
         facts["expert capacity"] = f"factor {config.capacity_factor:g} in training; nothing is dropped in generation"
     return facts
@@ -147,9 +167,9 @@ def _authors(by_student: Mapping[str, bool]) -> str:
 
 
 def _licence(trained: TrainedRun) -> str:
-    if _is_embedded(trained):
+    if is_embedded(trained):
         return "MIT, as the course and the corpus that comes with it."
-    corpus = HUB_CORPORA.get(_corpus(trained))
+    corpus = HUB_CORPORA.get(corpus_name(trained))
     of_corpus = f"the corpus under {corpus.license}" if corpus and corpus.license else "the corpus under its maker's"
     return f"The course's code is under the MIT licence, {of_corpus}: heed both when you pass this model on."
 
@@ -157,6 +177,6 @@ def _licence(trained: TrainedRun) -> str:
 def _limits(trained: TrainedRun) -> str:
     limits = "It knows the world of its corpus and nothing else. It follows no instructions and answers no questions. "
     limits += "Names, objects and places may change in mid-story. Nobody has looked through what it says"
-    if _corpus(trained) == "writingprompts":
+    if (corpus := HUB_CORPORA.get(corpus_name(trained))) and corpus.for_adults:
         return limits + ", and its corpus is for adults and partly coarse: it is not for children."
     return limits + ": read a story before you read it to a child."

@@ -1,9 +1,9 @@
-"""A folder that is complete or not there, and never takes the place of anything but an earlier export."""
+"""Where an export goes: complete or not there, and never in the place of anything but an earlier export."""
 
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 from storyteller.errors import StorytellerError
 from storyteller.utils.atomic_io import force_to_disk, writing
 
+HEAD = 2_000  # characters by which an earlier export that is a file is known
 RECORD = "export.json"  # what the folder was made from and which files are part of it
 
 
@@ -67,6 +68,16 @@ def refuse_other(target: Path) -> None:
     if others:
         shown = ", ".join(others[:3]) + (", ..." if len(others) > 3 else "")
         raise StorytellerError(f"{target} holds what is no part of an earlier export ({shown}): name another --out.")
+
+
+def refuse_other_file(target: Path, *, is_ours: Callable[[str], bool]) -> None:
+    """Raise StorytellerError where `target`, a file to make, is something that an export must not replace."""
+    if target.is_dir():
+        raise StorytellerError(f"{target} is a folder; name a file to make with --out, such as my-storyteller.html.")
+    if target.exists():
+        with open(target, encoding="utf-8", errors="replace") as file:
+            if not is_ours(file.read(HEAD)):
+                raise StorytellerError(f"{target} is no earlier export; name another file with --out.")
 
 
 def write_record(folder: Path, facts: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ Legend: `D` model width, `H` query heads, `G` key and value heads, `Dh` head wid
 Source: the GGUF specification in ggml's docs/gguf.md; llama.cpp's convert_hf_to_gguf.py for the order of the rows.
 """
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,9 @@ from torch import Tensor
 
 from storyteller.config import ModelConfig
 from storyteller.errors import optional_import
+from storyteller.export.card import LANGUAGE, licence_of
 from storyteller.export.mixtral_weights import config_fields, transformers_names
 from storyteller.export.trained_run import TrainedRun
-from storyteller.runs.consistency import STORY_TEMPERATURE
 from storyteller.tokenizer import Vocabulary
 from storyteller.tokenizer.vocabulary import to_unicode
 
@@ -60,6 +61,9 @@ def write(trained: TrainedRun, folder: Path) -> None:
     writer = gguf.GGUFWriter(folder / file_name(trained), "llama")
     try:
         writer.add_name(trained.name)
+        writer.add_languages([LANGUAGE])
+        if licence := licence_of(trained):
+            writer.add_license(licence)
         writer.add_file_type(gguf.LlamaFileType.ALL_F32)
         add_shape(writer, trained.config)
         add_tokenizer(writer, trained.tokenizer.vocabulary, end_id=trained.tokenizer.end_id)
@@ -109,6 +113,7 @@ def add_tokenizer(writer: Any, vocabulary: Vocabulary, *, end_id: int) -> None:
     # As in training: a story begins after the end-of-text token, and ends with it.
     writer.add_bos_token_id(end_id)
     writer.add_eos_token_id(end_id)
+    writer.add_pad_token_id(end_id)
     writer.add_add_bos_token(True)
     writer.add_add_eos_token(False)
 
@@ -156,6 +161,7 @@ def as_array(weight: Tensor) -> np.ndarray:
 
 def usage(trained: TrainedRun) -> str:
     """How to tell a story with it."""
+    opening = json.dumps(trained.example_opening, ensure_ascii=False)
     return f"""With the package xllamacpp, which brings llama.cpp along, or with any other program that loads GGUF:
 
 ```python
@@ -164,8 +170,9 @@ import xllamacpp
 params = xllamacpp.CommonParams()
 params.model.path = "{file_name(trained)}"  # in this folder
 server = xllamacpp.Server(params)
-answer = server.handle_completions({{"prompt": "Once upon a time", "temperature": {STORY_TEMPERATURE}}})
-print("Once upon a time" + answer["choices"][0]["text"])
+opening = {opening}
+answer = server.handle_completions({{"prompt": opening, "temperature": {trained.sampling.temperature:g}}})
+print(opening + answer["choices"][0]["text"])
 ```
 
 llama.cpp keeps what it has read in half precision, unless it is told `--cache-type-k f32 --cache-type-v f32`."""

@@ -2,10 +2,12 @@
 
     AutoModelForCausalLM.from_pretrained("tiny-hf")
     AutoTokenizer.from_pretrained("tiny-hf")
+    pipeline("text-generation", "tiny-hf")("Once upon a time")
 
 Nothing here needs transformers: its files are JSON and safetensors.
 """
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,9 @@ from safetensors.torch import save_file
 from storyteller.errors import StorytellerError
 from storyteller.export.mixtral_weights import config_fields, names_on_disk
 from storyteller.export.trained_run import TrainedRun
-from storyteller.runs.consistency import STORY_TEMPERATURE
+from storyteller.inference import generation_config
 from storyteller.tokenizer import END_OF_TEXT
+from storyteller.tokenizer.tokenizer_json import to_json
 from storyteller.utils.atomic_io import write_json
 
 WEIGHTS = "model.safetensors"
@@ -36,7 +39,7 @@ def check(trained: TrainedRun) -> None:
 def write(trained: TrainedRun, folder: Path) -> None:
     """Write weights, configuration and tokenizer into an empty folder."""
     write_json(folder / "config.json", model_config(trained))
-    write_json(folder / "generation_config.json", special_ids(trained) | {"pad_token_id": trained.tokenizer.end_id})
+    write_generation_config(trained, folder)
     write_tokenizer(trained, folder)
     weights = names_on_disk(trained.model.state_dict(), trained.config)
     weights = {name: weight.detach().contiguous() for name, weight in weights.items()}
@@ -64,9 +67,30 @@ def special_ids(trained: TrainedRun) -> dict[str, int]:
     return {"bos_token_id": trained.tokenizer.end_id, "eos_token_id": trained.tokenizer.end_id}
 
 
+def write_generation_config(trained: TrainedRun, folder: Path) -> None:
+    """Write the model's own sampling settings; a story is no longer than the context, for others forget nothing."""
+    end_id, max_length = trained.tokenizer.end_id, trained.config.max_seq_len
+    settings = generation_config.generation_config(trained.sampling, max_length=max_length, end_id=end_id)
+    del settings["max_new_tokens"]
+    write_json(folder / generation_config.FILE_NAME, settings)
+
+
 def write_tokenizer(trained: TrainedRun, folder: Path) -> None:
-    """Write `tokenizer.json`, and what `AutoTokenizer` wants to know beside it."""
-    trained.tokenizer.save(folder / "tokenizer.json")
+    """Write `tokenizer.json`, and what `AutoTokenizer` wants to know beside it.
+
+    Its last stage puts the end-of-text token in front of a text, as it stood before every story in training.
+    """
+    end: dict[str, Any] = {"SpecialToken": {"id": END_OF_TEXT, "type_id": 0}}
+    first: dict[str, Any] = {"Sequence": {"id": "A", "type_id": 0}}
+    post_processor = {
+        "type": "TemplateProcessing",
+        "single": [end, first],
+        "pair": [end, first, {"Sequence": {"id": "B", "type_id": 0}}],
+        "special_tokens": {
+            END_OF_TEXT: {"id": END_OF_TEXT, "ids": [trained.tokenizer.end_id], "tokens": [END_OF_TEXT]}
+        },
+    }
+    write_json(folder / "tokenizer.json", to_json(trained.tokenizer.vocabulary) | {"post_processor": post_processor})
     settings = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "bos_token": END_OF_TEXT,
@@ -81,13 +105,12 @@ def write_tokenizer(trained: TrainedRun, folder: Path) -> None:
 
 def usage(trained: TrainedRun) -> str:
     """How to tell a story with it."""
-    length, temperature = trained.config.max_seq_len, STORY_TEMPERATURE
     return f"""```python
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import pipeline
 
-model = AutoModelForCausalLM.from_pretrained("{trained.name}")  # this folder
-tokenizer = AutoTokenizer.from_pretrained("{trained.name}")
-opening = tokenizer("{END_OF_TEXT}Once upon a time", return_tensors="pt")
-story = model.generate(**opening, max_length={length}, do_sample=True, temperature={temperature})
-print(tokenizer.decode(story[0], skip_special_tokens=True))
-```"""
+teller = pipeline("text-generation", model=".")  # this folder
+print(teller({json.dumps(trained.example_opening, ensure_ascii=False)})[0]["generated_text"])
+```
+
+The temperature and the greatest length are in `{generation_config.FILE_NAME}`; the tokenizer puts `{END_OF_TEXT}` in
+front of an opening."""

@@ -23,8 +23,8 @@ def as_transformers(model: Decoder, *, attention: str = "eager", experts: str = 
         settings: more fields of its config, such as `output_router_logits=True`.
 
     Raises:
-        StorytellerError: transformers is not installed, or the model has learned positions or another router than
-            softmax.
+        StorytellerError: transformers is not installed, or the model has learned positions, or a router, a bias or
+            shared experts that Mixtral does not have.
     """
     transformers = optional_import("transformers", extra="test")
     config = model.config
@@ -43,12 +43,17 @@ def config_fields(config: ModelConfig) -> dict[str, Any]:
     """Our model's shape in the fields of `MixtralConfig`, or of `MistralConfig` where it is dense.
 
     Raises:
-        StorytellerError: the model has learned positions, or a router other than softmax.
+        StorytellerError: the model has learned positions, a router other than softmax, a bias or shared experts.
     """
     if config.n_experts and config.router != "softmax":
         raise StorytellerError(
             f"The model has a {config.router} router and Mixtral a softmax: train one with router 'softmax', or export "
             "it in the format onnx."
+        )
+    if config.n_experts and (config.balance == "bias" or config.n_shared_experts):
+        kind = "a bias that balances its experts" if config.balance == "bias" else "shared experts"
+        raise StorytellerError(
+            f"The model has {kind}, for which Mixtral has no place: train one without, or export it in the format onnx."
         )
     if config.positions != "rope":
         raise StorytellerError(

@@ -6,6 +6,7 @@ gate weights, 0 for the experts that it is not routed to, decide what counts
 new token reads the whole text again.
 """
 
+import json
 import logging
 import warnings
 from pathlib import Path
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from storyteller.errors import optional_import
+from storyteller.export.hf import write_generation_config
 from storyteller.export.trained_run import TrainedRun
 from storyteller.moe.dispatch import dispatch_dense
 from storyteller.moe.layer import MoELayer
@@ -55,6 +57,7 @@ def write(trained: TrainedRun, folder: Path) -> None:
     size = sum(weight.nbytes for weight in trained.model.parameters())
     program.save(folder / WEIGHTS, external_data=size > MAX_EMBEDDED_BYTES)
     trained.tokenizer.save(folder / "tokenizer.json")
+    write_generation_config(trained, folder)
 
 
 def to_graph(model: LogitsModel, *, max_seq_len: int) -> Any:
@@ -84,6 +87,7 @@ def to_graph(model: LogitsModel, *, max_seq_len: int) -> Any:
 
 def usage(trained: TrainedRun) -> str:
     """How to tell a story with it."""
+    opening = json.dumps(trained.example_opening, ensure_ascii=False)
     return f"""```python
 import numpy as np
 import onnxruntime
@@ -92,10 +96,13 @@ from tokenizers import Tokenizer
 tokenizer = Tokenizer.from_file("tokenizer.json")  # in this folder
 model = onnxruntime.InferenceSession("{WEIGHTS}")
 end = tokenizer.token_to_id("{END_OF_TEXT}")
-ids = [end, *tokenizer.encode("Once upon a time").ids]
+ids = [end, *tokenizer.encode({opening}).ids]
+random = np.random.default_rng(seed=1)
 while len(ids) < {trained.config.max_seq_len} and ids[1:][-1:] != [end]:
     scores = model.run(None, {{"input_ids": np.array([ids], dtype=np.int64)}})[0]  # rows, tokens, vocabulary
-    ids.append(int(scores[0, -1].argmax()))  # always the likeliest token
+    scores = scores[0, -1].astype(np.float64) / {trained.sampling.temperature:g}  # the temperature
+    probs = np.exp(scores - scores.max())
+    ids.append(int(random.choice(len(probs), p=probs / probs.sum())))
 print(tokenizer.decode(ids))
 ```
 

@@ -1,6 +1,5 @@
 """What is exported: a model, its tokenizer, and what is known of its training."""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,10 +7,16 @@ from typing import Any
 
 from storyteller.config import ModelConfig
 from storyteller.errors import StorytellerError
+from storyteller.inference.generation_config import read_sampling
+from storyteller.inference.sampling_options import Sampling
 from storyteller.runs.load import load_trained, run_of
+from storyteller.runs.openings import KnownOpenings
+from storyteller.runs.provenance import Stage, read_stages
 from storyteller.runs.run_config import RunConfig
+from storyteller.runs.training_time import training_seconds
 from storyteller.tokenizer import Tokenizer
 from storyteller.transformer.decoder import Decoder
+from storyteller.utils.atomic_io import read_json
 
 Notice = Callable[[str], None]
 
@@ -23,13 +28,24 @@ class TrainedRun:
     """A trained model, and what is known of its training."""
 
     name: str  # of the run
+    folder: Path  # the run's
     model: Decoder  # on the CPU, in evaluation mode
     tokenizer: Tokenizer
     step: int  # updates of the weights
     values: Mapping[str, Any]  # what the checkpoint says of the training; see `Trainer.capture`
     run_config: RunConfig | None  # what the run was; None where no command made it
     sampled: Mapping[str, Any] | None  # how many of its stories hold together; None where that was not measured
+    seconds: float | None  # that the training took; None where that is not known
     by_student: Mapping[str, bool]  # part -> whether the student wrote it; empty where all are the course's
+    sampling: Sampling  # how its stories are told
+    openings: KnownOpenings  # how its training stories begin
+    stages: tuple[Stage, ...] = ()  # how it has learned further since it was trained
+
+    @property
+    def example_opening(self) -> str:
+        """An opening that the model knows, for an example of its use."""
+        usual = "Once upon a time"
+        return usual if self.openings.knows(usual) else self.openings.commonest[0]
 
     @property
     def config(self) -> ModelConfig:
@@ -48,8 +64,8 @@ def read_trained(
         notice: called when a damaged checkpoint was passed over; None gives a Python warning.
 
     Raises:
-        StorytellerError: there is no valid checkpoint, no tokenizer, or the two do not belong together; or what the run
-            says of its parts is damaged.
+        StorytellerError: there is no valid checkpoint, no tokenizer, or the two do not belong together; or a file is
+            damaged in which the run says something of itself.
     """
     model, tokenizer, checkpoint = load_trained(run, notice=notice)
     if tokenizer.vocab_size != model.config.vocab_size:
@@ -58,16 +74,21 @@ def read_trained(
             "put the tokenizer.json there that the model was trained with."
         )
     folder = run_of(run)
-    sampled = folder / "sampled.json"
+    settings, sampled = folder / "run.json", folder / "sampled.json"
     return TrainedRun(
         name=folder.resolve().name,
+        folder=folder,
         model=model,
         tokenizer=tokenizer,
         step=checkpoint.step,
         values=checkpoint.values,
-        run_config=RunConfig.load(folder) if (folder / "run.json").is_file() else None,
-        sampled=json.loads(sampled.read_text(encoding="utf-8")) if sampled.is_file() else None,
+        run_config=None if not settings.is_file() else RunConfig.load(folder, way_out=f"mend it, or delete {settings}"),
+        sampled=read_json(sampled, way_out="delete it") if sampled.is_file() else None,
+        seconds=training_seconds(folder, step=checkpoint.step),
         by_student=parts_of(folder) if by_student is None else by_student,
+        sampling=read_sampling(folder),
+        openings=KnownOpenings.load(folder),
+        stages=read_stages(folder),
     )
 
 
@@ -87,10 +108,7 @@ def read_parts(file: Path) -> dict[str, bool]:
     Raises:
         StorytellerError: the file cannot be read, or it is not a JSON object of true and false.
     """
-    try:
-        parts = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise StorytellerError(f"{file} cannot be read as JSON ({error}); mend it or leave it out.") from None
+    parts = read_json(file, way_out="mend it or leave it out")
     if not isinstance(parts, dict) or not all(isinstance(own, bool) for own in parts.values()):
         raise StorytellerError(f'{file} must map each part to true or false, as in {{"route_top_k": true}}.')
     return parts

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from storyteller.figures.charts import show
 from storyteller.figures.display import COLORS, safe, visible
@@ -18,6 +18,7 @@ def heat_maps(
     tokens: Sequence[bytes] = (),
     ylabel: str = "the token that looks",
     xlabel: str = "the token that is looked at",
+    log: bool = False,
 ) -> None:
     """Square tables of numbers as pictures side by side, the larger the darker.
 
@@ -27,22 +28,64 @@ def heat_maps(
         tokens: the bytes of the tokens along both sides, where there is room for them.
         ylabel: what the rows are.
         xlabel: what the columns are.
+        log: one logarithmic scale for all pictures, with its bar; what is exactly 0 stays white.
     """
     import matplotlib.pyplot as plt
+    from matplotlib.colors import LogNorm
 
     height = 2.7 + 0.13 * len(tokens)
-    figure, axes = plt.subplots(1, len(maps), figsize=(height * len(maps), height), dpi=90, layout="constrained")
-    flat = [axes] if len(maps) == 1 else list(axes)
-    for place, (part, (name, values)) in enumerate(zip(flat, maps.items(), strict=True)):
-        part.imshow(values.detach().float().numpy(), cmap="Blues", vmin=0, aspect="auto", interpolation="nearest")
+    size = (max(height * len(maps), 4.2) + 0.8 * log, height)
+    figure, axes = plt.subplots(1, len(maps), figsize=size, dpi=90, layout="constrained", squeeze=False)
+    tables = {name: values.detach().float() for name, values in maps.items()}
+    positive = [value for values in tables.values() for value in values[values > 0].tolist()]
+    # The scale begins below the smallest number, which so is not as white as 0.
+    norm = LogNorm(min(positive) / 5, max(positive)) if log and positive else None
+    for place, (part, (name, values)) in enumerate(zip(axes[0], tables.items(), strict=True)):
+        scale: dict[str, Any] = {"vmin": 0} if norm is None else {"norm": norm}
+        shown = values if norm is None else values.where(values > 0, float("nan"))
+        image = part.imshow(shown.numpy(), cmap="Blues", aspect="auto", interpolation="nearest", **scale)
         part.set_title(name, fontsize=10)
         part.set_xlabel(xlabel, fontsize=9)
         if place == 0:
             part.set_ylabel(ylabel, fontsize=9)
         names = [visible(token) for token in tokens]
         if names:
-            part.set_xticks(range(len(names)), names, rotation=90, fontsize=7)
-            part.set_yticks(range(len(names)), names if place == 0 else [""] * len(names), fontsize=7)
+            part.set_xticks(range(len(names)), names, rotation=90, fontsize=9)
+            part.set_yticks(range(len(names)), names if place == 0 else [""] * len(names), fontsize=9)
+        if norm is not None and place == len(maps) - 1:
+            figure.colorbar(image, ax=list(axes[0]), shrink=0.9)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11)
+    show(figure)
+
+
+def rated_maps(
+    maps: Mapping[str, "Tensor"], *, rows: Sequence[str], columns: Sequence[str], title: str, neutral: float = 1.0
+) -> None:
+    """Tables with a number in each field, side by side: blue above what is neutral, orange below, on a log scale.
+
+    Args:
+        maps: name -> (rows, columns), numbers from 0 on.
+        rows: their names.
+        columns: their names.
+        title: what is to be seen.
+        neutral: the number that is drawn white.
+    """
+    import matplotlib.pyplot as plt
+
+    size = (1.2 + 2.9 * len(maps), 1.6 + 0.33 * len(rows))
+    figure, axes = plt.subplots(1, len(maps), figsize=size, dpi=90, layout="constrained", squeeze=False)
+    for place, (part, (name, values)) in enumerate(zip(axes[0], maps.items(), strict=True)):
+        table = values.detach().float()
+        shown = (table / neutral).clamp(min=0.05).log2()
+        part.imshow(shown.numpy(), cmap="PuOr", vmin=-4.5, vmax=4.5, aspect="auto")
+        part.set_title(name, fontsize=10)
+        part.set_xticks(range(len(columns)), columns, rotation=60, ha="right", fontsize=9)
+        part.set_yticks(range(len(rows)), rows if place == 0 else [""] * len(rows), fontsize=9)
+        for row, line in enumerate(table.tolist()):
+            for column, value in enumerate(line):
+                ink = "white" if abs(shown[row, column]) > 3 else "black"
+                text = f"{value:.1f}" if value < 10 else f"{value:.0f}"
+                part.text(column, row, text, ha="center", va="center", fontsize=8, color=ink)
     figure.suptitle(title, x=0.01, ha="left", fontsize=11)
     show(figure)
 

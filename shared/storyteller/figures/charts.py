@@ -42,6 +42,7 @@ def curves(
     ylabel: str,
     log: str = "",
     marks: Mapping[str, tuple[float, float]] | None = None,
+    upright: Mapping[str, float] | None = None,
     dashed: Iterable[str] = (),
     dots: bool = False,
 ) -> None:
@@ -54,6 +55,7 @@ def curves(
         ylabel: of the axis.
         log: "x", "y" or "xy" for logarithmic axes.
         marks: text -> (x, y).
+        upright: text -> x, an upright line there.
         dashed: names of the lines that are drawn dashed: fits and guesses, not measurements.
         dots: also draw each point.
     """
@@ -70,6 +72,9 @@ def curves(
     for text, (x, y) in (marks or {}).items():
         axes.plot([x], [y], marker="o", markersize=11, markerfacecolor="none", markeredgecolor="#222222")
         axes.annotate(text, (x, y), xytext=(-8, 10), textcoords="offset points", ha="right", fontsize=9)
+    for text, x in (upright or {}).items():
+        axes.axvline(x, color="#444444", linewidth=1, linestyle=":")
+        axes.annotate(f" {text}", (x, 1), xycoords=("data", "axes fraction"), fontsize=9, va="top", color="#444444")
     axes.legend(frameon=False)
     show(figure)
 
@@ -84,6 +89,28 @@ def bars(values: Mapping[str, float], *, title: str, xlabel: str, form: str = "{
     axes.invert_yaxis()
     axes.margins(x=0.12)
     axes.grid(axis="y", visible=False)
+    show(figure)
+
+
+def dots(values: Mapping[str, Series], *, title: str, xlabel: str) -> None:
+    """A row of dots for each thing, one for each seed, with a bar at their mean; the span of the first is shaded.
+
+    Args:
+        values: thing -> its numbers; the first thing is what the others are compared with.
+        title: what is to be seen.
+        xlabel: what the numbers are.
+    """
+    figure, axes = new_axes(title, xlabel, "", height=1.1 + 0.36 * len(values))
+    first = next(iter(values.values()))
+    axes.axvspan(min(first), max(first), color=COLORS[0], alpha=0.15, linewidth=0)
+    for place, numbers in enumerate(values.values()):
+        color = COLORS[0] if place == 0 else COLORS[1]
+        axes.plot(numbers, [place] * len(numbers), "o", color=color, markersize=7, alpha=0.8)
+        mean = sum(numbers) / len(numbers)
+        axes.plot([mean, mean], [place - 0.28, place + 0.28], color="#222222", linewidth=1.5)
+    axes.set_yticks(range(len(values)), list(values), fontsize=10)
+    axes.invert_yaxis()
+    axes.margins(y=0.12)
     show(figure)
 
 

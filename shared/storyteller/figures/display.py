@@ -1,12 +1,15 @@
 """The way into the notebook: pages, tables, tokens and sliders as HTML, with a plain form beside it, and the colors."""
 
 import html
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
 
 from storyteller.errors import optional_import
 
 COLORS = ("#2f6db0", "#d9772b", "#4a8f5c", "#8a5ea8", "#b0455a", "#6b6b6b")  # told apart by the color-blind too
+BAR_INTERVAL_S = 0.2  # between two pictures of a progress bar
+Item = TypeVar("Item")
 PASTELS = ("#cfe3f7", "#fbe0c8", "#d5ecd4", "#eadcf4", "#f9d7dd", "#f3ecc2")
 
 
@@ -68,6 +71,31 @@ def slider(draw: Callable[[Any], str], values: Sequence[Any], *, label: str, sta
         control.observe(lambda change: setattr(picture, "value", draw(change["new"])), names="value")
         bundle = widget_view(ipywidgets.VBox([control, picture])) | bundle
     publish(bundle)
+
+
+def progress_bar(items: Sequence[Item], *, label: str) -> Iterator[Item]:
+    """Go through items, with a bar that fills meanwhile; one line is left that says how many there were.
+
+    Args:
+        items: such as the steps of a training.
+        label: what they are.
+    """
+    line = f"{label}: {len(items):,}"
+    shown, drawn = None, time.monotonic()
+    if kernel_runs():
+        from IPython.display import display
+
+        shown = display({"text/plain": line}, raw=True, display_id=True)
+    for number, item in enumerate(items):
+        if shown is not None and time.monotonic() - drawn > BAR_INTERVAL_S:
+            drawn = time.monotonic()
+            bar = f'<progress max="{len(items)}" value="{number}" style="width:20em"></progress>'
+            shown.update(
+                {"text/html": f"{bar} {safe(label)}: {number:,} of {len(items):,}", "text/plain": line}, raw=True
+            )
+        yield item
+    if shown is not None:
+        shown.update({"text/plain": line}, raw=True)
 
 
 def page(text: str, *, title: str = "") -> None:

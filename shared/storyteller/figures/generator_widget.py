@@ -7,17 +7,22 @@ from typing import Any
 from storyteller.errors import StorytellerError, optional_import
 from storyteller.figures.display import kernel_runs, publish, safe, widget_view
 from storyteller.figures.traced_story import still_html, story_html
-from storyteller.inference.sampling_options import SAMPLING_OPTIONS, Sampling, SamplingOption
+from storyteller.inference.sampling_options import SAMPLING_OPTIONS, STORY_SAMPLING, Sampling, SamplingOption
 from storyteller.inference.trace import TokenTrace, stream_traced
+from storyteller.runs.openings import KnownOpenings
 from storyteller.tokenizer import Tokenizer
 from storyteller.transformer.decoder import Decoder
 
-SAMPLING = Sampling(temperature=0.8, max_new_tokens=200, seed=1)
 REFRESH_S = 0.15  # seconds between two pictures: each carries the whole story to the browser
 
 
 def generator(
-    model: Decoder, tokenizer: Tokenizer, *, opening: str = "Once upon a time", sampling: Sampling = SAMPLING
+    model: Decoder,
+    tokenizer: Tokenizer,
+    *,
+    opening: str = "Once upon a time",
+    sampling: Sampling = STORY_SAMPLING,
+    known: KnownOpenings | None = None,
 ) -> None:
     """A form that asks the model for stories; where no widget runs, the first of them as a still picture.
 
@@ -28,18 +33,27 @@ def generator(
         model: the model.
         tokenizer: the one it was trained with.
         opening: how the first story begins.
-        sampling: the settings that the form starts with.
+        sampling: the settings that the form starts with; `FinishedRun.sampling` has the run's own.
+        known: how the stories begin that the model has read; a line says so where an opening begins otherwise.
 
     Raises:
         StorytellerError: the opening is no text for this tokenizer.
     """
     tokens = list(stream_traced(model, tokenizer, opening, sampling=sampling))
     text = opening + "".join(token.text for token in tokens)
-    bundle = {"text/html": still_html(tokens, opening=opening), "text/plain": text}
+    known = known or KnownOpenings()
+    note = known.note(opening)
+    still = note_html(note) + still_html(tokens, opening=opening)
+    bundle = {"text/html": still, "text/plain": f"{note}\n{text}" if note else text}
     if kernel_runs():
-        form = GeneratorForm(model, tokenizer, opening, sampling, story_html(tokens, opening=opening))
+        form = GeneratorForm(model, tokenizer, opening, sampling, story_html(tokens, opening=opening), known=known)
         bundle |= widget_view(form.box)
     publish(bundle)
+
+
+def note_html(note: str) -> str:
+    """What is said of an opening, above its story."""
+    return f"<p><i>{safe(note)}</i></p>" if note else ""
 
 
 class GeneratorForm:
@@ -51,10 +65,20 @@ class GeneratorForm:
         opening: how the first story begins.
         sampling: the settings that the form starts with.
         still: the first story, as HTML.
+        known: how the stories begin that the model has read.
     """
 
-    def __init__(self, model: Decoder, tokenizer: Tokenizer, opening: str, sampling: Sampling, still: str) -> None:
-        self.model, self.tokenizer = model, tokenizer
+    def __init__(
+        self,
+        model: Decoder,
+        tokenizer: Tokenizer,
+        opening: str,
+        sampling: Sampling,
+        still: str,
+        *,
+        known: KnownOpenings | None = None,
+    ) -> None:
+        self.model, self.tokenizer, self.known = model, tokenizer, known or KnownOpenings()
         widgets = optional_import("ipywidgets", extra="lessons")
         self.opening = widgets.Textarea(
             opening, description="opening", rows=2, style={"description_width": "10em"}, layout={"width": "54.5em"}
@@ -67,6 +91,7 @@ class GeneratorForm:
         self.tell = widgets.Button(description="Tell", button_style="primary")
         self.stop = widgets.Button(description="Stop", disabled=True)
         self.story = widgets.HTML(still)
+        self.note = widgets.HTML(note_html(self.known.note(opening)))
         self.stopped = threading.Event()
         self.thread: threading.Thread | None = None
         self.tell.on_click(lambda _: self.begin())
@@ -76,7 +101,7 @@ class GeneratorForm:
         self.disable_ignored()
         numbers = [field for field in self.fields.values() if field is not greedy]
         rows = [numbers[i : i + 2] for i in range(0, len(numbers), 2)] + [[self.tell, self.stop]]
-        self.box = widgets.VBox([self.opening, greedy, *map(widgets.HBox, rows), self.story])
+        self.box = widgets.VBox([self.opening, greedy, *map(widgets.HBox, rows), self.note, self.story])
 
     def disable_ignored(self) -> None:
         """Gray out the settings that greedy decoding ignores, while it is chosen."""
@@ -99,6 +124,7 @@ class GeneratorForm:
         except StorytellerError as refusal:
             self.story.value = f"<p><b>{safe(str(refusal))}</b></p>"
             return
+        self.note.value = note_html(self.known.note(opening))
         self.stopped.clear()
         self.tell.disabled, self.stop.disabled = True, False
         self.thread = threading.Thread(target=self._run, args=(opening, tokens), daemon=True)

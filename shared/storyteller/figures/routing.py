@@ -6,8 +6,9 @@ from storyteller.figures.charts import dress, show
 from storyteller.figures.display import publish_html, safe, visible
 
 # One for each expert; the lighter form, behind text.
-EXPERT_COLORS = ("#2f6db0", "#d9772b", "#4a8f5c", "#8a5ea8", "#b0455a", "#8c6d31", "#3a9da0", "#6b6b6b")
-EXPERT_PASTELS = ("#c5dcf5", "#fbd9b8", "#c9e6c8", "#e3cff1", "#f6c9d1", "#ece0b8", "#c2e7e8", "#dcdcdc")
+# Told apart by the color-blind too (Okabe and Ito).
+EXPERT_COLORS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#f0e442", "#5a5a5a")
+EXPERT_PASTELS = ("#8fc1e3", "#f5d48f", "#8fd3bd", "#ebcadd", "#efb48c", "#c7e6f8", "#f9f4ad", "#c4c4c4")
 GAP = "&#8203;"  # a line may break here
 
 Load = Sequence[Sequence[float]]  # one row a step, one number an expert
@@ -25,23 +26,27 @@ def loads(runs: Mapping[str, Load], *, title: str, columns: int = 3, steps: Sequ
     import matplotlib.pyplot as plt
 
     rows = -(-len(runs) // columns)  # rounded up
-    size = (3.0 * columns, 0.4 + 1.8 * rows)
+    size = (3.0 * columns, 0.8 + 1.8 * rows)
     figure, grid = plt.subplots(
         rows, columns, figsize=size, dpi=90, layout="constrained", squeeze=False, sharex="col", sharey=True
     )
     for axes, (name, run) in zip(grid.flat, runs.items(), strict=False):
-        axes.stackplot(steps or range(len(run)), *zip(*run, strict=True), colors=EXPERT_COLORS, linewidth=0)
+        areas = axes.stackplot(
+            steps or range(len(run)), *zip(*run, strict=True), colors=EXPERT_COLORS, edgecolor="white", linewidth=0.3
+        )
         dress(axes, name, "", "")
         axes.title.set_fontsize(9)
         axes.tick_params(labelsize=8)
         axes.margins(0)
         axes.grid(visible=False)
+    names = [f"expert {e}" for e in range(len(areas))]
+    figure.legend(areas, names, loc="outside lower center", ncols=8, frameon=False, fontsize=8)
     for axes in list(grid.flat)[len(runs) :]:
         axes.set_visible(False)
     for axes in grid[-1]:
         axes.set_xlabel("step", fontsize=8)
     for axes in grid[:, 0]:
-        axes.set_ylabel("share of the visits", fontsize=8)
+        axes.set_ylabel("share of the choices", fontsize=8)
     figure.suptitle(title, x=0.01, ha="left", fontsize=11)
     show(figure)
 
@@ -87,13 +92,13 @@ def expert_map(
 
 
 def colored_by_expert(tokens: Sequence[bytes], experts: Sequence[int]) -> None:
-    """A text in which each token has the color of the expert that it went to, with a legend."""
+    """A text in which each token has the color and the small number of the expert that it went to, with a legend."""
     spans = []
     for token, e in zip(tokens, experts, strict=True):
         text = safe(visible(token))
         gap = GAP if text.startswith("␣") else ""
         text = text.replace("␣", "&nbsp;").replace("⏎", "⏎<br>")
-        spans.append(gap + _patch(text, e))
+        spans.append(gap + _patch(f'{text}<sub style="font-size:0.65em">{e}</sub>', e))
     legend = " ".join(_patch(f"&nbsp;expert {e}&nbsp;", e) for e in sorted(set(experts)))
     style = "font-family:monospace;line-height:1.75;max-width:52em"
     plain = " ".join(f"{visible(token)}/{e}" for token, e in zip(tokens, experts, strict=True))
@@ -153,11 +158,11 @@ def balance_picture(f: Sequence[float], probs: Sequence[float], push: Sequence[f
         push: the gradient of the loss with respect to each mean probability; above 0 it is lowered.
         loss: the load-balancing loss.
     """
-    head = "<tr><th></th><th>visits f</th><th>probability P</th><th>gradient E·f (lowers P)</th></tr>"
+    head = "<tr><th></th><th>choices per token f</th><th>probability P</th><th>gradient E·f (lowers P)</th></tr>"
     top = max(push)
     rows = []
-    for e, (visits, p, gradient) in enumerate(zip(f, probs, push, strict=True)):
-        bars = (_bar(visits, max(f), e), _bar(p, max(probs), e), _bar(gradient, top, e))
+    for e, (chosen, p, gradient) in enumerate(zip(f, probs, push, strict=True)):
+        bars = (_bar(chosen, max(f), e), _bar(p, max(probs), e), _bar(gradient, top, e))
         rows.append(f"<tr><td>expert {e}</td>" + "".join(f"<td>{bar}</td>" for bar in bars) + "</tr>")
     return f"<table>{head}{''.join(rows)}</table><p>balance loss <b>{loss:.3f}</b></p>"
 

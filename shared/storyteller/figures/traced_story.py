@@ -1,7 +1,7 @@
 """A generated story in colors: the rarer a token was to the model, the stronger its background.
 
-The same HTML serves the notebook and the web page. It holds no script; the card with a token's particulars is shown by
-the style sheet, while the pointer or the keyboard's focus is on the token.
+HTML for the notebook, without a script: the card with a token's particulars is shown by the style sheet, while the
+pointer or the keyboard's focus is on the token. The web page draws the same in JavaScript (`storyteller.export.html`).
 """
 
 from collections.abc import Iterable
@@ -18,27 +18,28 @@ def _opacity(shade: int) -> float:
 
 
 _SHADES = "".join(
-    f".told .p{shade} {{ background: rgba(224, 122, 38, {_opacity(shade):.2f}); }}\n" for shade in range(N_SHADES)
+    f".traced-story .p{shade} {{ background: rgba(224, 122, 38, {_opacity(shade):.2f}); }}\n"
+    for shade in range(N_SHADES)
 )
 
 # Only colors that are seen on white and on black; text takes its color from where it stands.
 STYLE = f"""\
-.told {{ white-space: pre-wrap; line-height: 1.7; max-width: 46em; overflow-wrap: break-word; }}
-.told .token {{ position: relative; border-radius: 3px; outline-offset: 1px; }}
-.told .token:hover, .told .token:focus {{ outline: 2px solid #2f6db0; }}
-.told .end {{ opacity: 0.7; }}
-.told .card {{
+.traced-story {{ white-space: pre-wrap; line-height: 1.7; max-width: 46em; overflow-wrap: break-word; }}
+.traced-story .token {{ position: relative; border-radius: 3px; outline-offset: 1px; }}
+.traced-story .token:hover, .traced-story .token:focus {{ outline: 2px solid #2f6db0; }}
+.traced-story .end {{ opacity: 0.7; }}
+.traced-story .card {{
   display: none; position: absolute; left: 0; top: 1.7em; z-index: 9; width: max-content; max-width: min(26em, 80vw);
   padding: 0.5em 0.8em; border-radius: 6px; background: #1f2733; color: #f4f6f9; white-space: normal;
   font: 13px/1.5 system-ui, sans-serif; box-shadow: 0 3px 14px rgba(0, 0, 0, 0.4); pointer-events: none;
 }}
-.told .token.right .card {{ left: auto; right: 0; }}
-.told .token:hover .card, .told .token:focus .card {{ display: block; }}
-.told .token:focus:not(:hover) .card {{ z-index: 8; }}
-.told .card b, .told .card code {{ font-family: ui-monospace, monospace; color: #ffd9ad; }}
-.told .card .other {{ display: flex; justify-content: space-between; gap: 1.5em; }}
-.told .card .heading {{ display: block; margin-bottom: 0.3em; }}
-.told .card .experts {{ display: block; margin-top: 0.3em; color: #b9c4d2; }}
+.traced-story .token.right .card {{ left: auto; right: 0; }}
+.traced-story .token:hover .card, .traced-story .token:focus .card {{ display: block; }}
+.traced-story .token:focus:not(:hover) .card {{ z-index: 8; }}
+.traced-story .card b, .traced-story .card code {{ font-family: ui-monospace, monospace; color: #ffd9ad; }}
+.traced-story .card .other {{ display: flex; justify-content: space-between; gap: 1.5em; }}
+.traced-story .card .heading {{ display: block; margin-bottom: 0.3em; }}
+.traced-story .card .experts {{ display: block; margin-top: 0.3em; color: #b9c4d2; }}
 {_SHADES}"""
 
 
@@ -46,7 +47,7 @@ def story_html(tokens: Iterable[TokenTrace], *, opening: str = "") -> str:
     """A whole story with its style, to be shown anywhere."""
     room = "padding-bottom:13em"  # a notebook's output ends at its last line, and would cut the cards of that line off
     text = f"<b>{safe(opening)}</b>{''.join(map(token_html, tokens))}"
-    return f'<style>{STYLE}</style><div class="told" style="{room}">{text}</div>'
+    return f'<style>{STYLE}</style><div class="traced-story" style="{room}">{text}</div>'
 
 
 def still_html(tokens: Iterable[TokenTrace], *, opening: str = "") -> str:

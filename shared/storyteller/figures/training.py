@@ -1,9 +1,10 @@
-"""Figures of training: the curves of a run, the first steps of AdamW, and the numbers that float16 can hold."""
+"""Figures of training: the curves of a run and its experts' load, the first steps of AdamW, the range of float16."""
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from storyteller.figures.charts import as_html, new_axes, show
+from storyteller.figures.charts import as_html, dress, new_axes, show
 from storyteller.figures.display import COLORS
 
 MIN_FLOAT16, MAX_FLOAT16 = 2.0**-24, 65504.0  # absolute values that float16 can hold, apart from 0
@@ -51,6 +52,45 @@ def run_curves(
     figure.align_ylabels()
     panels[-1, 0].set_xlabel(xlabel)
     show(figure)
+
+
+def losses_figure(curves: dict[str, list[tuple[int, float]]]) -> Any:
+    """Loss by step: a fine line, and dots for validation."""
+    figure, axes = _threadsafe_axes("Loss by step", "step", "nats a token")
+    for (label, points), color in zip(curves.items(), COLORS, strict=False):
+        steps, values = zip(*points, strict=True)
+        style = {"marker": "o", "markersize": 4} if label == "validation" else {"linewidth": 0.8}
+        axes.plot(steps, values, color=color, label=label, **style)
+    axes.legend(frameon=False)
+    return figure
+
+
+def load_figure(loads: Sequence[Sequence[float]], step: int) -> Any:
+    """How each layer's choices are spread over its experts: a row for each layer, in shares of the even share."""
+    n_experts = len(loads[0])
+    figure, axes = _threadsafe_axes(
+        f"Load of the experts at step {step}: 1 is the even share", "expert", "layer", height=1.2 + 0.4 * len(loads)
+    )
+    even = [[share * n_experts for share in layer] for layer in loads]
+    axes.imshow(even, cmap="Blues", vmin=0, vmax=max(2.0, *map(max, even)), aspect="auto")
+    for layer, shares in enumerate(even):
+        for expert, share in enumerate(shares):
+            color = "white" if share > 1.4 else "black"
+            axes.text(expert, layer, f"{share:.2f}", ha="center", va="center", fontsize=8, color=color)
+    axes.set_xticks(range(n_experts))
+    axes.set_yticks(range(len(loads)))
+    axes.grid(visible=False)
+    return figure
+
+
+def _threadsafe_axes(title: str, xlabel: str, ylabel: str, *, height: float = 3.6) -> tuple[Any, Any]:
+    """Axes without pyplot, whose state belongs to the main thread: a tracked run's figures are drawn in another."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.6, height), dpi=90, layout="constrained")
+    axes = figure.subplots()
+    dress(axes, title, xlabel, ylabel)
+    return figure, axes
 
 
 def adam_steps(betas: tuple[float, float], *, steps: int = 60) -> str:

@@ -7,12 +7,16 @@ text. How a token is sampled from the logits: `storyteller.inference.sampling`.
     for piece in stream_text(model, tokenizer, "Once upon a time", sampling=Sampling(temperature=0.8)):
         print(piece, end="", flush=True)
 
+An opening may end in a space, as a typist leaves it. Tokens carry their space in front, so that space is held back for
+the next token: the story is that of the opening without it, and the text has it once.
+
 Legend: `B` rows (texts generated at once), `T` tokens, `V` vocabulary.
 """
 
 import codecs
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -20,6 +24,7 @@ from torch import Tensor
 from storyteller.errors import StorytellerError
 from storyteller.inference.sampling import Filter, apply_filters, filters_for, sample_inverse_cdf, uniform_draws
 from storyteller.inference.sampling_options import Sampling
+from storyteller.moe.router import Routing
 from storyteller.tokenizer import Tokenizer
 from storyteller.transformer.decoder import Decoder, Output
 
@@ -35,7 +40,12 @@ class _SlidingContext:
 
     A prompt that is longer than the context loses its oldest tokens. A row that outgrows the context in generation
     forgets its older half, and the cache is filled anew: one prefill for every max_seq_len / 2 tokens of a row.
+
+    Attributes:
+        routing: what each MoE layer decided about the tokens of the last pass.
     """
+
+    routing: list[Routing]
 
     def __init__(
         self, model: Decoder, prompts: Sequence[Sequence[int]], *, max_new_tokens: int, use_cache: bool
@@ -61,6 +71,7 @@ class _SlidingContext:
             cache=self.cache,
             last_position_only=True,
         )
+        self.routing = output.routing
         return output.logits[:, -1].float()
 
     def decode(self, tokens: Tensor) -> Tensor:
@@ -71,14 +82,33 @@ class _SlidingContext:
         if overflows:
             keep = max(1, self.max_len // 2)
             self.windows = [window[-keep:] if len(window) > self.max_len else window for window in self.windows]
-        if overflows or self.cache is None:
+        # The cache may be full of a longer row's columns although that row has ended.
+        if overflows or self.cache is None or self.cache.length == self.cache.capacity:
             return self.prefill()
         output: Output = self.model(tokens[:, None], cache=self.cache, last_position_only=True)
+        self.routing = output.routing
         return output.logits[:, -1].float()
+
+    def drop_row(self, row: int) -> None:
+        """Forget one row; the last row takes its place."""
+        self.windows[row] = self.windows[-1]
+        self.windows.pop()
+        if self.cache is not None:
+            self.cache.drop_row(row)
+
+
+class GenerationStep(NamedTuple):
+    """A token for each of the R rows that have not ended; their order may change from step to step."""
+
+    rows: list[int]  # their numbers among the prompts
+    tokens: Tensor  # (R,)
+    logits: Tensor  # (R, V), the model's
+    filtered: Tensor  # (R, V), those that the tokens were drawn from
+    routing: list[Routing]  # of the tokens that were read for it: prompts, padded on the left, or one token a row
 
 
 @torch.inference_mode()
-def _generation_steps(
+def generation_steps(
     model: Decoder,
     prompts: Sequence[Sequence[int]],
     *,
@@ -86,37 +116,47 @@ def _generation_steps(
     stop: Iterable[int],
     filters: Iterable[Filter] | None,
     use_cache: bool,
-) -> Iterator[list[int | None]]:
-    """Prefill, then decode: each step gives a token for each row, or None for a row that has finished."""
+    first_row: int = 0,
+) -> Iterator[GenerationStep]:
+    """Prefill, then decode, until every row has ended. The arguments are those of `generate`.
+
+    A row that has ended is taken out of the batch, so the passes grow cheaper as stories end.
+    """
     _check_prompts(model, prompts)
     chain, stop = filters_for(sampling) if filters is None else list(filters), set(stop)
     context = _SlidingContext(model, prompts, max_new_tokens=sampling.max_new_tokens, use_cache=use_cache)
-    draws = uniform_draws(len(prompts), sampling.max_new_tokens, seed=sampling.seed).to(context.device)  # (B, steps)
+    draws = uniform_draws(len(prompts), sampling.max_new_tokens, seed=sampling.seed, first_row=first_row)  # (B, steps)
+    draws = draws.to(context.device)
     seen = torch.zeros(len(prompts), model.config.vocab_size, dtype=torch.bool, device=context.device)  # (B, V)
     for row, prompt in enumerate(prompts):
         seen[row, torch.tensor(prompt, device=context.device)] = True
-    finished = [False] * len(prompts)
-    tokens = None  # (B,), the newest of each row
-    work = len(prompts) * sum(parameter.numel() for parameter in model.parameters())  # of decoding a token a row
+    rows = list(range(len(prompts)))  # that have not ended, in the order of the context
+    tokens = torch.empty(0)  # (R,), the newest of each row
+    work = sum(parameter.numel() for parameter in model.parameters())  # of decoding a token of one row
     with _in_eval_mode(model):
         for step in range(sampling.max_new_tokens):
-            with _threads_for(work if step else work * max(map(len, prompts))):
-                logits = context.prefill() if tokens is None else context.decode(tokens)  # (B, V)
-                logits = apply_filters(logits, chain, seen=seen)
-                tokens = logits.argmax(-1) if sampling.greedy else _sample(logits, draws[:, step])  # (B,)
+            with _threads_for(len(rows) * work * (1 if step else max(map(len, prompts)))):
+                logits = context.decode(tokens) if step else context.prefill()  # (R, V)
+                filtered = apply_filters(logits, chain, seen=seen)
+                tokens = filtered.max(-1).indices if sampling.greedy else _sample(filtered, draws[:, step])  # (R,)
                 seen.scatter_(1, tokens[:, None], True)
-            ids = tokens.tolist()
-            # Finished rows keep decoding and their tokens are discarded: cheaper than taking them out of the cache.
-            yield [None if done else token for token, done in zip(ids, finished, strict=True)]
-            finished = [done or token in stop for token, done in zip(ids, finished, strict=True)]
-            if all(finished):
+            yield GenerationStep(list(rows), tokens, logits, filtered, context.routing)
+            ended = [place for place, token in enumerate(tokens.tolist()) if token in stop]
+            for place in reversed(ended):  # the last row takes the place of one that has ended
+                context.drop_row(place)
+                rows[place] = rows[-1]
+                rows.pop()
+                for tensor in (draws, seen, tokens):
+                    tensor[place] = tensor[-1]
+                draws, seen, tokens = draws[:-1], seen[:-1], tokens[:-1]
+            if not rows:
                 return
 
 
 def _sample(logits: Tensor, uniform: Tensor) -> Tensor:
     """Draw a token (B,) for each row of logits (B, V) with its uniform draw (B,)."""
     probs = logits.softmax(-1)
-    if probs.isnan().any():
+    if probs[:, 0].isnan().any():  # a softmax that is not a number is so for every token
         raise StorytellerError(
             "There is no token to choose from: the model's scores are not numbers (its training diverged), or the "
             "filters removed every token; loosen the filters or use an earlier checkpoint."
@@ -168,10 +208,11 @@ def generate(
     stop: Iterable[int] = (),
     filters: Iterable[Filter] | None = None,
     use_cache: bool = True,
+    first_row: int = 0,
 ) -> list[list[int]]:
     """Continue each prompt.
 
-    Every row gets the tokens that it would get alone: greedy from the model, drawn with the seed `sampling.seed` + row.
+    Every row gets the tokens that it would get alone: greedy from the model, drawn with `row_seed(sampling.seed, row)`.
     (Up to rounding: the logits of a batch differ in the seventh digit, which decides between two tokens hardly ever.)
 
     Args:
@@ -181,6 +222,7 @@ def generate(
         stop: ids that end a row, usually `{tokenizer.end_id}`.
         filters: applied to the logits before a token is sampled; `filters_for(sampling)` by default.
         use_cache: False reads the whole text again for every token: the same tokens, much slower.
+        first_row: the row that the first prompt counts as, where a larger batch is generated in parts.
 
     Returns:
         B lists of new token ids, without the prompts. A row that a stop token ended has it as its last id; one without
@@ -192,10 +234,12 @@ def generate(
     if not prompts:
         return []
     rows: list[list[int]] = [[] for _ in prompts]
-    for step in _generation_steps(model, prompts, sampling=sampling, stop=stop, filters=filters, use_cache=use_cache):
-        for row, token in zip(rows, step, strict=True):
-            if token is not None:
-                row.append(token)
+    steps = generation_steps(
+        model, prompts, sampling=sampling, stop=stop, filters=filters, use_cache=use_cache, first_row=first_row
+    )
+    for step in steps:
+        for row, token in zip(step.rows, step.tokens.tolist(), strict=True):
+            rows[row].append(token)
     return rows
 
 
@@ -208,13 +252,14 @@ def stream(
     filters: Iterable[Filter] | None = None,
 ) -> Iterator[int]:
     """The same tokens as `generate(model, [prompt], ...)`, each as soon as it is sampled."""
-    for (token,) in _generation_steps(model, [prompt], sampling=sampling, stop=stop, filters=filters, use_cache=True):
-        assert token is not None  # a single row ends the loop when it finishes
-        yield token
+    for step in generation_steps(model, [prompt], sampling=sampling, stop=stop, filters=filters, use_cache=True):
+        yield int(step.tokens)
 
 
 def encode_prompt(model: Decoder, tokenizer: Tokenizer, text: str) -> list[int]:
     """The ids of a story's opening, after the end-of-text token that preceded every story in training.
+
+    Spaces at its end are held back: the next token brings its own. `HeldBackSpaces` takes that one out again.
 
     Raises:
         StorytellerError: the text holds a special token or half a character, or the tokenizer is not the model's.
@@ -224,7 +269,29 @@ def encode_prompt(model: Decoder, tokenizer: Tokenizer, text: str) -> list[int]:
             f"The tokenizer has {tokenizer.vocab_size} tokens and the model {model.config.vocab_size}: "
             "use the tokenizer.json that the model was trained with."
         )
-    return [tokenizer.end_id, *tokenizer.encode(text)]
+    if special := next((name for name in tokenizer.vocabulary.special_tokens if name in text), None):
+        raise StorytellerError(
+            f"The opening holds the special token {special!r}, which is no text of a story; leave it out."
+        )
+    return [tokenizer.end_id, *tokenizer.encode(text.rstrip(" "))]
+
+
+class HeldBackSpaces:
+    """Leaves out of a continuation, at its beginning, the spaces that its opening already ends in.
+
+    >>> spaces = HeldBackSpaces("a fox called ")
+    >>> spaces.leave_out(" Pip"), spaces.leave_out(" was")
+    ('Pip', ' was')
+    """
+
+    def __init__(self, opening: str) -> None:
+        self.n_left = len(opening) - len(opening.rstrip(" "))
+
+    def leave_out(self, piece: str) -> str:
+        """The next piece of the continuation, without what the opening has of it."""
+        doubled = min(self.n_left, len(piece) - len(piece.lstrip(" ")))
+        self.n_left = self.n_left - doubled if doubled == len(piece) else 0
+        return piece[doubled:]
 
 
 def whole_characters(tokenizer: Tokenizer, ids: Iterable[int]) -> Iterator[str]:
@@ -256,7 +323,8 @@ def stream_text(
     """
     prompt = encode_prompt(model, tokenizer, opening)
     ids = stream(model, prompt, sampling=sampling, stop={tokenizer.end_id}, filters=filters)
-    return whole_characters(tokenizer, ids)
+    spaces = HeldBackSpaces(opening)
+    return (text for piece in whole_characters(tokenizer, ids) if (text := spaces.leave_out(piece)))
 
 
 def tell(
@@ -274,4 +342,9 @@ def tell(
     """
     prompts = [encode_prompt(model, tokenizer, opening) for opening in openings]
     rows = generate(model, prompts, sampling=sampling, stop={tokenizer.end_id}, filters=filters)
-    return [opening + tokenizer.decode(row, skip_special=True) for opening, row in zip(openings, rows, strict=True)]
+    return [whole_story(tokenizer, opening, row) for opening, row in zip(openings, rows, strict=True)]
+
+
+def whole_story(tokenizer: Tokenizer, opening: str, ids: Sequence[int]) -> str:
+    """The text of an opening and of the ids that were generated after it."""
+    return opening + HeldBackSpaces(opening).leave_out(tokenizer.decode(list(ids), skip_special=True))

@@ -23,6 +23,7 @@ Meister et al. 2023, "Locally Typical Sampling" (typical-p).
 import math
 from collections.abc import Callable, Iterable
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -49,9 +50,14 @@ def keep_top_p(logits: Tensor, top_p: float) -> Tensor:
 
     A token stays while those likelier than it have not reached `top_p` yet, so the likeliest always stays.
     """
-    probs, order = logits.softmax(-1).sort(descending=True)  # (B, V) both
-    too_late = probs.cumsum(-1) - probs >= top_p  # (B, V), likeliest first
-    removed = too_late.scatter(-1, order, too_late)  # (B, V), in the order of the vocabulary again
+    all_probs = logits.softmax(-1)  # (B, V)
+    # To sort a few is much quicker than to sort all. Mostly n = 128 tokens reach top_p; otherwise all are sorted.
+    for n in (min(128, logits.shape[-1]), logits.shape[-1]):
+        probs, order = all_probs.topk(n)  # (B, n) both, likeliest first
+        before = probs.cumsum(-1) - probs  # (B, n), the probability of the tokens that are likelier
+        if (before[:, -1] >= top_p).all():
+            break
+    removed = torch.ones_like(logits, dtype=torch.bool).scatter(-1, order, before >= top_p)  # (B, V)
     return logits.masked_fill(removed, -math.inf)
 
 
@@ -162,10 +168,27 @@ def sample_inverse_cdf(probs: Tensor, uniform: Tensor) -> Tensor:
     return torch.searchsorted(ends, point, right=True).squeeze(1)  # (B,)
 
 
-def uniform_draws(n_rows: int, n_steps: int, *, seed: int) -> Tensor:
+def row_seed(seed: int, row: int) -> int:
+    """The seed of one row of a batch: `seed` itself for row 0, for each further row one of its own.
+
+    With `seed` + row, the batches of seeds 0 and 1 would share all rows but one. Seeds derived by numpy's SeedSequence
+    (from `seed` and the row as its spawn key) give streams that are independent for all pairs of seed and row.
+
+    >>> row_seed(7, 0)
+    7
+    >>> row_seed(7, 1) == row_seed(8, 0)
+    False
+    """
+    if row == 0:
+        return seed
+    return int(np.random.SeedSequence(seed, spawn_key=(row,)).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+def uniform_draws(n_rows: int, n_steps: int, *, seed: int, first_row: int = 0) -> Tensor:
     """All uniform draws of a generation: (n_rows, n_steps), in [0, 1).
 
-    Row i has a generator of its own, seeded with seed + i: what it draws depends neither on the other rows nor on the
-    number of steps, and the same text comes again when it is generated alone with that seed.
+    Row i has a generator of its own, seeded with `row_seed(seed, first_row + i)`: what it draws depends neither on the
+    other rows nor on the number of steps, and the same text comes again when it is generated alone with that seed.
     """
-    return torch.stack([torch.rand(n_steps, generator=torch.Generator().manual_seed(seed + i)) for i in range(n_rows)])
+    generators = [torch.Generator().manual_seed(row_seed(seed, first_row + i)) for i in range(n_rows)]
+    return torch.stack([torch.rand(n_steps, generator=generator) for generator in generators])

@@ -14,7 +14,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from storyteller.inference.generate import encode_prompt, stream
+from storyteller.inference.generate import HeldBackSpaces, encode_prompt, stream
 from storyteller.inference.sampling import Filter, filters_for
 from storyteller.inference.sampling_options import Sampling
 from storyteller.tokenizer import Tokenizer
@@ -28,7 +28,9 @@ class TokenTrace:
     """One generated token, and how it came about."""
 
     token: int
-    text: str  # the characters that it completes; empty within a character, and for the end-of-text token
+    # The characters that it completes; empty within a character, and for the end-of-text token. Of the first token,
+    # without the space that the opening already ends in.
+    text: str
     is_end: bool  # the end-of-text token: the model ended the story here
     probability: float  # the model's own, before temperature and the other filters
     sampling_probability: float  # with which it was drawn, after the filters; 1 when greedy
@@ -54,11 +56,18 @@ def stream_traced(
     """
     prompt = encode_prompt(model, tokenizer, opening)
     chain = filters_for(sampling) if filters is None else list(filters)
-    return _trace(model, tokenizer, prompt, sampling=sampling, chain=chain)
+    spaces = HeldBackSpaces(opening)
+    return _trace(model, tokenizer, prompt, sampling=sampling, chain=chain, spaces=spaces)
 
 
 def _trace(  # a generator of its own: `stream_traced` refuses a bad opening when it is called, not at the first token
-    model: Decoder, tokenizer: Tokenizer, prompt: Sequence[int], *, sampling: Sampling, chain: Sequence[Filter]
+    model: Decoder,
+    tokenizer: Tokenizer,
+    prompt: Sequence[int],
+    *,
+    sampling: Sampling,
+    chain: Sequence[Filter],
+    spaces: HeldBackSpaces,
 ) -> Iterator[TokenTrace]:
     step = _StepRecorder()
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
@@ -73,7 +82,7 @@ def _trace(  # a generator of its own: `stream_traced` refuses a bad opening whe
             likeliest = probs.topk(min(N_ALTERNATIVES, len(probs)))
             yield TokenTrace(
                 token=token,
-                text=decoder.decode(piece, final=is_end or number == sampling.max_new_tokens),
+                text=spaces.leave_out(decoder.decode(piece, final=is_end or number == sampling.max_new_tokens)),
                 is_end=is_end,
                 probability=probs[token].item(),
                 sampling_probability=1.0 if sampling.greedy else step.filtered.softmax(-1)[token].item(),

@@ -48,7 +48,7 @@ class Parameters:
     embedding: int  # token embedding, learned positions, and the output layer where it is not tied
     attention: int  # all layers
     router: int  # all layers; 0 when dense
-    feed_forward: int  # all layers, all experts
+    feed_forward: int  # all layers, all experts, shared ones included
     active_feed_forward: int  # all layers, the experts that one token is routed to
     norms: int
 
@@ -76,8 +76,8 @@ def count_parameters(config: ModelConfig) -> Parameters:
         embedding=V * D * (1 if config.tie_embeddings else 2) + positions,
         attention=L * (D * qkv_width + D * D),
         router=L * D * config.n_experts,
-        feed_forward=L * max(1, config.n_experts) * 3 * D * F,
-        active_feed_forward=L * (config.top_k if config.n_experts else 1) * 3 * D * F,
+        feed_forward=L * (max(1, config.n_experts) + config.n_shared_experts) * 3 * D * F,
+        active_feed_forward=L * ((config.top_k if config.n_experts else 1) + config.n_shared_experts) * 3 * D * F,
         norms=(2 * L + 1) * D,
     )
 
@@ -163,7 +163,8 @@ def activation_bytes(
 
 def _layer_numbers(config: ModelConfig) -> tuple[int, int]:
     """Numbers that one layer keeps for one token: those in the products' dtype, and those in float32."""
-    D, k, F = config.d_model, config.top_k if config.n_experts else 1, config.d_ff
+    D, F = config.d_model, config.d_ff
+    k = config.n_shared_experts + (config.top_k if config.n_experts else 1)
     qkv = (config.n_heads + 2 * config.n_kv_heads) * config.head_dim
     # Queries, keys and values, then rotated (and keys and values repeated for every query head), then the mixed values.
     attention = qkv + 3 * D + D

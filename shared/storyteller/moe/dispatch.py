@@ -7,7 +7,8 @@
     >>> dispatch_sorted(x, gate_weights, expert_ids, [lambda rows: rows, lambda rows: 10 * rows]).flatten().tolist()
     [3.25, 11.0, 30.0]
 
-One sum in several forms. `dispatch_loop` is the plain one: read it first. `dispatch_sorted` is the one for training.
+One sum in several forms. `dispatch_loop` is the plain one: read it first. `dispatch_sorted` is the one for training,
+`dispatch_batched` the one for training in 16 bits on a CPU.
 `dispatch_one_token` and `dispatch_grouped` are for generation, `dispatch_dense` is for graphs that other programs run.
 `choose_dispatch` is where one of them is chosen.
 
@@ -19,7 +20,7 @@ All take the same arguments:
 and return (N, D): for token n the sum over its choices j of gate_weights[n, j] * experts[expert_ids[n, j]](x[n]).
 
 Legend: `N` tokens in a row, `D` model width, `F` feed-forward width of one expert, `E` experts, `k` experts that a
-token is routed to, `R` rows that all experts together work on: N*k, unless some were dropped or padded.
+token is routed to, `R` rows that all experts together work on: N*k, unless some were dropped.
 
 Papers: Gale et al. 2022, "MegaBlocks" (sorting by expert) · Fedus et al. 2021, "Switch Transformers" (capacity).
 """
@@ -33,7 +34,8 @@ from torch import Tensor
 
 from storyteller.transformer.decoder import swiglu
 
-ROWS_OF_A_KERNEL = 64  # what the rows of an expert are padded to, see `choose_dispatch`
+PLACES_MULTIPLE = 32  # `dispatch_batched`: of what an expert has places for
+MAX_PLACES_PER_ROW = 2.5  # `dispatch_batched`: beyond it, empty places cost more than new shapes
 
 # One expert: rows (R, D) -> (R, D)
 Expert = Callable[[Tensor], Tensor]
@@ -97,20 +99,17 @@ def dispatch_loop(x: Tensor, gate_weights: Tensor, expert_ids: Tensor, experts: 
     return y.to(x.dtype)
 
 
-def dispatch_sorted(
-    x: Tensor, gate_weights: Tensor, expert_ids: Tensor, experts: Sequence[Expert], *, pad_rows_to: int = 1
-) -> Tensor:
+def dispatch_sorted(x: Tensor, gate_weights: Tensor, expert_ids: Tensor, experts: Sequence[Expert]) -> Tensor:
     """All rows for the same expert are brought together by one sort, so that each expert does one large product.
 
-    An expert without tokens is not called. With `pad_rows_to`, every expert's number of rows is padded to a multiple.
+    An expert without tokens is not called.
 
     Source: Gale et al. 2022 (MegaBlocks), the permutation of tokens by expert, without its kernels.
     """
-    token, gate, sizes = _sort_by_expert(gate_weights, expert_ids, len(experts))  # (R,), (R,), (E,)
-    if pad_rows_to > 1:
-        token, gate, sizes = _pad_rows(token, gate, sizes, multiple=pad_rows_to)
-    if not len(token):
+    order, sizes = _sort_by_expert(expert_ids, len(experts))  # (R,), (E,)
+    if not len(order):
         return torch.zeros_like(x)
+    token, gate = order // expert_ids.size(1), gate_weights.flatten().index_select(0, order)  # (R,) each
     outputs = []
     for expert, rows in zip(experts, x.index_select(0, token).split(sizes.tolist()), strict=True):
         if len(rows):
@@ -120,24 +119,15 @@ def dispatch_sorted(
     return _combine(together, token, gate, x)
 
 
-def _sort_by_expert(gate_weights: Tensor, expert_ids: Tensor, n_experts: int) -> tuple[Tensor, Tensor, Tensor]:
-    """The choices sorted by expert: each row's token (R,), its gate weight (R,), and the rows of each expert (E,)."""
-    k, chosen = expert_ids.size(1), expert_ids.flatten()  # (N*k,)
-    order = chosen.argsort(stable=True)  # (N*k,) choices, by expert
-    sizes = torch.bincount(chosen, minlength=n_experts)[:n_experts]  # (E,)
-    order = order[: int(sizes.sum())]  # (R,): dropped choices stand last
-    return order // k, gate_weights.flatten()[order], sizes
-
-
-def _pad_rows(token: Tensor, gate: Tensor, sizes: Tensor, *, multiple: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Pad the rows of every expert to a multiple, with copies of token 0 whose gate weight is 0."""
-    padding = -sizes % multiple  # (E,) rows to add behind each expert's own
-    before = padding.cumsum(0) - padding  # (E,) rows added before the expert's first
-    slot = torch.arange(len(token), device=token.device) + before.repeat_interleave(sizes)  # (R,)
-    n_rows = len(token) + int(padding.sum())
-    token = token.new_zeros(n_rows).index_copy(0, slot, token)
-    gate = gate.new_zeros(n_rows).index_copy(0, slot, gate)
-    return token, gate, sizes + padding
+def _sort_by_expert(expert_ids: Tensor, n_experts: int) -> tuple[Tensor, Tensor]:
+    """The choices (R,) in the order of their experts, as places among all N*k, and how many each expert has (E,)."""
+    chosen = expert_ids.flatten()  # (N*k,)
+    order = chosen.argsort(stable=True)  # (N*k,)
+    sizes = torch.bincount(chosen, minlength=n_experts)  # (E,), or (E + 1,) where choices were dropped
+    if len(sizes) > n_experts:
+        sizes = sizes[:n_experts]
+        order = order[: int(sizes.sum())]  # (R,): dropped choices stand last
+    return order, sizes
 
 
 def _combine(outputs: Tensor, token: Tensor, gate: Tensor, x: Tensor) -> Tensor:
@@ -157,14 +147,46 @@ def dispatch_one_token(x: Tensor, gate_weights: Tensor, expert_ids: Tensor, expe
 
 
 def dispatch_grouped(x: Tensor, gate_weights: Tensor, expert_ids: Tensor, experts: Experts) -> Tensor:
-    """All experts in two calls of PyTorch's grouped product, which has no gradient on a CPU."""
-    token, gate, sizes = _sort_by_expert(gate_weights, expert_ids, len(experts))  # (R,), (R,), (E,)
-    if not len(token):
+    """All experts in two calls of PyTorch's grouped product, which has no gradient on a CPU.
+
+    In generation nothing is dropped, so each token has k outputs: they are put back in order and added up.
+    """
+    N, k = expert_ids.shape
+    order, sizes = _sort_by_expert(expert_ids, len(experts))  # (N*k,), (E,)
+    if len(order) < N * k:
+        return dispatch_sorted(x, gate_weights, expert_ids, experts)
+    rows, ends = x.index_select(0, order // k), sizes.cumsum(0, dtype=torch.int32)  # (N*k, D), (E,)
+    gates, up = F.grouped_mm(rows, experts.gate_up.transpose(1, 2), offs=ends).chunk(2, dim=-1)  # (N*k, F) each
+    outputs = F.grouped_mm(F.silu(gates) * up, experts.down.transpose(1, 2), offs=ends)  # (N*k, D)
+    outputs = outputs.index_select(0, order.argsort()).view(N, k, -1)  # (N, k, D), by token again
+    return (outputs * gate_weights[:, :, None]).sum(dim=1)  # (N, D)
+
+
+def dispatch_batched(x: Tensor, gate_weights: Tensor, expert_ids: Tensor, experts: Experts) -> Tensor:
+    """All experts in two batched products: every expert has C places, as many as the busiest needs; some stay empty.
+
+    On a CPU, oneDNN builds a kernel for each new shape of a low-precision product. The rows of one expert change with
+    every batch, so kernels would be built all the time; a C that is a multiple of 32 takes few values. An empty place
+    holds token 0 with the gate weight 0.
+    """
+    E = len(experts)
+    order, sizes = _sort_by_expert(expert_ids, E)  # (R,), (E,)
+    if not len(order):
         return torch.zeros_like(x)
-    rows, ends = x.index_select(0, token), sizes.cumsum(0, dtype=torch.int32)  # (R, D), (E,)
-    gates, up = F.grouped_mm(rows, experts.gate_up.transpose(1, 2), offs=ends).chunk(2, dim=-1)  # (R, F) each
-    outputs = F.grouped_mm(F.silu(gates) * up, experts.down.transpose(1, 2), offs=ends)  # (R, D)
-    return _combine(outputs, token, gate, x)
+    token, gate = order // expert_ids.size(1), gate_weights.flatten().index_select(0, order)  # (R,) each
+    busiest = int(sizes.max())
+    C = -(-busiest // PLACES_MULTIPLE) * PLACES_MULTIPLE
+    if busiest > PLACES_MULTIPLE and MAX_PLACES_PER_ROW * len(token) < E * C:  # the router sends most to a few experts
+        return dispatch_sorted(x, gate_weights, expert_ids, experts)
+    first_row = sizes.cumsum(0) - sizes  # (E,) where each expert's rows begin among the R
+    first_place = C * torch.arange(E, device=x.device)  # (E,)
+    place = torch.arange(len(token), device=x.device) + (first_place - first_row).repeat_interleave(sizes)  # (R,)
+    token = token.new_zeros(E * C).index_copy(0, place, token)  # (E*C,)
+    gate = gate.new_zeros(E * C).index_copy(0, place, gate)  # (E*C,)
+    rows = x.index_select(0, token).view(E, C, -1)  # (E, C, D)
+    gates, up = torch.bmm(rows, experts.gate_up.transpose(1, 2)).chunk(2, dim=-1)  # (E, C, F) each
+    outputs = torch.bmm(F.silu(gates) * up, experts.down.transpose(1, 2))  # (E, C, D)
+    return _combine(outputs.flatten(0, 1), token, gate, x)
 
 
 def dispatch_dense(x: Tensor, gate_weights: Tensor, expert_ids: Tensor, experts: Sequence[Expert]) -> Tensor:
@@ -193,10 +215,8 @@ def choose_dispatch(x: Tensor, experts: Experts) -> Dispatch:
         and hasattr(F, "grouped_mm")  # PyTorch 2.10 and newer
     ):
         return dispatch_grouped
-    # On a CPU, oneDNN builds and caches a kernel for each shape of a low-precision product. The rows of an expert
-    # change with every batch, so kernels would be built all the time; padded to 64, the same few shapes come again and
-    # again. With fewer rows than that (generation), the shapes are few anyway, and padding would be most of the work.
-    dtype = torch.get_autocast_dtype("cpu") if autocast else x.dtype
-    if on_cpu and dtype in (torch.bfloat16, torch.float16) and len(x) >= ROWS_OF_A_KERNEL * len(experts):
-        return partial(dispatch_sorted, pad_rows_to=ROWS_OF_A_KERNEL)
+    low_precision = autocast or x.dtype in (torch.bfloat16, torch.float16)
+    # Generation has few rows and no gradients: its shapes are few anyway, and most places would stay empty.
+    if on_cpu and low_precision and (torch.is_grad_enabled() or len(x) >= PLACES_MULTIPLE * len(experts)):
+        return dispatch_batched
     return dispatch_sorted

@@ -22,6 +22,8 @@ from storyteller.config import ModelConfig
 
 # route(log_scores (N, E), k) -> gate_weights (N, k), expert_ids (N, k)
 Route = Callable[[Tensor, int], tuple[Tensor, Tensor]]
+# the same with scores (N, E) in place of their logarithms, and a bias (E,)
+BiasedRoute = Callable[[Tensor, Tensor, int], tuple[Tensor, Tensor]]
 
 
 class Routing(NamedTuple):
@@ -58,6 +60,42 @@ def route_top_k(logits: Tensor, k: int) -> tuple[Tensor, Tensor]:
     return best.softmax(dim=-1), expert_ids
 
 
+def route_with_bias(scores: Tensor, bias: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """Choose each token's k experts by score plus bias, and weigh them by their scores alone.
+
+    Args:
+        scores: (N, E), above 0: of each expert for each token.
+        bias: (E,), see `update_bias`; no gradient reaches it.
+        k: experts per token.
+
+    Returns:
+        gate_weights (N, k) that sum to 1, and expert_ids (N, k) int64, the largest biased score first.
+
+    Source: DeepSeek-AI 2024, section 2.1.2, equation 16.
+    """
+    expert_ids = (scores + bias).topk(k, dim=-1).indices  # (N, k)
+    chosen = scores.gather(1, expert_ids)  # (N, k)
+    return chosen / (chosen.sum(dim=-1, keepdim=True) + 1e-20), expert_ids
+
+
+@torch.no_grad()
+def update_bias(bias: Tensor, counts: Tensor, *, rate: float) -> Tensor:
+    """The bias after a step: up by `rate` for an expert that had less than its even share, down for one that had more.
+
+    Args:
+        bias: (E,)
+        counts: (E,), the choices of each expert in the step.
+        rate: DeepSeek-V3 takes 0.001.
+
+    Returns:
+        (E,)
+
+    Source: Wang et al. 2024, "Auxiliary-Loss-Free Load Balancing Strategy for Mixture-of-Experts", algorithm 1.
+    """
+    counts = counts.to(bias.dtype)
+    return bias + rate * (counts.mean() - counts).sign()
+
+
 LOG_SCORES: Mapping[str, Callable[[Tensor], Tensor]] = {"softmax": lambda logits: logits, "sigmoid": F.logsigmoid}
 
 
@@ -79,7 +117,7 @@ def log_scores(logits: Tensor, kind: str) -> Tensor:
         (N, E)
 
     Source: Jiang et al. 2024 (Mixtral), section 2.1; DeepSeek-AI 2024, section 2.1.2, equations 12 to 15, without its
-    groups of experts and its bias.
+    groups of experts. Its bias is in `route_with_bias`.
     """
     return LOG_SCORES[kind](logits)
 

@@ -3,6 +3,7 @@
 run_config.py   what a run is made of, in `run.json`, and how its folder keeps to it
 pipeline.py     corpus to tokenizer to shards to a trained model
 time_budget.py  how many steps fit into a time, and a run that is kept to it
-consistency.py  what share of a run's own stories holds together
+training_time.py  how long a run was trained
+provenance.py   what a run was before it was reinforced or fine-tuned
 load.py         trained models, found in the folders of their runs
 """

@@ -6,11 +6,15 @@ it stopped:
     runs/tiny/
         run.json           the run's configuration: preset, corpus, the model's shape, how it is trained
         tokenizer.json     the vocabulary, in the Hugging Face format
+        generation_config.json   how its stories are told (`storyteller.inference.generation_config`)
+        openings.json      how its training stories begin (`storyteller.runs.openings`)
         train/             token shards
         validation/        token shards
         step-000600/       checkpoints
-        sampled.json       what share of 100 stories told by the model holds together (`storyteller.runs.consistency`)
+        training_time.json   how long it was trained
+        sampled.json       what share of 100 sampled stories holds together (`storyteller.evaluation.stories`)
         sampled.txt        those stories, to be read: a number alone says little
+        storyteller.html   a page that tells its stories in any browser (`storyteller.export.html`)
 """
 
 from collections.abc import Callable
@@ -21,20 +25,26 @@ from pathlib import Path
 import torch
 
 from storyteller.config import TrainConfig
+from storyteller.corpus.clean import CleaningReport
 from storyteller.corpus.load import load_stories
+from storyteller.inference import generation_config
+from storyteller.inference.sampling_options import STORY_SAMPLING
 from storyteller.moe.layer import build_model
+from storyteller.runs import openings
 from storyteller.runs.run_config import RunConfig, resolve_run
 from storyteller.runs.time_budget import Deadline, steps_within
+from storyteller.runs.training_time import timing
 from storyteller.tokenizer import Tokenizer
 from storyteller.training.batches import TrainingBatches, validation_batches
 from storyteller.training.events import Event, Saved, TrainingResult
-from storyteller.training.mixed_precision import probe_dtype
+from storyteller.training.step_timing import Execution, candidate_dtypes, fastest, time_steps
 from storyteller.training.token_shards import INDEX, TokenShards, open_shards, write_shards
-from storyteller.training.trainer import Trainer, TrainerComponents
+from storyteller.training.trainer import Trainer, TrainerComponents, explain_oom
 from storyteller.transformer.decoder import Decoder
 
 VALIDATION_STORIES = 1_000  # at most
 VALIDATION_TOKENS = 50_000  # of them, at each evaluation: some 200 stories
+TRIAL_SHARE, MAX_TRIAL_S = 0.06, 20.0  # of a run's seconds; how long dtype and threads are tried out
 TOKENIZER_STORIES = 4_000  # about 4 MB of text; more changes few of the first 2,000 merges
 
 Notice = Callable[[str], None]  # called with a sentence for the user
@@ -94,7 +104,7 @@ def train(
     data = prepare(run, folder, notice=notice, components=components)
     seconds = run.seconds
     if seconds is not None:
-        run = _choose_steps_and_threads(run, seconds, data, notice=notice, device=device, components=components)
+        run = _plan_by_trial(run, seconds, data, notice=notice, device=device, components=components)
         run.save(folder)
     deadline = None if seconds is None else Deadline(seconds)
     parallel_microbatches = 1
@@ -119,7 +129,7 @@ def train(
 
     trainer.subscribe(enforce_deadline)
     trainer.resume()
-    with nullcontext() if context is None else context(trainer, data.tokenizer, run):
+    with timing(trainer, folder), nullcontext() if context is None else context(trainer, data.tokenizer, run):
         return trainer.run()
 
 
@@ -138,13 +148,24 @@ def prepare(run: RunConfig, folder: Path, *, notice: Notice, components: RunComp
         tokenizer = components.train_tokenizer(texts, vocab_size=run.model.vocab_size)
         tokenizer.save(file)
     encoder = components.encoder(tokenizer)
-    shards = {}
+    shards, said = {}, set[str]()
     for split, limit in (("train", run.stories), ("validation", VALIDATION_STORIES)):
         if not (folder / split / INDEX).is_file():
             notice(f"Turning the {split} stories of {run.corpus} into tokens ...")
             source = {"corpus": run.corpus, "split": split, "limit": limit}
-            write_shards(load_stories(run.corpus, split=split, limit=limit), encoder, folder / split, source=source)
+            report = CleaningReport()
+            stories = load_stories(run.corpus, split=split, limit=limit, report=report)
+            write_shards(stories, encoder, folder / split, source=source)
+            for sentence in report.sentences:  # how the user's own files were read
+                if sentence not in said:
+                    notice(sentence)
+            said.update(report.sentences)
         shards[split] = open_shards(folder / split, encoder)
+    if not (folder / generation_config.FILE_NAME).is_file():
+        end_id, max_length = tokenizer.end_id, run.model.max_seq_len
+        generation_config.write_sampling(folder, STORY_SAMPLING, max_length=max_length, end_id=end_id)
+    if not (folder / openings.FILE_NAME).is_file():
+        openings.find_openings(openings.beginnings(shards["train"], tokenizer)).save(folder)
     return PreparedData(tokenizer, shards["train"], shards["validation"])
 
 
@@ -182,7 +203,7 @@ def new_trainer(
     )
 
 
-def _choose_steps_and_threads(
+def _plan_by_trial(
     run: RunConfig,
     seconds: float,
     data: PreparedData,
@@ -191,33 +212,32 @@ def _choose_steps_and_threads(
     device: torch.device,
     components: RunComponents,
 ) -> RunConfig:
-    """Turn the seconds that the run may take into a number of steps and of threads, by a trial."""
+    """Turn the seconds that the run may take into a number of steps, and choose dtype and threads, by a trial."""
     notice("Trying out how fast this machine is ...")
-    dtype = probe_dtype(device) if run.train.dtype == "auto" else run.train.dtype
-    run = replace(run, train=replace(run.train, dtype=dtype))
+    trainer = new_trainer(run, data, device=device, components=components)
+    with explain_oom(run.train):
+        step_seconds = time_steps(
+            trainer, possible_executions(run.train, device), seconds=min(MAX_TRIAL_S, seconds * TRIAL_SHARE)
+        )
+    best = fastest(step_seconds)
+    trainer.use_dtype(best.dtype)
+    steps = steps_within(seconds, trainer, step_seconds=step_seconds[best])
+    train = replace(run.train, steps=steps, dtype=best.dtype)
+    return replace(run, train=train, seconds=None, threads=best.threads)
+
+
+def possible_executions(train: TrainConfig, device: torch.device) -> list[Execution]:
+    """The dtypes and numbers of threads worth a trial."""
     cores = torch.get_num_threads()
     # The products of a small model are so short that waking a second thread may cost more than it helps. A whole pass
     # is worth a thread: with one thread for each product, the passes of a step run side by side.
     choices = sorted({1, cores}) if device.type == "cpu" else [cores]
-    steps: dict[int, list[int]] = {threads: [] for threads in choices}
-    for threads in [*choices, *choices]:  # twice in turn: what else runs on this machine for a moment decides nothing
-        torch.set_num_threads(threads)
-        trial = new_trainer(run, data, device=device, components=components)
-        steps[threads].append(
-            steps_within(
-                seconds,
-                trial.model,
-                run.train,
-                trial.batches,
-                validation=trial.validation,
-                parallel_microbatches=_parallel_microbatches(run.train, threads, cores=cores),
-                components=components.trainer,
-            )
-        )
-    torch.set_num_threads(cores)
-    best = max(choices, key=lambda threads: max(steps[threads]))
-    train = replace(run.train, steps=sum(steps[best]) // len(steps[best]))
-    return replace(run, train=train, seconds=None, threads=best)
+    dtypes = candidate_dtypes(device) if train.dtype == "auto" else (train.dtype,)
+    return [
+        Execution(dtype, threads, _parallel_microbatches(train, threads, cores=cores))
+        for dtype in dtypes
+        for threads in choices
+    ]
 
 
 def _parallel_microbatches(train: TrainConfig, threads: int, *, cores: int) -> int:

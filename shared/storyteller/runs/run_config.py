@@ -1,13 +1,13 @@
 """The configuration of a run, and how a folder keeps to it: `run.json`."""
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from storyteller.config import ModelConfig, TrainConfig, from_dict, to_dict
 from storyteller.errors import StorytellerError
+from storyteller.runs.provenance import read_stages
 from storyteller.training.checkpoint import list_checkpoints, path_of
-from storyteller.utils.atomic_io import write_json
+from storyteller.utils.atomic_io import read_json, write_json, writing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,15 +36,19 @@ class RunConfig:
         write_json(folder / "run.json", values)
 
     @classmethod
-    def load(cls, folder: Path) -> "RunConfig":
+    def load(cls, folder: Path, *, way_out: str = "mend it, or name another run") -> "RunConfig":
         """Read `run.json`.
+
+        Args:
+            folder: the run's.
+            way_out: what to do where the file is damaged, as the end of the sentence.
 
         Raises:
             StorytellerError: the file is not one of ours.
         """
         file = folder / "run.json"
+        values = read_json(file, way_out=way_out)
         try:
-            values = json.loads(file.read_text(encoding="utf-8"))
             return cls(
                 preset=values["preset"],
                 corpus=values["corpus"],
@@ -54,10 +58,8 @@ class RunConfig:
                 seconds=values["seconds"],
                 threads=values["threads"],
             )
-        except (ValueError, KeyError, TypeError) as error:
-            raise StorytellerError(
-                f"{file} is damaged ({error}); choose another folder with --out, or delete {folder}."
-            ) from None
+        except (ValueError, KeyError, TypeError, AttributeError, StorytellerError) as error:
+            raise StorytellerError(f"{file} is damaged ({str(error).rstrip('.')}); {way_out}.") from None
 
 
 def resolve_run(wanted: RunConfig, folder: Path) -> RunConfig:
@@ -68,11 +70,17 @@ def resolve_run(wanted: RunConfig, folder: Path) -> RunConfig:
     is no tokenizer: whoever could not reach one corpus may name another.
 
     Raises:
-        StorytellerError: the folder holds a run of another corpus or model.
+        StorytellerError: the folder holds a run of another corpus or model, or cannot be made.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    if stages := read_stages(folder):
+        raise StorytellerError(
+            f"{folder} holds a run that storyteller {stages[-1].command} made from {stages[-1].base}: go on with that "
+            "command, or choose another --out."
+        )
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     if (folder / "run.json").is_file():
-        saved = RunConfig.load(folder)
+        saved = RunConfig.load(folder, way_out=_another_folder(folder))
         # The tokenizer and the shards, which are made first, are kept to their corpus.
         made_of = ("corpus", "stories", "vocab_size") if (folder / "tokenizer.json").is_file() else ()
         fixed = (*made_of, "seed", *to_dict(wanted.model)) if list_checkpoints(folder) else made_of
@@ -91,9 +99,13 @@ def resolve_run(wanted: RunConfig, folder: Path) -> RunConfig:
     return wanted
 
 
+def _another_folder(folder: Path) -> str:
+    return f"choose another folder with --out, or delete {folder}"
+
+
 def is_finished(folder: Path) -> bool:
     """Whether the run in the folder has made its last step."""
     if not (folder / "run.json").is_file() or not (checkpoints := list_checkpoints(folder)):
         return False
-    run = RunConfig.load(folder)
+    run = RunConfig.load(folder, way_out=_another_folder(folder))
     return run.seconds is None and checkpoints[-1] == path_of(folder, run.train.steps)

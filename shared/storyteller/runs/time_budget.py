@@ -1,66 +1,31 @@
 """How much training fits into the time there is."""
 
-import copy
-import statistics
 import time
-from collections.abc import Sequence
 
-from storyteller.config import TrainConfig
-from storyteller.training.batches import Batch, BatchSource
 from storyteller.training.losses import evaluate
-from storyteller.training.rng_state import random_state, restore_random
-from storyteller.training.trainer import Trainer, TrainerComponents, explain_oom
-from storyteller.transformer.decoder import Decoder
+from storyteller.training.trainer import Trainer, explain_oom
 
 
-def steps_within(
-    seconds: float,
-    model: Decoder,
-    config: TrainConfig,
-    batches: BatchSource,
-    *,
-    validation: Sequence[Batch] = (),
-    trials: int = 40,
-    margin: float = 0.9,
-    parallel_microbatches: int = 1,
-    components: TrainerComponents = TrainerComponents(),  # noqa: B008  frozen
-) -> int:
-    """How many steps of this run fit into so many seconds on this machine, evaluations included.
+def steps_within(seconds: float, trainer: Trainer, *, step_seconds: float, margin: float = 0.9) -> int:
+    """How many steps of this trainer's run fit into so many seconds on this machine, evaluations included.
 
-    A few steps are made with a copy of the model; the model, the data loader and the random generators are left as they
-    were. The answer differs from machine to machine and from call to call, so put it into `TrainConfig.steps` once and
-    keep it: with the number of steps fixed, a resumed run still equals an unbroken one. Set `config.dtype` from
-    `probe_dtype` before, or the trial and the run may choose different ones.
+    The answer differs from machine to machine and from call to call, so put it into `TrainConfig.steps` once and keep
+    it: with the number of steps fixed, a resumed run still equals an unbroken one.
 
     Args:
         seconds: for the whole run.
-        model, config, batches, validation: as in `Trainer`.
-        trials: steps to time; fewer if they take more than a fortieth of `seconds`.
+        trainer: evaluates one batch, to see how long that takes.
+        step_seconds: of one step, from `storyteller.training.step_timing.time_steps`.
         margin: the share of `seconds` to plan for. A machine at work for minutes grows hotter and slower.
-        parallel_microbatches: as in `Trainer`.
-        components: as in `Trainer`.
     """
-    data_state, random = batches.state_dict(), random_state()
-    trial = Trainer(
-        copy.deepcopy(model), config, batches, components=components, parallel_microbatches=parallel_microbatches
-    )
-    trial.model.train()
-    durations: list[float] = []  # seconds of each step
-    with explain_oom(config):
-        while len(durations) < trials and (len(durations) < 2 or sum(durations) < seconds / 40):
+    evaluation = 0.0
+    if trainer.validation:
+        with explain_oom(trainer.config):
             started = time.perf_counter()
-            trial.backward([next(batches) for _ in range(config.grad_accum_steps)])
-            trial.update()
-            durations.append(time.perf_counter() - started)
-        evaluation = 0.0
-        if validation:
-            started = time.perf_counter()
-            evaluate(trial.model, [validation[0]], dtype=trial.dtype)
-            evaluation = (time.perf_counter() - started) * len(validation)
-    batches.load_state_dict(data_state)
-    restore_random(random)
-    step = statistics.median(durations[1:])  # the first step also pays for what is done only once
-    return max(1, int((seconds * margin - evaluation) / (step + evaluation / config.evaluate_every)))
+            evaluate(trainer.model, [trainer.validation[0]], dtype=trainer.dtype)
+            evaluation = (time.perf_counter() - started) * len(trainer.validation)
+    for_steps = seconds * margin - evaluation  # the last one comes after the last step
+    return max(1, int(for_steps / (step_seconds + evaluation / trainer.config.evaluate_every)))
 
 
 class Deadline:

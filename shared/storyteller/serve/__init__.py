@@ -1,6 +1,8 @@
-"""Lesson 05: a web page on which a trained model tells stories: `storyteller serve`.
+"""Lesson 05: a server that tells a trained model's stories: `storyteller serve`.
 
-request.py   the settings of a request: the fields of the page's form, and the JSON, read and bounded
-app.py       the addresses: the page, its style, and POST /tell, which streams a story; one at a time, and a short queue
-page/        the page itself: plain HTML, CSS and JavaScript, with nothing from elsewhere
+app.py             the addresses: the page (`storyteller.export.html`), POST /tell, and those of completions.py
+completions.py     POST /v1/completions and GET /v1/models, as OpenAI's API has them
+stop_strings.py    where a completion ends because of what it says
+request.py         the JSON of the page's form, read and bounded
+story_service.py   one story at a time, and a short queue
 """

@@ -1,4 +1,4 @@
-"""A request for a story: the fields of the page's form, and the JSON that comes of them, refused where out of bounds.
+"""A request for a story: the JSON that comes of the page's form, refused where out of bounds.
 
 Both are made from `SAMPLING_OPTIONS`, so a setting that is added there is on the page and in the requests.
 """
@@ -9,7 +9,6 @@ from types import NoneType
 from typing import Any
 
 from storyteller.errors import StorytellerError
-from storyteller.figures.display import safe
 from storyteller.inference.sampling_options import SAMPLING_OPTIONS, Sampling, SamplingOption
 
 MAX_REQUEST_BYTES = 20_000
@@ -17,14 +16,20 @@ MAX_OPENING_CHARS = 2_000
 MAX_STORY_TOKENS = int(SAMPLING_OPTIONS["max_new_tokens"].high)
 MAX_TEMPERATURE = SAMPLING_OPTIONS["temperature"].high  # beyond it every token is as likely as any other
 
-DEFAULTS = Sampling(temperature=0.8, seed=1)
 
-# Fields of a request, with the kinds of value that JSON may have there. None (null) leaves a setting out.
+def kinds_of(option: SamplingOption) -> tuple[type, ...]:
+    """The kinds of value that JSON may have for a setting. None (null) leaves it out."""
+    return ((int, float) if option.kind is float else (option.kind,)) + (NoneType,) * option.nullable
+
+
+# Fields of a request, with their kinds.
 FIELDS: dict[str, tuple[type, ...]] = {"opening": (str,)} | {
-    option.form_name: ((int, float) if option.kind is float else (option.kind,)) + (NoneType,) * option.nullable
-    for option in SAMPLING_OPTIONS.values()
+    option.form_name: kinds_of(option) for option in SAMPLING_OPTIONS.values()
 }
-KINDS_IN_WORDS = {str: "text", bool: "true or false", int: "a whole number", float: "a number", NoneType: "null"}
+KINDS_IN_WORDS = {
+    str: "text", bool: "true or false", int: "a whole number", float: "a number", list: "a list", dict: "an object",
+    NoneType: "null",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,68 +40,69 @@ class StoryRequest:
     sampling: Sampling
 
 
-def read_request(body: bytes) -> StoryRequest:
-    """Read a request.
+def read_request(body: bytes, *, defaults: Sampling) -> StoryRequest:
+    """Read a request; a setting that it does not name is that of `defaults`.
 
     Raises:
         StorytellerError: it is no JSON object, has an unknown field, or a value is of the wrong kind or out of bounds.
     """
-    try:
-        values = json.loads(body)
-    except (ValueError, RecursionError):
-        raise StorytellerError('The request is not JSON; send an object such as {"opening": "Once"}.') from None
-    if not isinstance(values, dict):
-        raise StorytellerError('The request must be a JSON object such as {"opening": "Once"}.')
+    values = read_object(body, example='{"opening": "Once"}')
     for name, value in values.items():
-        _check_kind(name, value)
+        if name not in FIELDS:
+            raise StorytellerError(f"There is no setting {name[:40]!r}; the settings are {', '.join(FIELDS)}.")
+        check_kind(name, value, FIELDS[name])
     opening = values.get("opening", "")
     if len(opening) > MAX_OPENING_CHARS:
         raise StorytellerError(f"The opening has {len(opening):,} characters; at most {MAX_OPENING_CHARS:,} are read.")
     settings = {
-        option.name: values.get(option.form_name, getattr(DEFAULTS, option.name))
+        option.name: values.get(option.form_name, getattr(defaults, option.name))
         for option in SAMPLING_OPTIONS.values()
     }
-    length, temperature = settings["max_new_tokens"], settings["temperature"]
+    check_bounds(settings["max_new_tokens"], settings["temperature"], length_name="length")
+    return StoryRequest(opening=opening, sampling=Sampling(**settings))
+
+
+async def read_body(request: Any) -> bytes | None:
+    """The body of a request; None where it is longer than a request for a story can be."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_REQUEST_BYTES:
+            return None
+    return body
+
+
+def read_object(body: bytes, *, example: str) -> dict[str, Any]:
+    """The JSON object of a request's body.
+
+    Raises:
+        StorytellerError: it is none.
+    """
+    try:
+        values = json.loads(body)
+    except (ValueError, RecursionError):
+        raise StorytellerError(f"The request is not JSON; send an object such as {example}.") from None
+    if not isinstance(values, dict):
+        raise StorytellerError(f"The request must be a JSON object such as {example}.")
+    return values
+
+
+def check_bounds(length: int, temperature: float, *, length_name: str) -> None:
+    """Raise StorytellerError where a story would be too long for a server, or is drawn at no useful temperature."""
     if not 1 <= length <= MAX_STORY_TOKENS:
-        raise StorytellerError(f"length is {length}; a story has 1 to {MAX_STORY_TOKENS:,} tokens.")
+        raise StorytellerError(f"{length_name} is {length}; a story has 1 to {MAX_STORY_TOKENS:,} tokens.")
     if not 0 < temperature <= MAX_TEMPERATURE:
         raise StorytellerError(
             f"temperature is {temperature:g}; it must be above 0 and at most {MAX_TEMPERATURE:g}. For the likeliest "
             "token at every step use greedy."
         )
-    return StoryRequest(opening=opening, sampling=Sampling(**settings))
 
 
-def _check_kind(name: str, value: Any) -> None:
-    if name not in FIELDS:
-        raise StorytellerError(f"There is no setting {name[:40]!r}; the settings are {', '.join(FIELDS)}.")
-    kinds = FIELDS[name]
+def check_kind(name: str, value: Any, kinds: tuple[type, ...]) -> None:
+    """Raise StorytellerError where a value is of none of these kinds."""
     wrong = isinstance(value, bool) and bool not in kinds  # to Python, True is a whole number
     if wrong or not isinstance(value, kinds):
         wanted = [KINDS_IN_WORDS[kind] for kind in kinds if not (kind is int and float in kinds)]
         raise StorytellerError(f"{name} must be {' or '.join(wanted)}.")
     if isinstance(value, int) and abs(value) >= 2**63:
         raise StorytellerError(f"{name} is too large a number.")
-
-
-def form_html() -> str:
-    """The fields of the page's form, one for every setting.
-
-    Those that greedy decoding ignores are in the fieldset `#drawing`, which the page's script disables.
-    """
-    options = SAMPLING_OPTIONS.values()
-    switches = [
-        f'<label class="wide check"><input id="{option.form_name}" type="checkbox"> {safe(option.label)}</label>'
-        for option in options
-        if option.kind is bool
-    ]
-    drawing = [_number_field(option) for option in options if option.kind is not bool and option.greedy_ignores]
-    others = [_number_field(option) for option in options if option.kind is not bool and not option.greedy_ignores]
-    return "\n  ".join([*switches, '<fieldset id="drawing">', *drawing, "</fieldset>", *others])
-
-
-def _number_field(option: SamplingOption) -> str:
-    default = getattr(DEFAULTS, option.name)
-    start = 'placeholder="all"' if default is None else f'value="{default:g}"'
-    limits = f'min="{option.low:g}" max="{option.high:.10g}" step="{option.step:g}"'
-    return f'<label>{safe(option.label)} <input id="{option.form_name}" type="number" {limits} {start}></label>'

@@ -1,4 +1,4 @@
-"""Plots, read from `data/genres/*.toml`: who takes part, and the beats that change the world and are written."""
+"""Plots, read from `data/genres` and `data/tales`: who takes part, and the beats that change the world and are told."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -57,9 +57,9 @@ class Genre:
 
 
 @cache
-def genres() -> dict[str, list[Plot]]:
-    """The plots that ship with the package, by genre, read once."""
-    paths = sorted((DATA / "genres").glob("*.toml"), key=lambda path: path.name)
+def genres(folder: str = "genres") -> dict[str, list[Plot]]:
+    """The plots that ship with the package in a folder of `data`, by genre, read once."""
+    paths = sorted((DATA / folder).glob("*.toml"), key=lambda path: path.name)
     return {path.stem: read_genre(path, lexicon()) for path in paths}
 
 

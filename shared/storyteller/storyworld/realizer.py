@@ -28,6 +28,9 @@ TRAIT_SHARE = 0.25  # share of these that say "the shy rabbit"
 _CAPITAL = re.compile(r'(?:^"?|\n"?|(?<!\.\.)[.!?] "?|\." "?|[.!?,]" ")([a-z])')
 _ARTICLE = re.compile(r"\b([Aa]) (?=[aeiou](?!ne\b|nce\b|ni|se|kul|ur))")
 _ARTICLE_H = re.compile(r"\b([Aa]) (?=hour|honest)")
+# Two choices that met: "some some".
+# Two choices that met: "some some".
+_TWICE = re.compile(r"\b(?!that|very|knock|plink|drip|plop|bump)([A-Za-z]{4,}) (?=\1\b)")
 _SPACES = re.compile(r"(?<=\n) +| +(?=[ .,!?;:\n])")
 
 
@@ -101,6 +104,7 @@ class Realizer:
         text = "".join(self.pieces).strip()
         if " " in text:
             text = _SPACES.sub("", text)
+        text = _TWICE.sub("", text)
         text = _ARTICLE.sub(r"\1n ", text)
         text = _ARTICLE_H.sub(r"\1n ", text)
         return _CAPITAL.sub(lambda match: match[0][:-1] + match[1].upper(), text)

@@ -18,13 +18,11 @@ every pair anew after each merge. Four ideas make it quick:
 
 1. **Count words, not occurrences.** Merges never cross the cuts of the pre-tokenizer, so training needs each different
    word (pretoken) once, with its count. (`pretokenize.py`)
-2. **A word is a string with one code point a token.** The 256 bytes are the code points 0 to 255, the first merge
-   makes code point 256, and so on. "Join every `a` `b` in this word" is then `word.replace(a + b, new)`: one call
-   that runs in C. `split` and `join` do the same and show what was to the left and right. (`training.py`,
-   `encoding.py`)
-3. **Only the pairs beside a merge change.** Joining `a b` in `x a b y` takes one from the counts of `xa` and `by` and
-   gives one to `x(ab)` and `(ab)y`. All other counts stay. A heap finds the next best pair; its entries may be out of
-   date and are checked when they come up. (`training.py`)
+2. **Only the pairs beside a merge change.** Joining `a b` in `x a b y` takes one from the counts of `xa` and `by` and
+   gives one to `x(ab)` and `(ab)y`. All other counts stay, and a pair that knows its places needs no search. A heap
+   finds the next best pair; its entries may be out of date and are checked when they come up. (`training.py`)
+3. **Find tokens instead of merging.** The longest token that fits is nearly always what the merges would give. Whether
+   it is shows at the border to the token before: no merge may cross it. (`encoding.py`)
 4. **Cache what was encoded.** Text repeats itself, so a dictionary from words, and from chunks (the text between two
    spaces), to ids answers nearly always. (`encoding.py`)
 

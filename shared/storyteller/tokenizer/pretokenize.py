@@ -15,6 +15,10 @@ import regex
 # Unicode's White_Space as in the other tokenizers, where `re` takes \x1c to \x1f for white space too.
 GPT2_PATTERN = r"""'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"""
 _WORDS = regex.compile(GPT2_PATTERN)
+# The same for text in ASCII, with which `re` takes half the time.
+_ASCII_WORDS = re.compile(
+    r"""'(?:[sdmt]|ll|ve|re)| ?[A-Za-z]+| ?[0-9]+| ?[^ \t-\rA-Za-z0-9]+|[ \t-\r]+(?![^ \t-\r])|[ \t-\r]+"""
+)
 
 # A word never goes on across a space, so the text may be cut before a space, unless the space is inside a run of
 # white space: within "\n  x" the words are "\n " and " x". Safe is a space with something visible on one side at least.
@@ -31,7 +35,7 @@ def split_words(text: str) -> list[str]:
     >>> split_words("Tom's cat  ran.")
     ['Tom', "'s", ' cat', ' ', ' ran', '.']
     """
-    words: list[str] = _WORDS.findall(text)
+    words: list[str] = (_ASCII_WORDS if text.isascii() else _WORDS).findall(text)
     return words
 
 
@@ -79,9 +83,9 @@ def count_words(texts: Iterable[str], *, special_tokens: Collection[str] = ()) -
     for text in texts:
         for part in specials.split(text)[::2]:
             for part_slice in _slices(part):
-                chunks = split_chunks(part_slice)
-                first[chunks[0]] += 1
-                further.update(chunks[1:])
+                chunks = iter(split_chunks(part_slice))
+                first[next(chunks)] += 1
+                further.update(chunks)
             if len(first) + len(further) > _MAX_CHUNKS:
                 _add_words(words, first, further)
     _add_words(words, first, further)

@@ -1,7 +1,8 @@
 """The tokenizer: train, encode, decode, save and load."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -12,7 +13,7 @@ from storyteller.tokenizer.tokenizer_json import FILE_NAME, read_vocabulary, wri
 from storyteller.tokenizer.training import Progress, learn_merges
 from storyteller.tokenizer.vocabulary import END_OF_TEXT, FIRST_MERGE, MAX_VOCAB_SIZE, Vocabulary
 
-Special = Literal["refuse", "escape", "allow"]
+Special = Literal["refuse", "escape", "allow"] | Collection[str]
 
 
 class Tokenizer:
@@ -80,32 +81,55 @@ class Tokenizer:
         Args:
             text: any Unicode text; the empty text has no ids.
             special: what to do where a special token occurs in the text: "refuse" the text (the safe way with text
-                from outside), "allow" it its id, or "escape" it, that is read it as ordinary text.
+                from outside), "allow" it its id, or "escape" it, that is read it as ordinary text. A set of names
+                allows these and refuses the others, as `allowed_special` of `tiktoken` does.
 
         Raises:
-            StorytellerError: a special token occurs in the text and is not wanted, or the text holds a lone surrogate.
+            StorytellerError: a special token occurs in the text and is not wanted, the tokenizer has no special token
+                of a name that is allowed, or the text holds a lone surrogate.
         """
-        if special not in ("refuse", "escape", "allow"):
-            raise ValueError(f"special is {special!r}; it must be 'refuse', 'escape' or 'allow'.")
-        match = None if special == "escape" else self._specials.first(text)
-        if match and special == "refuse":
-            raise StorytellerError(
-                f"The text holds the special token {match[0]!r} at position {match.start()}; take it out, or pass "
-                "special='allow' to encode it as one token or special='escape' to read it as ordinary text."
-            )
+        if isinstance(special, str):
+            if special not in ("refuse", "escape", "allow"):
+                raise ValueError(
+                    f"special is {special!r}; it must be 'refuse', 'escape', 'allow' or a set of special tokens."
+                )
+            allowed: Collection[str] = self.vocabulary.special_tokens if special == "allow" else ()
+        else:
+            allowed = special
+            for name in allowed:
+                self.special_id(name)  # refuses a name that it does not know
         try:
-            if not match:
+            if special == "escape" or not self._specials.first(text):
                 return self._encoder.encode(text)
             ids: list[int] = []
+            place = 0
             for i, part in enumerate(self._specials.split(text)):
+                if i % 2 and part not in allowed:
+                    raise StorytellerError(
+                        f"The text holds the special token {part!r} at position {place}; take it out, or pass "
+                        "special='allow' to encode it as one token or special='escape' to read it as ordinary text."
+                    )
                 ids += [self.special_id(part)] if i % 2 else self._encoder.encode(part)
+                place += len(part)
             return ids
         except UnicodeEncodeError:
             raise _lone_surrogate(text) from None
 
     def encode_batch(self, texts: Iterable[str], *, special: Special = "refuse") -> list[list[int]]:
         """The ids of each text; see `encode`."""
+        if isinstance(texts, str):
+            raise StorytellerError("The texts to encode are one string; pass a list of texts, or call encode(text).")
         return [self.encode(text, special=special) for text in texts]
+
+    def encode_iterable(self, texts: Iterable[str], *, special: Special = "refuse") -> Iterator[int]:
+        """The ids of all texts in a row, one text after the other, so that no more than one is in memory.
+
+        Each text is cut into words by itself. Lines of a file give the ids of the file where no line is blank; a word
+        such as "\\n\\n" is cut.
+        """
+        if isinstance(texts, str):
+            raise StorytellerError("The texts to encode are one string; pass a list of texts, or call encode(text).")
+        return chain.from_iterable(self.encode(text, special=special) for text in texts)
 
     def decode(self, ids: Iterable[int], *, skip_special: bool = False) -> str:
         """The text of some ids. Bytes that are not UTF-8 (a character cut in two, say) become U+FFFD.
@@ -131,6 +155,29 @@ class Tokenizer:
             return b"".join(map(self._bytes.__getitem__, _as_list(ids)))
         except KeyError as error:
             raise self._unknown(error.args[0]) from None
+
+    def decode_with_offsets(self, ids: Iterable[int]) -> tuple[str, list[int]]:
+        """The text of some ids, and at which of its characters each token begins.
+
+        A token that begins within a character has the offset of that character, as in `tiktoken`.
+
+        Raises:
+            StorytellerError: an id is not in the vocabulary, or the bytes are not UTF-8.
+        """
+        offsets: list[int] = []
+        tokens = [self.token_bytes(i) for i in _as_list(ids)]
+        n_chars = 0
+        for token in tokens:
+            # A byte 10xxxxxx goes on with a character, any other byte begins one.
+            offsets.append(max(0, n_chars - (0x80 <= token[0] < 0xC0)))
+            n_chars += sum(not 0x80 <= byte < 0xC0 for byte in token)
+        try:
+            return b"".join(tokens).decode("utf-8"), offsets
+        except UnicodeDecodeError:
+            raise StorytellerError(
+                "The bytes of these ids are not UTF-8, so their characters cannot be counted; use decode for the text, "
+                "or token_bytes for each token."
+            ) from None
 
     def token_bytes(self, token_id: int) -> bytes:
         """The bytes that a token stands for; a special token stands for its name.

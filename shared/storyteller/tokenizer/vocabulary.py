@@ -18,17 +18,12 @@ _VISIBLE = (*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *r
 _BYTES = (*_VISIBLE, *(byte for byte in range(256) if byte not in _VISIBLE))  # in the order of their ids
 
 END_OF_TEXT = "<|endoftext|>"  # GPT-2's mark between two texts
-FIRST_MERGE = 256  # code point, and in our own files id, of the token that the first merge makes
-MAX_VOCAB_SIZE = 0x110000  # tokens: each is a code point, and Unicode has this many
+FIRST_MERGE = 256  # in our own files the id of the token that the first merge makes
+MAX_VOCAB_SIZE = 0x110000  # tokens; several times the largest vocabulary in use
 BYTE_TOKENS = tuple(bytes([byte]) for byte in _BYTES)  # id -> the byte
 _BYTE_TO_CHAR = {byte: chr(byte if i < len(_VISIBLE) else 256 + i - len(_VISIBLE)) for i, byte in enumerate(_BYTES)}
 _CHAR_TO_BYTE = {char: byte for byte, char in _BYTE_TO_CHAR.items()}
 _BYTE_TO_ID = bytes(_BYTES.index(byte) for byte in range(256))
-
-
-def to_code_points(word: str) -> str:
-    """A word as its bytes, one code point each: the byte's index in GPT-2's order."""
-    return word.encode("utf-8").translate(_BYTE_TO_ID).decode("latin-1")
 
 
 def byte_ids(word: str) -> tuple[int, ...]:
@@ -37,16 +32,7 @@ def byte_ids(word: str) -> tuple[int, ...]:
     >>> byte_ids("at!")
     (64, 83, 0)
     """
-    return tuple(map(ord, to_code_points(word)))
-
-
-def pairs_in(word: str) -> list[str]:
-    """The pairs of adjacent tokens in a word of code points, overlapping ones included.
-
-    >>> pairs_in("aaab")
-    ['aa', 'aa', 'ab']
-    """
-    return [word[i : i + 2] for i in range(len(word) - 1)]
+    return tuple(word.encode("utf-8").translate(_BYTE_TO_ID))
 
 
 def to_unicode(token: bytes) -> str:
@@ -95,7 +81,9 @@ class Vocabulary:
         ids = sorted((*self.tokens.values(), *self.special_tokens.values()))
         for wanted, got in enumerate(ids):
             require(
-                got == wanted, f"The vocabulary has the id {got} where {wanted} is due; ids must be 0, 1, 2 and so on."
+                got == wanted,
+                f"The vocabulary has the id {got} where {wanted} is due; ids must be 0, 1, 2 and so on without a gap, "
+                "those of special tokens included.",
             )
         require(
             len(ids) <= MAX_VOCAB_SIZE,
@@ -104,10 +92,17 @@ class Vocabulary:
         made = set(BYTE_TOKENS)
         for rank, (left, right) in enumerate(self.merges):
             token = left + right
-            name = f"Merge {rank}, {to_unicode(left)!r} + {to_unicode(right)!r},"
-            require(left in made and right in made, f"{name} builds on a token that no earlier merge makes.")
-            require(token not in made, f"{name} makes a token that an earlier merge already makes.")
-            require(token in self.tokens, f"{name} makes a token that is not in the vocabulary.")
+            problem = (
+                "builds on a token that no earlier merge makes"
+                if left not in made or right not in made
+                else "makes a token that an earlier merge already makes"
+                if token in made
+                else "makes a token that is not in the vocabulary"
+                if token not in self.tokens
+                else None
+            )
+            if problem:
+                raise StorytellerError(f"Merge {rank}, {to_unicode(left)!r} + {to_unicode(right)!r}, {problem}.")
             made.add(token)
         spellings = {to_unicode(token) for token in self.tokens}
         for name in self.special_tokens:
@@ -123,13 +118,24 @@ class Vocabulary:
 
     @classmethod
     def learned(cls, merges: Sequence[tuple[bytes, bytes]], special_tokens: Sequence[str]) -> "Vocabulary":
-        """GPT-2's layout: the bytes, then what the merges make in the order learned, then the special tokens."""
+        """GPT-2's layout: the bytes, then what the merges make in the order learned, then the special tokens.
+
+        Raises:
+            StorytellerError: as for any vocabulary, or a special token is one that byte-level decoders garble: they
+                take one that has nothing but the characters of `to_unicode` for a spelling of bytes.
+        """
         tokens = [*BYTE_TOKENS, *(left + right for left, right in merges)]
-        return cls(
+        vocabulary = cls(
             tokens={token: i for i, token in enumerate(tokens)},
             merges=tuple(merges),
             special_tokens={token: i for i, token in enumerate(special_tokens, start=len(tokens))},
         )
+        for name in special_tokens:
+            require(
+                name.isascii() or not set(name) <= _CHAR_TO_BYTE.keys(),
+                f"The special token {name!r} would be read as bytes by other programs; use ASCII, as in '<|end|>'.",
+            )
+        return vocabulary
 
     @property
     def size(self) -> int:

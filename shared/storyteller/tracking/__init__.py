@@ -1,13 +1,10 @@
 """Lesson 05: following experiments with MLflow: the settings of a run, how it went, and its results.
 
-tracker.py            a trainer's events as an MLflow run
-runs.py               the MLflow run of a training run, found again when training goes on
-store.py              where runs are kept: a database, or a server
+tracker.py            a trainer's events as an MLflow run, with pictures and the load of the machine
+store.py              where runs are kept: a database, or a server; the run in it, found again when training goes on
 background_writer.py  the thread that makes all requests to the store
 registry.py           trained models: kept as data, found by name, loaded back
 compare_runs.py       two runs side by side
-figures.py            the pictures that a run keeps
-system_metrics.py     the load of the machine
 
     with Tracker(trainer, tokenizer):
         trainer.run()

@@ -7,21 +7,8 @@ warning, and that job and all later ones go to the database in the current folde
 import queue
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
-from storyteller.tracking.store import is_server, local_uri, store_errors
-
-
-@dataclass(frozen=True, kw_only=True)
-class OpenRun:
-    """A run in a store."""
-
-    client: Any  # mlflow.MlflowClient
-    uri: str  # of the store
-    run_id: str
-    logged: int  # the last step that the run knew of when it was opened; 0 for a new one
-
+from storyteller.tracking.store import OpenRun, is_server, local_uri, store_errors
 
 Job = Callable[[OpenRun], None]
 

@@ -66,7 +66,7 @@ def list_runs(*, experiment: str = EXPERIMENT, uri: str | None = None) -> list[A
     """
     client = connect(uri or store_uri())
     experiments = [client.get_experiment_by_name(name) for name in (experiment, f"{experiment}-local")]
-    ids = [found.experiment_id for found in experiments if found is not None]
+    ids = [known.experiment_id for known in experiments if known is not None]
     return list(client.search_runs(ids, order_by=["attributes.start_time DESC"])) if ids else []
 
 

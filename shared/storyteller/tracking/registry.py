@@ -8,10 +8,12 @@ knows it, with the optimizer's state, so that training can go on from it; nothin
         requirements.txt
         data/
             tokenizer.json
+            generation_config.json   how its stories are told
             step-003000/      the checkpoint
 """
 
 import platform
+import shutil
 import tempfile
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -19,21 +21,16 @@ from pathlib import Path
 from typing import Any
 
 from storyteller.errors import StorytellerError
+from storyteller.inference import generation_config
 from storyteller.inference.generate import tell
-from storyteller.inference.sampling_options import Sampling
-from storyteller.runs.consistency import STORY_TEMPERATURE
 from storyteller.runs.load import load_model
 from storyteller.tokenizer import Tokenizer
-from storyteller.tracking.background_writer import OpenRun
-from storyteller.tracking.store import connect, load_mlflow, store_errors, store_uri
+from storyteller.tracking.store import OpenRun, connect, load_mlflow, store_errors, store_uri
 from storyteller.transformer.decoder import Decoder
 from storyteller.utils.atomic_io import write_json
 
 BEST = "best"  # the alias; MLflow itself knows the newest as models:/NAME/latest
 MODEL = "model"  # the folder in the run's artifacts
-SAMPLING = Sampling(
-    temperature=STORY_TEMPERATURE, max_new_tokens=300, seed=1
-)  # how a model tells that MLflow has loaded
 MEASURE = "bits_per_byte"  # by it the best is chosen: it compares models whatever their tokenizers
 
 
@@ -44,6 +41,9 @@ def upload_model(run: OpenRun, checkpoint: Path, tokenizer: Tokenizer) -> None:
         folder = Path(name)
         (folder / "data").mkdir()
         tokenizer.save(folder / "data" / "tokenizer.json")
+        own = checkpoint.parent / generation_config.FILE_NAME
+        if own.is_file():  # a trainer without a run's folder has none
+            shutil.copy(own, folder / "data")
         # YAML, of which JSON is a part. (MLflow's own writer would load half of MLflow.)
         write_json(folder / "MLmodel", {"flavors": {"python_function": how}, "run_id": run.run_id})
         needed = [f"{package}=={version(package)}" for package in ("storyteller", "torch")]
@@ -107,12 +107,13 @@ class Teller:
 
     def __init__(self, folder: Path) -> None:
         self.model, self.tokenizer = load_model(folder)
+        self.sampling = generation_config.read_sampling(folder)
 
     def predict(self, openings: Any) -> list[str]:
         """Whole stories for openings: a list, or a table with one column."""
         if hasattr(openings, "to_numpy"):  # MLflow may hand over a table
             openings = openings.to_numpy().ravel().tolist()
-        return tell(self.model, self.tokenizer, list(openings), sampling=SAMPLING)
+        return tell(self.model, self.tokenizer, list(openings), sampling=self.sampling)
 
 
 def _load_pyfunc(path: str) -> Teller:

@@ -12,33 +12,35 @@ What is logged, and when:
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import psutil
 import torch
 
 from storyteller.config import to_dict
+from storyteller.figures.training import load_figure, losses_figure
 from storyteller.inference.generate import tell
-from storyteller.inference.sampling_options import Sampling
+from storyteller.inference.generation_config import read_sampling
+from storyteller.inference.sampling_options import STORY_SAMPLING, Sampling
 from storyteller.moe.cost_model import count_parameters
 from storyteller.moe.statistics import router_statistics
-from storyteller.runs.consistency import STORY_TEMPERATURE
+from storyteller.runs.openings import KnownOpenings
 from storyteller.tokenizer import Tokenizer
-from storyteller.tracking.background_writer import Job, OpenRun, Writer
-from storyteller.tracking.figures import draw_curves, load_figure
+from storyteller.tracking.background_writer import Job, Writer
 from storyteller.tracking.registry import register, upload_model
-from storyteller.tracking.runs import Point, find_or_start, log_points, now
-from storyteller.tracking.store import EXPERIMENT, store_uri
-from storyteller.tracking.system_metrics import machine_metrics
+from storyteller.tracking.store import EXPERIMENT, OpenRun, Point, find_or_start, log_points, now, store_uri
 from storyteller.training.events import Evaluated, Event, Message, StepDone
 from storyteller.training.trainer import Trainer
 
 FLUSH_SECONDS = 2.0  # steps are collected for so long before they are written
 MACHINE_SECONDS = 5.0  # between two looks at the machine
-OPENINGS = ("Once upon a time", "One day, a little girl")
-SAMPLING = Sampling(temperature=STORY_TEMPERATURE, max_new_tokens=150, seed=1)
+STORIES = 2  # told at each evaluation
+STORY_TOKENS = 150  # of each
+LOSSES = {"training": "loss", "validation": "validation/loss"}
+MEGABYTE = 1e6
 
 
 class Tracker:
@@ -56,8 +58,8 @@ class Tracker:
         parameters: further settings to be logged, such as the preset and the corpus.
         experiment: the MLflow experiment that the run belongs to.
         model_name: under which the trained model is registered; by default `storyteller-` and the preset or the name.
-        openings: of the stories that are generated at each evaluation.
-        sampling: how they are generated.
+        openings: of the stories that are generated at each evaluation; by default some that the run's stories have.
+        sampling: how they are generated; by default the run's own way, and not to their end.
         uri: of the store; by default `store_uri()`.
         notice: called with what the user should know; None prints it.
 
@@ -74,12 +76,17 @@ class Tracker:
         parameters: Mapping[str, Any] | None = None,
         experiment: str = EXPERIMENT,
         model_name: str | None = None,
-        openings: Sequence[str] = OPENINGS,
-        sampling: Sampling = SAMPLING,
+        openings: Sequence[str] | None = None,
+        sampling: Sampling | None = None,
         uri: str | None = None,
         notice: Callable[[str], None] | None = None,
     ) -> None:
-        self.trainer, self.tokenizer, self.openings, self.sampling = trainer, tokenizer, openings, sampling
+        self.trainer, self.tokenizer = trainer, tokenizer
+        folder = trainer.folder
+        known = KnownOpenings() if folder is None else KnownOpenings.load(folder)
+        self.openings = openings or known.commonest[:STORIES] or [""] * STORIES
+        own = STORY_SAMPLING if folder is None else read_sampling(folder)
+        self.sampling = sampling or replace(own, max_new_tokens=STORY_TOKENS)
         self.uri = uri or store_uri()
         self.name = name or (trainer.folder.name if trainer.folder else "run")
         self.extra = dict(parameters or {})
@@ -224,4 +231,37 @@ def step_metrics(done: StepDone) -> dict[str, float]:
         "router_z_loss": done.router_z_loss,
         **({"skipped": 1.0} if done.skipped else {}),
         **{f"router/layer_{layer}/load_balancing_loss": loss for layer, loss in enumerate(done.balance_losses)},
+        **done.figures,
     }
+
+
+def draw_curves(run: OpenRun) -> None:
+    """Draw the loss of training and validation, from what the run has logged, into the run's `plots/loss.png`."""
+    curves = {}
+    for label, metric in LOSSES.items():
+        points = sorted((point.step, point.value) for point in run.client.get_metric_history(run.run_id, metric))
+        if points:
+            curves[label] = points
+    if curves:
+        run.client.log_figure(run.run_id, losses_figure(curves), "plots/loss.png")
+
+
+def machine_metrics() -> dict[str, float]:
+    """Load of processor, memory, disk and GPU, under the names that MLflow's page "System metrics" looks for.
+
+    The processor's load is the mean since the last call.
+    """
+    memory, disk = psutil.virtual_memory(), psutil.disk_usage(str(Path.cwd()))
+    metrics = {
+        "cpu_utilization_percentage": psutil.cpu_percent(),
+        "system_memory_usage_megabytes": memory.used / MEGABYTE,
+        "system_memory_usage_percentage": memory.percent,
+        "process_memory_usage_megabytes": psutil.Process().memory_info().rss / MEGABYTE,
+        "disk_usage_megabytes": disk.used / MEGABYTE,
+        "disk_usage_percentage": disk.percent,
+    }
+    if torch.cuda.is_available():
+        free, total = torch.cuda.mem_get_info()
+        metrics["gpu_0_memory_usage_megabytes"] = (total - free) / MEGABYTE
+        metrics["gpu_0_memory_usage_percentage"] = 100 * (total - free) / total
+    return {f"system/{name}": float(value) for name, value in metrics.items()}

@@ -29,6 +29,7 @@ from storyteller.errors import StorytellerError
 
 IGNORE_INDEX = -100  # a target with nothing to predict; PyTorch's cross-entropy skips this value by default
 PAD_DOCUMENT = -1  # the document of a position that holds no token
+LENGTH_MULTIPLE = 32  # of aligned sequences: few shapes, for each of which a CPU's kernels are built once
 
 
 class TokenSource(Protocol):
@@ -129,8 +130,8 @@ class TrainingBatches:
     With `align_documents`, every sequence instead begins with an end token and the document behind it, each document
     once in an epoch. It is meant for short runs on short stories: wherever a name stands, the sentence that introduced
     it is in sight, and a prompt begins with an end token too. The sequences of a batch are as long as its longest
-    document; what follows a shorter one in the stream fills its row. What a document has beyond T tokens is not seen,
-    so leave it off for long documents.
+    document, up to a multiple of 32; what follows a document in the stream fills its row. What a document has beyond T
+    tokens is not seen, so leave it off for long documents.
 
     Args:
         source: the packed documents.
@@ -190,10 +191,11 @@ class TrainingBatches:
             starts[row] = self._starts[self.position]
             self.position += 1
         length = self.seq_len + 1  # T + 1 tokens a row: the last one is only a target
-        if self.align_documents:  # no longer than the longest document of the batch
+        if self.align_documents:  # hardly longer than the longest document of the batch
             begins = self.source.boundaries
             document = np.searchsorted(begins, (starts + 1) % len(self.source))
-            length = int(min(self.seq_len, (begins[document + 1] - begins[document]).max())) + 1
+            longest = int((begins[document + 1] - begins[document]).max())
+            length = min(self.seq_len, -(-longest // LENGTH_MULTIPLE) * LENGTH_MULTIPLE) + 1
         rows = [_ring(self.source, start, length) for start in starts.tolist()]
         positions = starts[:, None] + np.arange(length)  # (B, T + 1)
         return _batch(np.stack(rows), positions % len(self.source), self.source, self.predict_first_token)
@@ -215,10 +217,11 @@ class TrainingBatches:
             StorytellerError: the place was saved with other data, another sequence length or another seed.
         """
         for name in ("sequences", "seq_len", "seed"):
-            if state[name] != self.state_dict()[name]:
+            if state.get(name) != self.state_dict()[name]:
                 raise StorytellerError(
-                    f"The checkpoint's data has {name} {state[name]} and these batches have {self.state_dict()[name]}: "
-                    f"go on with the corpus and settings the run was started with, or start a new run."
+                    f"The checkpoint's data has {name} {state.get(name)} and these batches have "
+                    f"{self.state_dict()[name]}: go on with the corpus and settings the run was started with, "
+                    "or start a new run."
                 )
         self.epoch, self.position = state["epoch"], state["position"]
         self._starts = self._order()

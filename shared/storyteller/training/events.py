@@ -1,6 +1,7 @@
 """The events of a training run, for a progress bar, MLflow or a plot, and the figures of a step."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,6 +41,7 @@ class StepDone:
     tokens: int  # targets seen so far
     tokens_per_second: float  # over the last steps
     seconds_left: float  # at this pace, evaluations and checkpoints not counted
+    figures: Mapping[str, float] = field(default_factory=dict)  # what else a kind of training tells, such as the reward
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,17 +8,14 @@ Read from `Trainer.run`: a run is `train_step` again and again, a step is `backw
 """
 
 import math
-import signal
-import threading
 import time
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from types import FrameType
 from typing import NamedTuple
 
 import torch
@@ -26,13 +23,16 @@ from torch import Tensor
 
 from storyteller.config import ModelConfig, TrainConfig, from_dict, to_dict
 from storyteller.errors import StorytellerError
+from storyteller.moe.layer import MoELayer
 from storyteller.moe.losses import load_balancing_loss, router_z_loss
+from storyteller.moe.router import Routing, update_bias
 from storyteller.tokenizer import Tokenizer
 from storyteller.training import checkpoint as ckpt
 from storyteller.training.batches import Batch, BatchSource
 from storyteller.training.events import Evaluated, Event, Message, Saved, StepDone, StepLosses, TrainingResult, Update
+from storyteller.training.interrupts import graceful_interrupt
 from storyteller.training.losses import Loss, Metrics, RouterLoss, byte_lengths, cross_entropy, evaluate
-from storyteller.training.mixed_precision import autocast, grad_scaler, probe_dtype
+from storyteller.training.mixed_precision import autocast, flush_denormals, grad_scaler
 from storyteller.training.optim import (
     Clip,
     Groups,
@@ -44,6 +44,7 @@ from storyteller.training.optim import (
     parameter_groups,
 )
 from storyteller.training.rng_state import random_state, restore_random
+from storyteller.training.step_timing import candidate_dtypes, fastest_dtype
 from storyteller.transformer.decoder import Decoder
 
 
@@ -56,7 +57,7 @@ class TrainerComponents:
     router_z_loss: RouterLoss = router_z_loss  # of one layer
     parameter_groups: Groups = parameter_groups
     optimizer: OptimizerFactory = adamw
-    clip: Clip = clip_gradients
+    clip_gradients: Clip = clip_gradients
     schedule: Schedule = cosine_schedule
     # Given the trainer and the batches of a step, leaves the gradients in the model: in place of the trainer's own
     # passes, except under float16, where the loss has to be scaled.
@@ -77,6 +78,7 @@ class PassLosses(NamedTuple):
     loss: Tensor  # () cross-entropy
     load_balancing: Tensor  # (layers,)
     router_z: Tensor  # (), summed over the layers
+    choices: Tensor  # (layers, E), how often each expert was chosen; (0,) unless a bias balances them
 
 
 class Trainer:
@@ -110,6 +112,11 @@ class Trainer:
         components: TrainerComponents = TrainerComponents(),
         parallel_microbatches: int = 1,
     ) -> None:
+        if model.config.balance == "bias" and components.gradients is not None:
+            raise StorytellerError(
+                "The bias of this model's routers needs the trainer's own passes, which count each expert's choices: "
+                "train it without another accumulation of gradients, or with balance 'loss'."
+            )
         self.model, self.config, self.batches, self.validation = model, config, batches, validation
         self.folder, self.components = folder, components
         self.tokenizer_fingerprint = None if tokenizer is None else tokenizer.fingerprint
@@ -117,14 +124,16 @@ class Trainer:
         self.device = next(model.parameters()).device
         self.optimizer = components.optimizer(components.parameter_groups(model, config.weight_decay), config)
         self.step, self.tokens = 0, 0  # updates made, targets seen
+        self._choices: Tensor | None = None  # (layers, E), of the step's passes
         self.metrics: Metrics | None = None  # of the last evaluation
         self.saved: Path | None = None  # the last checkpoint
         self._handlers = [] if on_event is None else [on_event]
         self._trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        self._threads = ThreadPoolExecutor(parallel_microbatches) if parallel_microbatches > 1 else None
         self._pace: deque[tuple[int, float]] = deque(maxlen=20)  # tokens and seconds of the last steps
-        self._use_dtype(probe_dtype(self.device) if config.dtype == "auto" else config.dtype)
         model.checkpoint_blocks = config.gradient_checkpointing
+        self.use_parallel_microbatches(parallel_microbatches)
+        # Where there is a choice, `run` makes it: a run that is resumed has its dtype already.
+        self.use_dtype(candidate_dtypes(self.device)[0] if config.dtype == "auto" else config.dtype)
 
     # --- The run ------------------------------------------------------------------------------------------------------
 
@@ -140,7 +149,9 @@ class Trainer:
                 f"{self.folder} already holds a run: go on with it (Trainer.resume), or choose another folder."
             )
         self.model.train()
-        with graceful_interrupt() as interrupt, explain_oom(self.config):
+        with graceful_interrupt() as interrupt, explain_oom(self.config), flush_denormals():
+            if self.config.dtype == "auto" and self.step == 0:
+                self.use_dtype(fastest_dtype(self))
             while self.step < self.config.steps and not interrupt.is_set():
                 self.train_step()
                 if self.validation and self._due(self.config.evaluate_every):
@@ -166,11 +177,16 @@ class Trainer:
         """Make one update of the weights, and tell of it."""
         started = time.perf_counter()
         losses = self.backward([next(self.batches) for _ in range(self.config.grad_accum_steps)])
-        update = self.update()
+        self.finish_step(losses, self.update(), seconds=time.perf_counter() - started)
+
+    def finish_step(
+        self, losses: StepLosses, update: Update, *, seconds: float, figures: Mapping[str, float] | None = None
+    ) -> None:
+        """Count a step that took so many seconds, and tell of it."""
         self.step += 1
         self.tokens += losses.n_targets
-        self._pace.append((losses.n_targets, time.perf_counter() - started))
-        tokens, seconds = (sum(column) for column in zip(*self._pace, strict=True))
+        self._pace.append((losses.n_targets, seconds))
+        n_tokens, n_seconds = (sum(column) for column in zip(*self._pace, strict=True))
         self._emit(
             StepDone(
                 step=self.step,
@@ -182,8 +198,9 @@ class Trainer:
                 gradient_norm=update.gradient_norm,
                 skipped=update.skipped,
                 tokens=self.tokens,
-                tokens_per_second=tokens / seconds,
-                seconds_left=(self.config.steps - self.step) * seconds / len(self._pace),
+                tokens_per_second=n_tokens / n_seconds,
+                seconds_left=(self.config.steps - self.step) * n_seconds / len(self._pace),
+                figures=figures or {},
             )
         )
 
@@ -210,6 +227,7 @@ class Trainer:
             ]
             each = self._sequential(passes) if self._threads is None else self._threaded(passes, self._threads)
             total = PassLosses(*(sum(column) for column in zip(*each, strict=True)))
+            self._choices = total.choices
             losses = StepLosses(
                 loss=total.loss.item(),
                 balance_losses=tuple(total.load_balancing.tolist()),
@@ -231,9 +249,10 @@ class Trainer:
         """The same losses and gradients, to the last bit: they are added in the order of the passes too."""
 
         def gradients_of(microbatch: Microbatch) -> tuple[Sequence[Tensor | None], PassLosses]:
-            total, losses = self._forward(microbatch)
-            # Not total.backward(): passes that run side by side would add to the same gradients at the same time.
-            return torch.autograd.grad(total, self._trained, allow_unused=True), losses
+            with flush_denormals():  # each thread has its own switch
+                total, losses = self._forward(microbatch)
+                # Not total.backward(): passes side by side would add to the same gradients at the same time.
+                return torch.autograd.grad(total, self._trained, allow_unused=True), losses
 
         for gradients, losses in threads.map(gradients_of, passes):
             for parameter, gradient in zip(self._trained, gradients, strict=True):
@@ -247,7 +266,7 @@ class Trainer:
         mask, components, config = batch.attention_mask, self.components, self.config
         with autocast(self.device, self.dtype):
             logits, routing = self.model(batch.inputs, attention_mask=mask)  # (B, T, V), a Routing for each MoE layer
-        loss = microbatch.target_share * components.loss(logits, batch.targets)
+        loss = self.loss(logits, microbatch._replace(batch=batch))
         balance = [
             microbatch.token_share * components.load_balancing_loss(layer.probs, layer.expert_ids, attention_mask=mask)
             for layer in routing
@@ -255,9 +274,18 @@ class Trainer:
         z = microbatch.token_share * sum(
             (components.router_z_loss(layer.logits, attention_mask=mask) for layer in routing), loss.new_zeros(())
         )
-        total = loss + config.balance_weight * sum(balance) + config.z_weight * z
+        biased = self.model.config.balance == "bias"
+        total = loss + (0.0 if biased else config.balance_weight) * sum(balance) + config.z_weight * z
         per_layer = torch.stack(balance) if balance else loss.new_zeros(0)  # (layers,)
-        return self.scaler.scale(total), PassLosses(loss.detach(), per_layer.detach(), z.detach())
+        choices = torch.stack([_choices(one, mask) for one in routing]) if biased and routing else loss.new_zeros(0)
+        return self.scaler.scale(total), PassLosses(loss.detach(), per_layer.detach(), z.detach(), choices)
+
+    def loss(self, logits: Tensor, microbatch: Microbatch) -> Tensor:
+        """What a pass adds to the step's loss, (): its mean cross-entropy by its share of the targets.
+
+        A trainer of another kind has another loss here; the router's losses come in addition.
+        """
+        return microbatch.target_share * self.components.loss(logits, microbatch.batch.targets)
 
     def update(self) -> Update:
         """Clip the gradients, set the learning rate of this step and let the optimizer change the weights."""
@@ -265,7 +293,7 @@ class Trainer:
         self.scaler.unscale_(self.optimizer)
         trained = [parameter for parameter in self._trained if parameter.grad is not None]
         gradients = [parameter.grad for parameter in trained if parameter.grad is not None]
-        norm, clipped = self.components.clip(gradients, config.max_grad_norm)
+        norm, clipped = self.components.clip_gradients(gradients, config.max_grad_norm)
         for parameter, gradient in zip(trained, clipped, strict=True):
             parameter.grad = gradient
         gradient_norm = float(norm)
@@ -279,7 +307,17 @@ class Trainer:
             group["lr"] = learning_rate
         self.scaler.step(self.optimizer)  # under float16, not if the gradient overflowed
         self.scaler.update()
+        self._move_biases()
         return Update(learning_rate, gradient_norm, skipped=not math.isfinite(gradient_norm))
+
+    def _move_biases(self) -> None:
+        """Of a model that is balanced by a bias: move it by what each expert had in this step."""
+        if self.model.config.balance == "loss" or self._choices is None:
+            return
+        layers = [part for part in self.model.modules() if isinstance(part, MoELayer)]
+        for layer, counts in zip(layers, self._choices, strict=True):
+            if layer.balance_bias is not None:
+                layer.balance_bias = update_bias(layer.balance_bias, counts, rate=self.config.bias_rate)
 
     def _diverged(self, what: str, value: float) -> StorytellerError:
         kept = f"the last good checkpoint is {self.saved}" if self.saved else "no checkpoint was written yet"
@@ -347,8 +385,8 @@ class Trainer:
         ckpt.restore_weights(self.model, checkpoint.weights)
         ckpt.restore_optimizer(self.optimizer, self.model, checkpoint.state)
         self.batches.load_state_dict(values["data"])
-        if self.config.dtype == "auto":  # another probe might choose another dtype
-            self._use_dtype(values["dtype"])
+        if self.config.dtype == "auto":  # another trial might choose another dtype
+            self.use_dtype(values["dtype"])
         if self.scaler.is_enabled() and values["scaler"]:
             self.scaler.load_state_dict(values["scaler"])
         self.step, self.tokens = checkpoint.step, values["tokens"]
@@ -358,9 +396,15 @@ class Trainer:
                 self._message(f"The run began with {name} {values['train_config'][name]}; it goes on with {value}.")
         restore_random(checkpoint.state)
 
-    def _use_dtype(self, dtype: str) -> None:
+    def use_dtype(self, dtype: str) -> None:
+        """Compute products in `dtype` from now on."""
         self.dtype = dtype
         self.scaler = grad_scaler(self.device, dtype)
+
+    def use_parallel_microbatches(self, number: int) -> None:
+        """Make so many passes of a step at once from now on."""
+        self.parallel_microbatches = number
+        self._threads = ThreadPoolExecutor(number) if number > 1 else None
 
     # --- Events -------------------------------------------------------------------------------------------------------
 
@@ -386,30 +430,6 @@ class Trainer:
 
 
 @contextmanager
-def graceful_interrupt() -> Iterator[threading.Event]:
-    """Context manager: the first Ctrl-C only sets the event, so that the loop can end after a whole step.
-
-    The second Ctrl-C interrupts at once, as always. Outside the main thread, where Python delivers no signals, the
-    event is never set.
-    """
-    interrupt = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield interrupt
-        return
-    before = signal.getsignal(signal.SIGINT) or signal.default_int_handler
-
-    def request(number: int, frame: FrameType | None) -> None:
-        interrupt.set()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    signal.signal(signal.SIGINT, request)
-    try:
-        yield interrupt
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-@contextmanager
 def explain_oom(config: TrainConfig) -> Iterator[None]:
     """Context manager: the many forms in which memory runs out become one sentence that says what to do."""
     try:
@@ -421,10 +441,16 @@ def explain_oom(config: TrainConfig) -> Iterator[None]:
         if not known and not any(phrase in str(error).lower() for phrase in phrases):
             raise
         if config.batch_size > 2:
-            way_out = "run the same command with --batch-size 2 --accumulate 8, which needs less memory"
+            way_out = "run the same command with --batch-size 2 --grad-accum-steps 8, which needs less memory"
         else:
             way_out = "choose a smaller preset or shorter sequences, or switch gradient checkpointing on"
         raise StorytellerError(
             f"Memory ran out with {config.batch_size} sequences in a batch: {way_out}; "
             f"a run with checkpoints goes on from the last one."
         ) from error
+
+
+def _choices(layer: Routing, attention_mask: Tensor | None) -> Tensor:
+    """How often each expert was chosen, (E,), by the tokens that are no padding."""
+    chosen = layer.expert_ids if attention_mask is None else layer.expert_ids[attention_mask.flatten()]
+    return torch.bincount(chosen.flatten(), minlength=layer.probs.size(1))

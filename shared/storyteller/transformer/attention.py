@@ -164,10 +164,10 @@ class Attention(nn.Module):
         B, T, D = x.shape
         H, G, Dh = self.n_heads, self.n_kv_heads, self.head_dim
         heads = self.qkv(x).view(B, T, -1, Dh).transpose(1, 2)  # (B, H + 2G, T, Dh)
-        qk, v = heads.split((H + G, G), dim=1)  # (B, H + G, T, Dh) and (B, G, T, Dh)
+        qk, v = heads.split_with_sizes((H + G, G), dim=1)  # (B, H + G, T, Dh) and (B, G, T, Dh)
         if rope is not None:
             qk = self.apply_rope(qk, *rope)
-        q, k = qk.split((H, G), dim=1)  # (B, H, T, Dh) and (B, G, T, Dh)
+        q, k = qk.split_with_sizes((H, G), dim=1)  # (B, H, T, Dh) and (B, G, T, Dh)
         if cache is not None:
             k, v = cache.append(layer, k, v)  # (B, G, S, Dh) each
         if T == 1:

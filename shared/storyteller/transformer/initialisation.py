@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from storyteller.transformer.decoder import Decoder
 
 # How the names of those matrices end whose result is added to the residual stream.
-INTO_RESIDUAL = ("attention.out.weight", "feed_forward.down.weight", "feed_forward.down")
+INTO_RESIDUAL = (
+    "attention.out.weight", "feed_forward.down.weight", "feed_forward.down", "feed_forward.shared.down.weight"
+)  # fmt: skip
 
 
 @torch.no_grad()
@@ -34,7 +36,8 @@ def initialize(model: "Decoder", *, seed: int) -> None:
     | any bias (the library has none) | 0 |
     | with `init="mimetic"`, then: attention, and one direction of the embedding | see `start_mimetic` |
 
-    The matrices whose results are added to the residual stream are drawn smaller since 2 * n_layers of them add up
+    Shared experts are drawn as a dense part is. The matrices whose results are added to the residual stream are drawn
+    smaller since 2 * n_layers of them add up
     there (GPT-2, section 2.3).
 
     Args:

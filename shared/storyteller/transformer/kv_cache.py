@@ -60,11 +60,12 @@ class KVCache:
 
     def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """Store the new tokens' k and v, each (B, G, T, Dh), and return all that the layer has: (B, G, S, Dh) each."""
-        end = self.length + k.size(2)
-        keys, values = self.keys[layer][:, :, :end], self.values[layer][:, :, :end]  # (B, G, S, Dh) each
-        keys[:, :, self.length :] = k.detach()
-        values[:, :, self.length :] = v.detach()
-        return keys.to(k.dtype), values.to(v.dtype)
+        keys, values = self.keys[layer], self.values[layer]  # (B, G, capacity, Dh) each
+        start, T = self.length, k.size(2)
+        keys.narrow(2, start, T).copy_(k.detach())
+        values.narrow(2, start, T).copy_(v.detach())
+        keys, values = keys.narrow(2, 0, start + T), values.narrow(2, 0, start + T)  # (B, G, S, Dh) each
+        return (keys, values) if keys.dtype == k.dtype else (keys.to(k.dtype), values.to(v.dtype))
 
     def update_mask(self, n_tokens: int, attention_mask: Tensor | None) -> Tensor | None:
         """Note which of the next tokens are no padding.
@@ -78,13 +79,25 @@ class KVCache:
         """
         end = self.length + n_tokens
         self.has_padding = self.has_padding or attention_mask is not None
+        if not self.has_padding:  # then all of `is_token` is True
+            return None
         self.is_token[:, self.length : end] = True if attention_mask is None else attention_mask
-        return self.is_token[:, :end] if self.has_padding else None
+        return self.is_token[:, :end]
 
     def advance(self, n_tokens: int) -> None:
         """The next tokens are stored in every layer: the cache now ends after them."""
         self.length += n_tokens
 
+    def drop_row(self, row: int) -> None:
+        """Forget one row; the last row takes its place, so that no other is copied."""
+        for layers in (self.keys, self.values):
+            for layer, tensor in enumerate(layers):
+                tensor[row, :, : self.length] = tensor[-1, :, : self.length]
+                layers[layer] = tensor[:-1]
+        self.is_token[row] = self.is_token[-1]
+        self.is_token = self.is_token[:-1]
+
     def reset(self) -> None:
         """Forget everything and start a new text in the same memory."""
         self.length, self.has_padding = 0, False
+        self.is_token.fill_(True)

@@ -1,4 +1,4 @@
-"""Writing files so that a kill, a Ctrl-C or a full disk never leaves half of one under its final name."""
+"""Writing files so that a kill, a Ctrl-C or a full disk never leaves half of one under its final name; reading JSON."""
 
 import errno
 import io
@@ -32,7 +32,8 @@ def writing(path: Path, *, way_out: str = "name another place with --out") -> It
                 f"The disk is full: {path} could not be written; what was complete before it is kept, "
                 "so free some space and run the same command again."
             ) from error
-        if isinstance(error, PermissionError | NotADirectoryError | IsADirectoryError | FileExistsError):
+        misplaced = PermissionError | NotADirectoryError | IsADirectoryError | FileExistsError | FileNotFoundError
+        if isinstance(error, misplaced) or error.errno in (errno.EROFS, errno.ENAMETOOLONG):
             raise StorytellerError(f"{path} cannot be written ({error.strerror}); {way_out}.") from error
         raise
 
@@ -44,8 +45,10 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     After an exception the unfinished file is removed; after a kill it is left as `NAME.part`, which the next run
     overwrites. Either way `path` is what it was before.
     """
-    part = path.with_name(path.name + ".part")
     with writing(path):
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        part = path.with_name(path.name + ".part")
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with open(part, "wb") as file:
@@ -67,6 +70,22 @@ def write_whole(path: Path, content: bytes | str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write plain data as indented JSON, complete or not at all."""
     write_whole(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path, *, way_out: str) -> Any:
+    """Plain data from a JSON file.
+
+    Args:
+        path: the file.
+        way_out: what to do where it is damaged, as the end of the sentence.
+
+    Raises:
+        StorytellerError: it cannot be read, or is no JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise StorytellerError(f"{path} cannot be read as JSON ({error}); {way_out}.") from None
 
 
 def zipped(files: Mapping[str, bytes]) -> bytes:

@@ -23,12 +23,12 @@ from storyteller_course import capstone
 from storyteller_course.capstone import collect, roles
 from storyteller_course.capstone.benchmarks import TRIALS, same
 from storyteller_course.capstone.collect import Gathered, Source
-from storyteller_course.capstone.history import History
+from storyteller_course.capstone.finished_run import History
 from storyteller_course.capstone.roles import ROLE_OF, ROLES
 from storyteller_course.cli import main
 from storyteller_course.exercises.lesson import load_lesson
 from storyteller_course.notebook.progress_store import ProgressStore
-from storyteller_course.notebook.use import Found
+from storyteller_course.notebook.use import LocatedAnswer
 from tellers import make_run
 
 # The module: `capstone.train` is the function of that name in it.
@@ -41,7 +41,7 @@ Part = Callable[..., Any]
 def notebooks(monkeypatch: pytest.MonkeyPatch) -> dict[str, Part]:
     """What the student's notebooks have: name to function; all else is unsolved."""
     own: dict[str, Part] = {}
-    monkeypatch.setattr(collect, "_found", lambda role, live, earlier: Found(None, own.get(role.name), True))  # type: ignore[arg-type]
+    monkeypatch.setattr(collect, "_found", lambda role, live, earlier: LocatedAnswer(None, own.get(role.name), True))  # type: ignore[arg-type]
     return own
 
 

@@ -1,5 +1,6 @@
 """Where two values first differ."""
 
+import re
 from collections import Counter, OrderedDict
 from typing import Any
 
@@ -9,8 +10,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from storyteller_course.exercises.assertions import Mismatch, close, equal
 from storyteller_course.exercises.equality import difference
+from storyteller_course.exercises.exercise import Mismatch, close, equal
 
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.binary(max_size=5),
@@ -113,11 +114,59 @@ def test_dtype_and_order_count_when_a_case_asks_for_them() -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16])
 def test_tolerances_suit_the_type(dtype: torch.dtype) -> None:
-    exact = torch.linspace(0.5, 3, 20, dtype=torch.float64)
-    close(exact.to(dtype), exact)
-    close((exact.to(dtype) * (1 + torch.finfo(dtype).eps)).to(dtype), exact)
+    wanted = torch.linspace(0.5, 3, 20, dtype=torch.float64).to(dtype)
+    close(wanted, wanted)
+    close((wanted * (1 + torch.finfo(dtype).eps)).to(dtype), wanted)
     with pytest.raises(Mismatch):
-        close(exact.to(dtype) * 1.05, exact)
+        close(wanted * 1.05, wanted)
+
+
+@pytest.mark.parametrize("wanted_in", [torch.float64, torch.float32])
+def test_what_is_right_for_float32_is_right(wanted_in: torch.dtype) -> None:
+    wanted = torch.linspace(0.5, 3, 20, dtype=torch.float64)
+    close(wanted.float(), wanted.to(wanted_in))
+    close(wanted.float().double(), wanted.to(wanted_in))
+    close(float(wanted[1].float()), wanted[1].item())
+    close(-1e-9, 0.0)  # the entropy of a sure router, by log(p + 1e-9)
+
+
+@pytest.mark.parametrize("coarse", [torch.float16, torch.bfloat16])
+def test_a_coarser_type_is_wrong_even_where_its_numbers_are_right(coarse: torch.dtype) -> None:
+    wanted = torch.tensor([0.0, 0.5, 1.0])
+    with pytest.raises(Mismatch, match=rf"your dtype is {coarse}, it should be torch.float32"):
+        close(wanted.to(coarse), wanted)
+    with pytest.raises(Mismatch, match="too coarse"):
+        close(torch.tensor(0.5, dtype=coarse), 0.5)
+    with pytest.raises(Mismatch):  # nor is it hidden in a finer one
+        close(torch.linspace(0.1, 1, 7).to(coarse).float(), torch.linspace(0.1, 1, 7))
+    close(wanted, wanted.to(coarse))
+
+
+def test_whole_numbers_have_all_their_bits() -> None:
+    ids = torch.tensor([3, 1])
+    with pytest.raises(Mismatch, match=r"your dtype is torch.int32, it should be torch.int64"):
+        equal(ids.int(), ids)
+    equal(ids, ids.int())
+
+
+def test_a_tensor_of_one_number_is_a_number() -> None:
+    equal({"steps": torch.tensor(0.0)}, {"steps": 0})
+    with pytest.raises(Mismatch):
+        equal(torch.tensor(0.5), 0)
+
+
+def test_two_numbers_are_shown_with_as_many_digits_as_differ() -> None:
+    with pytest.raises(Mismatch) as caught:
+        close(torch.tensor([0.0477229]), torch.tensor([0.0477229 * (1 + 2e-6)]), rtol=1e-9, atol=0.0)
+    found = re.search(r"you have (\S+), it should be (\S+) \(the first (\d) digits agree", caught.value.message)
+    assert found is not None
+    assert found[1] != found[2]
+    assert "computed in float32?" in caught.value.message
+    assert caught.value.rounding
+    with pytest.raises(Mismatch) as caught:
+        close(0.25, 0.5)
+    assert caught.value.message == "The result: you have 0.25, it should be 0.5."
+    assert not caught.value.rounding
 
 
 def test_close_compares_whole_numbers_exactly_in_tensors() -> None:

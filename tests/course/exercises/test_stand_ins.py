@@ -93,9 +93,10 @@ def test_a_class_has_the_same_stand_ins_as_the_course(name, tmp_path):
     assert copy.reference is None
     assert copy.plain == lesson.plain
     assert copy.stand_ins_module == lesson.stand_ins_module
-    for exercise in lesson.exercises:
-        assert copy.stand_in(exercise) is lesson.stand_in(exercise), exercise
-        assert callable(lesson.stand_in(exercise))
+    for name, exercise in lesson.exercises.items():
+        if not exercise.questions:  # nothing stands in for the answers to a recall
+            assert copy.stand_in(name) is lesson.stand_in(name), name
+            assert callable(lesson.stand_in(name))
 
 
 def test_what_stands_in_passes_the_checks_of_its_exercise_but_for_being_the_courses(tmp_path):

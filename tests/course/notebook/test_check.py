@@ -93,9 +93,9 @@ def test_progress_says_what_is_solved_and_what_comes_next(
 
 def test_a_bonus_stands_apart_from_the_points(toys: Any) -> None:
     full = [replace(one, earned=one.points, solved=True, checked=True) for one in ProgressStore(None).summary(toys)]
-    for page in (check.progress_html(toys, full), check.progress_text(toys, full)):
+    for page in (check.progress_html(toys, full, {}), check.progress_text(toys, full, {})):
         assert "25 of 25 points, and 3 bonus" in page
-    assert 'style="width:100%"' in check.progress_html(toys, full)
+    assert 'style="width:100%"' in check.progress_html(toys, full, {})
 
 
 def test_what_comes_next_after_all_that_counts(toys: Any) -> None:

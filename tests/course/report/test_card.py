@@ -9,7 +9,7 @@ from balance import Balance
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from storyteller_course.exercises.assertions import Mismatch, close, equal
+from storyteller_course.exercises.exercise import Mismatch, close, equal
 from storyteller_course.grading.result import CaseResult, ExerciseResult
 from storyteller_course.report import card
 
@@ -116,10 +116,10 @@ def test_the_same_mistake_is_told_once() -> None:
 
 def test_an_open_exercise_gets_one_calm_sentence() -> None:
     open_ = CaseResult(
-        id="a", title="t", points=2, earned=0, passed=False, kind="unfinished", message="`f` has open TODOs."
+        id="a", title="t", points=2, earned=0, passed=False, kind="unfinished", message="`f` is not written yet."
     )
     text = card.text(result(open_, open_))
-    assert "fill in the TODOs of `f`" in text
+    assert "Not solved yet: write `f`" in text
     assert "no  t" not in text
 
 

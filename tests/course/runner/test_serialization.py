@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from storyteller_course.runner import serialization
 from storyteller_course.runner.serialization import Fixture, Limits, Malformed, Reference, Unsendable, decode, encode
-from storyteller_course.runner.serialization.kinds import DTYPES, HEADER_LENGTH
+from storyteller_course.runner.serialization.encoding import DTYPES, HEADER_LENGTH
 
 hashable = st.recursive(
     st.none()
@@ -85,7 +85,7 @@ def test_tensors_of_every_dtype_and_shape_arrive_as_they_were(name, shape, dice)
         assert got.reshape(-1).view(torch.uint8).tolist() == tensor.reshape(-1).view(torch.uint8).tolist()
 
 
-@given(st.sampled_from(sorted(serialization.kinds.ARRAY_DTYPES)), shapes)
+@given(st.sampled_from(sorted(serialization.encoding.ARRAY_DTYPES)), shapes)
 def test_arrays_of_every_dtype_and_shape_arrive_as_they_were(name, shape):
     array = (np.arange(math.prod(shape)) % 2).astype(name).reshape(shape)
     for sent in (array, np.asfortranarray(array), array.astype(array.dtype.newbyteorder(">"))):

@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 import torch
 from student_calls import student
 
+from storyteller_course.exercises.exercise import Mismatch, same_condition
 from storyteller_course.runner.in_process import InProcessStudent
 from storyteller_course.runner.student_proxy import StudentProxy
 
@@ -48,3 +50,20 @@ def test_a_new_case_has_the_same_numbers_for_its_objects(answers: Answers) -> No
         one.new("Scale", 3)
         values.append(one.close()[0].value)
     assert values[0] == values[1]
+
+
+def test_a_list_of_functions_that_was_changed_is_seen(answers: Answers) -> None:
+    one = student(answers("def f(parts):\n    parts.pop()"))
+    one.f([len, max])
+    assert one.mutated == ("parts",)
+
+
+def test_the_condition_of_a_model_can_be_compared(answers: Answers) -> None:
+    one = student(answers("def f(model, x):\n    model.eval()\n    model.norm.weight.requires_grad_(False)"))
+    model = one.make("practice_model")
+    before = model.condition()
+    same_condition(model.condition(), before)
+    assert before["training"][""] is True
+    one.f(model, 1)
+    with pytest.raises(Mismatch, match=r"another state than it found it: the mode"):
+        same_condition(model.condition(), before)

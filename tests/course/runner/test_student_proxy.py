@@ -41,13 +41,47 @@ def test_a_generator_is_drained_up_to_a_count(answers: Answers) -> None:
 def test_a_callback_runs_on_the_checks_side_and_sees_values(answers: Answers) -> None:
     seen: list[Any] = []
 
-    def step(x: int, *, more: int = 0) -> int:
+    def step(x: int, more: list[int]) -> int:
         seen.append((x, more))
         return x + 1
 
-    namespace = answers("def f(step): return [step(1), step(2, more=[5])]")
+    namespace = answers("def f(step): return [step(1, []), step(2, [5])]")
     assert student(namespace).f(step) == [2, 3]
-    assert seen == [(1, 0), (2, [5])]
+    assert seen == [(1, []), (2, [5])]
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "text"),
+    [
+        ("run[1](x, e=[1] * 300_000)", "raised", "unexpected keyword argument 'e'"),
+        ("run[1](x, 0)", "raised", "takes 1 argument, and it was called with 2"),
+        ("run[1]()", "raised", "takes 1 argument, and it was called with 0"),
+        ("[run[1](torch.zeros(100_000)) for _ in range(20)]", "type", "more than 4 MB in this case"),
+        ("[run[1](x) for _ in range(10**9)]", "timeout", "after 1 seconds"),
+        ("torch.zeros(2_000_000)", "type", "too large: tensors of more than 4,194,304 bytes"),
+    ],
+)
+def test_what_goes_to_a_callback_is_counted_and_is_its_own_arguments(
+    answers: Answers, call: str, kind: str, text: str
+) -> None:
+    asked = []
+
+    def answer(e: int, rows: Any) -> Any:
+        asked.append(e)
+        return rows + e
+
+    one = student(answers(f"import torch\ndef f(run, x): return {call}"), limit=1.0)
+    found = fault(lambda: one.f([lambda rows, e=e: answer(e, rows) for e in range(2)], torch.ones(1)))
+    assert found.kind == kind
+    assert text in found.message
+    assert set(asked) <= {1}  # the check's own value, whatever the student's code would like it to be
+    assert call.startswith("[") or not asked
+
+
+def test_all_results_of_a_case_are_counted_together(answers: Answers) -> None:
+    one = student(answers("import torch\ndef f(): return torch.zeros(600_000)"))
+    one.f()
+    assert "more than 4 MB in this case" in fault(one.f).message
 
 
 def test_what_a_callback_raises_ends_the_case(answers: Answers) -> None:

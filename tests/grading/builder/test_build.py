@@ -12,8 +12,7 @@ from toy_lesson import LESSON, write_toy
 
 from repository import ROOT
 from storyteller_grading.builder.build import draft_lesson
-from storyteller_grading.builder.clear_solutions import stub
-from storyteller_grading.builder.nbgrader_release import student_notebook
+from storyteller_grading.builder.nbgrader_release import stub, student_notebook
 from storyteller_grading.builder.solution_regions import answer_of
 
 

@@ -6,8 +6,8 @@ import pytest
 from toy_lesson import line_of, write_toy
 
 from storyteller_grading.builder.build import answers_of, draft_lesson, load_checked, refuse_leaks
+from storyteller_grading.builder.lesson_markdown import BuildError
 from storyteller_grading.builder.nbgrader_release import student_notebook
-from storyteller_grading.errors import BuildError
 
 
 def build(folder):

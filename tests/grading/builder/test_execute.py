@@ -8,13 +8,12 @@ import nbformat
 import pytest
 from toy_lesson import line_of, write_toy
 
-from storyteller_grading.builder.build import draft_lesson
+from storyteller_grading.builder.build import draft_lesson, drift_of_outputs, drift_of_sources
 from storyteller_grading.builder.cells import Draft, demo_cell
-from storyteller_grading.builder.drift import drift_of_outputs, drift_of_sources
 from storyteller_grading.builder.execute import ExecutionCost, execute, student_copy, tidy
+from storyteller_grading.builder.lesson_markdown import BuildError
 from storyteller_grading.builder.nbgrader_release import student_notebook
-from storyteller_grading.commands.build import report_drift
-from storyteller_grading.errors import BuildError
+from storyteller_grading.commands.author import report_drift
 from storyteller_grading.offline import network_off
 
 
@@ -125,7 +124,12 @@ def test_outputs_are_no_drift_of_sources(tmp_path):
     [
         ("lesson.md", "Double a number.", "Double any number.", ("lesson.md", "Double any number.")),
         ("reference.py", "the number to itself", "it to itself", ("reference.py", "def double")),
-        ("checks/double.py", '"double", points=50', '"double", stars=2, points=50', ("lesson.md", "exercise: double")),
+        (
+            "checks/double.py",
+            '"double", points=50',
+            '"double", in_library="abs", points=50',
+            ("lesson.md", "exercise: double"),
+        ),
         ("answers/half.py", "number // 2", "number // 2.0", ("reference.py", "def half")),
     ],
 )

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from storyteller_grading.classroom.autograde.records import Records
 from storyteller_grading.classroom.reports.feedback import write_feedback
 from storyteller_grading.cli import app
-from storyteller_grading.judge.worker_pool import starter
+from storyteller_grading.judge.worker_client import starter
 
 pytestmark = pytest.mark.skipif(
     not hasattr(os, "fork") or not starter(unsafe=True).layers.hold,
@@ -81,6 +81,7 @@ def course(tmp_path_factory, home):
         place = course.submitted / name / NAME
         place.mkdir(parents=True)
         (place / f"{NAME}.ipynb").write_text(json.dumps(notebook(home)), encoding="utf-8")
+    hand_in(course, "timely", notebook(home), when=" 23:59" + "0" * 60 + ".Z" + "0" * 32)
     other = course.submitted / "misnamed" / NAME
     other.mkdir(parents=True)
     for name in ("..", "<img src=x onerror=alert(6)>", "$(id)"):
@@ -101,8 +102,18 @@ def total(course, student):
 
 
 def test_the_class_is_graded_to_its_end(done, course):
-    assert done.exit_code == 0, done.output
-    wanted = {"claims": 0, "copies": 0, "script": 0, "leaves": 0, "right": 100, "talkative": 100, "outputs": 100}
+    assert done.exit_code == 1, done.output  # for one time of handing in is none
+    assert "COUNT AS ON TIME" in done.output
+    wanted = {
+        "claims": 0,
+        "copies": 0,
+        "script": 0,
+        "leaves": 0,
+        "right": 100,
+        "timely": 100,
+        "talkative": 100,
+        "outputs": 100,
+    }
     wanted |= dict.fromkeys(("empty", "only_null_bytes", "a_zip", "linked", "piped"), 0) | {"misnamed": 100}
     assert {student: total(course, student) for student in table(course)} == wanted
     assert "5 could not be read" in done.output

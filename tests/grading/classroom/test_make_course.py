@@ -79,3 +79,22 @@ def test_a_name_that_is_no_course_id_is_refused(tmp_path, solution):
     with pytest.raises(StorytellerError, match="cannot be a course's id"):
         make_course(tmp_path / "my course", [solution])
     assert make_course(tmp_path / "my course", [solution], name="moe").folder.is_dir()
+
+
+def test_a_configuration_that_cannot_be_run_is_one_sentence(tmp_path, solution):
+    course = make_course(tmp_path / "one", [solution])
+    (course.folder / "nbgrader_config.py").write_text("c = get_config(\n", encoding="utf-8")
+    with pytest.raises(StorytellerError, match=r"nbgrader_config.py cannot be run \(SyntaxError"):
+        nbgrader_config(course)
+
+
+def test_ctrl_c_is_one_sentence_and_exit_code_2(tmp_path, solution, monkeypatch, capsys):
+    def interrupted(*arguments, **options):
+        raise KeyboardInterrupt
+
+    course = make_course(tmp_path / "one", [solution])
+    monkeypatch.setattr(type(course), "open", interrupted)
+    with pytest.raises(SystemExit) as stopped:
+        main(["report", "--course", str(course.folder)])
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err.startswith("storyteller-grade: stopped by Ctrl-C")

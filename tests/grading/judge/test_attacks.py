@@ -28,8 +28,7 @@ from storyteller_course.exercises.lesson import load_lesson
 from storyteller_grading.classroom.autograde.grade_task import Task, TaskOutcome, grade_one
 from storyteller_grading.judge import report
 from storyteller_grading.judge.hidden_seeds import hidden_seeds
-from storyteller_grading.judge.worker_client import ForkServer
-from storyteller_grading.judge.worker_pool import starter
+from storyteller_grading.judge.worker_client import ForkServer, starter
 
 pytestmark = pytest.mark.skipif(
     not hasattr(os, "fork") or not starter(unsafe=True).layers.hold,
@@ -189,7 +188,8 @@ def test_an_attack_earns_nothing_learns_nothing_and_costs_nobody_anything(name, 
     assert outcome.status == "graded", outcome.failure
     assert earned(outcome) == {"words": 30, "victim": 0}, outcome.data
     said = json.dumps(outcome.data) + outcome.page
-    secrets = [*attacked.grader.canaries, SECRET, *hidden_seeds(SECRET, 1)]
+    secrets = [*attacked.grader.canaries, SECRET, *hidden_seeds(SECRET, 1, outcome.sha256)]
+    assert outcome.seeds == secrets[-1:]
     assert not [secret for secret in secrets if secret in said]
     printed = [case.get("printed", "") for exercise in outcome.data["exercises"] for case in exercise["cases"]]
     assert not [text for text in printed if "GOT" in text], printed
@@ -257,19 +257,18 @@ def test_an_added_cell_that_breaks_down_costs_the_others_nothing(attack, lesson,
     document["cells"].insert(4, code("x = helper = 1"))
     result = graded(lesson, tmp_path, document, only=("words", "scale", "total"))
     assert points(result) == {"words": 30, "scale": 20, "total": 20}
-    assert [note for note in result.notes if note.startswith("Cell 4 ")], result.notes
+    assert [note for note in result.notes if note.startswith(("Cell 4 ", "Cell 4, line "))], result.notes
 
 
 def test_hidden_inputs_reach_the_student_by_no_way(lesson, tmp_path):
     """An answer that is right for the public inputs only tells all that it sees in all ways that it has."""
-    from storyteller_course.exercises.inputs import PUBLIC, Draw
-    from storyteller_grading.judge.hidden_seeds import hidden_seeds
+    from storyteller_course.exercises.exercise import PUBLIC, Draw
 
     attack = """
 import warnings
 memory = []
 def words(text):
-    from storyteller_course.exercises.inputs import Draw, PUBLIC
+    from storyteller_course.exercises.exercise import Draw, PUBLIC
     memory.append(str(text)); print("SAW", memory); warnings.warn(str(memory))
     for place in ("note", "/tmp/note", "/dev/shm/note", "/var/tmp/note"):
         try:
@@ -281,10 +280,11 @@ def words(text):
     raise ValueError(str(memory))
 """
     result = graded(lesson, tmp_path, notebook({"words": attack}), only=("words",))
-    assert points(result) == {"words": 10}
+    assert points(result) == {"words": 0}
     said = everything(result)
     assert Draw(PUBLIC, "words", "counts").text(20) != ""
-    for seed in hidden_seeds(SECRET, 2):
+    assert len(result.seeds) == 2
+    for seed in result.seeds:
         assert Draw(seed, "words", "counts").text(20) not in said
     counts = result.exercises[0].cases[0]
     assert not counts.passed
@@ -342,8 +342,7 @@ FILES = {
     "deep nesting": "[" * 100_000 + "]" * 100_000,
     "deep nesting in a cell": '{"cells": [' + '{"a":' * 50_000 + "1" + "}" * 50_000 + "]}",
     "an integer of many digits": '{"cells": ' + "9" * 100_000 + "}",
-    "many cells": json.dumps({"cells": [{"cell_type": "code", "source": ""}] * 1500}),
-    "much code": json.dumps({"cells": [{"cell_type": "code", "source": "x = 1\n" * 15_000}] * 20}),
+    "many cells": json.dumps({"cells": [{"cell_type": "code", "source": "1"}] * 1500}),
     "bytes that are not UTF-8": "\udcff",
 }
 

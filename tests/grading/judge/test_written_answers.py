@@ -7,7 +7,7 @@ import pytest
 from toy_class import NAME, notebook
 
 from storyteller_grading.judge.cell_matching import written_answers
-from storyteller_grading.judge.submission import read_notebook
+from storyteller_grading.judge.notebooks import read_notebook
 
 SAID = "Because a reader would stumble."
 

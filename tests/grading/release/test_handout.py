@@ -24,16 +24,14 @@ from storyteller_course import load_lesson
 from storyteller_course.exercises.known_answers import reference_source
 from storyteller_grading.builder.leaks import files_within
 from storyteller_grading.builder.nbgrader_release import generate_assignment
-from storyteller_grading.classroom.course import Course
-from storyteller_grading.classroom.lock import course_lock
+from storyteller_grading.classroom.course import Course, course_lock
 from storyteller_grading.cli import main
-from storyteller_grading.judge.hidden_seeds import hidden_seeds
 from storyteller_grading.release.handout import Handout, release_lesson
 
 NAME = "06_next_letter"
 WHEEL = "storyteller-0.1.0-py3-none-any.whl"
 CHECKS = [f"checks/{name}.py" for name in ("__init__", "chances", "count_next", "most_likely", "oracles")]
-IN_RELEASE = [f"{NAME}.ipynb", *CHECKS, "mistakes.zip", "stand_ins.zip"]
+IN_RELEASE = [f"{NAME}.ipynb", *CHECKS, "mistakes.zip", "stand_ins.zip", "steps.json"]
 IN_BUNDLE = sorted([*IN_RELEASE, "README.md", "constraints.txt", "requirements.txt", WHEEL])
 ANSWER = "row[second] = row.get(second, 0) + 1"
 
@@ -94,7 +92,6 @@ def test_the_zip_and_the_release_hold_what_a_student_needs_and_no_answers(home, 
         text = content.decode("utf-8", "replace")
         assert not [line for line in secret if line in text], name
         assert SECRET not in text
-        assert not [seed for seed in hidden_seeds(SECRET, 2) if seed in text]
     assert not [path for path in course.folder.iterdir() if path.name.startswith(".release-")]
 
 
@@ -143,7 +140,6 @@ def plant(kind: str, lesson: Path, course: Course) -> None:
         write_notebooks(lesson, remark=f"the answer is {ANSWER}")
     else:
         source.mkdir(parents=True)
-        seed = hidden_seeds(SECRET, 2)[1]
         name, content = {
             "file": ("notes.txt", f"tip:\n\t{ANSWER}".encode()),
             "file in a zip": ("more.zip", zipped({"a/b.zip": zipped({"tip.md": ANSWER.encode()})})),
@@ -151,7 +147,7 @@ def plant(kind: str, lesson: Path, course: Course) -> None:
             "answers": ("answers/count_next.py", b"pass\n"),
             "secret": ("notes.txt", SECRET.upper().encode()),
             "secret in a zip": ("more.zip", zipped({"tip": bytes.fromhex(SECRET)})),
-            "seed": ("notes.txt", f"seed = {seed}".encode()),
+            "secret in a line": ("notes.txt", f"secret = {SECRET}".encode()),
             "secret, wide": ("notes.txt", SECRET.encode("utf-16")),
             "encrypted": ("more.zip", encrypted()),
             "wide text": ("notes.txt", ANSWER.encode("utf-16")),
@@ -194,10 +190,10 @@ def encrypted() -> bytes:
         ("file in a zip", r"more\.zip/a/b\.zip/tip\.md, line 1 .* answer to 'count_next'"),
         ("reference", r"reference\.py would be handed out"),
         ("answers", r"answers/count_next\.py would be handed out"),
-        ("secret", r"notes\.txt holds the course's secret or a hidden seed"),
-        ("secret in a zip", r"more\.zip/tip holds the course's secret or a hidden seed"),
-        ("seed", r"notes\.txt holds the course's secret or a hidden seed"),
-        ("secret, wide", r"notes\.txt holds the course's secret or a hidden seed"),
+        ("secret", r"notes\.txt holds the course's secret"),
+        ("secret in a zip", r"more\.zip/tip holds the course's secret"),
+        ("secret in a line", r"notes\.txt holds the course's secret"),
+        ("secret, wide", r"notes\.txt holds the course's secret"),
         ("encrypted", r"more\.zip: .*encrypted"),
         ("wide text", r"notes\.txt, line 1 .* answer to 'count_next'"),
         ("tar", r"more\.tar\.gz/unpacked, line 1 .* answer to 'count_next'"),
@@ -365,7 +361,7 @@ def test_nbgraders_exchange_takes_the_release(handed_out, tmp_path):
     released = exchange / "moe" / "outbound" / "01_data_preparation"
     assert sorted(path.name for path in released.iterdir()) == [
         "01_data_preparation.ipynb",
-        *("checks", "mistakes.zip", "stand_ins.zip"),
+        *("checks", "mistakes.zip", "stand_ins.zip", "steps.json"),
     ]
     checks = sorted((ROOT / "lessons" / "01_data_preparation" / "checks").glob("*.py"))
     assert files_below(released / "checks") == [path.name for path in checks]

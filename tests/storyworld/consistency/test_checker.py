@@ -1,12 +1,16 @@
 """The checker: nothing to say about the corpus, planted errors found, any text survived."""
 
+from random import Random
+
 import pytest
+from broken_stories import BREAKS
 from hypothesis import given
 from hypothesis import strategies as st
 from planted_contradictions import PLANTS, recall
 
 from storyteller.corpus import Story
 from storyteller.storyworld import contradictions, ends_mid_sentence, generate
+from storyteller.storyworld.generate import WORLDS
 
 
 @pytest.fixture(scope="module")
@@ -20,12 +24,34 @@ def test_the_corpus_has_no_contradiction(corpus: list[Story]) -> None:
     assert not any(ends_mid_sentence(story.text) for story in corpus)
 
 
-@pytest.mark.slow
-def test_20000_stories_have_no_contradiction() -> None:
-    faults = [
-        (story.text, fault) for story in generate(20_000, seed=7) for fault in contradictions(story.text, story.facts)
-    ]
+@pytest.fixture(scope="module")
+def tales() -> list[Story]:
+    return list(generate(2000, seed=5, split="test", world="storyworld-tales"))
+
+
+def test_the_tales_have_no_contradiction(tales: list[Story]) -> None:
+    faults = [(story.text, fault) for story in tales for fault in contradictions(story.text, story.facts)]
     assert faults == []
+    assert not any(ends_mid_sentence(story.text) for story in tales)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("world", sorted(WORLDS))
+def test_20000_stories_have_no_contradiction(world: str) -> None:
+    stories = generate(20_000, seed=7, world=world)
+    faults = [(story.text, fault) for story in stories for fault in contradictions(story.text, story.facts)]
+    assert faults == []
+
+
+@pytest.mark.parametrize("kind", sorted(BREAKS))
+def test_broken_tales_are_refused(tales: list[Story], kind: str) -> None:
+    break_story, least = BREAKS[kind]
+    random = Random(1)
+    texts = [break_story(story, random) for story in tales[:400]]
+    broken = [text for story, text in zip(tales, texts, strict=False) if text not in (None, story.text)]
+    refused = [text for text in broken if contradictions(text) or ends_mid_sentence(text)]
+    assert len(broken) >= 15
+    assert len(refused) >= least * len(broken), (len(refused), len(broken))
 
 
 @pytest.mark.parametrize("kind", sorted(PLANTS))
@@ -56,6 +82,24 @@ RABBIT = "There was once a little rabbit named Pip, who had a red kite."
         ("gone away", f'{RABBIT} He met a fox named Hazel. Hazel ran away. "Hello," said Hazel.'),
         ("place", f"{RABBIT} Pip sat by the pond. Pip sat in the kitchen."),
         ("ending", f"{RABBIT} It was gone. Pip found the kite under a bush.\n\nPip never found the kite."),
+        ("pronoun", f"{RABBIT} In the night Pip laid the kite under her pillow."),
+        ("mark", "Tom had a green drum. It broke. Grandpa mended the drum blue."),
+        ("mark", "Tom had a green drum. The drum was blue."),
+        ("sum", f"{RABBIT} A toy cost twelve coins. Pip paid ten coins."),
+        ("sum", f'{RABBIT} "It costs six coins," said a shopkeeper. Pip bought the red kite for five coins.'),
+        ("sum", f'{RABBIT} "Two and two make five," said Pip.'),
+        ("no sentence", "One day, a little girl called Mia, and out came out in a shop window."),
+        ("no sentence", f"{RABBIT} Pip the kite."),
+        ("no sentence", f"{RABBIT} The rabbit the kite to the hill."),
+        ("no sentence", f"{RABBIT} He a song."),
+        ("no sentence", f"{RABBIT} One day up the hill with the kite in his paws."),
+        ("no sentence", f"{RABBIT} Pip ran to the the hill."),
+        ("no sentence", f"{RABBIT} Pip ran to the he found a stone."),
+        ("no sentence", f"{RABBIT} Pip wanted to went home."),
+        ("no sentence", f"{RABBIT} Pip looked at the."),
+        ("no sentence", f"{RABBIT} Pip played with he laughed."),
+        ("no sentence", f'{RABBIT} "I the kite," said Pip.'),
+        ("no sentence", f"{RABBIT} The wore a hat."),
         ("nothing recognised", "kite the of of blue and and."),
     ],
 )
@@ -76,6 +120,12 @@ def test_each_kind_of_contradiction_is_found(kind: str, text: str) -> None:
         f"{RABBIT} He also had a blue ball. Pip threw the blue ball.",
         f"{RABBIT} He gave it to a fox named Hazel. Hazel's kite flew high.",
         f"{RABBIT} When she came home, Mum hugged Pip.",
+        f"{RABBIT} What a day!",
+        f"{RABBIT} Not a sign of the kite.",
+        f"{RABBIT} Pip the rabbit laughed.",
+        f"{RABBIT} The kite cost five coins. Pip had three coins. He earned two coins and paid five coins.",
+        f'{RABBIT} "Two and two make four," said Pip.',
+        f"{RABBIT} He had had that kite for a very, very long time.",
         "Once upon a time, in a small house, there lived a girl named Lily and her mom. She was happy.",
     ],
 )

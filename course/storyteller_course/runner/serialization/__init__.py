@@ -27,15 +27,16 @@ Both directions have limits, on the header too, so that a body of a few bytes ca
 """
 
 from storyteller_course.runner.serialization.decoding import Adopt, Resolve, decode
-from storyteller_course.runner.serialization.encoding import Keep, encode
-from storyteller_course.runner.serialization.kinds import (
+from storyteller_course.runner.serialization.encoding import (
     LIMITS,
     Fixture,
+    Keep,
     Limits,
     Malformed,
     Reference,
     SerializationError,
     Unsendable,
+    encode,
 )
 
 __all__ = [

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from storyteller_course.runner.serialization.kinds import (
+from storyteller_course.runner.serialization.encoding import (
     ARRAY_DTYPES,
     DTYPES,
     HEADER_LENGTH,

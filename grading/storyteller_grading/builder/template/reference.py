@@ -10,7 +10,8 @@ def count_next(text: str) -> dict[str, dict[str, int]]:
         text: any text, spaces and punctuation included.
 
     Returns:
-        `counts[a][b]`, how often `b` comes directly after `a`. What never happens is not in it.
+        `counts[a][b]`, how often `b` comes directly after `a`. What never happens is
+        not in it.
     """
     # Step 1: begin with an empty dictionary of counts
     counts: dict[str, dict[str, int]] = {}
@@ -30,11 +31,13 @@ def chances(text: str, letter: str) -> dict[str, float]:
         letter: one character.
 
     Returns:
-        A number between 0 and 1 for each character that follows `letter` in the text; they add up to 1.
+        A number between 0 and 1 for each character that follows `letter` in the text;
+        they add up to 1.
 
     Raises:
         ValueError: nothing follows `letter` in the text.
     """
+    # Goal: the share of each follower in all that follow the letter, by follower
     # Step 1: look up the row of the letter in the counts
     row = count_next(text).get(letter, {})
     # Step 2: where nothing follows the letter, raise a ValueError that names it
@@ -46,7 +49,7 @@ def chances(text: str, letter: str) -> dict[str, float]:
 
 
 def most_likely(text: str, letter: str) -> str:
-    """The character that most probably follows `letter`; of equally probable ones the first in the alphabet.
+    """The most probable follower of `letter`; of equals the first in the alphabet.
 
     Args:
         text: what the counts are taken from.

@@ -17,15 +17,14 @@ from storyteller_course.exercises.lesson import Lesson, load_lesson
 from storyteller_grading.classroom.autograde.formgrader_notebooks import rebuilt, write_rebuilt
 from storyteller_grading.classroom.autograde.grade_task import Task, TaskOutcome, grading_key
 from storyteller_grading.classroom.autograde.gradebook import LessonBook
-from storyteller_grading.classroom.autograde.process_pool import grade_in_processes
+from storyteller_grading.classroom.autograde.parallel_judges import grade_in_processes, grade_on_cluster
 from storyteller_grading.classroom.autograde.records import Record, Records
-from storyteller_grading.classroom.course import Course, Submission
-from storyteller_grading.classroom.lock import course_lock
+from storyteller_grading.classroom.course import UNTIMED, Course, Submission, course_lock
 from storyteller_grading.judge.hidden_seeds import DRAWS
-from storyteller_grading.judge.sandbox.filesystem_view import check_hidden
+from storyteller_grading.judge.notebooks import Unreadable, contents
+from storyteller_grading.judge.sandbox.namespaces import check_hidden
 from storyteller_grading.judge.sandbox.probe import examine
-from storyteller_grading.judge.submission import Unreadable, contents
-from storyteller_grading.judge.worker_pool import NO_SANDBOX
+from storyteller_grading.judge.worker_client import NO_SANDBOX
 
 
 @dataclass
@@ -35,8 +34,12 @@ class Summary:
     lesson: str
     kept: int = 0  # submissions that had been graded before
     missing: list[str] = field(default_factory=list)  # students of the roster who handed in nothing
+    not_taken: list[str] = field(default_factory=list)  # students whose work `collect` did not take, and why
+    nobodys: int = 0  # notebooks of the lesson that `collect` put aside, for it does not know whose they are
+    untimed: list[str] = field(default_factory=list)  # students whose timestamp.txt holds no time, and what it holds
     passed_over: list[str] = field(default_factory=list)  # names in `submitted` that are no student's folder
     outcomes: list[TaskOutcome] = field(default_factory=list)  # in the order in which they came
+    not_booked: dict[str, str] = field(default_factory=dict)  # students whose grade is in records.db alone, and why
 
     def count(self, status: str) -> int:
         """How many of the outcomes have this status."""
@@ -85,9 +88,13 @@ def autograde(
     key = grading_key(folder, secret, options.draws)
     submissions = chosen_submissions(course, lesson.name, options.students)
     summary = Summary(lesson.name)
+    summary.untimed = [f"{one.student} ({one.untimed!r})" for one in submissions if one.untimed]
     if not options.students:
-        handed_in = {submission.student for submission in submissions}
-        summary.missing = sorted({student.id for student in course.students()} - handed_in)
+        nothing_there = {student.id for student in course.students()} - {one.student for one in submissions}
+        refused = course.not_taken(lesson.name)
+        summary.not_taken = [f"{student} ({refused[student]})" for student in nothing_there & refused.keys()]
+        summary.missing = sorted(nothing_there - refused.keys())
+        summary.nobodys = len(course.unmatched(lesson.name))
         summary.passed_over = course.passed_over()
     with (
         course_lock(course),
@@ -97,13 +104,13 @@ def autograde(
         todo = [submission for submission in submissions if not is_done(submission, lesson, records, key, options)]
         summary.kept = len(submissions) - len(todo)
         by_student = {submission.student: submission for submission in todo}
-        reconcile(course, lesson.name, records, book)
+        reconcile(course, lesson.name, records, book, summary)
         begin(len(todo))
         tasks = (_task(submission, lesson, secret, key, options) for submission in todo)
         with closing(graded_tasks(tasks, options)) as outcomes:  # so that judges end with us, also after an error
             for outcome in outcomes:
                 records.put(outcome, by_student[outcome.student].submitted_at)
-                reconcile(course, lesson.name, records, book, [outcome.student])
+                reconcile(course, lesson.name, records, book, summary, [outcome.student])
                 summary.outcomes.append(outcome)
                 step(outcome)
     return summary
@@ -120,6 +127,11 @@ def chosen_submissions(course: Course, lesson: str, students: Collection[str]) -
     if missing:
         raise StorytellerError(f"Nothing of {', '.join(sorted(missing))} lies in {course.submitted} for {lesson}.")
     if not submissions:
+        if refused := course.not_taken(lesson):
+            raise StorytellerError(
+                f"There is nothing to grade: collect took nothing of {', '.join(sorted(refused))}. Its summary says "
+                f"why, and {course.not_taken_file(lesson)}."
+            )
         raise StorytellerError(
             f"Nothing was handed in: {course.submitted} has no STUDENT/{lesson}/{lesson}.ipynb; "
             "storyteller-grade collect puts them there."
@@ -130,16 +142,22 @@ def chosen_submissions(course: Course, lesson: str, students: Collection[str]) -
 def graded_tasks(tasks: Iterator[Task], options: GradingOptions) -> Generator[TaskOutcome]:
     """The outcomes of tasks, from a cluster or from this machine's judges, in the order in which they are done."""
     if options.scheduler:
-        from storyteller_grading.classroom.autograde.dask_cluster import grade_on_cluster
-
         return grade_on_cluster(options.scheduler, tasks)
     return grade_in_processes(tasks, jobs=options.jobs)
 
 
 def reconcile(
-    course: Course, lesson: str, records: Records, book: LessonBook, students: Collection[str] | None = None
+    course: Course,
+    lesson: str,
+    records: Records,
+    book: LessonBook,
+    summary: Summary,
+    students: Collection[str] | None = None,
 ) -> None:
-    """Bring gradebook and notebooks up to what the records say; all students where none are named."""
+    """Bring gradebook and notebooks up to what the records say; all students where none are named.
+
+    What goes wrong with one student's text is noted in the summary; what is wrong with a file of the course stops all.
+    """
     if students is None:
         latest: list[Record | None] = [*records.all_latest(lesson)]
     else:
@@ -147,13 +165,22 @@ def reconcile(
     for record in latest:
         if record is None or record.status == "failed":
             continue
-        place = course.autograded / record.student / lesson
-        if (place / f"{lesson}.ipynb").is_file() and book.has(record):
-            continue
-        write_rebuilt(place, lesson, rebuilt(book.release, record), record.submitted_at)
-        booked = [earlier for earlier in records.history(lesson, record.student) if earlier.booked]
-        book.book(record, booked[-1] if booked else None)
-        records.book(record)
+        try:
+            _reconcile(course, lesson, records, book, record)
+        except (StorytellerError, OSError):
+            raise
+        except Exception as error:  # noqa: BLE001  what one student handed in must not stop the class
+            summary.not_booked[record.student] = f"{type(error).__name__}: {str(error)[:200]}"
+
+
+def _reconcile(course: Course, lesson: str, records: Records, book: LessonBook, record: Record) -> None:
+    place = course.autograded / record.student / lesson
+    if (place / f"{lesson}.ipynb").is_file() and book.has(record):
+        return
+    write_rebuilt(place, lesson, rebuilt(book.release, record), record.submitted_at)
+    booked = [earlier for earlier in records.history(lesson, record.student) if earlier.booked]
+    book.book(record, booked[-1] if booked else None)
+    records.book(record)
 
 
 def is_done(submission: Submission, lesson: Lesson, records: Records, key: str, options: GradingOptions) -> bool:
@@ -168,6 +195,8 @@ def is_done(submission: Submission, lesson: Lesson, records: Records, key: str, 
     sha256 = _task(submission, lesson, "", key, options).sha256
     if not records.done(lesson.name, submission.student, sha256, key):
         return False
+    if (UNTIMED in last.data["notes"]) != bool(submission.untimed):  # the page says something else then
+        return False
     if last.submitted_at != submission.submitted_at:
         records.hand_in(last, submission.submitted_at)
     return True
@@ -175,11 +204,13 @@ def is_done(submission: Submission, lesson: Lesson, records: Records, key: str, 
 
 def _task(submission: Submission, lesson: Lesson, secret: str, key: str, options: GradingOptions) -> Task:
     """What a judge gets for a submission; what cannot be read is told as its fault."""
-    fault, content = "", b""
+    fault, content = submission.fault, b""
     try:
-        content = contents(submission.notebook)
+        content = b"" if fault else contents(submission.notebook)
     except Unreadable as error:
         fault = str(error)
+    except Exception as error:  # noqa: BLE001  what one student handed in must not stop the class
+        fault = f"{submission.notebook.name} could not be read ({type(error).__name__}: {str(error)[:200]})."
     return Task(
         lesson=str(lesson.folder),
         student=submission.student,

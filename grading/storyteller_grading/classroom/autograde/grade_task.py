@@ -58,6 +58,7 @@ class TaskOutcome:
     seconds: float = 0.0
     failure: str = ""  # of the grader, when failed
     key: str = ""
+    seeds: list[str] = field(default_factory=list)  # of the hidden inputs: with them an appeal sees what was graded
 
 
 def grade_one(task: Task) -> TaskOutcome:
@@ -75,9 +76,10 @@ def grade_one(task: Task) -> TaskOutcome:
 def _judge(task: Task) -> TaskOutcome:
     """What the judge says of a submission, in this process."""
     from storyteller_course.exercises.lesson import load_lesson
+    from storyteller_grading.builder.lesson_folders import lesson_folder
+    from storyteller_grading.classroom.reports.course_text import find_course_texts
     from storyteller_grading.judge.judge import blank_result, judge_notebook
     from storyteller_grading.judge.report import as_data, as_page
-    from storyteller_grading.paths import lesson_folder
 
     lesson, name = load_lesson(lesson_folder(task.lesson)), Path(Path(task.name).name or "notebook.ipynb")
     if task.fault:
@@ -91,7 +93,13 @@ def _judge(task: Task) -> TaskOutcome:
             draws=task.draws,
             unsafe=task.unsafe,
         )
-    result = replace(result, notes=[*task.notes, *result.notes])
+    earned = {one.name for one in result.exercises if one.earned} & result.answers.keys()
+    copied = find_course_texts({task.student: {name: result.answers[name] for name in earned}}, lesson)
+    result = replace(
+        result,
+        notes=[*task.notes, *result.notes],
+        course_text={one.exercise: one.origin for one in copied},
+    )
     return TaskOutcome(
         lesson=lesson.name,
         student=task.student,
@@ -102,6 +110,7 @@ def _judge(task: Task) -> TaskOutcome:
         answers=result.answers,
         written=result.written,
         key=task.key,
+        seeds=list(result.seeds),
     )
 
 

@@ -2,6 +2,8 @@
 
 A check's cell gets what the judge gave as its automatic score, a written answer waits for a person, and what a person
 entered is never touched. nbgrader's `autograde`, which would run the students' code, is never needed.
+
+`read_manual_grades` reads what the gradebook knows and the judge does not: what a person gave, and late penalties.
 """
 
 import logging
@@ -10,7 +12,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -191,11 +193,41 @@ def open_gradebook(course: Course) -> Any:
     return Gradebook(course.gradebook_url, named or "default_course")
 
 
+@contextmanager
+def reading_gradebook(course: Course) -> Iterator[Any]:
+    """The course's gradebook, to be read; closed behind.
+
+    Raises:
+        StorytellerError: it is locked or damaged.
+    """
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        with open_gradebook(course) as book:
+            yield book
+    except SQLAlchemyError as error:
+        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+        raise StorytellerError(
+            f"The gradebook {course.folder / 'gradebook.db'} cannot be read ({reason}); close other programs that have "
+            "it open, or restore it from your backup, and try again."
+        ) from error
+
+
 def nbgrader_config(course: Course) -> Config:
-    """The course's nbgrader_config.py, as nbgrader reads it."""
+    """The course's nbgrader_config.py, as nbgrader reads it.
+
+    Raises:
+        StorytellerError: it cannot be run.
+    """
     from traitlets.config.loader import PyFileConfigLoader
 
-    return PyFileConfigLoader(CONFIG, path=str(course.folder)).load_config()
+    try:
+        return PyFileConfigLoader(CONFIG, path=str(course.folder)).load_config()
+    except Exception as error:
+        raise StorytellerError(
+            f"{course.folder / CONFIG} cannot be run ({type(error).__name__}: {error}); mend it, or copy the one that "
+            "storyteller-grade init makes."
+        ) from error
 
 
 def _cells(release: dict[str, Any], role: str) -> dict[str, str]:
@@ -225,3 +257,69 @@ def automatic_comments(record: Record) -> dict[str, str]:
 def _naive(when: datetime | None) -> datetime | None:
     """As nbgrader keeps it: UTC, without saying so."""
     return when.astimezone(UTC).replace(tzinfo=None) if when else None
+
+
+@dataclass(frozen=True)
+class ManualEntry:
+    """One cell that a person has graded, will grade, or has commented."""
+
+    name: str  # of the cell
+    points: float
+    score: float | None  # None while it waits for a person
+    extra: float = 0.0  # extra credit given by hand
+    comment: str = ""
+
+
+@dataclass(frozen=True)
+class ManualGrades:
+    """One student's lesson in the gradebook."""
+
+    score: float  # everything: automatic, by hand, extra credit, less the penalty
+    points: float
+    penalty: float = 0.0
+    seconds_late: float = 0.0
+    entries: tuple[ManualEntry, ...] = field(default_factory=tuple)
+
+    @classmethod
+    def read(cls, submission: Any) -> "ManualGrades":
+        """What the gradebook has; of cells only those that a person has to do with."""
+        entries = []
+        for notebook in submission.notebooks:
+            comments = {comment.name: comment.manual_comment or "" for comment in notebook.comments}
+            for grade in sorted(notebook.grades, key=lambda grade: str(grade.name)):
+                comment, extra = comments.pop(grade.name, ""), float(grade.extra_credit or 0)
+                waits, written = bool(grade.needs_manual_grade), grade.cell.cell_type == "markdown"
+                if written or waits or extra or comment or grade.manual_score is not None:
+                    score = None if waits else float(grade.score)
+                    entries.append(ManualEntry(grade.name, float(grade.max_score), score, extra, comment))
+            entries += [ManualEntry(name, 0, None, comment=text) for name, text in sorted(comments.items()) if text]
+        return cls(
+            score=float(submission.score - submission.late_submission_penalty),
+            points=float(submission.max_score),
+            penalty=float(submission.late_submission_penalty),
+            seconds_late=float(submission.total_seconds_late),
+            entries=tuple(entries),
+        )
+
+    @property
+    def waits(self) -> bool:
+        """Is there something that a person has to grade?"""
+        return any(entry.score is None and entry.points for entry in self.entries)
+
+
+def read_manual_grades(course: Course, lesson: str) -> dict[str, ManualGrades]:
+    """What the gradebook has for a lesson, by student; nothing where there is no gradebook yet.
+
+    Raises:
+        StorytellerError: the gradebook cannot be read.
+    """
+    from nbgrader.api import MissingEntry
+
+    if not (course.folder / "gradebook.db").is_file():
+        return {}
+    with reading_gradebook(course) as book:
+        try:
+            submissions = book.assignment_submissions(lesson)
+        except MissingEntry:
+            return {}
+        return {submission.student.id: ManualGrades.read(submission) for submission in submissions}

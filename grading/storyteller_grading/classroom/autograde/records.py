@@ -2,6 +2,8 @@
 
 A record is written in one transaction, so that whoever is killed leaves it there whole or not at all. Nothing is ever
 overwritten: grading again adds a record, and the latest counts.
+
+Of two records `changes` says, case by case, what grading a submission again has changed.
 """
 
 import contextlib
@@ -37,10 +39,12 @@ create table if not exists grading (
     failure text not null,
     submitted_at text,
     graded_at text not null,
-    booked integer not null default 0
+    booked integer not null default 0,
+    seeds text not null default '[]'
 )"""
 INDEX = "create index if not exists by_student on grading (lesson, student, id)"
-COLUMNS = "id, lesson, student, sha256, key, status, data, page, answers, written, seconds, failure"
+SEEDS = "alter table grading add column seeds text not null default '[]'"  # in a file of before there were any
+COLUMNS = "id, lesson, student, sha256, key, status, data, page, answers, written, seeds, seconds, failure"
 ALL = f"select {COLUMNS}, submitted_at, graded_at, booked from grading"
 
 
@@ -58,7 +62,7 @@ class Record(TaskOutcome):
         """The record that `ALL` selects."""
         names = [*COLUMNS.split(", "), "submitted_at", "graded_at", "booked"]
         values = dict(zip(names, row, strict=True))
-        for name in ("data", "answers", "written"):
+        for name in ("data", "answers", "written", "seeds"):
             values[name] = json.loads(values[name])
         for name in ("submitted_at", "graded_at"):
             values[name] = datetime.fromisoformat(values[name]) if values[name] else None
@@ -86,6 +90,11 @@ class Records:
             self.connection.execute("pragma synchronous = full")
             self.connection.execute(TABLE)
             self.connection.execute(INDEX)
+            if not self._has_seeds():
+                self.connection.execute("begin immediate")  # another may be at it
+                if not self._has_seeds():
+                    self.connection.execute(SEEDS)
+                self.connection.execute("commit")
 
     def __enter__(self) -> "Records":
         return self
@@ -95,6 +104,9 @@ class Records:
     ) -> None:
         self.close()
 
+    def _has_seeds(self) -> bool:
+        return "seeds" in [row[1] for row in self.connection.execute("pragma table_info(grading)")]
+
     def close(self) -> None:
         """Let go of the file."""
         self.connection.close()
@@ -103,7 +115,8 @@ class Records:
         """Add a record; when this returns it is on the disk. Returns its number."""
         values = [
             *(outcome.lesson, outcome.student, outcome.sha256, outcome.key, outcome.status, _text(outcome.data)),
-            *(outcome.page, _text(outcome.answers), _text(outcome.written), outcome.seconds, outcome.failure),
+            *(outcome.page, _text(outcome.answers), _text(outcome.written), _text(outcome.seeds)),
+            *(outcome.seconds, outcome.failure),
             *(_moment(submitted_at), _moment(graded_at or datetime.now(UTC))),
         ]
         marks = ", ".join("?" * len(values))
@@ -168,9 +181,44 @@ class Records:
             ) from error
 
 
-def _text(value: dict[str, Any]) -> str:
+def _text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=True)  # lone surrogates of a student's text too
 
 
 def _moment(when: datetime | None) -> str | None:
     return when.astimezone(UTC).isoformat() if when else None
+
+
+def changes(before: TaskOutcome | None, after: TaskOutcome) -> Iterator[str]:
+    """Sentences: the points before and after, then every case whose verdict or reason is another."""
+    points = f"{after.data['earned']} of {after.data['points']} points"
+    if before is None or not before.data:
+        yield f"{after.lesson}: {points}, graded for the first time."
+        return
+    if before.sha256 != after.sha256:
+        yield f"{after.lesson}: the notebook is another than the one that was graded before."
+    was, now = _cases(before), _cases(after)
+    differing = [key for key in {**was, **now} if was.get(key) != now.get(key)]
+    was_extra, extra = before.data["extra"], after.data["extra"]
+    more = f" and {was_extra} -> {extra} of extra credit" if was_extra != extra else ""
+    yield f"{after.lesson}: {before.data['earned']} -> {points}{more}; {len(differing)} of {len(now)} cases changed."
+    for key in differing:
+        yield f"  {': '.join(key)}: {_result(was.get(key))} -> {_result(now.get(key))}"
+    if before.data["fault"] != after.data["fault"]:
+        yield f"  the notebook: {before.data['fault'] or 'was read'} -> {after.data['fault'] or 'was read'}"
+
+
+def _cases(outcome: TaskOutcome) -> dict[tuple[str, str], tuple[int, int, str]]:
+    """By exercise and title: points earned, points, and what is wrong."""
+    return {
+        (exercise["name"], case["title"]): (case["earned"], case["points"], case["mistake"] or case["kind"])
+        for exercise in outcome.data["exercises"]
+        for case in exercise["cases"]
+    }
+
+
+def _result(case: tuple[int, int, str] | None) -> str:
+    if case is None:
+        return "not there"
+    earned, points, why = case
+    return f"{earned}/{points}{f' ({why})' if why else ''}"

@@ -5,22 +5,26 @@
     submitted/ada/01_data_preparation/01_data_preparation.ipynb   # with timestamp.txt where the time is known
     submitted/_before/ada/01_data_preparation-1a2b3c4d/           # what a newer one replaced
     submitted/_unmatched/01_data_preparation-1a2b3c4d...-x.ipynb  # whose it is, nobody knows
+    submitted/_not_taken/01_data_preparation.json                 # of whom nothing could be taken, and why
 
 All is read into a folder beside these before anything is moved; what goes wrong on the way leaves all as it was.
 """
 
 import hashlib
+import re
 import shutil
 import tempfile
+import zipfile
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from storyteller.errors import StorytellerError
-from storyteller_grading.classroom.course import Course, parsed_time
-from storyteller_grading.classroom.intake.exchange import inbound
-from storyteller_grading.classroom.intake.identify_student import People, read_claim
+from storyteller.utils.atomic_io import write_json
+from storyteller_course.report.safe_repr import clean
+from storyteller_grading.classroom.course import MAX_TIME_BYTES, Course, course_lock, parsed_time, time_text
+from storyteller_grading.classroom.intake.identify_student import People, match_key, read_claim
 from storyteller_grading.classroom.intake.place import (
     TICKET,
     TIME,
@@ -29,18 +33,21 @@ from storyteller_grading.classroom.intake.place import (
     put_in_place,
     refuse_links,
 )
-from storyteller_grading.classroom.intake.sources import SourceFile, opened
+from storyteller_grading.classroom.intake.sources import COPIES, SourceFile, inbound, opened
 from storyteller_grading.classroom.lms.registry import SYSTEMS
 from storyteller_grading.classroom.lms.system import Claim
-from storyteller_grading.classroom.lock import course_lock
-from storyteller_grading.judge.submission import Unreadable
+from storyteller_grading.judge.cell_names import DEFINES
+from storyteller_grading.judge.notebooks import Notebook, Release, Unreadable, plain, read_notebook
 
 STAGING = ".collect-"  # how the name of the folder begins
+MAX_NAMED = 10  # files of a student that a reason names
+MAX_REASON_CHARS = 300
+LESSON = re.compile(r"[0-9]{2}_[a-z0-9_]+")  # what lessons are called
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A file that may be a student's notebook of the lesson."""
+    """A file that somebody handed in."""
 
     file: SourceFile
     claim: Claim
@@ -49,13 +56,15 @@ class Candidate:
     ticket: bytes = b""  # the exchange's submission_secret.txt
 
 
-def collect(course: Course, lesson: str, source: Path | None = None) -> Collected:
+def collect(course: Course, lesson: str, source: Path | None = None, *, release: Release | None = None) -> Collected:
     """Collect a lesson.
 
     Args:
         course: whose `submitted` is filled.
         lesson: the lesson's name.
         source: a folder, or an LMS's zip; nbgrader's exchange where there is none.
+        release: the notebook as it was handed out, by which one with another ending than `.ipynb` is known; where it is
+            left out, any notebook is taken for this lesson's.
 
     Raises:
         StorytellerError: there is nothing to collect there, or the roster is empty; nothing was written.
@@ -74,15 +83,23 @@ def collect(course: Course, lesson: str, source: Path | None = None) -> Collecte
             else:
                 candidates = from_files(source, people, collected)
             by_student: dict[str, list[StagedNotebook]] = defaultdict(list)
+            others: dict[str, list[str]] = defaultdict(list)  # by student, what is no notebook
             for number, candidate in enumerate(candidates):
                 file, staged = candidate.file, Path(place) / f"{number}.ipynb"
-                if file.refused:
-                    collected.refused[file.path] = file.refused
-                    continue
                 try:
-                    content = file.read()
+                    content = notebook_in(file, release)
                 except Unreadable as error:
                     collected.refused[file.path] = str(error)
+                    collected.whose[file.path] = candidate.student
+                    continue
+                except StorytellerError:  # the whole source is damaged
+                    raise
+                except Exception as error:  # noqa: BLE001  what one student handed in must not stop the class
+                    collected.refused[file.path] = f"it could not be read ({type(error).__name__}: {str(error)[:200]})"
+                    collected.whose[file.path] = candidate.student
+                    continue
+                if content is None:
+                    others[candidate.student].append(file.path)
                     continue
                 staged.write_bytes(content)
                 sha256 = hashlib.sha256(content).hexdigest()
@@ -90,32 +107,143 @@ def collect(course: Course, lesson: str, source: Path | None = None) -> Collecte
                 by_student[candidate.student].append(notebook)
                 if not candidate.student:
                     collected.unmatched[file.path] = candidate.why
+            name_what_was_left(course, by_student, others, collected)
+            give_back_claimed_twice(by_student, collected)
+            if not by_student and not collected.refused:
+                where = source or "The exchange"
+                raise StorytellerError(f"{where} has no notebook of {collected.lesson}; nothing was written.")
+            for student, notebooks in by_student.items():
+                if student and len(notebooks) > 1:
+                    by_student[student] = [replace(one, of_lesson=can_be_graded(one, release)) for one in notebooks]
             put_in_place(course, Path(place), by_student, collected)
+            note_not_taken(course, by_student, collected)
     return collected
 
 
-def from_files(source: Path, people: People, collected: Collected) -> Iterator[Candidate]:
-    """The notebooks of a folder or a zip, each with whose it is.
+def notebook_in(file: SourceFile, release: Release | None) -> bytes | None:
+    """The bytes of a notebook; None where a file is none.
+
+    What is called a notebook is one, also where it is damaged. Browsers and mail programs add endings, `.txt` or
+    `.json`, or cut the ending off: what is called otherwise is one if it can be read as this lesson's.
 
     Raises:
-        StorytellerError: the source cannot be read, or has nothing of this lesson.
+        Unreadable: it must not be read, or cannot be.
+    """
+    if file.refused:
+        raise Unreadable(file.refused)
+    if file.is_notebook:
+        return file.read()
+    try:
+        if file.is_copy or not file.may_be_json():
+            return None
+        content = file.read()
+        return content if is_of_lesson(read_notebook(Path(file.path), content), release) else None
+    except StorytellerError:  # no notebook
+        return None
+
+
+def is_of_lesson(notebook: Notebook, release: Release | None) -> bool:
+    """Has it a cell of this release, or one that defines what the release asks for?"""
+    if release is None:
+        return True
+    exercises = {cell.exercise for cell in release.cells}
+    return any(
+        cell.id in release.by_id or plain(cell.source) in release.texts or exercises & set(DEFINES.findall(cell.source))
+        for cell in notebook.cells
+        if cell.source.strip()
+    )
+
+
+def can_be_graded(notebook: StagedNotebook, release: Release | None) -> bool:
+    """Is there anything of this lesson to be graded?"""
+    try:
+        return is_of_lesson(read_notebook(notebook.path), release)
+    except Unreadable:
+        return False
+
+
+def give_back_claimed_twice(by_student: dict[str, list[StagedNotebook]], collected: Collected) -> None:
+    """What two people claim is nobody's: two users of an LMS, or two names, that lead to one student of the roster."""
+    for student, notebooks in [*by_student.items()]:
+        claims = [notebook.claim for notebook in notebooks]
+        users = {claim.user or claim.number for claim in claims}
+        names = {match_key(name) for claim in claims for name in claim.names[-1:] if not (claim.user or claim.number)}
+        if student and len((users - {""}) | names) > 1:
+            called = [f"user {user}" for user in sorted(users) if user]
+            called += sorted({repr(claim.names[-1]) for claim in claims if not (claim.user or claim.number)})
+            for origin in (notebook.origin for notebook in notebooks):
+                collected.unmatched[origin] = f"{' and '.join(called)} may be two people, and each would be {student}"
+                collected.whose[origin] = student
+            by_student[""] += by_student.pop(student)
+
+
+def name_what_was_left(
+    course: Course,
+    by_student: Mapping[str, list[StagedNotebook]],
+    others: Mapping[str, list[str]],
+    collected: Collected,
+) -> None:
+    """Say what of whom is no notebook: a refusal where nothing else came, else a list without the course's files."""
+    own = released_files(course, collected.lesson)
+    for student, paths in others.items():
+        collected.others += len(paths)
+        if student and student not in by_student and student not in collected.whose.values():
+            more = f", and neither are {', '.join(paths[1:MAX_NAMED])}" if paths[1:] else ""
+            more += f" and {len(paths) - MAX_NAMED} more" if len(paths) > MAX_NAMED else ""
+            collected.refused[paths[0]] = f"is no notebook of this lesson{more}"
+            collected.whose[paths[0]] = student
+            collected.others -= len(paths)
+        elif left := [path for path in paths if COPIES not in path and not path.endswith(own)]:
+            collected.left[student] = left
+
+
+def released_files(course: Course, lesson: str) -> tuple[str, ...]:
+    """The ends of the paths of what students got with the notebook, and hand in again with it."""
+    bundle = course.bundles / f"{lesson}.zip"
+    if not zipfile.is_zipfile(bundle):  # there is none, or the instructor made another of it
+        return ()
+    with zipfile.ZipFile(bundle) as archive:
+        return tuple("/" + name.partition("/")[2] for name in archive.namelist())
+
+
+def note_not_taken(course: Course, by_student: Mapping[str, list[StagedNotebook]], collected: Collected) -> None:
+    """Note whose work was not taken, so that autograde does not say that they handed in nothing."""
+    before = course.not_taken(collected.lesson)
+    now = {
+        student: clean(f"{path}: {collected.refused.get(path) or collected.unmatched[path]}", MAX_REASON_CHARS)
+        for path, student in collected.whose.items()
+        if student
+    }
+    noted = {student: why for student, why in (before | now).items() if student not in by_student}
+    if noted != before:
+        write_json(course.not_taken_file(collected.lesson), noted)
+
+
+def from_files(source: Path, people: People, collected: Collected) -> Iterator[Candidate]:
+    """The files of a folder or a zip, each with whose it is.
+
+    Raises:
+        StorytellerError: the source cannot be read.
     """
     with opened(source) as found:
-        files = without_wrapper(found, people, collected.lesson)
-        notebooks = notebooks_of_lesson(files, collected)
-        times = {}  # by folder STUDENT/LESSON, as nbgrader noted it; deeper, a student may have written it
+        files = of_lesson(without_wrapper(found, people, collected), collected)
+        times: dict[str, Claim] = {}  # by folder STUDENT/LESSON, as nbgrader noted it
         for path, file in files:
-            if path.split("/")[1:] == [collected.lesson, TIME] and not file.refused:
+            student = path.partition("/")[0]
+            # Deeper, or in an LMS's folder, a student may have written it.
+            if path == f"{student}/{collected.lesson}/{TIME}" and not in_folder_of_lms(path) and not file.refused:
                 try:
-                    when = parsed_time(file.read()[:100].decode("ascii", errors="replace"))
-                except Unreadable:
-                    continue
-                if when:
-                    times[path.rpartition("/")[0]] = when
-        if not notebooks and not collected.refused:
-            raise StorytellerError(f"{source} has no notebook of {collected.lesson}; nothing was written.")
-        for path, file in notebooks:
-            claim = replace(read_claim(path, collected.lesson), submitted_at=times.get(path.rpartition("/")[0]))
+                    text = time_text(file.read(first=MAX_TIME_BYTES + 1))
+                except Exception as error:  # noqa: BLE001  what one student handed in must not stop the class
+                    text = str(error)
+                when = parsed_time(text)
+                times[student] = Claim((), submitted_at=when, untimed="" if when else text or "nothing")
+        for path, file in files:
+            if path.rpartition("/")[2] in (TIME, TICKET):
+                continue
+            claim = read_claim(path, collected.lesson)
+            if path.startswith(f"{path.partition('/')[0]}/{collected.lesson}/") and (time := times.get(claim.names[0])):
+                claim = replace(claim, submitted_at=time.submitted_at, untimed=time.untimed)
             student, why = ("", file.unsafe) if file.unsafe else people.identify(claim)
             yield Candidate(file, claim, student, why)
 
@@ -129,38 +257,59 @@ def from_exchange(course: Course, people: People, collected: Collected) -> Itera
             collected.notes.append(f"{hand_in.name} says that it is {owner}'s, and another user owns it.")
         for name in hand_in.of_others:
             collected.refused[name] = "another user owns it, and there is one that is the student's own"
-        for file in hand_in.notebooks:
+        for file in hand_in.files:
             yield Candidate(file, hand_in.claim, student, why, hand_in.ticket)
+        if not hand_in.files:
+            collected.refused[hand_in.name] = "is empty"
+            collected.whose[hand_in.name] = student
 
 
-def without_wrapper(found: list[SourceFile], people: People, lesson: str) -> list[tuple[str, SourceFile]]:
-    """The paths below a folder that holds all the others and is no student's."""
+def without_wrapper(found: list[SourceFile], people: People, collected: Collected) -> list[tuple[str, SourceFile]]:
+    """The paths below a folder that holds all the others and is no student's; other lessons' files are counted."""
+    lesson = collected.lesson
+    safe = [file for file in found if not file.unsafe]
+    notebooks = [file for file in safe if file.is_notebook] or safe
     wrapper = ""
-    while notebooks := [file.path.removeprefix(wrapper) for file in found if file.is_notebook and not file.unsafe]:
-        firsts = {path.partition("/")[0] if "/" in path else "" for path in notebooks}
+    while paths := [file.path.removeprefix(wrapper) for file in notebooks]:
+        firsts = {path.partition("/")[0] if "/" in path else "" for path in paths}
         first = min(firsts)
-        if len(firsts) > 1 or not first or (first != lesson and people.identify(read_claim(f"{first}/x", lesson))[0]):
+        if lesson in firsts and all(map(LESSON.fullmatch, firsts)):  # a folder for each lesson, and students in it
+            first = lesson
+        elif len(firsts) > 1 or not first:
+            break
+        if first != lesson and people.identify(read_claim(f"{first}/x", lesson))[0]:
             break
         if any(system.is_student_folder(first) for system in SYSTEMS.values()):  # of one whom the roster does not have
             break
         wrapper += f"{first}/"
-    return [(file.path.removeprefix(wrapper), file) for file in found]
+        notebooks = [file for file in notebooks if file.path.startswith(wrapper)]
+    outside = [file for file in found if not file.path.startswith(wrapper)]
+    collected.others += sum(bool(LESSON.fullmatch(file.path.partition("/")[0])) for file in outside)
+    return [
+        (file.path.removeprefix(wrapper), file)
+        for file in found
+        if file.path.startswith(wrapper) or not LESSON.fullmatch(file.path.partition("/")[0])
+    ]
 
 
-def notebooks_of_lesson(files: list[tuple[str, SourceFile]], collected: Collected) -> list[tuple[str, SourceFile]]:
-    """The notebooks; of a folder with one folder a lesson only this lesson's. What is no file has its line too."""
-    folders_of = [set(path.split("/")[:-1]) for path, _ in files]
-    by_lesson = any(collected.lesson in folders for folders in folders_of)
-    notebooks = []
-    for (path, file), folders in zip(files, folders_of, strict=True):
-        if path.rpartition("/")[2] in (TIME, TICKET):
-            continue
-        if by_lesson and collected.lesson not in folders:
-            collected.others += 1
-        elif file.is_notebook:
-            notebooks.append((path, file))
-        elif file.refused:
-            collected.refused[file.path] = file.refused
+def of_lesson(files: list[tuple[str, SourceFile]], collected: Collected) -> list[tuple[str, SourceFile]]:
+    """Without what lies in the folder of another lesson, STUDENT/LESSON; the others are counted.
+
+    A student who has a folder of this lesson's name has handed in what is in it. Whoever has none may have handed in a
+    folder of any name, so long as it is not called as another lesson is. What an LMS hands on is of this lesson.
+    """
+    with_folder = {path.partition("/")[0] for path, _ in files if path.split("/")[1:-1][:1] == [collected.lesson]}
+    taken = []
+    for path, file in files:
+        student, *folders = path.split("/")[:-1] or [""]
+        other = bool(folders) and folders[0] != collected.lesson and LESSON.fullmatch(folders[0])
+        if not in_folder_of_lms(path) and (other or (student in with_folder and folders[:1] != [collected.lesson])):
+            collected.others += path.rpartition("/")[2] not in (TIME, TICKET)
         else:
-            collected.others += 1
-    return notebooks
+            taken.append((path, file))
+    return taken
+
+
+def in_folder_of_lms(path: str) -> bool:
+    """Is it a student's own folder, into which an LMS has put what the student uploaded?"""
+    return any(system.is_student_folder(path.partition("/")[0]) for system in SYSTEMS.values())

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from storyteller.errors import StorytellerError
-from storyteller_grading.classroom.course import Course, Submission, nbgrader_time
+from storyteller_course.report.safe_repr import clean
+from storyteller_grading.classroom.course import NOT_TAKEN, UNMATCHED, Course, Submission, nbgrader_time
 from storyteller_grading.classroom.intake.identify_student import split_attempt
 from storyteller_grading.classroom.lms.system import Claim
-from storyteller_grading.judge.submission import Unreadable, contents
+from storyteller_grading.judge.notebooks import Unreadable, contents
 
-UNMATCHED, BEFORE = "_unmatched", "_before"
+BEFORE = "_before"
+MAX_UNTIMED_CHARS = 40  # of what is no time
 TIME, TICKET = "timestamp.txt", "submission_secret.txt"  # nbgrader's
 
 Move = tuple[Path, Path]  # from where, to where
@@ -30,14 +32,17 @@ class Collected:
     older: list[str] = field(default_factory=list)  # students of whom something newer lies there
     late: list[str] = field(default_factory=list)  # students whom the LMS marks as late without saying when
     unmatched: dict[str, str] = field(default_factory=dict)  # files, and why they are nobody's
-    refused: dict[str, str] = field(default_factory=dict)  # files that were not read, and why
+    refused: dict[str, str] = field(default_factory=dict)  # files that were not taken, and why
+    whose: dict[str, str] = field(default_factory=dict)  # the students of those whose student is known
+    left: dict[str, list[str]] = field(default_factory=dict)  # by student, what lies beside the notebook that was taken
+    untimed: list[str] = field(default_factory=list)  # students, and what stands where the time should
     notes: list[str] = field(default_factory=list)  # what else the instructor should know
     others: int = 0  # files that are no notebooks, or another lesson's
 
     @property
     def needs_a_look(self) -> bool:
         """Is there something that a person has to sort out?"""
-        return bool(self.unmatched or self.refused)
+        return bool(self.unmatched or self.refused or self.untimed)
 
 
 @dataclass(frozen=True)
@@ -49,13 +54,14 @@ class StagedNotebook:
     claim: Claim
     origin: str  # its name in the source
     ticket: bytes = b""  # the exchange's submission_secret.txt
+    of_lesson: bool = True  # it can be read, and has cells of this lesson
 
-    def rank(self, lesson: str) -> tuple[float, bool, int, str]:
-        """Of a student's the highest counts: the latest; else the one that is named like the lesson, of those the one
-        handed in last."""
+    def rank(self, lesson: str) -> tuple[float, bool, bool, int, str]:
+        """Of a student's the highest counts: the latest; else one of this lesson, of those one that is named like it,
+        and of those the one handed in last."""
         stem, number = split_attempt((self.claim.file or self.origin).rpartition("/")[2])
         when = self.claim.submitted_at.timestamp() if self.claim.submitted_at else 0
-        return when, stem.casefold() == lesson.casefold(), number, self.origin
+        return when, self.of_lesson, stem.casefold() == lesson.casefold(), number, self.origin
 
 
 def put_in_place(
@@ -107,6 +113,8 @@ def moves_of_student(
     if len({notebook.sha256 for notebook in notebooks}) > 1:
         rest = ", ".join(sorted(notebook.origin for notebook in notebooks if notebook is not best))
         collected.notes.append(f"{student} handed in {len(notebooks)} notebooks; {best.origin} was taken, not {rest}.")
+    if best.claim.untimed and not (before and before.submitted_at):
+        collected.untimed.append(f"{student} ({best.claim.untimed!r})")
     if best.claim.late and not (before and before.submitted_at):
         collected.late.append(student)
     target = course.submitted / student / collected.lesson
@@ -143,7 +151,8 @@ def age_beside(best: StagedNotebook, before: Submission | None) -> str:
     except Unreadable:
         same = False
     if now is None or then is None:
-        return "same" if same and now is None else "newer"
+        told = not best.claim.untimed or then or before.untimed  # that the time is none, to whoever grades
+        return "same" if same and now is None and told else "newer"
     if now == then:
         return "same" if same else "newer"
     return "newer" if now > then else "older"
@@ -151,7 +160,7 @@ def age_beside(best: StagedNotebook, before: Submission | None) -> str:
 
 def refuse_links(course: Course) -> None:
     """Raise a StorytellerError if one of the folders into which everything goes is a link or no folder."""
-    for place in (course.submitted, course.submitted / UNMATCHED, course.submitted / BEFORE):
+    for place in (course.submitted, *(course.submitted / name for name in (UNMATCHED, BEFORE, NOT_TAKEN))):
         _refuse_link(place)
 
 
@@ -168,6 +177,8 @@ def _made(staging: Path, student: str, best: StagedNotebook, lesson: str) -> Pat
     os.rename(best.path, folder / f"{lesson}.ipynb")
     if best.claim.submitted_at:
         (folder / TIME).write_text(nbgrader_time(best.claim.submitted_at), encoding="ascii")
+    elif best.claim.untimed:  # as it is, so that autograde names it
+        (folder / TIME).write_text(clean(best.claim.untimed, MAX_UNTIMED_CHARS), encoding="utf-8")
     if best.ticket:
         (folder / TICKET).write_bytes(best.ticket)
     return folder

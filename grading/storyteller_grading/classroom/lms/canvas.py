@@ -5,7 +5,9 @@ then by name.
 """
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from storyteller_grading.classroom.lms.system import Claim, Grades, Rows, System, format_points
@@ -13,15 +15,34 @@ from storyteller_grading.classroom.lms.system import Claim, Grades, Rows, System
 if TYPE_CHECKING:
     from storyteller_grading.classroom.course import Course
 
-# lovelaceada_LATE_1001_77_notebook.ipynb: the name without a space, the user's id, the file's id.
-SUBMISSION = re.compile(r"(?P<name>\w+?)(?P<late>_LATE)?_(?P<user>[0-9]+)_[0-9]+_(?P<file>.+)", re.DOTALL)
+# lovelaceada_LATE_1001_77_notebook.ipynb: the name without spaces and signs, the user's id, the file's id. Years ago it
+# was lovelace--ada-late_1001_77_notebook.ipynb. A number as in 01_notebook.ipynb is no id.
+IDS = re.compile(r"(?=_(?P<user>[1-9][0-9]*)_[1-9][0-9]*_(?P<file>.+))", re.DOTALL)
+NAME = re.compile(r"(?P<name>[\w-]*?)(?P<late>[_-]late)?", re.IGNORECASE)
+NEVER = re.compile(r"_[0-9]+_")  # in a name: Canvas takes these out, for they would look like an id
+MAX_CHARS = 600  # of a file's name
 
 
 def read_path(folders: Sequence[str], file: str) -> Claim | None:
-    """Canvas's zip has no folders."""
-    if folders or not (match := SUBMISSION.fullmatch(file)):
+    """Canvas's zip has no folders. A name may look like an id, and a file's too: then there are several readings.
+
+    >>> read_path([], "m_1001_1003_99_x.ipynb").user, read_path([], "m_1001_1003_99_x.ipynb").also[0].user
+    ('1001', '1003')
+    """
+    if folders or len(file) > MAX_CHARS:
         return None
-    return Claim((match["name"],), match["user"], match["file"], bool(match["late"]))
+    # Vowels of Hindi and Thai are marks, which `\w` does not count among the letters.
+    letters = "".join("x" if unicodedata.category(character)[0] == "M" else character for character in file)
+    claims: list[Claim] = []
+    for ids in IDS.finditer(letters):
+        if not (match := NAME.fullmatch(letters, 0, ids.start())):
+            break  # what goes on longer has this sign in it too
+        name = file[: match.end("name")]
+        if (match["late"] is None and name == "anon") or name.endswith("_anon"):  # a number that is not the user's
+            return Claim((f"{name}_{ids['user']}",), file=file[ids.start("file") :])
+        possible = () if claims and NEVER.search(name) else (name,)
+        claims.append(Claim(possible, ids["user"], file=file[ids.start("file") :], late=bool(match["late"])))
+    return replace(claims[0], also=tuple(claims[1:])) if claims else None
 
 
 def rows(course: "Course", grades: Grades, columns: Mapping[str, str]) -> Rows:

@@ -6,18 +6,20 @@ penalties count.
 
 import csv
 import io
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from storyteller.errors import StorytellerError
 from storyteller.utils.atomic_io import write_whole
-from storyteller_grading.classroom.autograde.gradebook import open_gradebook
-from storyteller_grading.classroom.course import Course, Student
+from storyteller_grading.classroom.autograde.gradebook import reading_gradebook
+from storyteller_grading.classroom.course import Course
 from storyteller_grading.classroom.lms.registry import SYSTEMS
 from storyteller_grading.classroom.lms.system import Grades
+from storyteller_grading.classroom.roster import Student
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a cell begins that a spreadsheet would compute
+FORMULA = ("=", "+", "-", "@")  # how a cell begins that a spreadsheet would compute
 
 
 @dataclass(frozen=True)
@@ -76,14 +78,14 @@ def read_grades(course: Course, lessons: Sequence[str] = ()) -> Grades:
     """The points of a course's students, from nbgrader's gradebook.
 
     Raises:
-        StorytellerError: there is no gradebook, or it does not know a lesson.
+        StorytellerError: there is no gradebook, it cannot be read, or it does not know a lesson.
     """
     from nbgrader.api import MissingEntry
 
     if not (course.folder / "gradebook.db").is_file():
         raise StorytellerError(f"{course.folder} has no gradebook yet: run storyteller-grade autograde 01 first.")
     roster = {student.id: student for student in course.students()}
-    with open_gradebook(course) as book:
+    with reading_gradebook(course) as book:
         most = {
             assignment.name: float(assignment.max_score)
             for assignment in book.assignments
@@ -109,6 +111,13 @@ def read_grades(course: Course, lessons: Sequence[str] = ()) -> Grades:
 
 
 def harmless(cell: str) -> str:
-    """A cell that no spreadsheet computes: an apostrophe stands before what would begin a formula."""
+    """A cell that no spreadsheet computes: an apostrophe stands before what would begin a formula.
+
+    Spaces, tabs and line ends before the sign do not stop a spreadsheet, nor does its wide or small form.
+
+    >>> harmless("=1+1"), harmless("＝1+1"), harmless("Ada"), harmless("-")
+    ("'=1+1", "'＝1+1", 'Ada', '-')
+    """
+    begins = unicodedata.normalize("NFKC", cell).lstrip()
     alone = cell == "-"  # computes nothing, and is no grade for some systems
-    return f"'{cell}" if cell.startswith(FORMULA) and not alone else cell
+    return f"'{cell}" if begins.startswith(FORMULA) and not alone else cell

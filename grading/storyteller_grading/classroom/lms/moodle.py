@@ -1,6 +1,7 @@
 """Moodle, as its sources have it, not tried at a running one.
 
-Submissions: `mod/assign/classes/downloader.php`. Grades: `grade/import/csv` asks which column is which.
+Submissions: `mod/assign/classes/downloader.php`; in older ones `download_submissions` in `mod/assign/locallib.php`.
+Grades: `grade/import/csv` asks which column is which.
 """
 
 import re
@@ -12,8 +13,10 @@ from storyteller_grading.classroom.lms.system import Claim, Grades, Limit, Rows,
 if TYPE_CHECKING:
     from storyteller_grading.classroom.course import Course
 
-# `Ada Lovelace_123_assignsubmission_file/` or with `_notebook.ipynb` behind it; the number is of this assignment only.
-SUBMISSION = re.compile(r"(?P<name>[^_/]+)_[0-9]+_assignsubmission_[a-z]+(?:_(?P<file>.+))?", re.DOTALL)
+# A folder `Ada Lovelace_123_assignsubmission_file`, in Moodle 3 with `_` at its end; or, without folders and before
+# Moodle 3.1 always, a file that goes on with `_notebook.ipynb`. The number is of this assignment only. Moodle takes
+# each `_` out of names, so the first number is its own; a program that unpacks may put one in the place of a space.
+SUBMISSION = re.compile(r"(?P<name>.*?)_(?P<number>[0-9]+)_assignsubmission_[a-z]+(?:_(?P<file>.*))?", re.DOTALL)
 NO_GRADE = "-"  # an empty cell of a new column may become 0
 
 
@@ -21,7 +24,7 @@ def read_path(folders: Sequence[str], file: str) -> Claim | None:
     """Moodle's zip has a folder a student, or, where its site is set so, files alone."""
     if not (match := SUBMISSION.fullmatch(folders[0] if folders else file)):
         return None
-    return Claim((match["name"],), file=file if folders else match["file"] or file)
+    return Claim((match["name"],), number=match["number"], file=file if folders else match["file"] or file)
 
 
 def rows(course: "Course", grades: Grades, columns: Mapping[str, str]) -> Rows:

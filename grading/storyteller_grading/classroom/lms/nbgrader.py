@@ -1,4 +1,4 @@
-"""nbgrader's own csv. What students hand in lies in its exchange, which `intake/exchange.py` reads."""
+"""nbgrader's own csv. What students hand in lies in its exchange, which `intake/sources.py` reads."""
 
 import tempfile
 from collections.abc import Mapping
@@ -20,9 +20,9 @@ def rows(course: "Course", grades: Grades, columns: Mapping[str, str]) -> Rows:
     """
     from nbgrader.plugins import CsvExportPlugin
 
-    from storyteller_grading.classroom.autograde.gradebook import open_gradebook
+    from storyteller_grading.classroom.autograde.gradebook import reading_gradebook
 
-    with tempfile.TemporaryDirectory() as place, open_gradebook(course) as book:
+    with tempfile.TemporaryDirectory() as place, reading_gradebook(course) as book:
         exporter = CsvExportPlugin()
         exporter.to, exporter.assignment = str(Path(place) / "grades.csv"), list(grades.lessons)
         exporter.export(book)
@@ -30,7 +30,7 @@ def rows(course: "Course", grades: Grades, columns: Mapping[str, str]) -> Rows:
     if torn := [row for row in table if len(row) != len(table[0])]:
         raise StorytellerError(
             f"nbgrader's exporter tears a name with a comma or a line's end in two: {','.join(torn[0])[:100]!r}. "
-            "Mend it in roster.csv and grade again, or use --format canvas or moodle."
+            "Mend it in roster.csv and grade again, or choose another --format."
         )
     return table
 

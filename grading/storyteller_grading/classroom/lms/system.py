@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from storyteller_grading.classroom.course import Course, Student
+    from storyteller_grading.classroom.course import Course
+    from storyteller_grading.classroom.roster import Student
 
 Rows = Iterable[Sequence[object]]
 
@@ -16,10 +17,13 @@ class Claim:
     """What a file's name says of it."""
 
     names: tuple[str, ...]  # each may be a student's id, address or name; the first that fits counts
-    user: str = ""  # the LMS's id of its user
+    user: str = ""  # the LMS's id of its user, which the roster may have
+    number: str = ""  # the LMS's number of its user in this assignment alone
     file: str = ""  # the name that the student gave the file
     late: bool = False
     submitted_at: datetime | None = None
+    untimed: str = ""  # what stands where the time should, and is none
+    also: tuple["Claim", ...] = ()  # the other ways to read the same name
 
 
 @dataclass(frozen=True)

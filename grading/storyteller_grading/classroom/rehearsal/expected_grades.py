@@ -5,19 +5,20 @@ gradebook that is wrong cannot agree with itself. Only known answers and the ref
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from storyteller.errors import StorytellerError
-from storyteller_course.exercises.inputs import PUBLIC
+from storyteller_course.exercises.exercise import PUBLIC
 from storyteller_course.exercises.known_answers import Right, Wrong, reference_source, run_source
 from storyteller_course.exercises.lesson import Lesson
 from storyteller_course.grading.grade import grade
 from storyteller_course.grading.known_mistakes import known_mistakes
+from storyteller_course.grading.result import points_of
 from storyteller_course.runner.in_process import InProcessStudent
 from storyteller_course.runner.server import Namespace
 from storyteller_grading.classroom.rehearsal.mishaps import EVERYTHING, EVERYTHING_CODE, SLOWLY
-from storyteller_grading.judge.released_notebook import read_release
+from storyteller_grading.judge.notebooks import read_release
 
 REFERENCE, STUB, SLOW = "reference", "stub", "slow"  # answers that every exercise has; the slow one is right
 
@@ -41,12 +42,12 @@ class KnownAnswers:
 
     Args:
         lesson: with its reference and answers.
-        seeds: of the hidden inputs, as the judge draws them.
     """
 
     lesson: Lesson
-    seeds: tuple[str, ...]
-    grades: dict[tuple[str, ...], ExpectedGrade] = field(default_factory=dict)  # those that are known already
+    grades: dict[tuple[tuple[str, ...], ...], ExpectedGrade] = field(
+        default_factory=dict
+    )  # those that are known already
 
     @cached_property
     def stubs(self) -> dict[str, str]:
@@ -71,26 +72,39 @@ class KnownAnswers:
         [answer] = [candidate for candidate in known if candidate.name == name]
         return answer.source(reference)
 
-    def expected(self, exercise: str, chosen: Mapping[str, str]) -> ExpectedGrade:
+    def expected(self, exercise: str, chosen: Mapping[str, str], seeds: tuple[str, ...] = ()) -> ExpectedGrade:
         """What an exercise earns beside the answers that were chosen for the others.
 
         Of those only the ones matter that it builds on and that the course has no part for: see `judge.cell_matching`.
+
+        Args:
+            exercise: its name.
+            chosen: the names of the answers, by exercise.
+            seeds: of the hidden inputs, as the judge draws them for the notebook that has these answers.
         """
         needed = [name for name in self.lesson.foundations(exercise) if self.lesson.stand_in(name) is None]
         name = REFERENCE if chosen[exercise] == SLOW else chosen[exercise]  # but for its pause it is the reference
-        key = exercise, name, *(chosen.get(other, REFERENCE) for other in needed)
+        key = seeds, (exercise, name, *(chosen.get(other, REFERENCE) for other in needed))
         if key not in self.grades:
             around = {other: self.source(other, chosen.get(other, REFERENCE)) for other in needed}
-            self.grades[key] = self.run(exercise, self.source(exercise, name), around)
+            self.grades[key] = self.run(exercise, self.source(exercise, name), around, seeds=seeds)
         return self.grades[key]
 
-    def run(self, exercise: str, source: str, around: Mapping[str, str] | None = None) -> ExpectedGrade:
+    def run(
+        self,
+        exercise: str,
+        source: str,
+        around: Mapping[str, str] | None = None,
+        *,
+        seeds: tuple[str, ...] = (),
+    ) -> ExpectedGrade:
         """What any code earns: every case with the public input, and those that pass with the hidden ones.
 
         Args:
             exercise: its name.
             source: the code.
             around: the code of other exercises, where it is not the reference's.
+            seeds: of the hidden inputs.
         """
         code = Right(exercise, "planted", code=source)
         description, known = self.lesson.exercises[exercise], known_mistakes(self.lesson, exercise)
@@ -104,13 +118,15 @@ class KnownAnswers:
         public = grade(description, InProcessStudent(namespace(), anew=namespace), seeds=(PUBLIC,), mistakes=known)
         passed = {case.id for case in public.cases if case.passed}
         mistake, cases = public.mistake, list(public.cases)
-        if self.seeds and public.earned:
+        if seeds and public.earned:
             student = InProcessStudent(namespace(), anew=namespace)
-            hidden = grade(description, student, seeds=self.seeds, mistakes=known, only=passed)
+            charged = any(case.charged for case in public.cases)
+            hidden = grade(description, student, seeds=seeds, mistakes=known, only=passed, charged=charged)
             passed = {case.id for case in hidden.cases if case.passed}
             mistake = mistake or next((case.mistake for case in hidden.cases if case.mistake), "")
             cases += hidden.cases
-        guards = all(case.id in passed for case in description.cases if case.points == 0)
-        earned = sum(case.points for case in description.cases if case.id in passed) if guards else 0
+        earned = points_of(
+            [case if case.id in passed else replace(case, passed=False, earned=0) for case in public.cases]
+        )
         endless = any(case.kind == "timeout" for case in cases)
         return ExpectedGrade(earned, len(passed) == len(description.cases), mistake, endless)

@@ -1,18 +1,30 @@
 """A class that never was: seeded students whose grades are known before anybody grades them.
 
-    people = plan_class(answers, students=30, seed=1)
+    people = plan_class(KnownAnswers(lesson), students=30, seed=1)
 
 Each has a kind (right, half, empty, mistaken, in another style, late, hostile, damaged, slow) and for each exercise one
-of the lesson's known answers. What that earns comes from `expected_grades`, so a gradebook can be compared with the
-plan, number by number.
+of the lesson's known answers.
+
+`write_class` puts it into a course folder: the roster, what everybody handed in, and the plan of the grades,
+`plan.json`, which says what each student must get. That comes from `expected_grades`, with the hidden inputs that each
+hand-in gets, so a gradebook can be compared with the plan, number by number. It is for the instructor who rehearses,
+and for the test that compares it with the gradebook.
 """
 
+import hashlib
 import itertools
+import json
 import random
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+from storyteller.errors import StorytellerError
+from storyteller.utils.atomic_io import write_whole
+from storyteller_course.exercises.lesson import Lesson
+from storyteller_grading.classroom.autograde.gradebook import open_gradebook
+from storyteller_grading.classroom.course import Course, nbgrader_time
 from storyteller_grading.classroom.rehearsal.expected_grades import (
     NOTHING,
     REFERENCE,
@@ -21,7 +33,9 @@ from storyteller_grading.classroom.rehearsal.expected_grades import (
     ExpectedGrade,
     KnownAnswers,
 )
-from storyteller_grading.classroom.rehearsal.mishaps import DAMAGED, EVERYTHING, HOSTILE, UNREADABLE
+from storyteller_grading.classroom.rehearsal.mishaps import DAMAGED, EVERYTHING, HOSTILE, UNREADABLE, written
+from storyteller_grading.classroom.roster import COLUMNS, roster_text
+from storyteller_grading.judge.hidden_seeds import DRAWS, hidden_seeds
 
 # Of a hundred students; each kind has one at least.
 KINDS = {
@@ -38,6 +52,7 @@ KINDS = {
 DUE = datetime(2026, 10, 1, 23, 59, tzinfo=UTC)
 MIN_STUDENTS = len(KINDS)  # students of a class
 MAX_MISTAKES = 3  # of one student
+PLAN = "plan.json"
 
 FIRST_NAMES = (
     *("Ada", "Ben", "Chidi", "Dana", "Emil", "Farah", "Goran", "Hana", "Ines", "Jun", "Kofi", "Lena", "Mateo"),
@@ -65,7 +80,7 @@ class PlannedStudent:
     lms_user_id: str
     kind: str
     answers: dict[str, str]  # of each exercise, the name of the answer
-    expected: dict[str, ExpectedGrade]
+    expected: dict[str, ExpectedGrade] = field(default_factory=dict)  # known once the notebook is written
     mishap: str = ""
     written: str = ""
     submitted_at: datetime = DUE
@@ -112,10 +127,10 @@ class Deck:
 
 
 def plan_class(answers: KnownAnswers, *, students: int, seed: int) -> list[PlannedStudent]:
-    """Who is in the class, and what each hands in; the same for the same lesson, secret and seed.
+    """Who is in the class, and what each hands in; the same for the same lesson and seed.
 
     Args:
-        answers: the lesson's, with the seeds of the course's secret.
+        answers: the lesson's.
         students: how many, at least one of a kind.
         seed: of everything that is random here.
     """
@@ -149,7 +164,7 @@ def plan_student(
     rng: random.Random,
     mishaps: Mapping[str, Iterator[str]],
 ) -> PlannedStudent:
-    """One student of a kind, with what the submission must earn."""
+    """One student of a kind."""
     lesson = answers.lesson
     chosen = choose_answers(kind, answers, deck, rng)
     mishap = next(mishaps[kind]) if kind in mishaps else ""
@@ -164,7 +179,6 @@ def plan_student(
         lms_user_id=str(50_000 + number),
         kind=kind,
         answers=chosen,
-        expected={name: NOTHING if mishap == UNREADABLE else answers.expected(name, chosen) for name in chosen},
         mishap=mishap,
         written="" if kind == "empty" else rng.choice(WRITTEN_ANSWERS),
         submitted_at=DUE + timedelta(seconds=int(3600 * late)),
@@ -213,3 +227,107 @@ def last_function(answers: KnownAnswers) -> str:
         if name not in needed and source.lstrip().startswith("def ") and "yield" not in source:
             return name
     return ""
+
+
+def write_class(
+    course: Course, lesson: Lesson, *, students: int, seed: int, draws: int = DRAWS
+) -> list[PlannedStudent]:
+    """Plan a class and write it down.
+
+    Args:
+        course: the folder; nobody else may have handed in anything there.
+        lesson: with its reference and answers.
+        students: how many.
+        seed: of the class.
+        draws: of hidden inputs for each case, as the class will be graded.
+
+    Raises:
+        StorytellerError: the folder is a real class's, or there are too few students for one of each kind.
+    """
+    if students < MIN_STUDENTS:
+        raise StorytellerError(
+            f"A class has one student of each kind at least: give --students {MIN_STUDENTS} or more."
+        )
+    refuse_real_class(course)
+    answers, secret, people = KnownAnswers(lesson), course.secret(), []
+    release = json.loads(lesson.notebook.read_text(encoding="utf-8"))
+    for student in plan_class(answers, students=students, seed=seed):
+        folder, notebook = course.submitted / student.id / lesson.name, submission(student, release, answers)
+        write_whole(folder / f"{lesson.name}.ipynb", notebook)
+        write_whole(folder / "timestamp.txt", nbgrader_time(student.submitted_at))
+        seeds = hidden_seeds(secret, draws, hashlib.sha256(notebook).hexdigest())
+        expected = {
+            name: NOTHING if student.mishap == UNREADABLE else answers.expected(name, student.answers, seeds)
+            for name in student.answers
+        }
+        people.append(replace(student, expected=expected))
+    roster = roster_text([getattr(student, column) for column in COLUMNS] for student in people)
+    path, kept = course.roster_file, course.roster_file.with_suffix(".csv.before")
+    if path.is_file() and not kept.exists() and path.read_text(encoding="utf-8") != roster:
+        write_whole(kept, path.read_bytes())  # the roster that was there before
+    write_whole(path, roster)
+    document = plan_as_data(people, lesson, seed)
+    write_whole(course.folder / PLAN, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+    return people
+
+
+def submission(student: PlannedStudent, release: dict[str, Any], answers: KnownAnswers) -> bytes:
+    """The file that a student hands in."""
+    notebook = json.loads(json.dumps(release))
+    for cell in notebook["cells"]:
+        ours = cell["metadata"].get("storyteller", {})
+        if ours.get("role") == "written" and student.written:
+            cell["source"] = student.written
+        if ours.get("role") == "answer":
+            cell["source"] = answers.source(ours["exercise"], student.answers[ours["exercise"]])
+    return written(notebook, student.mishap)
+
+
+def set_due(course: Course, lesson: str) -> None:
+    """Tell nbgrader's gradebook when the lesson was due, so that late work is late there."""
+    with open_gradebook(course) as book:
+        book.update_or_create_assignment(lesson, duedate=DUE.replace(tzinfo=None))  # nbgrader keeps UTC
+
+
+def plan_as_data(people: Sequence[PlannedStudent], lesson: Lesson, seed: int) -> dict[str, Any]:
+    """The plan as plain data."""
+    return {
+        "lesson": lesson.name,
+        "seed": seed,
+        "due": nbgrader_time(DUE),
+        "students": [
+            {
+                "id": student.id,
+                "kind": student.kind,
+                "mishap": student.mishap,
+                "earned": student.earned,
+                "extra": student.extra,
+                "late_seconds": max(0, int((student.submitted_at - DUE).total_seconds())),
+                "exercises": {
+                    name: {"answer": student.answers[name], "earned": grade.earned, "mistake": grade.mistake}
+                    for name, grade in student.expected.items()
+                },
+            }
+            for student in people
+        ],
+    }
+
+
+def refuse_real_class(course: Course) -> None:
+    """A rehearsal writes over what an earlier rehearsal wrote, and over nothing else.
+
+    Raises:
+        StorytellerError: somebody has handed in who is not in the plan of an earlier rehearsal.
+    """
+    try:
+        document = json.loads((course.folder / PLAN).read_text(encoding="utf-8"))
+        planned = {student["id"] for student in document["students"]}
+    except (OSError, ValueError, KeyError, TypeError):  # there is none, or a damaged one: it names nobody
+        planned = set()
+    folders = course.submitted.iterdir() if course.submitted.is_dir() else ()
+    handed_in = {path.name for path in folders if path.is_dir() and not path.name.startswith(".")}
+    if others := sorted(handed_in - planned):
+        raise StorytellerError(
+            f"{course.submitted} has what real students handed in ({others[0]}, ...): rehearse in a course folder of "
+            "its own, which `storyteller-grade init` makes."
+        )

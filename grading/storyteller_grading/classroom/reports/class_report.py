@@ -12,9 +12,10 @@ from storyteller.errors import StorytellerError
 from storyteller.utils.atomic_io import write_whole
 from storyteller_course.report import card
 from storyteller_grading.classroom.autograde.records import Records
-from storyteller_grading.classroom.course import Course, Student
+from storyteller_grading.classroom.course import Course
 from storyteller_grading.classroom.lms.grades_csv import harmless
 from storyteller_grading.classroom.reports.statistics import STUCK, LessonStatistics, lesson_statistics, quantile
+from storyteller_grading.classroom.roster import Student
 from storyteller_grading.judge.report import bar, lesson_title, page
 
 HISTOGRAM_BINS = 10  # of the totals
@@ -84,6 +85,7 @@ def report_page(lessons: Sequence[LessonStatistics], roster: Sequence[Student]) 
             "<h3>The exercises</h3>" + exercise_table(lesson),
             "<h3>The commonest mistakes</h3>" + mistake_lists(lesson),
             "<h3>Who is stuck where</h3>" + stuck_list(lesson) + heat_map(lesson, names),
+            "<h3>Answers to look at</h3>" + answers_to_look_at(lesson),
             "<h3>The grading itself</h3>" + grading_facts(lesson),
         ]
     return page("Report of the class", "".join(parts), width="76rem", style=STYLE)
@@ -199,6 +201,34 @@ def heat_map(lesson: LessonStatistics, names: dict[str, str]) -> str:
         rows.append(f'<tr><td class="name">{name}</td>{"".join(cells)}{total}</tr>')
     sums = '<th class="turned"><span>together</span></th>'
     return f'<div class="wide"><table class="heat"><tr><th></th>{head}{sums}</tr>{"".join(rows)}</table></div>'
+
+
+def answers_to_look_at(lesson: LessonStatistics) -> str:
+    """The answers that earned points and whose code reaches what holds answers, or that have the course's own text."""
+    reached, copied = lesson.reached, lesson.course_text
+    answers = [
+        (student, item.name, reached.get(student, {}).get(item.name, []), copied.get(student, {}).get(item.name, ""))
+        for student in lesson.statuses
+        for item in lesson.items
+    ]
+    rows = [
+        f"<tr><td>{card.escape(student)}</td><td>{card.escape(exercise)}</td>"
+        f"<td><code>{card.escape(', '.join(words), MAX_CHARS)}</code></td>"
+        f"<td>{card.escape(origin, MAX_CHARS)}</td></tr>"
+        for student, exercise, words, origin in answers
+        if words or origin
+    ]
+    if not rows:
+        return "<p>None.</p>"
+    note = (
+        '<p class="quiet">These earned points, and their code names modules of the course that hold an answer, or '
+        "what runs text as code, finds functions by computed names, or escapes the watch for forbidden calls; or they "
+        "have a text of the library, of the stand-ins or of the checks in them, whatever its names are now. It is "
+        "evidence and no verdict: an answer may compare itself with the library, or use a thread, for good "
+        "reasons.</p>"
+    )
+    head = "<tr><th>student</th><th>exercise</th><th>what its code names</th><th>whose text it has</th></tr>"
+    return f"{note}<table>{head}{''.join(rows)}</table>"
 
 
 def grading_facts(lesson: LessonStatistics) -> str:

@@ -16,12 +16,13 @@ from urllib.parse import quote
 from storyteller.errors import StorytellerError
 from storyteller.utils.atomic_io import write_whole
 from storyteller_course.report import card
-from storyteller_grading.classroom.autograde.manual_grades import ManualGrades, read_manual_grades
+from storyteller_grading.classroom.autograde.gradebook import ManualGrades, read_manual_grades
 from storyteller_grading.classroom.autograde.records import Record, Records
-from storyteller_grading.classroom.course import Course, Student, nbgrader_time
+from storyteller_grading.classroom.course import UNTIMED, Course, nbgrader_time
 from storyteller_grading.classroom.lms.system import format_points
+from storyteller_grading.classroom.roster import Student
+from storyteller_grading.judge.notebooks import Unreadable, contents
 from storyteller_grading.judge.report import BY_HAND, bar, lesson_title, page
-from storyteller_grading.judge.submission import Unreadable, contents
 
 MAX_COMMENT_CHARS = 4000  # characters of a comment
 MAX_ANSWER_CHARS = 8000  # characters of a written answer
@@ -63,7 +64,7 @@ def student_page(record: Record, by_hand: ManualGrades | None) -> str:
     """The page of one student: the judge's, with what a person graded."""
     if record.status == "failed":
         title = lesson_title(record.lesson)
-        sorry = "Your notebook could not be graded yet, for a fault that is not yours. Your teacher knows of it."
+        sorry = "Your notebook could not be graded yet. Your teacher knows of it; a grade from before stays until then."
         return page(title, f"<h1>{card.escape(title)}</h1><p>{sorry}</p>")
     return record.page.replace(BY_HAND, manual_section(record, by_hand) if by_hand else "", 1)
 
@@ -106,11 +107,16 @@ def index_page(
         where = f"{quote(record.student)}/{quote(record.lesson)}/{quote(record.lesson)}.html"
         earned, points = record.data.get("earned", 0), record.data.get("points", 0)
         repairs = len(record.data.get("notes", ()))
+        to_look_at = sum(bool(one.get("reached")) for one in record.data.get("exercises", ()))
+        copied = [one["name"] for one in record.data.get("exercises", ()) if one.get("course_text")]
         notes = [
             {"graded": "", "unreadable": "could not be read", "failed": "the grader failed"}[record.status],
             f"{repairs} repair{'s' * (repairs != 1)}" if repairs else "",
+            "it is not known when it came" if UNTIMED in record.data.get("notes", ()) else "",
             f"{_span(manual.seconds_late)} late" if manual and manual.seconds_late else "",
             "waits to be graded by hand" if manual and manual.waits else "",
+            f"{to_look_at} answer{'s' * (to_look_at != 1)} to look at: see the report" if to_look_at else "",
+            f"the course's own text in {', '.join(copied)}" if copied else "",
         ]
         whole = f"{format_points(manual.score)} of {format_points(manual.points)}" if manual else ""
         rows.append(

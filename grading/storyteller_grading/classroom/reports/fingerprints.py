@@ -135,22 +135,34 @@ def without_docstrings(source: str, tree: ast.AST) -> str:
 def tree_hashes(tree: ast.AST, own: frozenset[str]) -> dict[int, tuple[int, int]]:
     """The hash of every subtree that is large enough, with its lines."""
     found: dict[int, tuple[int, int]] = {}
-
-    def visit(node: ast.AST) -> tuple[str, int]:
-        """A subtree in one word, and how many nodes it has."""
+    done: dict[int, tuple[str, int]] = {}  # by the node's identity, a subtree in one word, and how many nodes it has
+    waiting, order = [tree], []
+    while waiting:  # on a list of our own: a sum of 1,500 terms is a tree as deep
+        order.append(node := waiting.pop())
+        waiting += _counting_children(node)
+    for node in reversed(order):  # children before their parents
         words, size = [type(node).__name__], 1
         for name, value in ast.iter_fields(node):
             for item in value if isinstance(value, list) else [value]:
-                if isinstance(item, ast.AST) and not isinstance(item, ast.expr_context) and _docstring(item) is None:
-                    word, count = visit(item)
+                if isinstance(item, ast.AST) and id(item) in done:
+                    word, count = done[id(item)]
                     words.append(word)
                     size += count
                 elif isinstance(item, str) and name != "value":
                     words.append("v" if item in own else item)
-        word = f"{_hash('a ' + ' '.join(words)):x}"
+        done[id(node)] = f"{_hash('a ' + ' '.join(words)):x}", size
+    for node in order:  # of equal subtrees the first in the text counts
+        word, size = done[id(node)]
         if size >= MIN_TREE_NODES and isinstance(node, ast.stmt | ast.expr):
-            found.setdefault(int(word, 16), (node.lineno, node.end_lineno or node.lineno))
-        return word, size
-
-    visit(tree)
+            place = node.lineno, node.end_lineno or node.lineno
+            found[int(word, 16)] = min(place, found.get(int(word, 16), place))
     return found
+
+
+def _counting_children(node: ast.AST) -> list[ast.AST]:
+    """The parts of a node, without contexts (is a name read or written?) and docstrings."""
+    return [
+        child
+        for child in ast.iter_child_nodes(node)
+        if not isinstance(child, ast.expr_context) and _docstring(child) is None
+    ]

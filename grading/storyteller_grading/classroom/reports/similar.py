@@ -11,7 +11,7 @@ copied the course's own solution are not found, for that is no one's own.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 
@@ -22,8 +22,8 @@ from storyteller_course.exercises.lesson import Lesson
 from storyteller_course.report import card
 from storyteller_grading.classroom.autograde.records import Record, Records
 from storyteller_grading.classroom.course import Course
+from storyteller_grading.classroom.reports.course_text import CourseText, find_course_texts, given_texts
 from storyteller_grading.classroom.reports.fingerprints import fingerprints
-from storyteller_grading.judge.released_notebook import read_release
 from storyteller_grading.judge.report import lesson_title, page
 
 MIN_SIMILARITY = 0.35  # a score from which a pair is shown
@@ -48,7 +48,8 @@ MEANING = (
     "what the course itself would write, and what more than {common} of the class write. Of what is "
     "left, the score is the share that both have of all that either has: runs of tokens and parts of the syntax "
     "tree, whatever the names, the comments and the order of functions. Two who learned from the same page can "
-    "have a high score; two who copied the course's own solution have none; short answers say little.</p>"
+    "have a high score; two who copied the course's own solution have none; short answers say little. Answers with "
+    "the course's own text in them are listed by themselves.</p>"
     '<p class="quiet">{compared} students were compared. Shown are pairs from {like} and '
     "{shared} shared fingerprints on, or with nearly all of one longer exercise in common; the highest score of "
     "all other pairs is {usual}.</p>"
@@ -101,6 +102,8 @@ class Similarity:
     pairs: list[Pair]  # those to look at, the most alike first
     compared: int  # students
     usual: float  # the highest score of a pair that is not shown
+    left_out: Sequence[str] = ()  # answers that could not be looked at, and why
+    of_the_course: Sequence[CourseText] = ()  # answers that have a text of the course's own in them
 
 
 OwnFingerprints = dict[str, dict[int, tuple[int, int]]]  # by exercise, each hash of a student's own with its lines
@@ -121,7 +124,8 @@ def similar_pairs(
         like: the score from which a pair is shown.
         least: fingerprints that it must share.
     """
-    own = own_fingerprints(submissions, common=common)
+    marks, left_out = all_fingerprints(submissions)
+    own = own_fingerprints(marks, common=common)
     pairs, usual = [], 0.0
     for first, second in combinations(sorted(own), 2):
         pair = pair_overlap(first, own[first], second, own[second])
@@ -130,22 +134,31 @@ def similar_pairs(
         elif pair.shared >= least:
             usual = max(usual, pair.score)
     pairs.sort(key=lambda pair: (-pair.score, -pair.shared, pair.first, pair.second))
-    return Similarity(pairs, len(own), usual)
+    return Similarity(pairs, len(own), usual, left_out)
+
+
+def all_fingerprints(submissions: Mapping[str, AnswerTexts]) -> tuple[dict[str, OwnFingerprints], list[str]]:
+    """Of each student's answers all fingerprints; and the answers of which there are none, with the reason."""
+    marks: dict[str, OwnFingerprints] = {student: {} for student in submissions}
+    left_out = []
+    for student, answers in submissions.items():
+        for name, text in answers.items():
+            try:
+                marks[student][name] = fingerprints(text).all
+            except Exception as error:  # noqa: BLE001  one answer must not keep the others from being compared
+                left_out.append(f"{name} of {student} ({type(error).__name__})")
+    return marks, left_out
 
 
 def own_fingerprints(
-    submissions: Mapping[str, AnswerTexts], *, common: Mapping[str, Iterable[str]]
+    everything: Mapping[str, OwnFingerprints], *, common: Mapping[str, Iterable[str]]
 ) -> dict[str, OwnFingerprints]:
-    """What is each student's own."""
+    """What is each student's own of all fingerprints."""
     given = {name: frozenset().union(*(fingerprints(text).all for text in texts)) for name, texts in common.items()}
-    everything = {
-        student: {name: fingerprints(text).all for name, text in answers.items()}
-        for student, answers in submissions.items()
-    }
     writers = Counter(
         (name, mark) for answers in everything.values() for name, marks in answers.items() for mark in marks
     )
-    most = max(MIN_COMMON_STUDENTS, COMMON_SHARE * len(submissions))
+    most = max(MIN_COMMON_STUDENTS, COMMON_SHARE * len(everything))
     return {
         student: {
             name: {
@@ -177,10 +190,7 @@ def _lines(marks: Mapping[int, tuple[int, int]], chosen: Iterable[int]) -> froze
 
 def texts_of(lesson: Lesson) -> dict[str, list[str]]:
     """Texts of each exercise that are nobody's own: the cell that was given, the reference, the known answers."""
-    texts_of_exercise: dict[str, list[str]] = {name: [] for name in lesson.exercises}
-    for cell in read_release(lesson.notebook).cells:
-        if cell.role == "answer" and cell.exercise in texts_of_exercise:
-            texts_of_exercise[cell.exercise].append(cell.source)
+    texts_of_exercise = given_texts(lesson)
     if lesson.reference is not None:
         for name, texts in texts_of_exercise.items():
             reference = reference_source(lesson.reference, name)
@@ -201,7 +211,10 @@ def write_similar(course: Course, lesson: Lesson, out: Path, *, like: float) -> 
         first = f"storyteller-grade autograde {lesson.name.partition('_')[0]}"
         raise StorytellerError(f"Of {lesson.name} fewer than two notebooks were graded, nothing to compare: {first}.")
     answers = {record.student: record.answers for record in graded}
-    result = similar_pairs(answers, common=texts_of(lesson), like=like)
+    result = replace(
+        similar_pairs(answers, common=texts_of(lesson), like=like),
+        of_the_course=find_course_texts(answers, lesson),
+    )
     write_whole(out, similar_page(lesson.name, result, graded, like=like))
     return out, len(result.pairs)
 
@@ -219,6 +232,9 @@ def similar_page(lesson: str, result: Similarity, records: Sequence[Record], *, 
     table = f"<table>{head}{''.join(rows)}</table>" if rows else "<p>No pair has much in common.</p>"
     more = len(result.pairs) - MAX_PAIRS
     rest = f"<p>And {more} more: a higher --like shows fewer.</p>" if more > 0 else ""
+    if result.left_out:
+        rest += f"<p>Not compared, because they could not be read: {card.escape('; '.join(result.left_out))}.</p>"
+    rest += course_table(result.of_the_course)
     title = f"{lesson_title(lesson)}: what is alike"
     meaning = MEANING.format(
         common=f"{100 * COMMON_SHARE:.0f} %",
@@ -241,6 +257,22 @@ def similar_page(lesson: str, result: Similarity, records: Sequence[Record], *, 
                 f"<div>{card.escape(pair.second)}{_code(right, part.right)}</div></div></details>"
             )
     return page(title, "".join(body), width="84rem", style=STYLE)
+
+
+def course_table(found: Sequence[CourseText]) -> str:
+    """The answers that have a text of the course's own in them; empty where there is none."""
+    if not found:
+        return ""
+    rows = [
+        f"<tr><td>{card.escape(one.student)}</td><td>{card.escape(one.exercise)}</td>"
+        f'<td>{card.escape(one.origin)}</td><td class="number">{100 * one.share:.0f} %</td></tr>'
+        for one in found
+    ]
+    head = '<tr><th>student</th><th>exercise</th><th>text</th><th class="number">of it</th></tr>'
+    return (
+        "<h2>The course's own text</h2><p>These answers have a text of the library, of the stand-ins or of the "
+        f"checks in them, whatever its names are now.</p><table>{head}{''.join(rows)}</table>"
+    )
 
 
 def _code(text: str, marked: frozenset[int]) -> str:

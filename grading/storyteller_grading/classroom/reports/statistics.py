@@ -55,6 +55,8 @@ class LessonStatistics:
     statuses: dict[str, str] = field(default_factory=dict)  # by student
     failures: dict[str, str] = field(default_factory=dict)  # what the grader or the reader said
     repairs: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    reached: dict[str, dict[str, list[str]]] = field(default_factory=dict)  # by student and exercise, see judge.reached
+    course_text: dict[str, dict[str, str]] = field(default_factory=dict)  # likewise, where the answer's text stands
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -134,6 +136,16 @@ def lesson_statistics(name: str, records: Sequence[Record]) -> LessonStatistics:
             if record.status != "graded"
         },
         repairs={record.student: tuple(record.data["notes"]) for record in counted if record.data["notes"]},
+        reached={
+            record.student: found
+            for record in counted
+            if (found := {each["name"]: each["reached"] for each in record.data["exercises"] if each.get("reached")})
+        },
+        course_text={
+            record.student: found
+            for record in counted
+            if (found := {each["name"]: text for each in record.data["exercises"] if (text := each.get("course_text"))})
+        },
         seconds={record.student: record.seconds for record in everybody},
     )
 

@@ -62,6 +62,20 @@ def address_space() -> int:
     return pages * resource.getpagesize()
 
 
+def bound_address_space(more: int) -> None:
+    """Let this process have so many bytes of address space more than now; what it starts may have a bound of its own.
+
+    Nothing where the system has no such limit.
+    """
+    begun = address_space()
+    if begun:
+        import resource
+
+        hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+        most = begun + more if hard == resource.RLIM_INFINITY else min(begun + more, hard)
+        resource.setrlimit(resource.RLIMIT_AS, (most, hard))
+
+
 def threads_of_this_user() -> int:
     """How many threads this user runs on this machine."""
     import psutil

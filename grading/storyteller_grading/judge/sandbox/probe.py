@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from storyteller_grading.judge.sandbox import bubblewrap, filesystem_view, landlock, namespaces, seccomp
+from storyteller_grading.judge.sandbox import bubblewrap, landlock, namespaces, seccomp
 
 NAMES = ("bubblewrap", "namespaces", "landlock", "seccomp")
 
@@ -36,6 +36,11 @@ class Layers:
     def keep_apart(self) -> bool:
         """A worker cannot reach the server or another worker."""
         return self.namespaces or self.seccomp
+
+    @property
+    def share_folder(self) -> bool:
+        """All workers write to bubblewrap's one folder, so they must take turns in it."""
+        return self.bubblewrap and not (self.namespaces or self.landlock)
 
     @property
     def hold(self) -> bool:
@@ -110,7 +115,7 @@ def _in_a_child(attempt: Callable[[], str]) -> str:
 
 def try_namespaces(secret: Path, port: int, folder: Path) -> str:
     """Why namespaces do not hold in this process; empty where they do."""
-    seen = filesystem_view.View(readable=filesystem_view.readable(), scratch=Path("/tmp"))
+    seen = namespaces.View(readable=namespaces.readable(), scratch=Path("/tmp"))
     namespaces.enter(seen, folder)
     return _in_a_child(lambda: first_of_its_own(secret, port))
 
@@ -127,7 +132,7 @@ def first_of_its_own(secret: Path, port: int) -> str:
 
 def try_landlock(secret: Path, folder: Path) -> str:
     """Why landlock does not hold in this process; empty where it does."""
-    landlock.restrict(filesystem_view.readable(), [folder])
+    landlock.restrict(namespaces.readable(), [folder])
     return "a file outside could be read" if _readable(secret) else ""
 
 

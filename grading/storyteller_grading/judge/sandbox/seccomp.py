@@ -1,8 +1,9 @@
 """Seccomp: the kernel looks at each system call of a worker and refuses those that no answer needs.
 
 A worker may compute, read and write what it has open, and start threads. It cannot start a process, so that there is
-nothing to be left behind; it cannot open a socket, signal another process, or change the owner, mode or times of a file
-(which landlock does not watch over). Calls newer than our list are refused as if the kernel did not have them.
+nothing to be left behind; it cannot open a socket, signal another process or set its priority, or change the owner,
+mode, times or attributes of a file (which landlock does not watch over). Of the many requests of `ioctl` only those of
+our list pass. Calls newer than our list are refused as if the kernel did not have them.
 
 The filter is a program for the kernel's classic BPF machine: https://docs.kernel.org/userspace-api/seccomp_filter.html
 """
@@ -39,12 +40,17 @@ PRETENDED = (
     *("chmod", "fchmod", "fchmodat", "chown", "fchown", "lchown", "fchownat"),
     *("utime", "utimes", "futimesat", "utimensat"),
 )
-TO_ITSELF = (
-    "kill",
-    "tgkill",
-    "rt_sigqueueinfo",
-    "rt_tgsigqueueinfo",
-)  # allowed where the first argument is this process
+# Allowed where the first argument is the number of this process.
+TO_ITSELF = ("kill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo")
+# The same, or 0, which means this process or thread too.
+OF_ITSELF = ("prlimit64", "sched_setparam", "sched_setscheduler", "sched_setaffinity", "sched_setattr")
+PRIORITY_OF_ITSELF = {"setpriority": 0, "ioprio_set": 1}  # the same of the second, where the first says "a process"
+# Requests of `ioctl` that Python makes of files: is it a terminal (TCGETS, TCGETS2), how wide is it (TIOCGWINSZ), how
+# much can be read (FIONREAD), do not wait (FIONBIO), close it in other programs or not (FIOCLEX, FIONCLEX).
+REQUESTS = (0x5401, 0x802C542A, 0x5413, 0x541B, 0x5421, 0x5451, 0x5450)
+# Commands of `fcntl` by which the kernel signals whomever it is told to, or makes others wait: F_SETOWN, F_SETSIG,
+# F_SETOWN_EX, F_SETLEASE, F_NOTIFY.
+REFUSED_COMMANDS = (8, 10, 15, 1024, 1026)
 NEW_AND_ALLOWED = (
     *("close_range", "openat2", "faccessat2", "epoll_pwait2", "futex_waitv", "futex_wake", "futex_wait"),
     "futex_requeue",
@@ -97,8 +103,15 @@ def filter_program(process: int) -> list[Instruction]:
     program += _when("clone", [_argument(0), (AND_SET, 1, 0, CLONE_THREAD), refuse, allow])
     for name in TO_ITSELF:
         program += _when(name, [_argument(0), (EQUAL, 1, 0, process), refuse, allow])
-    # A limit of another process: its number is the first argument, 0 for this one.
-    program += _when("prlimit64", [_argument(0), (EQUAL, 2, 0, 0), (EQUAL, 1, 0, process), refuse, allow])
+    itself = [(EQUAL, 2, 0, 0), (EQUAL, 1, 0, process), refuse, allow]
+    for name in OF_ITSELF:
+        program += _when(name, [_argument(0), *itself])
+    for name, of_a_process in PRIORITY_OF_ITSELF.items():
+        program += _when(name, [_argument(0), (EQUAL, 1, 0, of_a_process), refuse, _argument(1), *itself])
+    requests = [(EQUAL, len(REQUESTS) - index, 0, request) for index, request in enumerate(REQUESTS)]
+    program += _when("ioctl", [_argument(1), *requests, refuse, allow])
+    commands = [(EQUAL, len(REFUSED_COMMANDS) - index, 0, command) for index, command in enumerate(REFUSED_COMMANDS)]
+    program += _when("fcntl", [_argument(1), *commands, allow, refuse])
     # To an address: the fifth argument points to it, and is nothing for the other end of a pair.
     nowhere = [_argument(4), (EQUAL, 0, 2, 0), _argument(4, high=True), (EQUAL, 1, 0, 0), refuse, allow]
     program += _when("sendto", nowhere)

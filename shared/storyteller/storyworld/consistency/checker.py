@@ -6,8 +6,8 @@
 
 The facts are read from the text itself with the lexicon, and compared with `facts` too when they are given. A rule
 reports only what cannot be meant otherwise: zero contradictions in the corpus come before finding each one.
-Kinds: pronoun, kind, unknown name, same name, mark, owner, lost object, asleep, gone away, place, ending, facts,
-and nothing recognised.
+Kinds: pronoun, kind, unknown name, same name, mark, owner, lost object, asleep, gone away, place, ending, sum,
+no sentence, facts, and nothing recognised.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from storyteller.storyworld.consistency import people, things
+from storyteller.storyworld.consistency.grammar import sentence_structure
 from storyteller.storyworld.consistency.parser import Cast, Sentence, reading_lexicon, sentences
+from storyteller.storyworld.consistency.sums import Sums
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ def contradictions(text: str, facts: dict[str, Any] | None = None) -> list[Contr
     story = sentences(text)
     cast = Cast()
     results: list[tuple[str, Sentence, str]] = []  # kind, sentence, explanation
-    rules = (*people.rules(cast), *things.rules())
+    rules: tuple[people.Rule, ...] = (*people.rules(cast), *things.rules(), Sums(), sentence_structure)
     for sentence in story:
         cast.find(sentence)
         for rule in rules:

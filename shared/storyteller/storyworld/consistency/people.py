@@ -49,9 +49,9 @@ class Pronouns:
                 who = self.resolve(PRONOUNS[word], candidates)
                 if who is not None:
                     so_far.append(Mention(who, PRONOUNS[word], at))
-                elif candidates:
+                elif candidates or self.nobody_can_be(PRONOUNS[word]):
                     people = " and ".join(sorted({mention.who for mention in candidates}))
-                    yield "pronoun", f'"{word}" fits nobody near: {people}.'
+                    yield "pronoun", f'"{word}" fits nobody near: {people or "nobody of this story"}.'
                     so_far.append(Mention("", "", at))  # say it once, not for every pronoun that follows
         if so_far:
             # "He washed Aunt May's hens": the next "she" is hardly Aunt May.
@@ -60,6 +60,11 @@ class Pronouns:
             # "They wrote to a sister": whoever was spoken of before her is not forgotten.
             all_passing = all(mention.who.removeprefix("the ") in passers_by() for mention in people_here)
             self.in_last_sentence = [*self.in_last_sentence, *people_here] if all_passing else people_here
+
+    def nobody_can_be(self, pronoun: str) -> bool:
+        """Whether the story has characters, and all of them are known to have the other pronoun."""
+        known = self.cast.pronoun_of.values()
+        return bool(known) and all(other not in (pronoun, "") for other in known)
 
     def resolve(self, pronoun: str, candidates: list[Mention]) -> str | None:
         """Whom a pronoun means: of those it fits, the one mentioned last; None where it fits nobody.

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
 from storyteller.storyworld.consistency.parser import Sentence, has_any, name_of, reading_lexicon, word_list
+from storyteller.storyworld.lexicon import lexicon
 
 Rule = Callable[[Sentence], Iterator[tuple[str, str]]]
 
@@ -13,13 +14,16 @@ def rules() -> tuple[Rule, ...]:
     return Marks(), Owners(), LostObjects(), Places()
 
 
+def positions(text: Sequence[str]) -> list[int]:
+    """Where in a text of words the objects are."""
+    return [at for at, word in enumerate(text) if name_of(word) in reading_lexicon().nouns]
+
+
 def marked(text: Sequence[str]) -> Iterator[tuple[str, str, str]]:
     """The objects in a text of words: noun, mark or "", and the word before them."""
     lexis = reading_lexicon()
-    for at, word in enumerate(text):
-        noun = word[:-2] if word.endswith("'s") else word
-        if noun not in lexis.nouns:
-            continue
+    for at in positions(text):
+        noun = name_of(text[at])
         mark = text[at - 1] if at and text[at - 1] in lexis.marks else ""
         first = at - 2 if mark else at - 1
         yield noun, mark, text[first] if first >= 0 else ""
@@ -45,6 +49,23 @@ class Marks:
             if known and mark not in known and is_definite(before):
                 yield "mark", f"The {noun} was {' or '.join(sorted(known))} before and is {mark} here."
             known.add(mark)
+        for noun, mark in said_marks(sentence):
+            known = self.marks.get(noun, set())
+            if known and mark not in known:
+                yield "mark", f"The {noun} was {' or '.join(sorted(known))} before and is said to be {mark} here."
+
+
+def said_marks(sentence: Sentence) -> Iterator[tuple[str, str]]:
+    """The colours and metals said of a known object after it: "the drum was blue", "mended the drum blue."."""
+    words, colours = sentence.lower, lexicon().marks
+    for at, (noun, _, before) in zip(positions(words), marked(words), strict=True):
+        rest = words[at + 1 : at + 3] if at not in sentence.commas else []
+        mark_at = at + 2 if rest[:1] in (["was"], ["is"]) else at + 1
+        if not rest or not is_definite(before) or mark_at >= len(words):
+            continue
+        ends = mark_at == len(words) - 1 or mark_at in sentence.commas or words[mark_at + 1] in ("and", "but", "again")
+        if ends and words[mark_at] in (*colours["colour"], *colours["metal"]):
+            yield noun, words[mark_at]
 
 
 class Owners:

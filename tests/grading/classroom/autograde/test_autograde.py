@@ -1,7 +1,10 @@
 """A class is graded to its end, whatever one of it hands in, and what was done is not done again."""
 
+import re
+from pathlib import Path
+
 import pytest
-from toy_class import NAME, POINTS, RIGHT, hand_in, hand_in_all, make_course, outcome, table
+from toy_class import NAME, POINTS, RIGHT, SECRET, hand_in, hand_in_all, make_course, notebook, outcome, table
 from typer.testing import CliRunner
 
 from storyteller.errors import StorytellerError
@@ -10,8 +13,8 @@ from storyteller_grading.classroom.autograde import autograde as autograding
 from storyteller_grading.classroom.autograde.autograde import GradingOptions, autograde
 from storyteller_grading.classroom.autograde.grade_task import Task
 from storyteller_grading.classroom.autograde.records import Records
-from storyteller_grading.classroom.course import Course
-from storyteller_grading.classroom.lock import course_lock
+from storyteller_grading.classroom.course import Course, Submission, course_lock
+from storyteller_grading.judge.hidden_seeds import DRAWS, hidden_seeds
 
 OPTIONS = GradingOptions(jobs=1, draws=1, unsafe=True)  # our own code, also where there is no sandbox
 
@@ -191,6 +194,21 @@ def test_regrading_says_what_changed_and_keeps_what_was(graded, home, monkeypatc
     assert table(course)["bob"]["half-check"][0] == 20.0
 
 
+def test_an_appeal_gets_the_hidden_inputs_of_before(graded, home):
+    """They depend on the notebook, and the record keeps which they were."""
+    course, _ = graded
+    before, other = records_of(course)["dan"], records_of(course)["eve"]
+    result = run("regrade", "dan", str(home), "--course", str(course.folder), "--unsafe")
+    assert result.exit_code == 0, result.output
+    assert re.search(r"80 -> 80 of 100 points; 0 of \d+ cases changed", result.output)
+    after = records_of(course)["dan"]
+    assert after.id > before.id
+    assert after.seeds == [*hidden_seeds(SECRET, DRAWS, before.sha256)]
+    assert before.seeds == after.seeds[: OPTIONS.draws]
+    assert other.seeds
+    assert not set(other.seeds) & set(after.seeds)
+
+
 # --- What the user can mend
 
 
@@ -233,3 +251,51 @@ def test_a_roster_with_a_student_twice_is_a_sentence(tmp_path):
     course.roster_file.write_text("id,first_name\nada,Ada\nada,Ada\n", encoding="utf-8")
     with pytest.raises(StorytellerError, match="line 3, has a student a second time: 'ada'"):
         course.students()
+
+
+def broken(student):
+    """In the place of a function that reads or writes down what a student handed in: fails at this student's."""
+
+    def make(original):
+        def wrapped(*args, **kwargs):
+            if any(
+                argument == student or (isinstance(argument, Path) and student in argument.parts) for argument in args
+            ):
+                raise ArithmeticError("[<class 'decimal.ConversionSyntax'>]")
+            return original(*args, **kwargs)
+
+        return wrapped
+
+    return make
+
+
+@pytest.mark.parametrize("place", ["read", "contents"])
+def test_what_goes_wrong_while_one_students_files_are_read_is_that_students_fault(place, tmp_path, home, monkeypatch):
+    course = make_course(tmp_path / "course")
+    hand_in(course, "ada", notebook(home))
+    hand_in(course, "bob", notebook(home))
+    where, name = (Submission, "read") if place == "read" else (autograding, "contents")
+    monkeypatch.setattr(where, name, broken("ada")(getattr(where, name)))
+    summary = autograde(course, home, OPTIONS)
+    assert {one.student: (one.status, one.data["earned"]) for one in summary.outcomes} == {
+        "ada": ("unreadable", 0),
+        "bob": ("graded", 100),
+    }
+    assert "could not be read (ArithmeticError: [<class 'decimal" in records_of(course)["ada"].data["fault"]
+
+
+def test_a_grade_that_cannot_be_booked_is_told_and_stops_nobody(tmp_path, home, monkeypatch):
+    course = make_course(tmp_path / "course")
+    hand_in(course, "ada", notebook(home))
+    hand_in(course, "bob", notebook(home))
+    with monkeypatch.context() as patched:
+        patched.setattr(autograding, "write_rebuilt", broken("ada")(autograding.write_rebuilt))
+        arguments = ["autograde", str(home), "--course", str(course.folder), "--jobs", "1", "--unsafe"]
+        done = CliRunner().invoke(cli.app, arguments, catch_exceptions=False)
+    assert done.exit_code == 1, done.output
+    assert "could NOT be entered in nbgrader's gradebook" in " ".join(done.output.split())
+    assert "ada (ArithmeticError" in done.output
+    assert records_of(course)["ada"].data["earned"] == 100
+    assert set(table(course)) == {"bob"}
+    autograde(course, home, OPTIONS)  # which begins with what was left undone
+    assert set(table(course)) == {"ada", "bob"}

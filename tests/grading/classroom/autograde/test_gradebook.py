@@ -19,7 +19,7 @@ from traitlets.config import Config
 from storyteller.errors import StorytellerError
 from storyteller_grading.builder.build import draft_lesson
 from storyteller_grading.builder.nbgrader_release import configure
-from storyteller_grading.classroom.autograde.autograde import reconcile
+from storyteller_grading.classroom.autograde.autograde import Summary, reconcile
 from storyteller_grading.classroom.autograde.gradebook import LessonBook, open_gradebook
 from storyteller_grading.classroom.autograde.records import Records
 
@@ -155,7 +155,7 @@ def test_nbgraders_own_feedback_pages_show_a_hostile_student_as_text(course, hom
     for said in ("Because.", "\n\n".join(HOSTILE)):
         with Records(course.records_file) as records, LessonBook(course, NAME, home / f"{NAME}.ipynb") as lesson:
             records.put(outcome("eve", {"double": 50}, written=said), None)
-            reconcile(course, NAME, records, lesson)
+            reconcile(course, NAME, records, lesson, Summary(NAME))
         config = Config()
         config.CourseDirectory.root, config.CourseDirectory.assignment_id = str(course.folder), NAME
         GenerateFeedback(coursedir=CourseDirectory(config=config), config=config, force=True).start()

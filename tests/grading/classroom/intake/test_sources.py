@@ -13,10 +13,11 @@ from toy_class import NAME
 from toy_collect import aside, course_with_roster, everything, folder_of, handed_in, notebook, posix, zip_of
 
 from storyteller.errors import StorytellerError
-from storyteller_grading.classroom.course import Course, roster_text
+from storyteller_grading.classroom.course import Course
 from storyteller_grading.classroom.intake import collect as collecting
 from storyteller_grading.classroom.intake import sources
 from storyteller_grading.classroom.intake.collect import collect
+from storyteller_grading.classroom.roster import roster_text
 
 CONTENT = notebook("the same")
 

@@ -11,10 +11,10 @@ from toy_class import NAME, make_course, outcome
 from typer.testing import CliRunner
 
 from storyteller.errors import StorytellerError
-from storyteller_grading.classroom.autograde.gradebook import LessonBook
+from storyteller_grading.classroom.autograde.gradebook import LessonBook, read_manual_grades
 from storyteller_grading.classroom.autograde.records import Records
 from storyteller_grading.classroom.course import Course
-from storyteller_grading.classroom.lms.grades_csv import FORMULA, export_grades, read_grades
+from storyteller_grading.classroom.lms.grades_csv import FORMULA, export_grades, harmless, read_grades
 from storyteller_grading.classroom.lms.moodle import NO_GRADE
 from storyteller_grading.cli import app
 
@@ -116,7 +116,7 @@ def test_percent_fits_what_moodle_takes(course, tmp_path, form, row):
 def test_no_cell_begins_like_a_formula(course, tmp_path, form):
     shutil.copytree(course.folder, tmp_path / "course")
     copy = Course.open(tmp_path / "course")
-    begins = FORMULA[:-1] if form == "nbgrader" else FORMULA  # nbgrader's own ends a line at the last
+    begins = FORMULA
     with Gradebook(copy.gradebook_url) as book:
         book.update_or_create_student("cyd", last_name="ONeil")
         for number, first in enumerate(begins):
@@ -163,3 +163,23 @@ def test_what_cannot_be_exported_is_said(course, options, said):
 def test_a_course_that_nobody_graded_says_what_to_do(tmp_path):
     with pytest.raises(StorytellerError, match="has no gradebook yet: run storyteller-grade autograde"):
         read_grades(make_course(tmp_path / "course"))
+
+
+@pytest.mark.parametrize("read", [read_grades, lambda course: read_manual_grades(course, NAME)])
+def test_a_damaged_gradebook_is_one_sentence(tmp_path, read):
+    course = make_course(tmp_path / "course")
+    (course.folder / "gradebook.db").write_text("no database", encoding="utf-8")
+    with pytest.raises(StorytellerError, match=r"gradebook.db cannot be read \(file is not a database\)"):
+        read(course)
+
+
+@pytest.mark.parametrize(
+    "cell", ["=1+1", "＝1+1", "＋1", "－1", "＠SUM(1)", "﹦1", "﹢1", "﹣1", "﹫x", " =1", "\t=1", "\n+1", "\u3000＝1"]
+)
+def test_no_form_of_a_sign_begins_a_formula(cell):
+    assert harmless(cell) == f"'{cell}"
+
+
+@pytest.mark.parametrize("cell", ["-", "", "Ada", "山田", "1-2", "a=b", "o@x.org"])
+def test_what_is_no_formula_stays_as_it_is(cell):
+    assert harmless(cell) == cell

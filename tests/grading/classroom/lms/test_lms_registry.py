@@ -18,8 +18,8 @@ from storyteller_grading.classroom.lms.canvas import CANVAS
 from storyteller_grading.classroom.lms.grades_csv import export_grades
 from storyteller_grading.classroom.lms.moodle import MOODLE
 from storyteller_grading.classroom.lms.system import Claim, Limit, System
-from storyteller_grading.commands import collect as collect_command
-from storyteller_grading.commands import export as export_command
+from storyteller_grading.commands import course as course_commands
+from storyteller_grading.commands import results as results_commands
 
 
 def read_path(folders, file):
@@ -50,11 +50,11 @@ def registered(monkeypatch):
     """What the line in the registry does, and then a new start of the program."""
     with monkeypatch.context() as patch:
         patch.setitem(registry.SYSTEMS, SPACEBRIGHT.name, SPACEBRIGHT)
-        importlib.reload(collect_command)
-        importlib.reload(export_command)
+        importlib.reload(course_commands)
+        importlib.reload(results_commands)
         yield
-    importlib.reload(collect_command)
-    importlib.reload(export_command)
+    importlib.reload(course_commands)
+    importlib.reload(results_commands)
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_grades_are_written_in_its_form(registered, graded, tmp_path):
 
 
 def test_the_command_takes_it_and_says_what_it_refuses(registered, graded):
-    app = app_of(export_command.export, help=export_command.HELP)
+    app = app_of(results_commands.export, help=results_commands.HELP)
     result = CliRunner().invoke(app, ["--course", str(graded.folder), "--format", "spacebright"])
     assert result.exit_code == 0, result.output
     assert (graded.folder / "grades-spacebright.csv").is_file()
@@ -97,11 +97,11 @@ def test_the_command_takes_it_and_says_what_it_refuses(registered, graded):
 
 def test_the_help_names_it(registered, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
-    text = CliRunner().invoke(app_of(export_command.export, help=export_command.HELP), ["--help"]).output
+    text = CliRunner().invoke(app_of(results_commands.export, help=results_commands.HELP), ["--help"]).output
     assert "a csv for Canvas, Moodle or Spacebright, or as nbgrader does." in text
     assert "canvas|moodle|nbgrader|spacebright" in text
     assert "Percent in place of points, for Canvas, Moodle and Spacebright." in text
-    text = CliRunner().invoke(app_of(collect_command.collect), ["--help"]).output
+    text = CliRunner().invoke(app_of(course_commands.collect), ["--help"]).output
     assert "the zip of Canvas, Moodle or Spacebright;" in text
 
 

@@ -10,8 +10,15 @@ from typer.testing import CliRunner
 
 from storyteller.errors import StorytellerError
 from storyteller_grading.classroom.rehearsal.expected_grades import STUB, KnownAnswers
-from storyteller_grading.classroom.rehearsal.rehearsal import PLAN, write_class
-from storyteller_grading.classroom.rehearsal.synthetic_class import DUE, KINDS, MIN_STUDENTS, kinds_of, plan_class
+from storyteller_grading.classroom.rehearsal.synthetic_class import (
+    DUE,
+    KINDS,
+    MIN_STUDENTS,
+    PLAN,
+    kinds_of,
+    plan_class,
+    write_class,
+)
 from storyteller_grading.cli import app
 from storyteller_grading.judge.hidden_seeds import hidden_seeds
 
@@ -25,7 +32,7 @@ def lesson(rehearsed):
 
 @pytest.fixture(scope="module")
 def answers(lesson):
-    return KnownAnswers(lesson, hidden_seeds(SECRET, 1))
+    return KnownAnswers(lesson)
 
 
 def differences(plan, records):
@@ -95,7 +102,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_another_class(lesso
     contents = []
     for name, seed in (("one", 1), ("again", 1), ("other", 2)):
         course = make_course(tmp_path / name)
-        write_class(course, lesson, students=MIN_STUDENTS, seed=seed, seeds=hidden_seeds(SECRET, 1))
+        write_class(course, lesson, students=MIN_STUDENTS, seed=seed, draws=1)
         files = sorted(path for path in course.folder.rglob("*") if path.is_file() and path.suffix != ".db")
         contents.append([(path.relative_to(course.folder), path.read_bytes()) for path in files])
     assert contents[0] == contents[1]
@@ -118,15 +125,15 @@ def test_kinds_come_in_their_shares():
 def test_a_rehearsal_refuses_a_real_class_and_too_small_ones(lesson, tmp_path):
     course = make_course(tmp_path)
     with pytest.raises(StorytellerError, match=f"--students {MIN_STUDENTS}"):
-        write_class(course, lesson, students=3, seed=1, seeds=())
+        write_class(course, lesson, students=3, seed=1)
     real = course.submitted / "ada" / lesson.name / f"{lesson.name}.ipynb"
     real.parent.mkdir(parents=True)
     shutil.copy(lesson.notebook, real)
     with pytest.raises(StorytellerError, match="real students handed in"):
-        write_class(course, lesson, students=MIN_STUDENTS, seed=1, seeds=())
+        write_class(course, lesson, students=MIN_STUDENTS, seed=1)
     (course.folder / PLAN).write_text("no plan", encoding="utf-8")
     with pytest.raises(StorytellerError, match="real students handed in"):
-        write_class(course, lesson, students=MIN_STUDENTS, seed=1, seeds=())
+        write_class(course, lesson, students=MIN_STUDENTS, seed=1)
     assert [path.name for path in course.submitted.iterdir()] == ["ada"]
 
 
@@ -134,7 +141,7 @@ def test_a_roster_that_was_there_is_kept_beside_the_new_one(lesson, tmp_path):
     course = make_course(tmp_path)
     course.roster_file.write_text("id,first_name\nada,Ada\n", encoding="utf-8")
     for seed in (1, 2):
-        write_class(course, lesson, students=MIN_STUDENTS, seed=seed, seeds=())
+        write_class(course, lesson, students=MIN_STUDENTS, seed=seed, draws=0)
     assert [one.id for one in course.students()] == [f"r{number:03}" for number in range(1, MIN_STUDENTS + 1)]
     assert course.roster_file.with_suffix(".csv.before").read_text(encoding="utf-8").endswith("ada,Ada\n")
 
@@ -153,17 +160,17 @@ def test_the_command_fills_a_course_and_says_what_comes_next(lesson, tmp_path):
 
 def test_an_answer_that_only_knows_the_public_inputs_is_planned_without_points(lesson, answers):
     memorised = (
-        "def count_next(text):\n    from storyteller_course.exercises.inputs import Draw, PUBLIC\n    counts = {}\n"
+        "def count_next(text):\n    from storyteller_course.exercises.exercise import Draw, PUBLIC\n    counts = {}\n"
         "    for a, b in zip(text, text[1:]):\n        row = counts.setdefault(a, {})\n"
         "        row[b] = row.get(b, 0) + 1\n"
         "    draw = Draw(PUBLIC, 'count_next', 'pairs_of_letters')\n"
         "    public = ''.join(draw.choice('abcdef') for _ in range(60))\n"
         "    return counts if len(text) != 60 or text == public else {}"
     )
-    assert KnownAnswers(lesson, ()).run("count_next", memorised).earned == 40
-    hidden = answers.run("count_next", memorised)
+    assert answers.run("count_next", memorised).earned == 40
+    hidden = answers.run("count_next", memorised, seeds=hidden_seeds(SECRET, 1, "some notebook's"))
     assert (hidden.earned, hidden.solved) == (20, False)
-    assert KnownAnswers(lesson, ()).expected("count_next", {"count_next": STUB}).earned == 0
+    assert answers.expected("count_next", {"count_next": STUB}).earned == 0
 
 
 @pytest.mark.slow

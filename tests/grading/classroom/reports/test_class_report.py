@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from storyteller.errors import StorytellerError
 from storyteller_grading.classroom.reports.class_report import points_table, report_page, write_report
+from storyteller_grading.classroom.reports.feedback import index_page
 from storyteller_grading.classroom.reports.statistics import correlation, lesson_statistics, quantile
 from storyteller_grading.cli import app
 
@@ -37,6 +38,29 @@ def test_the_planted_difficulty_is_recovered(graded, found):
         wanted = np.mean([each["earned"] / item.points for each in planted(graded, item.name)])
         assert item.difficulty == pytest.approx(wanted)
     assert 0 < min(item.difficulty for item in found.items) < max(item.difficulty for item in found.items) < 1
+
+
+def test_answers_with_the_courses_own_text_are_named_in_report_and_index(graded, found):
+    """The reference pasted is, an answer in another style is not; on the student's own page there is nothing of it."""
+    origin, name = "the course's own count_next", "count_next"
+    planted = {
+        one["id"]: one["exercises"][name]["answer"] for one in graded.plan["students"] if one["kind"] != "damaged"
+    }
+    pasted = {student for student, answer in planted.items() if answer == "reference"}
+    assert pasted
+    assert {found.course_text[student][name] for student in pasted} == {origin}
+    styles = {student for student, answer in planted.items() if answer in ("with_counters", "with_sets")}
+    assert styles
+    assert not [student for student in styles if name in found.course_text.get(student, {})]
+    [student, *_] = sorted(pasted)
+    assert (
+        f"<td>{student}</td><td>{name}</td><td><code></code></td><td>the course&#x27;s own {name}</td>"
+        in report_page([found], [])
+    )
+    records = [record for record in graded.records if record.student in (student, sorted(styles)[0])]
+    index = index_page(graded.lesson.name, records, {}, {})
+    assert index.count(f"the course&#x27;s own text in {name}") == 1
+    assert not [record for record in records if "own text" in record.page]
 
 
 def test_discrimination_is_numpys_correlation_with_the_rest(graded, found):

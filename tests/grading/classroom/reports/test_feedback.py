@@ -11,7 +11,7 @@ from nbgrader.api import Gradebook
 from typer.testing import CliRunner
 
 from storyteller.errors import StorytellerError
-from storyteller_grading.classroom.autograde.manual_grades import ManualEntry, ManualGrades, read_manual_grades
+from storyteller_grading.classroom.autograde.gradebook import ManualEntry, ManualGrades, read_manual_grades
 from storyteller_grading.classroom.rehearsal.mishaps import SCRIPT
 from storyteller_grading.classroom.reports.feedback import index_page, student_page, write_feedback
 from storyteller_grading.cli import app
@@ -137,15 +137,17 @@ def test_a_hostile_written_answer_and_hostile_names_are_text(graded):
 
 def test_no_hidden_input_and_no_secret_is_in_any_page(graded):
     """Neither the secret and its seeds, nor anything that is drawn from them."""
-    from storyteller_course.exercises.inputs import Draw
+    from storyteller_course.exercises.exercise import Draw
 
     pages = "".join(path.read_text(encoding="utf-8") for path in graded.course.feedback.rglob("*.html"))
-    seeds = hidden_seeds(SECRET, 1)
+    read = [record for record in graded.records if record.status == "graded"]
+    seeds = [seed for record in read for seed in hidden_seeds(SECRET, 1, record.sha256)]
+    assert seeds == [seed for record in read for seed in record.seeds]
     assert not any(one in pages for one in (SECRET, *seeds))
-    draw = Draw(seeds[0], "count_next", "pairs_of_letters")
-    hidden = "".join(draw.choice("abcdef") for _ in range(60))
-    assert hidden not in pages
-    assert hidden[:20] not in pages
+    for seed in seeds:
+        draw = Draw(seed, "count_next", "pairs_of_letters")
+        hidden = "".join(draw.choice("abcdef") for _ in range(60))
+        assert hidden[:20] not in pages
 
 
 def test_a_page_comes_for_whom_the_grader_failed_too(graded):

@@ -20,10 +20,12 @@ from storyteller_course import load_lesson
 from storyteller_course.exercises.known_answers import reference_source
 from storyteller_grading.classroom.autograde.grade_task import TaskOutcome
 from storyteller_grading.classroom.autograde.records import Record, Records
+from storyteller_grading.classroom.reports import similar as similar_module
 from storyteller_grading.classroom.reports.fingerprints import GRAM, WINDOW, fingerprints, winnow
 from storyteller_grading.classroom.reports.similar import (
     MIN_SHARED,
     MIN_SIMILARITY,
+    all_fingerprints,
     own_fingerprints,
     pair_overlap,
     similar_page,
@@ -32,8 +34,8 @@ from storyteller_grading.classroom.reports.similar import (
     write_similar,
 )
 from storyteller_grading.cli import app
-from storyteller_grading.commands import similar as similar_command
-from storyteller_grading.judge.released_notebook import read_release
+from storyteller_grading.commands import results as results_commands
+from storyteller_grading.judge.notebooks import read_release
 
 LESSONS = sorted(path.name for path in (ROOT / "lessons").glob("[0-9][0-9]_*"))
 HONEST = 0.15  # the highest score that independent answers may have
@@ -78,7 +80,7 @@ def writers(lesson):
     people = {}
     for number, name in enumerate(("reference", "first", "second")):
         people[name] = {}
-        for exercise in lesson.exercises:
+        for exercise in [name for name, one in lesson.exercises.items() if not one.questions]:
             reference = reference_source(lesson.reference, exercise)
             styles = [one.source(reference) for one in lesson.alternatives(exercise)]
             people[name][exercise] = reference if number == 0 else styles[number - 1]
@@ -92,7 +94,7 @@ def test_independent_right_answers_are_far_from_alike_and_disguised_copies_are_f
     people, common = writers(lesson), given_texts(lesson)
     copies = {f"{who}'s copy": {exercise: disguised(text, exercise, 3) for exercise, text in answers.items()}
               for who, answers in people.items()}  # fmt: skip
-    own = own_fingerprints(people | copies, common=common)
+    own = own_fingerprints(all_fingerprints(people | copies)[0], common=common)
     for one, other in combinations(people, 2):
         assert pair_overlap(one, own[one], other, own[other]).score < HONEST
     for who in people:
@@ -246,5 +248,27 @@ def test_the_command_writes_the_page(tmp_path):
         write_similar(alone, lesson, tmp_path / "page.html", like=MIN_SIMILARITY)
 
 
+def test_an_answer_with_a_deep_tree_is_compared_like_any_other():
+    deep = MINE + "\n\ndef deep(x):\n    return " + " + ".join(f"x.part{number}" for number in range(1500)) + "\n"
+    assert fingerprints(deep).trees
+    (pair,) = similar_pairs({"ada": {"count_next": deep}, "bob": {"count_next": deep}}, common={}).pairs
+    assert pair.score == 1.0
+
+
+def test_an_answer_that_cannot_be_read_is_named_and_stops_no_other(monkeypatch):
+    def read(text):
+        if text == "strange":
+            raise RecursionError("maximum recursion depth exceeded")
+        return fingerprints(text)
+
+    monkeypatch.setattr(similar_module, "fingerprints", read)
+    people = {"ada": {"count_next": MINE}, "bob": {"count_next": MINE}, "cyd": {"count_next": "strange"}}
+    found = similar_pairs(people, common={})
+    assert [(pair.first, pair.second) for pair in found.pairs] == [("ada", "bob")]
+    assert found.left_out == ["count_next of cyd (RecursionError)"]
+    page = similar_page("06_next_letter", replace(found, pairs=[]), [], like=MIN_SIMILARITY)
+    assert "count_next of cyd (RecursionError)" in page
+
+
 def test_the_commands_own_threshold_is_the_librarys():
-    assert inspect.signature(similar_command.similar).parameters["like"].default == MIN_SIMILARITY
+    assert inspect.signature(results_commands.similar).parameters["like"].default == MIN_SIMILARITY

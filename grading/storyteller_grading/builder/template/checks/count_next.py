@@ -18,16 +18,19 @@ count_next = Exercise(
 
 @count_next.case("counts each pair of neighbours, as often as it comes", points=20)
 def pairs_of_letters(student, draw):
-    text = letters(draw)
-    equal(student.count_next(text), slow_counts(text), "the counts")
+    for text in (letters(draw), letters(draw, draw.randint(20, 50))):
+        equal(student.count_next(text), slow_counts(text), "the counts")
+    equal(student.count_next("aaab"), {"a": {"a": 2, "b": 1}}, "the counts of 'aaab'")
 
 
 @count_next.case("takes spaces, capitals and the last character as they are", points=15)
 def a_sentence(student, draw):
-    text = "Tom " + draw.text(8) + " the End." + draw.choice(LETTERS)
-    equal(student.count_next(text), slow_counts(text), "the counts")
+    for start in ("Tom ", "  A "):
+        text = start + draw.text(8) + " the End." + draw.choice(LETTERS)
+        equal(student.count_next(text), slow_counts(text), "the counts")
 
 
 @count_next.case("finds nothing in a text of one character", points=5)
 def too_short(student, draw):
-    equal(student.count_next(draw.choice(LETTERS)), {}, "the counts")
+    for text in (draw.choice(LETTERS), ""):
+        equal(student.count_next(text), {}, f"the counts of {text!r}")
