@@ -70,7 +70,7 @@ def register() -> bool:
     kernelspec = optional_import("ipykernel.kernelspec", extra="lessons")
     try:
         kernelspec.install(kernel_name=NAME, display_name=DISPLAY_NAME, prefix=sys.prefix, env=dict(SETTINGS))
-    except PermissionError as error:
+    except OSError as error:
         raise StorytellerError(
             f"The kernel {NAME} cannot be registered, because {home()} may not be written to ({error.strerror}); "
             "install the course into a virtual environment of your own."

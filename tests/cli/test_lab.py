@@ -3,6 +3,7 @@
 import importlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -90,6 +91,7 @@ def started(monkeypatch, trusted) -> list[list[str]]:
     monkeypatch.setattr(lab_command, "jupyter", lambda which: Server)
     monkeypatch.setattr(kernel, "register", lambda: False)
     monkeypatch.setattr(lab_command, "set_environment", lambda environment: None)
+    monkeypatch.setattr(lab_command, "keep_out_of_home", lambda environment, folder: False)
     monkeypatch.setattr(lab_command, "trust", trusted.extend)
     return arguments
 
@@ -272,6 +274,35 @@ def test_the_lab_has_our_settings_below_the_users_own():
     assert environment["JUPYTER_PREFER_ENV_PATH"] == "1"
     for file in ("labconfig/page_config.json", "jupyter_server_config.json", "nbgrader_config.json"):
         assert json.loads((Path(ours) / file).read_text(encoding="utf-8"))
+
+
+def test_a_home_that_may_not_be_written_to_is_left_alone(tmp_path):
+    """On a real read-only file system, for to root a folder without the right to write is no hindrance."""
+    if shutil.which("bwrap") is None:
+        pytest.skip("bubblewrap is not installed")
+    (home := tmp_path / "home").mkdir()
+    read_only = ["bwrap", "--bind", "/", "/", "--dev", "/dev", "--ro-bind", str(home), str(home)]
+    code = (
+        "import os, sys; from pathlib import Path; from storyteller_course.cli.lab import keep_out_of_home, trust\n"
+        "print(keep_out_of_home(os.environ, Path(sys.argv[1])))\n"
+        "import matplotlib, IPython.paths, jupyter_core.paths as paths\n"
+        "print(paths.jupyter_data_dir(), paths.jupyter_config_dir(), paths.jupyter_runtime_dir(), "
+        "IPython.paths.get_ipython_dir(), matplotlib.get_configdir(), sep='\\n')"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "mine")]
+    names = ("JUPYTER", "IPYTHON", "MPL", "XDG")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(names)}
+    for prefix, needed in ((read_only, "True"), ([], "False")):
+        run = subprocess.run(
+            [*prefix, *command], env=environment | {"HOME": str(home)}, capture_output=True, text=True, timeout=60
+        )
+        if run.returncode and "bwrap" in run.stderr:
+            pytest.skip(f"no sandbox here: {run.stderr.strip()}")
+        said, *folders = run.stdout.split()
+        assert said == needed, run.stderr
+        assert len(folders) == 5
+        assert {folder.startswith(str(tmp_path / "mine" / ".jupyter")) for folder in folders} == {needed == "True"}
+    assert run.stderr == ""
 
 
 def test_what_comes_from_the_course_is_trusted_and_what_the_student_has_is_not(course, work, started, trusted):

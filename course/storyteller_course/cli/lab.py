@@ -10,6 +10,7 @@ import typer
 from storyteller.errors import StorytellerError, optional_import
 
 FIRST_LESSON = "01"
+JUPYTER_FILES = ".jupyter"  # in the student's folder, where the home may not be written to
 
 
 def lab(
@@ -35,6 +36,8 @@ def lab(
     server = jupyter("notebook" if notebook else "lab")
     folder = workspace.find_work(work)
     workspace.find_lesson(lessons_to_open(folder), asked)  # refuses an unknown one before anything is copied
+    if keep_out_of_home(os.environ, folder):
+        print(f"Your home may not be written to: Jupyter's own files are in {folder / JUPYTER_FILES}.")
     bring_lessons(folder, beside=beside)
     lesson = workspace.find_lesson(workspace.lessons_in(folder), asked)
     if kernel.register():
@@ -62,6 +65,29 @@ def set_environment(environment: MutableMapping[str, str]) -> None:
     others = environment.get("JUPYTER_CONFIG_PATH", "")
     ours = str(Path(kernel.__file__).parent / "jupyter")
     environment["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, [others, ours]))
+
+
+def keep_out_of_home(environment: MutableMapping[str, str], folder: Path) -> bool:
+    """Have Jupyter, IPython and Matplotlib write to the student's folder where they may not write to the home.
+
+    Returns:
+        Whether it was needed. What the user has set already is left as it is.
+    """
+    paths = optional_import("jupyter_core.paths", extra="lessons")
+    place = Path(paths.jupyter_data_dir())
+    while not place.exists():
+        place = place.parent
+    if os.access(place, os.W_OK):
+        return False
+    for variable, name in {
+        "JUPYTER_DATA_DIR": "data",
+        "JUPYTER_CONFIG_DIR": "config",
+        "JUPYTER_RUNTIME_DIR": "runtime",
+        "IPYTHONDIR": "ipython",
+        "MPLCONFIGDIR": "matplotlib",
+    }.items():
+        environment.setdefault(variable, str(folder / JUPYTER_FILES / name))
+    return True
 
 
 def jupyter(which: str) -> Any:

@@ -9,7 +9,9 @@ Our form of nbgrader's ClearSolutions makes of a solution as much as its scaffol
 find.
 """
 
+import glob
 import logging
+import shutil
 import tempfile
 from pathlib import Path
 from textwrap import indent
@@ -65,6 +67,12 @@ def generate_assignment(root: Path, name: str) -> Path:
     Returns:
         the folder `release/NAME`: student notebooks, and the other files of `source/NAME` as they are.
     """
+    made = root / "release" / name
+    if glob.has_magic(str(root)):  # nbgrader would read its `[`, `*` or `?` as a pattern
+        with tempfile.TemporaryDirectory() as folder:
+            shutil.copytree(root / "source", Path(folder).resolve() / "source")
+            shutil.copytree(generate_assignment(Path(folder).resolve(), name), made)
+        return made
     config = Config()
     configure(config)
     config.GenerateAssignment.no_database = True
@@ -73,7 +81,7 @@ def generate_assignment(root: Path, name: str) -> Path:
     log.setLevel(logging.ERROR)
     course = CourseDirectory(root=str(root), assignment_id=name, config=config, log=log)
     GenerateAssignment(coursedir=course, config=config, log=log).start()
-    return root / "release" / name
+    return made
 
 
 class ClearToSteps(ClearSolutions):  # type: ignore[misc]

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import IO
 
 from storyteller.errors import StorytellerError
+from storyteller.tracking.store import database_uri
 from storyteller.utils.atomic_io import read_json, writing
 from storyteller_grading.classroom.lms.registry import titles
 from storyteller_grading.classroom.roster import Student, is_student_id, read_roster, roster_text
@@ -53,11 +54,15 @@ SAMPLE = (
 NBGRADER_CONFIG = '''\
 """nbgrader's configuration for this course; the lessons' own settings come from storyteller_grading."""
 
+from pathlib import Path
+
 from storyteller_grading.builder.nbgrader_release import configure
+from storyteller_grading.classroom.course import Course
 
 c = get_config()
 configure(c)
 c.CourseDirectory.course_id = "{name}"
+c.CourseDirectory.db_url = Course(Path(__file__).parent.absolute()).gradebook_url
 '''
 README = """\
 # {name}
@@ -164,7 +169,7 @@ class Course:
     @property
     def gradebook_url(self) -> str:
         """Of nbgrader's gradebook, as SQLAlchemy has it."""
-        return f"sqlite:///{self.folder / 'gradebook.db'}"
+        return database_uri(self.folder / "gradebook.db")
 
     @property
     def source(self) -> Path:

@@ -78,9 +78,15 @@ def store_uri(environment: MutableMapping[str, str] | None = None) -> str:
 
 def local_uri() -> str:
     """The database in the current folder, by its full path: a run may outlive a change of folder."""
-    # Of a path's characters only these two mean something else in such an address; the others stay readable.
-    path = (Path.cwd() / DATABASE).as_posix().replace("%", "%25").replace("?", "%3F")
-    return f"sqlite:///{path}"
+    return database_uri(Path.cwd() / DATABASE)
+
+
+def database_uri(path: Path) -> str:
+    """The address of an SQLite database, as SQLAlchemy reads it, and with it MLflow and nbgrader.
+
+    Of a path's characters only `%` and `?` mean something else there; the others stay readable.
+    """
+    return FILE_DATABASE + path.as_posix().replace("%", "%25").replace("?", "%3F")
 
 
 @contextmanager

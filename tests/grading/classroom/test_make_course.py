@@ -45,6 +45,7 @@ def test_nbgrader_makes_the_student_notebook_of_a_new_course(tmp_path, solution)
     open_gradebook(course).close()
     config, log = nbgrader_config(course), logging.getLogger("storyteller.test")
     place = CourseDirectory(root=str(course.folder), assignment_id=NAME, config=config, log=log)
+    assert place.db_url == course.gradebook_url
     GenerateAssignment(coursedir=place, config=config, log=log).start()
     released = (course.release / NAME / f"{NAME}.ipynb").read_text(encoding="utf-8")
     assert released == (tmp_path / "lesson" / "lessons" / NAME / f"{NAME}.ipynb").read_text(encoding="utf-8")

@@ -33,6 +33,8 @@ WHEEL = "storyteller-0.1.0-py3-none-any.whl"
 CHECKS = [f"checks/{name}.py" for name in ("__init__", "chances", "count_next", "most_likely", "oracles")]
 IN_RELEASE = [f"{NAME}.ipynb", *CHECKS, "mistakes.zip", "stand_ins.zip", "steps.json"]
 IN_BUNDLE = sorted([*IN_RELEASE, "README.md", "constraints.txt", "requirements.txt", WHEEL])
+# Characters that mean something in a pattern or in a database's address; Windows has no `?` and `*` in names.
+ODD_PATH = "a [1] b%20c#d" if os.name == "nt" else "a [1]?* b%20c#d"
 ANSWER = "row[second] = row.get(second, 0) + 1"
 
 
@@ -55,7 +57,7 @@ def library(tmp_path_factory) -> tuple[Path, Path]:
 
 @pytest.fixture(scope="module")
 def released(home, library, tmp_path_factory) -> tuple[Course, Handout]:
-    course = make_course(tmp_path_factory.mktemp("class") / "moe")
+    course = make_course(tmp_path_factory.mktemp("class") / ODD_PATH)
     return course, release_lesson(course, home, *library)
 
 
@@ -93,6 +95,7 @@ def test_the_zip_and_the_release_hold_what_a_student_needs_and_no_answers(home, 
         assert not [line for line in secret if line in text], name
         assert SECRET not in text
     assert not [path for path in course.folder.iterdir() if path.name.startswith(".release-")]
+    assert [path.name for path in course.folder.parent.iterdir()] == [ODD_PATH]
 
 
 def test_nbgrader_knows_the_lesson_and_would_make_the_same_release(released, tmp_path):

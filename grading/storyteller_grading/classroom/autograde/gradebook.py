@@ -22,6 +22,7 @@ import nbformat
 from traitlets.config import Config
 
 from storyteller.errors import StorytellerError
+from storyteller.tracking.store import database_uri
 from storyteller_grading.classroom.autograde.grade_task import TaskOutcome
 from storyteller_grading.classroom.autograde.records import Record
 from storyteller_grading.classroom.course import CONFIG, Course
@@ -182,7 +183,7 @@ def open_gradebook(course: Course) -> Any:
         path_variable = os.environ.get("PATH")
         os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), path_variable or os.defpath])
         try:
-            Gradebook(f"sqlite:///{part}").close()
+            Gradebook(database_uri(part)).close()
         finally:  # nbgrader's own `setenv` does not bring the old value back
             if path_variable is None:
                 del os.environ["PATH"]

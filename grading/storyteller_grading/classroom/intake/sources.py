@@ -38,7 +38,8 @@ from storyteller_grading.classroom.lms.system import Claim
 from storyteller_grading.judge.notebooks import MAX_NOTEBOOK_BYTES, Unreadable, content_of, contents
 
 UTF_8_NAME = 0x800  # the flag of a file in a zip which says that its name is in UTF-8
-MAX_FILES = 20_000
+MAX_FILES = 20_000  # of a folder at the top, which may be one student's or hold the whole class
+MAX_INNER_FILES = 1000  # of a folder in it, which is one student's
 MAX_UNPACKED_BYTES = 16 << 30  # unpacked, of all notebooks of a zip together
 MAX_DEPTH = 8  # folders within folders
 MAX_EXPANSION = 200  # times its size, when a file is unpacked; notebooks grow 3 to 50 times
@@ -75,12 +76,38 @@ class SourceFile:
         return start.removeprefix(codecs.BOM_UTF8).lstrip(WHITE + codecs.BOM_UTF16_LE + codecs.BOM_UTF16_BE)[:1] == b"{"
 
 
+class FileCount:
+    """How many files lie below each folder at the top, and below each folder in one.
+
+    One student's files must not keep a class from being collected: a folder takes so many, and the rest is left.
+    """
+
+    def __init__(self) -> None:
+        self.counts: Counter[tuple[str, ...]] = Counter()
+        self.full: set[tuple[str, ...]] = set()
+
+    def full_with(self, parts: tuple[str, ...]) -> SourceFile | None:
+        """Count one more; with a reason where it is the first that its folder has no place for."""
+        for folder, most in ((parts[:1], MAX_FILES), (parts[:2], MAX_INNER_FILES)):
+            if folder != parts:
+                self.counts[folder] += 1
+                if self.counts[folder] > most:
+                    self.full.add(folder)
+                    why = f"comes after {most:,} files in {'/'.join(folder)}; no more are read"
+                    return SourceFile("/".join(parts), _never, why)
+        return None
+
+    def is_full(self, parts: tuple[str, ...]) -> bool:
+        """Does it lie in a folder that is full, or is it one?"""
+        return parts[:1] in self.full or parts[:2] in self.full
+
+
 @contextmanager
 def opened(source: Path) -> Iterator[list[SourceFile]]:
     """The files of a folder or a zip.
 
     Raises:
-        StorytellerError: it is neither, damaged, encrypted, or has more in it than a class hands in.
+        StorytellerError: it is neither, damaged, encrypted, or would unpack to more than a class hands in.
     """
     if source.is_dir():
         with reading(source):
@@ -114,26 +141,27 @@ def reading(source: Path) -> Iterator[None]:
 def files_below(root: Path, start: tuple[str, ...] = ()) -> Iterator[SourceFile]:
     """The regular files below a folder, or one of its folders, and with their reason those that are something else.
 
-    Raises:
-        StorytellerError: there are more than a class hands in.
+    Notebooks come first. Where a folder has too many files, the first that is left is given with its reason.
     """
     todo = [start]
-    count = 0
+    count = FileCount()
     while todo:
         parts = todo.pop()
+        if count.is_full(parts):
+            continue
         try:
             with os.scandir(root.joinpath(*parts)) as entries:
-                listed = sorted(entries, key=lambda entry: entry.name)
+                listed = sorted(entries, key=lambda entry: (not entry.name.endswith(".ipynb"), entry.name))
         except OSError as error:
             yield SourceFile("/".join(parts), _never, f"cannot be looked into ({error.strerror})")
             continue
         for entry in listed:
-            count += 1
-            if count > MAX_FILES:
-                raise StorytellerError(f"{root} has more than {MAX_FILES:,} files; name the folder of one lesson.")
             below = (*parts, entry.name)
             if is_skipped(entry.name):
                 continue
+            if full := count.full_with(below):
+                yield full
+                break
             if entry.is_dir(follow_symlinks=False):
                 if len(below) >= MAX_DEPTH:
                     yield SourceFile("/".join(below), _never, "lies too deep in folders")
@@ -187,8 +215,6 @@ def files_in_zip(source: Path, archive: zipfile.ZipFile) -> list[SourceFile]:
     # ZipInfo.is_dir fails for one without a name.
     members = dict(zip(archive.infolist(), paths_in_zip(archive.infolist()), strict=True))
     members = {member: path for member, path in members.items() if not path.endswith("/")}
-    if len(members) > MAX_FILES:
-        raise StorytellerError(f"{source} has {len(members):,} files, and at most {MAX_FILES:,} are taken.")
     if any(member.flag_bits & 0x1 for member in members):
         raise StorytellerError(f"{source} is encrypted: unpack it with its password, and collect the folder.")
     total = sum(member.file_size for member, path in members.items() if path.lower().endswith(".ipynb"))
@@ -198,16 +224,18 @@ def files_in_zip(source: Path, archive: zipfile.ZipFile) -> list[SourceFile]:
             "it where there is room, and collect the folder in parts."
         )
     times = Counter(path.casefold() for path in members.values())
-    return [
-        SourceFile(
-            path,
-            partial(unpacked, source, archive, member),
-            why_refused(member, path),
-            _unsafe_path(path) or ("stands in the zip more than once" if times[path.casefold()] > 1 else ""),
-        )
-        for member, path in members.items()
-        if not any(map(is_skipped, path.split("/")))
-    ]
+    files, count = [], FileCount()
+    for member, path in sorted(members.items(), key=lambda one: not one[1].endswith(".ipynb")):
+        parts = tuple(path.split("/"))
+        if any(map(is_skipped, parts)) or count.is_full(parts):
+            continue
+        if full := count.full_with(parts):
+            files.append(full)
+            continue
+        twice = "stands in the zip more than once" if times[path.casefold()] > 1 else ""
+        read = partial(unpacked, source, archive, member)
+        files.append(SourceFile(path, read, why_refused(member, path), _unsafe_path(path) or twice))
+    return files
 
 
 def paths_in_zip(members: list[zipfile.ZipInfo]) -> list[str]:

@@ -110,11 +110,9 @@ def test_a_notebook_too_large_is_named_and_too_much_altogether_is_refused(course
     source = zip_of(tmp_path / "all.zip", {"ada.ipynb": "Ada's", "alan.ipynb": os.urandom(5000)})
     monkeypatch.setattr(sources, "MAX_NOTEBOOK_BYTES", 4000)
     assert "at most" in collect(course, NAME, source).refused["alan.ipynb"]
-    for limit, said in (("MAX_UNPACKED_BYTES", "would unpack to"), ("MAX_FILES", "has 2 files, and at most 1")):
-        with monkeypatch.context() as patch:
-            patch.setattr(sources, limit, 1)
-            with pytest.raises(StorytellerError, match=said):
-                collect(course, NAME, source)
+    monkeypatch.setattr(sources, "MAX_UNPACKED_BYTES", 1)
+    with pytest.raises(StorytellerError, match="would unpack to"):
+        collect(course, NAME, source)
 
 
 def test_an_encrypted_zip_is_refused(course, tmp_path):
@@ -170,13 +168,30 @@ def test_a_students_place_that_is_a_link_is_not_written_through(course, tmp_path
     assert not list((tmp_path / "elsewhere").iterdir())
 
 
-def test_deep_folders_and_very_many_files_are_refused(course, tmp_path, monkeypatch):
+def test_what_lies_too_deep_in_folders_is_named(course, tmp_path):
     source = folder_of(tmp_path / "all", {"ada.ipynb": "Ada's", f"{'d/' * 9}alan.ipynb": "Alan's"})
     collected = collect(course, NAME, source)
     assert any("too deep" in why for why in collected.refused.values())
-    monkeypatch.setattr(sources, "MAX_FILES", 1)
-    with pytest.raises(StorytellerError, match="more than 1 files"):
-        collect(course, NAME, source)
+
+
+@pytest.mark.parametrize("pack", [folder_of, zip_of])
+@pytest.mark.parametrize("places", ["{student}/{name}", "{student}/{lesson}/{name}", "class/{student}/{name}"])
+@pytest.mark.parametrize("within", ["", "node_modules/"])
+def test_very_many_files_of_one_student_stop_nobody(course, tmp_path, monkeypatch, pack, places, within):
+    monkeypatch.setattr(sources, "MAX_FILES", 50)
+    monkeypatch.setattr(sources, "MAX_INNER_FILES", 20)
+
+    def path(student: str, name: str) -> str:
+        return places.format(student=student, lesson=NAME, name=name)
+
+    files = {path("ada", f"{NAME}.ipynb"): "Ada's", path("zoe", f"{NAME}.ipynb"): "Zoe's"}
+    files |= {path("ada", f"{within}{number:05}.txt"): b"" for number in range(60)}
+    collected = collect(course, NAME, pack(tmp_path / "all.zip", files))
+    assert handed_in(course) == {"ada": "Ada's", "zoe": "Zoe's"}
+    (said,) = collected.refused.values()
+    assert "no more are read" in said
+    assert set(collected.whose.values()) == {"ada"}
+    assert collected.needs_a_look
 
 
 @posix
