@@ -1,5 +1,7 @@
 """The Jupyter kernel `storyteller`: this Python, with the settings that give torch's threads a passive wait policy.
 
+It loads `notebook/shell.py` before a notebook's first cell, which says what a name needs that is not there yet.
+
     complaint()      # "" when notebooks find a kernel that starts this Python
     register()       # make it so
 
@@ -13,10 +15,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from storyteller.errors import StorytellerError, optional_import
+from storyteller.utils.atomic_io import read_json, write_json
 from storyteller.utils.openmp import SETTINGS
 
 NAME = "storyteller"
 DISPLAY_NAME = "Storyteller"
+LOADS_SHELL = "--InteractiveShellApp.extra_extensions=storyteller_course.notebook.shell"
 
 
 def complaint(folders: Sequence[Path] | None = None) -> str:
@@ -33,13 +37,16 @@ def complaint(folders: Sequence[Path] | None = None) -> str:
         return f"There is no kernel named {NAME}; notebooks opened from this environment can run with Python 3 instead."
     try:
         kernel = json.loads(file.read_text(encoding="utf-8"))
-        python, environment = kernel["argv"][0], dict(kernel.get("env", {}))
+        arguments, environment = list(kernel["argv"]), dict(kernel.get("env", {}))
+        python = arguments[0]
     except (OSError, ValueError, KeyError, IndexError, TypeError):
         return f"{file} is damaged."
     if Path(python) != Path(sys.executable):
         return f"The kernel {NAME} starts {python}, not this Python."
     if missing := [name for name, value in SETTINGS.items() if environment.get(name) != value]:
         return f"The kernel {NAME} does not set {' and '.join(missing)}."
+    if LOADS_SHELL not in arguments:
+        return f"The kernel {NAME} is that of an older version."
     return ""
 
 
@@ -69,7 +76,9 @@ def register() -> bool:
         return False
     kernelspec = optional_import("ipykernel.kernelspec", extra="lessons")
     try:
-        kernelspec.install(kernel_name=NAME, display_name=DISPLAY_NAME, prefix=sys.prefix, env=dict(SETTINGS))
+        place = kernelspec.install(kernel_name=NAME, display_name=DISPLAY_NAME, prefix=sys.prefix, env=dict(SETTINGS))
+        kernel = read_json(file := Path(place) / "kernel.json", way_out="run storyteller lab once more")
+        write_json(file, kernel | {"argv": [*kernel["argv"], LOADS_SHELL]})
     except OSError as error:
         raise StorytellerError(
             f"The kernel {NAME} cannot be registered, because {home()} may not be written to ({error.strerror}); "

@@ -2,7 +2,7 @@
 
 Raise `StorytellerError` when the input is at fault, not the program: a missing file, an unknown preset, a damaged
 checkpoint. Its text is one clear sentence that names what was got, what was wanted and the way out. The command line
-prints that sentence and ends with exit code 2; a notebook shows it like any exception.
+prints that sentence and ends with exit code 2; a notebook shows it without a traceback.
 """
 
 import importlib
@@ -11,6 +11,10 @@ from types import ModuleType
 
 class StorytellerError(Exception):
     """Something the user can mend; the message says how."""
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows in the place of a traceback."""
+        return [f"{type(self).__name__}: {self}"]
 
 
 def require(condition: bool, message: str) -> None:

@@ -14,10 +14,13 @@ from typing import Any, Literal
 from storyteller.errors import StorytellerError
 from storyteller_course.exercises.lesson import Lesson
 from storyteller_course.grading.result import ExerciseResult
+from storyteller_course.notebook import shell
 from storyteller_course.notebook.locate import current_lesson, is_own, lesson_of
 from storyteller_course.notebook.progress_store import ProgressStore, Standing
 from storyteller_course.report import card
 from storyteller_course.report.safe_repr import clean
+
+shell.load()
 
 
 class CheckFailed(Exception):
@@ -41,7 +44,7 @@ def check(name: str, *, show: Literal["", "reference"] = "") -> None:
 
     Raises:
         CheckFailed: a case fails.
-        StorytellerError: there is no such exercise.
+        StorytellerError: there is no such exercise, or its cell failed when it ran last.
     """
     from storyteller_course.grading.grade import grade
     from storyteller_course.grading.known_mistakes import known_mistakes
@@ -51,6 +54,11 @@ def check(name: str, *, show: Literal["", "reference"] = "") -> None:
         raise StorytellerError(f'show={show!r} means nothing here; show="reference" shows the reference beside yours.')
     namespace = sys._getframe(1).f_globals
     lesson = lesson_of(name)
+    if why := shell.why_out_of_date(name):
+        raise StorytellerError(
+            f"{name} was not checked: {why}, so Python still has what was there before. Mend the cell, run it, and run "
+            "this one again."
+        )
     with student_with_stand_ins(lesson, name, namespace) as (student, replaced):
         result = grade(lesson.exercises[name], student, mistakes=known_mistakes(lesson, name), replaced=replaced)
     note(lesson, name, namespace, result)
@@ -175,7 +183,7 @@ def progress_text(lesson: Lesson, standings: list[Standing], predictions: Mappin
     earned, points, bonus = _totals(standings)
     lines = [f"{lesson.name}: {earned} of {points} points{bonus}"]
     for standing in standings:
-        word = "solved" if standing.solved else "begun" if standing.checked else "open"
+        word = "solved" if standing.solved else "begun" if standing.checked and standing.earned else "open"
         stars = "*" * standing.stars
         score = f"{standing.earned} of {standing.points}" + (" (bonus)" if standing.bonus else "")
         lines.append(f"  {word:<7} {standing.name:<22} {stars:<4} {score}")

@@ -172,14 +172,17 @@ def _picture_text(pair: tuple[Any, Any] | None) -> str:
     return ""
 
 
-# The look of a card: small and calm, on light pages and dark ones. Colours are translucent or the page's own. Where a
-# viewer drops the style, the card stays readable as text. `.sty.sty` counts twice, so that it wins over JupyterLab's
+# The look of a card: small and calm, on light pages and dark ones. Colours are translucent or the page's own, but for
+# those of right and wrong, which dark themes of JupyterLab, VS Code and Colab get lighter. Where a viewer drops the
+# style, the card stays readable as text. `.sty.sty` counts twice, so that it wins over JupyterLab's
 # own style of `pre`.
 STYLE = """<style>
-.sty{--sty-ok:#2e9e63;--sty-no:#d9822b;--sty-line:rgba(128,128,128,.25);--sty-soft:rgba(128,128,128,.09);
+.sty{--sty-ok:#1a7f4b;--sty-no:#b35309;--sty-line:rgba(128,128,128,.25);--sty-soft:rgba(128,128,128,.09);
  font:13px/1.5 var(--jp-ui-font-family,system-ui,sans-serif);color:var(--jp-ui-font-color1,inherit);
  max-width:720px;border:1px solid var(--sty-line);border-radius:8px;padding:10px 14px;margin:4px 0;
  box-sizing:border-box}
+[data-jp-theme-light="false"] .sty,[data-vscode-theme-kind*="dark"] .sty,html[theme="dark"] .sty{
+ --sty-ok:#4cc38a;--sty-no:#f0a35e}
 .sty code,.sty pre,.sty-name{font-family:var(--jp-code-font-family,ui-monospace,Menlo,Consolas,monospace);
  font-size:12px}
 .sty code{background:var(--sty-soft);color:inherit;border-radius:3px;padding:0 3px}

@@ -128,3 +128,20 @@ def test_replaced_parts_and_broken_guards_are_mentioned() -> None:
     text = card.text(result(PASSED, guard, replaced=("double", "counts")))
     assert "Not solved yet: `double`, `counts`." in text
     assert "while a case without points fails" in text
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of `#rrggbb`: WCAG 2.2, "relative luminance"."""
+    parts = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize(("theme", "page"), [("light", "#ffffff"), ("light", "#f5f5f5"), ("dark", "#1e1e1e")])
+def test_the_marks_of_right_and_wrong_can_be_read_on_light_and_dark_pages(theme: str, page: str) -> None:
+    """WCAG 2.2, 1.4.3: a contrast of 4.5 to 1."""
+    found = re.findall(r"--sty-(?:ok|no):(#[0-9a-f]{6})", card.STYLE)
+    assert len(found) == 4
+    for colour in found[:2] if theme == "light" else found[2:]:
+        brighter, darker = sorted((luminance(colour), luminance(page)), reverse=True)
+        assert (brighter + 0.05) / (darker + 0.05) >= 4.5, (colour, page)
