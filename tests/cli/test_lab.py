@@ -20,6 +20,7 @@ from storyteller_course.notebook import workspace
 
 NAME = "01_small"
 NOTEBOOK = f"{NAME}/{NAME}.ipynb"
+UNTIL = "Jupyter runs until you press Ctrl-C here."
 
 
 def cell(name: str, source: str, *, kind: str = "code", solution: bool = False, **more) -> dict:
@@ -248,11 +249,12 @@ def test_without_the_course_the_way_to_it_is_named(tmp_path, monkeypatch):
 
 def test_lab_opens_the_first_lesson_in_the_students_folder(course, work, started, capsys):
     assert command("lab", "--no-browser", "--port", "9999", "01", "--", "--allow-root") == 0
-    assert capsys.readouterr().out == f"Your lessons are now in {work}.\n"
+    assert capsys.readouterr().out == f"Your lessons are now in {work}.\n{UNTIL}\n"
     [argv] = started
     assert argv == [
         f"--ServerApp.root_dir={work}",
         "--ServerApp.open_browser=False",
+        "--Application.log_level=ERROR",
         "--ServerApp.port=9999",
         f"--LabApp.default_url=/lab/tree/{NOTEBOOK}",
         "--allow-root",
@@ -341,6 +343,7 @@ def test_lab_says_what_an_update_did(course, work, started, capsys):
         f"Brought up to date with the course: {NAME}/checks/add.py.",
         f"The course has a newer {NOTEBOOK}. Yours, with your work in it, is left as it is.",
         "To get the newer one beside it: storyteller lab --beside",
+        UNTIL,
     ]
     assert command("lab", "--beside") == 0
     assert f"The course's newer {NOTEBOOK} is beside yours as {NAME}-new.ipynb." in capsys.readouterr().out

@@ -44,10 +44,12 @@ def lab(
         print(f"The kernel {kernel.DISPLAY_NAME} is registered with this Python.")
     set_environment(os.environ)
     options = [f"--ServerApp.root_dir={folder}", f"--ServerApp.open_browser={browser}"]
+    options.append("--Application.log_level=ERROR")  # of Jupyter's log the address alone, which it tells at any level
     if port is not None:
         options.append(f"--ServerApp.port={port}")
     if allow_root:
         options.append("--allow-root")
+    print("Jupyter runs until you press Ctrl-C here.")
     page = f"{lesson.name}/{workspace.notebook_of(lesson).name}"
     server.launch_instance(argv=[*options, *pages(page, notebook=notebook), *given])
 
