@@ -1,5 +1,6 @@
 """The commands: `storyteller train --track` and `storyteller mlflow`."""
 
+import signal
 import socket
 import sys
 from dataclasses import replace
@@ -53,6 +54,13 @@ def test_mlflows_pages_show_the_runs_of_the_folder(work, command):
         assert "plots/loss.png" in artifacts(run, server.uri)
         model, loaded = load_tracked("models:/storyteller-tiny@best", uri=server.uri)
         assert tell(model, loaded, ["the fox"], sampling=GREEDY)
+        if "storyteller" in command:
+            assert f"{server.uri}/#/experiments/{run.info.experiment_id} " in server.printed()
+            server.process.send_signal(signal.SIGTERM)
+            server.process.wait(30)
+            with socket.socket() as again:  # nobody listens there any more
+                again.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                again.bind(("127.0.0.1", server.port))
 
 
 def test_a_port_that_is_taken_is_named_before_anything_starts(capsys):

@@ -39,7 +39,7 @@ def report(
     out: Annotated[Path | None, typer.Option(help="The page; report.html in the course's folder if left out.")] = None,
     csv: Annotated[Path | None, typer.Option("--csv", help="Write the points by student and exercise too.")] = None,
 ) -> None:
-    """Write what there is to know of a class as one page: difficulty, mistakes, who is stuck where."""
+    """Write what there is to know of a class as one page: how hard it was, mistakes, who is stuck where."""
     from storyteller_grading.builder.lesson_folders import lesson_folder
     from storyteller_grading.classroom.course import Course
     from storyteller_grading.classroom.reports.class_report import write_report

@@ -1,6 +1,7 @@
 """`storyteller mlflow`: MLflow's own pages, on the store that runs are tracked in from here."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -18,19 +19,22 @@ def mlflow(
     host: Annotated[str, typer.Option(help="who may look: 127.0.0.1 is this machine only")] = "127.0.0.1",
 ) -> None:
     """Show the tracked runs in MLflow's pages, until Ctrl-C."""
-    from storyteller.tracking.store import connect, is_server, quiet_mlflow, store_uri
+    from storyteller.tracking.store import EXPERIMENT, connect, is_server, quiet_mlflow, store_uri
 
     uri = store_uri()
     if is_server(uri):
         print(f"MLFLOW_TRACKING_URI names the server {uri}: its pages are there.")
         return
     refuse_taken_port(host, port)
-    connect(uri)  # a new database is made here, under a lock, not by the server
+    # A new database is made here, under a lock, not by the server.
+    experiment = connect(uri).get_experiment_by_name(EXPERIMENT)
     environment = dict(os.environ)
     quiet_mlflow(environment)
     environment.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")  # workers that nothing here needs
     environment.setdefault("PYTHONWARNINGS", "ignore")  # of its own parts, about their own parts
-    print(f"The runs of {uri} at {address_of(host, port)} (Ctrl-C ends it)", flush=True)
+    page = f"/#/experiments/{experiment.experiment_id}" if experiment else ""
+    print(f"The runs of {uri} at {address_of(host, port)}{page} (Ctrl-C ends it)", flush=True)
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that the server ends too
     server = subprocess.Popen(server_command(uri, host=host, port=port), env=environment)
     try:
         code = server.wait()
@@ -40,6 +44,7 @@ def mlflow(
     finally:
         if server.poll() is None:
             server.terminate()
+            server.wait()
     raise typer.Exit(code)
 
 

@@ -133,7 +133,7 @@ def histogram(lesson: LessonStatistics) -> str:
 def exercise_table(lesson: LessonStatistics) -> str:
     """Difficulty and discrimination of each exercise."""
     head = (
-        '<tr><th>exercise</th><th class="number">points</th><th>difficulty</th><th></th>'
+        '<tr><th>exercise</th><th class="number">points</th><th>share of points</th><th></th>'
         '<th class="number">discrimination</th><th class="number">solved</th><th class="number">untouched</th></tr>'
     )
     rows = []
@@ -148,10 +148,10 @@ def exercise_table(lesson: LessonStatistics) -> str:
             f'</td><td class="number">{item.solved}</td><td class="number">{item.untouched}</td></tr>'
         )
     note = (
-        '<p class="quiet">Difficulty is the mean share of the points: 100 % is easy for all. Discrimination is the '
-        f"correlation of an exercise's points with those of all the others: below {MIN_DISCRIMINATION:g} "
-        "those who are good at the rest are hardly better at this one, so its text or its check is worth a "
-        "look; where all or none solve it there is none.</p>"
+        '<p class="quiet">The share of the points is the mean over all students: 100 % is easy for all. '
+        "Discrimination is the correlation of an exercise's points with those of all the others: below "
+        f"{MIN_DISCRIMINATION:g} those who are good at the rest are hardly better at this one, so its text or its "
+        "check is worth a look; where all or none solve it there is none.</p>"
     )
     return f"<table>{head}{''.join(rows)}</table>{note}"
 
