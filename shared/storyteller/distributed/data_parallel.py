@@ -106,7 +106,8 @@ class ParallelProcesses(OneProcess):
             fully_shard(part, mesh=mesh, ignored_params=set(self._experts))
         for module in model.modules():
             if isinstance(module, FSDPModule):
-                module.set_gradient_divide_factor(1.0)  # a sum
+                module.set_gradient_divide_factor(1.0)  # a sum, and by the operation that gloo has as well
+                module.set_force_sum_reduction_for_comms(True)
         self._wrapped = model
         return model
 

@@ -4,10 +4,12 @@
 on, and begins again from the last checkpoint after a process was killed. On several machines `torchrun` does all that.
 """
 
+import math
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,13 +17,14 @@ from types import FrameType
 
 import torch.distributed as dist
 
-from storyteller.distributed.worker import FAILED, FAILURE, LAUNCHED, PEER_LOST
+from storyteller.distributed.worker import FAILED, FAILURE, LAUNCHED, LOSS, PEER_LOST, sign_of_life
 from storyteller.errors import StorytellerError, require
 
 HOST = "127.0.0.1"
 MAX_RESTARTS = 3
 CLOSE_S = 10.0  # for processes to end by themselves before they are killed
 LOOK_S = 0.05  # between two looks at the processes
+SAME_PRESS_S = 0.5  # in which one Ctrl-C may arrive several times, from the terminal and from a program in between
 
 
 def launch(processes: int, command: Sequence[str], *, notice: Callable[[str], None]) -> None:
@@ -41,18 +44,23 @@ def launch(processes: int, command: Sequence[str], *, notice: Callable[[str], No
         store = dist.TCPStore(HOST, 0, is_master=True, wait_for_workers=False)  # without what a lost attempt left
         workers = [_start(command, store, rank, processes, attempt) for rank in range(processes)]
         try:
-            with _handing_on_interrupts(workers):
+            with _handing_on_interrupts(workers, store) as interrupt:
                 ended = _watch(workers)
         finally:
             _close(workers)
         if store.check([FAILURE]):
             raise StorytellerError(store.get(FAILURE).decode().split(" ", 1)[1])
+        if interrupt.is_set():
+            raise StorytellerError("stopped by Ctrl-C; the same command goes on from the last checkpoint.")
         if not any(ended):
             return
         killed = [rank for rank, code in enumerate(ended) if code < 0]
         if not killed and PEER_LOST not in ended:
             sys.exit(next(code for code in ended if code))
-        who = f"Process {killed[0]} was killed ({_signal_name(-ended[killed[0]])})" if killed else "A process was lost"
+        if killed:
+            who = f"Process {killed[0]} was killed ({_signal_name(-ended[killed[0]])})"
+        else:
+            who = f"A message was lost ({store.get(LOSS).decode() if store.check([LOSS]) else 'without a word'})"
         if attempt < MAX_RESTARTS:
             notice(f"{who}: all {processes} begin again from the last checkpoint.")
     raise StorytellerError(
@@ -110,17 +118,30 @@ def _close(workers: Sequence[subprocess.Popen[bytes]]) -> None:
 
 
 @contextmanager
-def _handing_on_interrupts(workers: Sequence[subprocess.Popen[bytes]]) -> Iterator[None]:
-    """Context manager: Ctrl-C goes to every process; the first one lets each finish its step."""
+def _handing_on_interrupts(
+    workers: Sequence[subprocess.Popen[bytes]], store: dist.TCPStore
+) -> Iterator[threading.Event]:
+    """Context manager: Ctrl-C goes to every process, and the event is set.
+
+    The first lets each process finish its step. Where they have not met yet, there is nothing to finish.
+    """
+    interrupt = threading.Event()
+    last = -math.inf
 
     def hand_on(number: int, frame: FrameType | None) -> None:
+        nonlocal last
+        if time.monotonic() - last < SAME_PRESS_S:
+            return
+        last = time.monotonic()
+        interrupt.set()
+        met = store.check([sign_of_life(rank) for rank in range(len(workers))])
         for worker in workers:
             if worker.poll() is None:
-                worker.send_signal(signal.SIGINT)
+                worker.send_signal(signal.SIGINT if met else signal.SIGKILL)
 
     before = signal.signal(signal.SIGINT, hand_on)
     try:
-        yield
+        yield interrupt
     finally:
         signal.signal(signal.SIGINT, before)
 

@@ -31,6 +31,7 @@ PEER_LOST = 75  # exit code: another process is gone, and this one could go on (
 FAILED = 2  # exit code: a sentence was said
 BEAT_S = 1.0  # between two signs of life
 FAILURE = "storyteller/failure"  # in the store: the sentence of the first process that failed, after its rank
+LOSS = "storyteller/loss"  # in the store: what the first process saw that lost another one
 LAUNCHED = "STORYTELLER_LAUNCHED"  # in the environment of processes whose sentences `launch` prints
 GRACE_S = 5.0  # for a failing process to say why, before the others take it for killed
 
@@ -38,6 +39,11 @@ GRACE_S = 5.0  # for a failing process to say why, before the others take it for
 def is_worker() -> bool:
     """Whether this process was started as one of several."""
     return {"RANK", "WORLD_SIZE", "MASTER_ADDR"} <= os.environ.keys()
+
+
+def sign_of_life(rank: int) -> str:
+    """Where in the store a process tells that it is alive."""
+    return f"storyteller/life/{rank}"
 
 
 def number_of_processes() -> int:
@@ -112,13 +118,14 @@ class Worker:
             if self.store.check([FAILURE]):
                 leave(FAILED)
             time.sleep(0.1)
+        self.store.compare_set(LOSS, "", f"process {self.rank}: {str(error).strip().splitlines()[0]}")
         leave(PEER_LOST)
 
     def _silent(self) -> str:
         """Which processes keep the others waiting: those that show no sign of life, or else those furthest behind."""
         looks = []
         for _ in range(2):
-            signs = [self.store.get(f"storyteller/life/{rank}").decode() for rank in range(self.processes)]
+            signs = [self.store.get(sign_of_life(rank)).decode() for rank in range(self.processes)]
             looks.append([sign.split() for sign in signs])
             time.sleep(2.5 * BEAT_S)
         beats = [[int(beat) for beat, _ in look] for look in looks]
@@ -135,7 +142,7 @@ class Worker:
         while True:
             beat += 1
             try:
-                store.set(f"storyteller/life/{self.rank}", f"{beat} {self._progress}")
+                store.set(sign_of_life(self.rank), f"{beat} {self._progress}")
             except RuntimeError:  # whoever kept the store is gone, and with it the run
                 leave(PEER_LOST)
             time.sleep(BEAT_S)
@@ -179,7 +186,7 @@ def joined(device: str, *, timeout: float) -> Iterator[Worker]:
     except KeyboardInterrupt:
         worker.fail("stopped by Ctrl-C; what was finished is kept, and the same command goes on.")
     except RuntimeError as error:
-        if isinstance(error, dist.DistError) or any(name in str(error).lower() for name in ("gloo", "nccl")):
+        if isinstance(error, dist.DistError) or any(name in str(error) for name in ("gloo/transport", "NCCL")):
             worker.explain_loss(error)
         _crash(worker)
     except Exception:  # noqa: BLE001  # a fault of the program: its traceback is shown once
