@@ -32,7 +32,7 @@ def start(folder: Path, *options: str, launcher: tuple[str, ...] = ()) -> subpro
 @pytest.mark.slow
 def test_a_run_is_stopped_on_two_processes_and_goes_on_in_one(tmp_path):
     folder = tmp_path / "run"
-    with start(folder, "--steps", "600", "--processes", "2", "--shard", "2") as process:
+    with start(folder, "--steps", "350", "--processes", "2", "--shard", "2") as process:
         begun = time.monotonic()
         while not (folder / "step-000250").exists() and process.poll() is None and time.monotonic() - begun < 300:
             time.sleep(0.1)
@@ -45,10 +45,10 @@ def test_a_run_is_stopped_on_two_processes_and_goes_on_in_one(tmp_path):
     stopped = int(list_checkpoints(folder)[-1].name.removeprefix("step-"))
     assert f"step {stopped};" in said
     load_model(folder)  # of divided weights
-    with start(folder, "--steps", "600") as process:
+    with start(folder, "--steps", "350") as process:
         _, said = process.communicate(timeout=300)
     assert process.returncode == 0, said
-    assert list_checkpoints(folder)[-1].name == "step-000600"
+    assert list_checkpoints(folder)[-1].name == "step-000350"
 
 
 @pytest.mark.slow
