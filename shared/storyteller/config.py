@@ -95,6 +95,7 @@ class TrainConfig:
     beta2: float = 0.95  # AdamW's memory of its square
     max_grad_norm: float = 1.0  # largest global norm of the gradient
     balance_weight: float = 0.01  # weight of the router's load-balance loss
+    balance_scope: Literal["local", "global"] = "local"  # that loss over each forward pass, or over the whole step
     z_weight: float = 0.001  # weight of the router's z-loss
     bias_rate: float = 0.001  # of a model with balance "bias": what a step adds to or takes off an expert's bias
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"  # auto: the one in which a step is fastest
@@ -116,6 +117,10 @@ class TrainConfig:
         require(
             self.max_grad_norm > 0,
             f"max_grad_norm is {self.max_grad_norm}; it must be above 0 (use a large number for no clipping).",
+        )
+        require(
+            self.balance_scope in ("local", "global"),
+            f"balance_scope is {self.balance_scope!r}; it must be 'local' or 'global'.",
         )
         require(self.keep_checkpoints >= 2, f"keep_checkpoints is {self.keep_checkpoints}; it must be 2 or more.")
         require(

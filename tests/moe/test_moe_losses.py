@@ -51,3 +51,17 @@ def test_padding_is_left_out_of_the_losses():
         load_balancing_loss(*chosen(logits), attention_mask=mask), load_balancing_loss(*chosen(kept))
     )
     torch.testing.assert_close(router_z_loss(logits, attention_mask=mask), router_z_loss(kept))
+
+
+def test_the_load_of_a_larger_batch_makes_the_losses_of_its_parts_add_up_to_its_own():
+    probs = torch.rand(12, 4, generator=torch.Generator().manual_seed(3)).softmax(dim=-1)
+    expert_ids = probs.topk(2).indices
+    load = torch.bincount(expert_ids.flatten(), minlength=4) / 12
+    parts = [
+        len(rows) / 12 * load_balancing_loss(probs[rows], expert_ids[rows], load=load)
+        for rows in torch.arange(12).split([5, 7])
+    ]
+    torch.testing.assert_close(sum(parts), load_balancing_loss(probs, expert_ids))
+    alone = 5 / 12 * load_balancing_loss(probs[:5], expert_ids[:5])
+    alone += 7 / 12 * load_balancing_loss(probs[5:], expert_ids[5:])
+    assert abs(alone - load_balancing_loss(probs, expert_ids)) > 1e-3

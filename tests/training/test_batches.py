@@ -240,3 +240,16 @@ def test_aligned_validation_predicts_every_token_once_and_begins_each_document_a
     assert targets == source.tokens(1, len(source)).tolist()
     lengths = np.diff(source.boundaries)
     assert rows == -(-(lengths[0] - 1) // seq_len) + sum(-(-lengths[1:] // seq_len))
+
+
+@pytest.mark.parametrize("align", [False, True])
+def test_rows_of_a_batch_are_those_of_the_whole_batch_and_the_place_goes_on(align):
+    whole, parts = (
+        TrainingBatches(tiny_source(), batch_size=5, seq_len=SEQ_LEN, seed=4, align_documents=align) for _ in range(2)
+    )
+    for rows in (slice(0, 2), slice(2, 5), slice(4, 5), slice(0, 1)) * 3:  # over the end of an epoch
+        batch, part = next(whole), parts.next_rows(rows)
+        assert torch.equal(part.inputs, batch.inputs[rows])
+        assert torch.equal(part.targets, batch.targets[rows])
+        assert torch.equal(part.document_ids, batch.document_ids[rows])
+        assert whole.state_dict() == parts.state_dict()

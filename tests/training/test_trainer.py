@@ -309,3 +309,21 @@ def test_the_weight_of_the_balance_loss_counts_for_nothing_where_a_bias_balances
 def test_a_biased_model_is_not_trained_by_passes_that_count_no_choices():
     with pytest.raises(StorytellerError, match="balance 'loss'"):
         tiny_trainer(model={"balance": "bias"}, gradients=lambda trainer, batches: None)
+
+
+@pytest.mark.parametrize(("scope", "is_one_large_batch"), [("global", True), ("local", False)])
+@pytest.mark.parametrize("parallel", [1, 2])
+def test_passes_are_balanced_together_or_each_by_itself(scope, is_one_large_batch, parallel):
+    """Three passes of two sequences beside one of six: with "global" the same losses and gradients."""
+    options = {"balance_scope": scope, "balance_weight": 0.5}
+    three = tiny_trainer(batch_size=2, grad_accum_steps=3, parallel_microbatches=parallel, **options)
+    one = tiny_trainer(batch_size=6, **options)
+    losses = []
+    for trainer in (three, one):
+        trainer.model.double()
+        losses.append(trainer.backward([next(trainer.batches) for _ in range(trainer.config.grad_accum_steps)]))
+    assert losses[0].loss == pytest.approx(losses[1].loss, abs=1e-12)
+    pairs = zip(three.model.parameters(), one.model.parameters(), strict=True)
+    difference = max(float((ours.grad - theirs.grad).abs().max()) for ours, theirs in pairs)
+    assert (losses[0].balance_losses == pytest.approx(losses[1].balance_losses, abs=1e-12)) is is_one_large_batch
+    assert (difference < 1e-12) is is_one_large_batch

@@ -1,10 +1,11 @@
 """`storyteller train`: train a preset's model on a corpus."""
 
 import math
+import os
 import shlex
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,9 +16,10 @@ from storyteller.corpus.load import CORPUS_NAMES
 from storyteller.errors import StorytellerError
 
 if TYPE_CHECKING:
-    from storyteller.runs.pipeline import RunContext
+    from storyteller.runs.pipeline import RunComponents, RunContext
     from storyteller.runs.run_config import RunConfig
     from storyteller.tokenizer import Tokenizer
+    from storyteller.training.processes import OneProcess
     from storyteller.training.trainer import Trainer
 
 RUNS = Path("runs")
@@ -38,10 +40,20 @@ def train(
     gradient_checkpointing: Annotated[
         bool | None, typer.Option(help="recompute activations instead of keeping them")
     ] = None,
+    balance_scope: Annotated[
+        str | None, typer.Option(help="balance the experts over each forward pass (local) or each step (global)")
+    ] = None,
+    processes: Annotated[int | None, typer.Option(min=1, help="train in so many processes on this machine")] = None,
+    shard: Annotated[int, typer.Option(min=1, help="divide the weights among so many processes")] = 1,
+    expert: Annotated[int, typer.Option(min=1, help="divide the experts among so many processes")] = 1,
+    timeout: Annotated[float, typer.Option(help="seconds that one process may keep the others waiting")] = 600.0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps")] = "auto",
     track: Annotated[bool, typer.Option("--track", help="log the run to MLflow; storyteller mlflow shows it")] = False,
 ) -> None:
-    """Train a model, or go on with the run in the folder."""
+    """Train a model, or go on with the run in the folder.
+
+    With --processes (or under torchrun) every step is shared out among several processes.
+    """
     if minutes is not None and (not 0 < minutes < math.inf or steps is not None):
         raise StorytellerError(f"--minutes is {minutes}: it must be a number above 0, and without --steps.")
     options = {
@@ -52,10 +64,59 @@ def train(
         "dtype": dtype,
         "seed": seed,
         "gradient_checkpointing": gradient_checkpointing,
+        "balance_scope": balance_scope,
     }
     seconds = None if minutes is None else minutes * 60
     run = run_config_from(name, corpus=corpus, stories=stories, seconds=seconds, options=options)
-    train_and_show(run, out or RUNS / name, device=device, track=track)
+    folder = out or RUNS / name
+    if processes is None and shard == expert == 1 and "WORLD_SIZE" not in os.environ:  # torchrun sets it
+        train_and_show(run, folder, device=device, track=track)
+    else:
+        arrangement = Arrangement(processes, shard, expert, timeout)
+        train_in_processes(run, folder, arrangement, device=device, track=track)
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """Among how many processes a run is shared out, and how; see `storyteller.distributed.mesh`."""
+
+    processes: int | None  # None: those that torchrun started
+    shard: int
+    expert: int
+    timeout: float  # seconds
+
+
+def train_in_processes(run: "RunConfig", folder: Path, wanted: Arrangement, *, device: str, track: bool) -> None:
+    """Be one of the run's processes; or, where this is none of them yet, start them and wait.
+
+    Raises:
+        StorytellerError: as `train_and_show`; of all processes, one raises it.
+    """
+    from storyteller.distributed.data_parallel import ParallelProcesses
+    from storyteller.distributed.launch import launch
+    from storyteller.distributed.mesh import Meshes, check_fits, choose_mesh
+    from storyteller.distributed.worker import is_worker, joined, number_of_processes
+    from storyteller.runs.pipeline import RunComponents
+    from storyteller.training.step_timing import candidate_dtypes
+
+    if run.seconds is not None:
+        raise StorytellerError("--minutes is planned by a trial in one process: give --steps with several processes.")
+    started = number_of_processes() if is_worker() else None
+    shape = choose_mesh(started or wanted.processes or 1, shard=wanted.shard, expert=wanted.expert)
+    check_fits(shape, run.model)
+    if started is None:
+        launch(shape.processes, [sys.executable, "-m", "storyteller", *sys.argv[1:]], notice=print)
+        return
+    with joined(device, timeout=wanted.timeout) as worker:
+        if wanted.processes not in (None, started):
+            raise StorytellerError(f"--processes is {wanted.processes}, and {started} were started: leave it out.")
+        if run.train.dtype == "auto":  # a trial's outcome could differ from process to process
+            run = replace(run, train=replace(run.train, dtype=candidate_dtypes(worker.device)[0]))
+        if run.train.dtype == "float16" and shape.sharded > 1:  # the loss's scale would follow a part of the gradient
+            raise StorytellerError("float16 needs whole weights in each process: use bfloat16 or float32 with shards.")
+        processes = ParallelProcesses(worker, Meshes.build(shape, worker.device.type))
+        components = RunComponents(trainer=processes.components())
+        train_and_show(run, folder, device=str(worker.device), track=track, processes=processes, components=components)
 
 
 def run_config_from(
@@ -78,8 +139,16 @@ def run_config_from(
     )
 
 
-def train_and_show(run: "RunConfig", folder: Path, *, device: str, track: bool = False) -> None:
-    """Train with a progress bar, and log the run to MLflow if asked to.
+def train_and_show(
+    run: "RunConfig",
+    folder: Path,
+    *,
+    device: str,
+    track: bool = False,
+    processes: "OneProcess | None" = None,
+    components: "RunComponents | None" = None,
+) -> None:
+    """Train with a progress bar, and log the run to MLflow if asked to; of several processes the first does both.
 
     Raises:
         StorytellerError: among others, Ctrl-C; its message is how to go on.
@@ -87,12 +156,22 @@ def train_and_show(run: "RunConfig", folder: Path, *, device: str, track: bool =
     from rich.console import Console
 
     from storyteller.cli.progress_bar import TrainingProgress
-    from storyteller.runs.pipeline import train
+    from storyteller.runs.pipeline import LIBRARY, train
+    from storyteller.training.processes import OneProcess
     from storyteller.utils.device import pick_device
 
-    with TrainingProgress(Console()) as progress:
-        context = tracking(progress.say) if track else None
-        result = train(run, folder, notice=progress.say, on_event=progress, device=pick_device(device), context=context)
+    among = processes or OneProcess()
+    with TrainingProgress(Console(quiet=not among.is_first)) as progress:
+        result = train(
+            run,
+            folder,
+            notice=progress.say,
+            on_event=progress,
+            device=pick_device(device),
+            context=tracking(progress.say) if track and among.is_first else None,
+            components=components or LIBRARY,
+            processes=among,
+        )
     if result.interrupted:
         same_command = shlex.join(["storyteller", *sys.argv[1:]])  # as it was typed, for the shell
         raise StorytellerError(

@@ -106,7 +106,7 @@ def dispatch_sorted(x: Tensor, gate_weights: Tensor, expert_ids: Tensor, experts
 
     Source: Gale et al. 2022 (MegaBlocks), the permutation of tokens by expert, without its kernels.
     """
-    order, sizes = _sort_by_expert(expert_ids, len(experts))  # (R,), (E,)
+    order, sizes = sort_by_expert(expert_ids, len(experts))  # (R,), (E,)
     if not len(order):
         return torch.zeros_like(x)
     token, gate = order // expert_ids.size(1), gate_weights.flatten().index_select(0, order)  # (R,) each
@@ -116,10 +116,10 @@ def dispatch_sorted(x: Tensor, gate_weights: Tensor, expert_ids: Tensor, experts
             outputs.append(expert(rows))  # (rows of e, D)
     together = torch.cat(outputs)  # (R, D)
     outputs.clear()  # their memory is used again at once
-    return _combine(together, token, gate, x)
+    return combine(together, token, gate, x)
 
 
-def _sort_by_expert(expert_ids: Tensor, n_experts: int) -> tuple[Tensor, Tensor]:
+def sort_by_expert(expert_ids: Tensor, n_experts: int) -> tuple[Tensor, Tensor]:
     """The choices (R,) in the order of their experts, as places among all N*k, and how many each expert has (E,)."""
     chosen = expert_ids.flatten()  # (N*k,)
     order = chosen.argsort(stable=True)  # (N*k,)
@@ -130,7 +130,7 @@ def _sort_by_expert(expert_ids: Tensor, n_experts: int) -> tuple[Tensor, Tensor]
     return order, sizes
 
 
-def _combine(outputs: Tensor, token: Tensor, gate: Tensor, x: Tensor) -> Tensor:
+def combine(outputs: Tensor, token: Tensor, gate: Tensor, x: Tensor) -> Tensor:
     """Add every expert output, (R, D), times its gate weight, to its token's row of zeros in the shape of x."""
     weighted = outputs * gate[:, None]  # (R, D), in float32 where the gate weights are
     return torch.zeros_like(x, dtype=weighted.dtype).index_add(0, token, weighted).to(x.dtype)  # (N, D)
@@ -152,7 +152,7 @@ def dispatch_grouped(x: Tensor, gate_weights: Tensor, expert_ids: Tensor, expert
     In generation nothing is dropped, so each token has k outputs: they are put back in order and added up.
     """
     N, k = expert_ids.shape
-    order, sizes = _sort_by_expert(expert_ids, len(experts))  # (N*k,), (E,)
+    order, sizes = sort_by_expert(expert_ids, len(experts))  # (N*k,), (E,)
     if len(order) < N * k:
         return dispatch_sorted(x, gate_weights, expert_ids, experts)
     rows, ends = x.index_select(0, order // k), sizes.cumsum(0, dtype=torch.int32)  # (N*k, D), (E,)
@@ -170,7 +170,7 @@ def dispatch_batched(x: Tensor, gate_weights: Tensor, expert_ids: Tensor, expert
     holds token 0 with the gate weight 0.
     """
     E = len(experts)
-    order, sizes = _sort_by_expert(expert_ids, E)  # (R,), (E,)
+    order, sizes = sort_by_expert(expert_ids, E)  # (R,), (E,)
     if not len(order):
         return torch.zeros_like(x)
     token, gate = order // expert_ids.size(1), gate_weights.flatten().index_select(0, order)  # (R,) each
@@ -186,7 +186,7 @@ def dispatch_batched(x: Tensor, gate_weights: Tensor, expert_ids: Tensor, expert
     rows = x.index_select(0, token).view(E, C, -1)  # (E, C, D)
     gates, up = torch.bmm(rows, experts.gate_up.transpose(1, 2)).chunk(2, dim=-1)  # (E, C, F) each
     outputs = torch.bmm(F.silu(gates) * up, experts.down.transpose(1, 2))  # (E, C, D)
-    return _combine(outputs.flatten(0, 1), token, gate, x)
+    return combine(outputs.flatten(0, 1), token, gate, x)
 
 
 def dispatch_dense(x: Tensor, gate_weights: Tensor, expert_ids: Tensor, experts: Sequence[Expert]) -> Tensor:

@@ -15,7 +15,9 @@ import torch
 from torch import Tensor
 
 
-def load_balancing_loss(probs: Tensor, expert_ids: Tensor, *, attention_mask: Tensor | None = None) -> Tensor:
+def load_balancing_loss(
+    probs: Tensor, expert_ids: Tensor, *, attention_mask: Tensor | None = None, load: Tensor | None = None
+) -> Tensor:
     """E * sum_e f_e P_e: how unevenly one layer spreads its tokens; k when all experts are equally busy.
 
     f_e is the number of tokens routed to expert e, over the number of tokens; P_e the mean probability that the router
@@ -25,16 +27,18 @@ def load_balancing_loss(probs: Tensor, expert_ids: Tensor, *, attention_mask: Te
         probs: (N, E), the router's probabilities of all experts.
         expert_ids: (N, k) int64, the experts that the tokens are routed to.
         attention_mask: (B, T) bool, True for the tokens that count; None: all.
+        load: (E,), taken as f in place of this batch's own: that of a larger batch of which this one is a part.
 
     Returns:
         () float32
 
-    Source: Fedus et al. 2021 (Switch Transformers), equations 4 to 6.
+    Source: Fedus et al. 2021 (Switch Transformers), equations 4 to 6; for `load` Qiu et al. 2025, "Demons in the
+    Detail: On Implementing Load Balancing Loss for Training Specialized Mixture-of-Expert Models", section 3.
     """
     if attention_mask is not None:
         probs, expert_ids = probs[attention_mask.flatten()], expert_ids[attention_mask.flatten()]
     n_tokens, n_experts = probs.shape
-    f = torch.bincount(expert_ids.flatten(), minlength=n_experts) / n_tokens  # (E,)
+    f = torch.bincount(expert_ids.flatten(), minlength=n_experts) / n_tokens if load is None else load  # (E,)
     return n_experts * (f * probs.mean(dim=0)).sum()
 
 

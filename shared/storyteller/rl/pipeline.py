@@ -39,7 +39,7 @@ from storyteller.runs.provenance import Stage, read_stages, write_stages
 from storyteller.runs.run_config import RunConfig
 from storyteller.runs.training_time import timing, training_seconds
 from storyteller.tokenizer import Tokenizer
-from storyteller.training.checkpoint import SETTINGS, WEIGHTS, Checkpoint, list_checkpoints, path_of
+from storyteller.training.checkpoint import STATE, Checkpoint, list_checkpoints, path_of
 from storyteller.training.events import Event, StepDone, TrainingResult
 from storyteller.training.token_shards import INDEX, open_shards
 from storyteller.training.trainer import Trainer
@@ -130,8 +130,9 @@ def reinforce(
         of_checkpoint, kept = path_of(run_of(base), checkpoint.step), path_of(folder / BASE, checkpoint.step)
         with writing(folder):
             kept.mkdir(parents=True, exist_ok=True)
-            for file in (of_checkpoint / WEIGHTS, of_checkpoint / SETTINGS):
-                shutil.copy(file, kept / file.name)
+            for file in of_checkpoint.iterdir():
+                if file.name != STATE:
+                    shutil.copy(file, kept / file.name)
             shutil.copy(run_of(base) / "tokenizer.json", folder / BASE / "tokenizer.json")
     n_stories = wanted.config.prompts * wanted.config.group_size
     notice(f"Beginning from {run_of(base)} at step {checkpoint.step}: {n_stories} stories a step ...")

@@ -18,7 +18,7 @@ it stopped:
 """
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -37,6 +37,7 @@ from storyteller.runs.training_time import timing
 from storyteller.tokenizer import Tokenizer
 from storyteller.training.batches import TrainingBatches, validation_batches
 from storyteller.training.events import Event, Saved, TrainingResult
+from storyteller.training.processes import ONE_PROCESS, OneProcess
 from storyteller.training.step_timing import Execution, candidate_dtypes, fastest, time_steps
 from storyteller.training.token_shards import INDEX, TokenShards, open_shards, write_shards
 from storyteller.training.trainer import Trainer, TrainerComponents, explain_oom
@@ -85,6 +86,7 @@ def train(
     device: torch.device,
     context: RunContext | None = None,
     components: RunComponents = LIBRARY,
+    processes: OneProcess = ONE_PROCESS,
 ) -> TrainingResult:
     """Train the model that `wanted` describes, or go on with it where the run in `folder` stopped.
 
@@ -96,19 +98,24 @@ def train(
         device: to train on.
         context: entered while the trainer runs, such as a `storyteller.tracking.Tracker`.
         components: what it is made with.
+        processes: among which the training is shared out; the first prepares the data.
 
     Raises:
         StorytellerError: the corpus cannot be read, or the folder holds another run.
     """
-    run = resolve_run(wanted, folder)
-    data = prepare(run, folder, notice=notice, components=components)
+
+    def begin() -> tuple[RunConfig, PreparedData]:
+        run = resolve_run(wanted, folder)
+        return run, prepare(run, folder, notice=notice, components=components)
+
+    run, data = processes.after_first(begin)
     seconds = run.seconds
     if seconds is not None:
         run = _plan_by_trial(run, seconds, data, notice=notice, device=device, components=components)
         run.save(folder)
     deadline = None if seconds is None else Deadline(seconds)
     parallel_microbatches = 1
-    if run.threads is not None:
+    if run.threads is not None and processes.alone:
         parallel_microbatches = _parallel_microbatches(run.train, run.threads, cores=torch.get_num_threads())
         torch.set_num_threads(run.threads)
     trainer = new_trainer(
@@ -119,6 +126,7 @@ def train(
         device=device,
         parallel_microbatches=parallel_microbatches,
         components=components,
+        processes=processes,
     )
 
     def enforce_deadline(event: Event) -> None:
@@ -129,7 +137,10 @@ def train(
 
     trainer.subscribe(enforce_deadline)
     trainer.resume()
-    with timing(trainer, folder), nullcontext() if context is None else context(trainer, data.tokenizer, run):
+    with ExitStack() as around:
+        if processes.is_first:
+            around.enter_context(timing(trainer, folder))
+            around.enter_context(nullcontext() if context is None else context(trainer, data.tokenizer, run))
         return trainer.run()
 
 
@@ -178,8 +189,9 @@ def new_trainer(
     on_event: Callable[[Event], None] | None = None,
     parallel_microbatches: int = 1,
     components: RunComponents = LIBRARY,
+    processes: OneProcess = ONE_PROCESS,
 ) -> Trainer:
-    """A trainer at the beginning of the run; `folder`, `on_event` and `parallel_microbatches` as in `Trainer`."""
+    """A trainer at the beginning of the run; the arguments from `folder` on as in `Trainer` and `train`."""
     # A short text may have too few pairs for the vocabulary that was asked for.
     config = replace(run.model, vocab_size=data.tokenizer.vocab_size)
     batch_size, seq_len, seed = run.train.batch_size, config.max_seq_len, run.train.seed
@@ -200,6 +212,7 @@ def new_trainer(
         on_event=on_event,
         components=components.trainer,
         parallel_microbatches=parallel_microbatches,
+        processes=processes,
     )
 
 

@@ -79,6 +79,7 @@ def resolve_run(wanted: RunConfig, folder: Path) -> RunConfig:
         )
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
+    saved: RunConfig | None = None
     if (folder / "run.json").is_file():
         saved = RunConfig.load(folder, way_out=_another_folder(folder))
         # The tokenizer and the shards, which are made first, are kept to their corpus.
@@ -95,7 +96,8 @@ def resolve_run(wanted: RunConfig, folder: Path) -> RunConfig:
         if list_checkpoints(folder):
             train = replace(wanted.train, steps=saved.train.steps, dtype=saved.train.dtype)
             wanted = replace(saved, train=train)
-    wanted.save(folder)
+    if wanted != saved:
+        wanted.save(folder)
     return wanted
 
 

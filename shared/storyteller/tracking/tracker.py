@@ -5,7 +5,8 @@ What is logged, and when:
     at the beginning    parameters: the model's and the training's settings, the corpus, parameters in all and active
     every step          loss, learning rate, gradient norm, tokens a second, each layer's balance loss
     every evaluation    validation loss, perplexity, bits per byte; how each router spreads its tokens; stories that the
-                        model tells now; the curves so far, as pictures
+                        model tells now; the curves so far, as pictures. (Routers and stories need the model's weights:
+                        they are left out where no process has all of them.)
     every few seconds   the load of the machine, under the names that MLflow's page "System metrics" looks for
     at the end          checkpoint and tokenizer, as a registered model
 """
@@ -166,11 +167,12 @@ class Tracker:
             loads.append(load)
             figures |= {f"router/layer_{layer}/{name}": value for name, value in statistics.items()}
             figures |= {f"router/layer_{layer}/load/expert_{expert}": share for expert, share in enumerate(load)}
-        stories = tell(self.trainer.model, self.tokenizer, self.openings, sampling=self.sampling)
         self._add(figures, step)
         self._flush()
-        text = "\n\n---\n\n".join(stories) + "\n"
-        self._writer.put(lambda run: run.client.log_text(run.run_id, text, f"stories/step-{step:06d}.txt"))
+        if self.trainer.processes.has_whole_model:
+            stories = tell(self.trainer.model, self.tokenizer, self.openings, sampling=self.sampling)
+            text = "\n\n---\n\n".join(stories) + "\n"
+            self._writer.put(lambda run: run.client.log_text(run.run_id, text, f"stories/step-{step:06d}.txt"))
         self._writer.put(draw_curves)
         if loads:
             self._writer.put(lambda run: run.client.log_figure(run.run_id, load_figure(loads, step), "plots/load.png"))
@@ -178,7 +180,8 @@ class Tracker:
     @torch.no_grad()
     def _router_statistics(self) -> list[dict[str, Any]]:
         """How each layer spreads one validation batch, in the mode of training, where experts may be full."""
-        if not self.trainer.validation or not self.trainer.model.config.n_experts:
+        whole = self.trainer.processes.has_whole_model
+        if not self.trainer.validation or not self.trainer.model.config.n_experts or not whole:
             return []
         batch = self.trainer.validation[0].to(self.trainer.device)
         mask = batch.attention_mask

@@ -183,6 +183,10 @@ class TrainingBatches:
         return self
 
     def __next__(self) -> Batch:
+        return self.next_rows(slice(None))
+
+    def next_rows(self, rows: slice) -> Batch:
+        """Of the next batch these rows alone: no others are read, and the place goes on as after the whole batch."""
         starts = np.empty(self.batch_size, dtype=np.int64)
         for row in range(self.batch_size):
             if self.position == self.n_sequences:
@@ -196,9 +200,10 @@ class TrainingBatches:
             document = np.searchsorted(begins, (starts + 1) % len(self.source))
             longest = int((begins[document + 1] - begins[document]).max())
             length = min(self.seq_len, -(-longest // LENGTH_MULTIPLE) * LENGTH_MULTIPLE) + 1
-        rows = [_ring(self.source, start, length) for start in starts.tolist()]
+        starts = starts[rows]
+        tokens = [_ring(self.source, start, length) for start in starts.tolist()]
         positions = starts[:, None] + np.arange(length)  # (B, T + 1)
-        return _batch(np.stack(rows), positions % len(self.source), self.source, self.predict_first_token)
+        return _batch(np.stack(tokens), positions % len(self.source), self.source, self.predict_first_token)
 
     def state_dict(self) -> dict[str, int]:
         """The place in the data: what `load_state_dict` needs to give the batch that would come next."""

@@ -9,6 +9,9 @@ A run's folder looks like this:
         checkpoint.json       step, place in the data, settings, and the checksums of all three files
     step-000400/
 
+Where a run's weights are divided among several processes, each writes a file of its own in place of the first two
+(`storyteller.distributed.sharded_checkpoint`); such a checkpoint is read here like any other.
+
 A checkpoint is written into `.step-000400.partial`, forced to the disk and then renamed, so `step-000400` is either
 whole or not there: a run may be killed at any moment. Reading checks the sums; a checkpoint that has been damaged since
 is refused, and the one before it is used.
@@ -20,13 +23,14 @@ import os
 import re
 import shutil
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -37,6 +41,9 @@ from storyteller.utils.atomic_io import force_to_disk
 
 FORMAT = 1  # raised when the files change in a way that older programs cannot read
 WEIGHTS, STATE, SETTINGS = "model.safetensors", "state.safetensors", "checkpoint.json"
+
+PARTS = "shard-*.safetensors"  # the processes' files of a divided checkpoint
+PLACES, OFFSETS = "DCP_SHARDING_INFO", "saved_offsets"  # in their headers: where in its tensor a part begins
 
 CHECKPOINT_NAME = re.compile(r"step-\d+")  # of a checkpoint's folder
 
@@ -67,10 +74,9 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint, *, keep: int = 2) -> P
         StorytellerError: it could not be written (a full disk, say). The earlier checkpoints are untouched.
     """
     target = path_of(folder, checkpoint.step)
-    partial = folder / f".{target.name}.partial"
+    partial = partial_of(target)
     try:
-        for leftover in folder.glob(".step-*.partial"):  # of a run that was killed while it saved
-            shutil.rmtree(leftover)
+        clear_partial(folder)
         partial.mkdir(parents=True)
         _write(partial, checkpoint)
         if target.exists():  # os.replace does not replace a folder on Windows
@@ -83,26 +89,42 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint, *, keep: int = 2) -> P
             f"The checkpoint of step {checkpoint.step} could not be written to {folder} ({error}): make room or choose "
             f"another folder; the checkpoints already there are untouched, and the run can go on from the newest."
         ) from error
+    delete_old(folder, keep=keep)
+    return target
+
+
+def partial_of(target: Path) -> Path:
+    """Where a checkpoint lies while it is written."""
+    return target.with_name(f".{target.name}.partial")
+
+
+def clear_partial(folder: Path) -> None:
+    """Delete what a run left that was killed while it saved."""
+    for leftover in folder.glob(".step-*.partial"):
+        shutil.rmtree(leftover)
+
+
+def delete_old(folder: Path, *, keep: int) -> None:
+    """Delete all checkpoints but the newest `keep`."""
     for old in list_checkpoints(folder)[:-keep]:
         shutil.rmtree(old, ignore_errors=True)  # what cannot be deleted now is tried again after the next
-    return target
 
 
 def _write(folder: Path, checkpoint: Checkpoint) -> None:
     for name, tensors in ((WEIGHTS, checkpoint.weights), (STATE, checkpoint.state)):
         save_file({key: tensor.detach().contiguous() for key, tensor in tensors.items()}, folder / name)
-    content = {
-        "format": FORMAT,
-        "step": checkpoint.step,
-        "sha256": {name: _file_checksum(folder / name) for name in (WEIGHTS, STATE)},
-        "values": checkpoint.values,
-    }
-    with (folder / SETTINGS).open("w", encoding="utf-8", newline="\n") as file:
-        json.dump({"sha256": _checksum(content), "content": content}, file, indent=1)
+    write_settings(folder, checkpoint, {name: file_checksum(folder / name) for name in (WEIGHTS, STATE)})
     for name in (WEIGHTS, STATE):  # safetensors lets only the owner read; these may be read like any other file
         shutil.copymode(folder / SETTINGS, folder / name)
     for path in (*folder.iterdir(), folder):
         force_to_disk(path)
+
+
+def write_settings(folder: Path, checkpoint: Checkpoint, checksums: dict[str, str]) -> None:
+    """Write `checkpoint.json`: step, settings, and the checksums of the checkpoint's other files."""
+    content = {"format": FORMAT, "step": checkpoint.step, "sha256": checksums, "values": checkpoint.values}
+    with (folder / SETTINGS).open("w", encoding="utf-8", newline="\n") as file:
+        json.dump({"sha256": _checksum(content), "content": content}, file, indent=1)
 
 
 def list_checkpoints(folder: Path) -> list[Path]:
@@ -116,6 +138,28 @@ def path_of(folder: Path, step: int) -> Path:
     return folder / f"step-{step:06d}"
 
 
+def check_checkpoint(path: Path, *, with_state: bool = True) -> Checkpoint:
+    """Check every byte of a checkpoint, and read it without its tensors; arguments and errors as `read_checkpoint`."""
+    try:
+        saved = json.loads((path / SETTINGS).read_text(encoding="utf-8"))
+        content = saved["content"]
+        if saved["sha256"] != _checksum(content):
+            raise DamagedCheckpoint(f"{SETTINGS} has changed since it was written")
+        if content["format"] != FORMAT:
+            raise StorytellerError(
+                f"{path} has format {content['format']} and this version reads format {FORMAT}: update storyteller."
+            )
+        for name in content["sha256"]:
+            if (with_state or name != STATE) and content["sha256"][name] != file_checksum(path / name):
+                raise DamagedCheckpoint(f"{name} has changed since it was written")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DamagedCheckpoint(f"{type(error).__name__}: {error}") from error
+    values = content["values"]
+    if "train_config" in values:  # a run of an older version goes on
+        values["train_config"] = with_current_names(TrainConfig, values["train_config"])
+    return Checkpoint(step=content["step"], weights={}, state={}, values=values)
+
+
 def read_checkpoint(path: Path, *, with_state: bool = True) -> Checkpoint:
     """Read one checkpoint and check every byte of it.
 
@@ -127,30 +171,57 @@ def read_checkpoint(path: Path, *, with_state: bool = True) -> Checkpoint:
         DamagedCheckpoint: a file is missing, cut short or changed.
         StorytellerError: a newer version of this package wrote it.
     """
+    checkpoint = check_checkpoint(path, with_state=with_state)
     try:
-        saved = json.loads((path / SETTINGS).read_text(encoding="utf-8"))
-        content = saved["content"]
-        if saved["sha256"] != _checksum(content):
-            raise DamagedCheckpoint(f"{SETTINGS} has changed since it was written")
-        if content["format"] != FORMAT:
-            raise StorytellerError(
-                f"{path} has format {content['format']} and this version reads format {FORMAT}: update storyteller."
-            )
-        names = (WEIGHTS, STATE) if with_state else (WEIGHTS,)
-        for name in names:
-            if content["sha256"][name] != _file_checksum(path / name):
-                raise DamagedCheckpoint(f"{name} has changed since it was written")
-        tensors = {name: load_file(path / name) for name in names}
+        if parts := sorted(path.glob(PARTS)):
+            tensors = _read_parts(parts, with_state=with_state)
+            state = {name: tensor for name, tensor in tensors.items() if is_state(name)}
+            weights = {name: tensor for name, tensor in tensors.items() if name not in state}
+        else:
+            weights, state = load_file(path / WEIGHTS), load_file(path / STATE) if with_state else {}
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise DamagedCheckpoint(f"{type(error).__name__}: {error}") from error
-    values = content["values"]
-    if "train_config" in values:  # a run of an older version goes on
-        values["train_config"] = with_current_names(TrainConfig, values["train_config"])
-    return Checkpoint(step=content["step"], weights=tensors[WEIGHTS], state=tensors.get(STATE, {}), values=values)
+    return replace(checkpoint, weights=weights, state=state)
+
+
+def is_state(name: str) -> bool:
+    """Whether a tensor of this name is the optimizer's or a random generator's, such as `random/torch`."""
+    return "/" in name
+
+
+def _read_parts(files: Sequence[Path], *, with_state: bool) -> dict[str, Tensor]:
+    """The whole tensors of a divided checkpoint, one set of them in memory."""
+    with ExitStack() as opened:
+        where: dict[str, list[tuple[Any, list[int]]]] = {}  # name -> files, and where in the tensor their parts begin
+        for file in files:
+            part = opened.enter_context(safe_open(file, framework="pt"))
+            places = json.loads(part.metadata()[PLACES])
+            for name in part.keys():  # noqa: SIM118  # no dict
+                if with_state or not is_state(name):
+                    where.setdefault(name, []).append((part, places[name][OFFSETS]))
+        tensors = {}
+        for name, parts in where.items():
+            shapes = [part.get_slice(name).get_shape() for part, _ in parts]
+            ends = (
+                [a + b for a, b in zip(begin, shape, strict=True)]
+                for (_, begin), shape in zip(parts, shapes, strict=True)
+            )
+            whole = [max(along) for along in zip(*ends, strict=True)]
+            for part, begin in parts:
+                piece = part.get_tensor(name)
+                if name not in tensors:
+                    tensors[name] = piece.new_empty(whole)
+                tensors[name][tuple(slice(a, a + b) for a, b in zip(begin, piece.shape, strict=True))] = piece
+        return tensors
 
 
 def load_checkpoint(
-    folder: Path, *, fingerprint: str | None = None, with_state: bool = True, notice: Notice | None = None
+    folder: Path,
+    *,
+    fingerprint: str | None = None,
+    with_state: bool = True,
+    notice: Notice | None = None,
+    read: Callable[..., Checkpoint] = read_checkpoint,
 ) -> Checkpoint:
     """The latest valid checkpoint of a run.
 
@@ -159,6 +230,7 @@ def load_checkpoint(
         fingerprint: of the tokenizer that will be used; None does not compare.
         with_state: as in `read_checkpoint`.
         notice: called when a damaged checkpoint was passed over; None gives a Python warning.
+        read: called as `read_checkpoint`; `check_checkpoint` gives it without tensors.
 
     Raises:
         StorytellerError: there is no checkpoint, none is valid, or another tokenizer belongs to it.
@@ -166,7 +238,7 @@ def load_checkpoint(
     faults: list[str] = []
     for path in reversed(list_checkpoints(folder)):
         try:
-            checkpoint = read_checkpoint(path, with_state=with_state)
+            checkpoint = read(path, with_state=with_state)
         except DamagedCheckpoint as error:
             faults.append(f"{path.name} is damaged ({error})")
             continue
@@ -269,7 +341,8 @@ def _step_of(path: Path) -> int:
     return int(path.name.removeprefix("step-"))
 
 
-def _file_checksum(path: Path) -> str:
+def file_checksum(path: Path) -> str:
+    """SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -1,7 +1,7 @@
 """How well a model predicts a text: the cross-entropy, and the figures that are made from it."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +13,7 @@ from storyteller.moe.losses import load_balancing_loss
 from storyteller.tokenizer import Tokenizer
 from storyteller.training.batches import IGNORE_INDEX, Batch
 from storyteller.training.mixed_precision import autocast
+from storyteller.training.processes import ONE_PROCESS, OneProcess
 from storyteller.transformer.decoder import Decoder
 
 Loss = Callable[[Tensor, Tensor], Tensor]  # logits (B, T, V), targets (B, T) -> (), the mean over the targets
@@ -74,11 +75,12 @@ def byte_lengths(tokenizer: Tokenizer) -> list[int]:
 @torch.no_grad()
 def evaluate(
     model: Decoder,
-    batches: Iterable[Batch],
+    batches: Sequence[Batch],
     *,
     loss: Loss = cross_entropy,
     dtype: str = "float32",
     byte_lengths: Sequence[int] | None = None,
+    processes: OneProcess = ONE_PROCESS,
 ) -> Metrics:
     """Measure a model on a text, every target counting the same. The model is left in the mode it was in.
 
@@ -88,6 +90,7 @@ def evaluate(
         loss: called as `cross_entropy`.
         dtype: of the products: "float32", "bfloat16" or "float16".
         byte_lengths: (V,) how many bytes of text each token stands for, 0 for a special one; gives bits per byte.
+        processes: among which the batches are shared out.
 
     Raises:
         StorytellerError: the batches hold no target.
@@ -98,7 +101,7 @@ def evaluate(
     was_training = model.training
     model.eval()
     try:
-        for batch in batches:
+        for batch in processes.share(batches):
             n_targets += batch.n_targets
             if lengths is not None:
                 n_bytes += int(lengths[batch.targets[batch.targets != IGNORE_INDEX]].sum())
@@ -108,6 +111,8 @@ def evaluate(
             nats += loss(logits, batch.targets).item() * batch.n_targets
     finally:
         model.train(was_training)
+    figures = processes.total(*(torch.tensor(figure, dtype=torch.float64) for figure in (nats, n_targets, n_bytes)))
+    nats, n_targets, n_bytes = figures[0].item(), int(figures[1]), int(figures[2])
     if not n_targets:
         raise StorytellerError("There is nothing to evaluate: the validation batches hold no target; add stories.")
     mean = nats / n_targets

@@ -43,6 +43,7 @@ from storyteller.training.optim import (
     cosine_schedule,
     parameter_groups,
 )
+from storyteller.training.processes import ONE_PROCESS, OneProcess
 from storyteller.training.rng_state import random_state, restore_random
 from storyteller.training.step_timing import candidate_dtypes, fastest_dtype
 from storyteller.transformer.decoder import Decoder
@@ -97,6 +98,7 @@ class Trainer:
         parallel_microbatches: how many of a step's `config.grad_accum_steps` passes run at once, each on a thread of
             its own. The result is the same. On a CPU a small model's products are too short to be shared among cores;
             whole passes are not.
+        processes: among which each step is shared out; by default there is only this one.
     """
 
     def __init__(
@@ -111,6 +113,7 @@ class Trainer:
         on_event: Callable[[Event], None] | None = None,
         components: TrainerComponents = TrainerComponents(),
         parallel_microbatches: int = 1,
+        processes: OneProcess = ONE_PROCESS,
     ) -> None:
         if model.config.balance == "bias" and components.gradients is not None:
             raise StorytellerError(
@@ -118,19 +121,21 @@ class Trainer:
                 "train it without another accumulation of gradients, or with balance 'loss'."
             )
         self.model, self.config, self.batches, self.validation = model, config, batches, validation
-        self.folder, self.components = folder, components
+        self.folder, self.components, self.processes = folder, components, processes
         self.tokenizer_fingerprint = None if tokenizer is None else tokenizer.fingerprint
         self.byte_lengths = None if tokenizer is None else byte_lengths(tokenizer)
         self.device = next(model.parameters()).device
+        model.checkpoint_blocks = config.gradient_checkpointing
+        self._wrapped = processes.wrap(model)  # before the optimizer, which needs to know the parameters as they stay
         self.optimizer = components.optimizer(components.parameter_groups(model, config.weight_decay), config)
         self.step, self.tokens = 0, 0  # updates made, targets seen
         self._choices: Tensor | None = None  # (layers, E), of the step's passes
+        self._load: Tensor | None = None  # (layers, E), how often a token of this step chooses each expert
         self.metrics: Metrics | None = None  # of the last evaluation
         self.saved: Path | None = None  # the last checkpoint
         self._handlers = [] if on_event is None else [on_event]
         self._trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self._pace: deque[tuple[int, float]] = deque(maxlen=20)  # tokens and seconds of the last steps
-        model.checkpoint_blocks = config.gradient_checkpointing
         self.use_parallel_microbatches(parallel_microbatches)
         # Where there is a choice, `run` makes it: a run that is resumed has its dtype already.
         self.use_dtype(candidate_dtypes(self.device)[0] if config.dtype == "auto" else config.dtype)
@@ -152,7 +157,7 @@ class Trainer:
         with graceful_interrupt() as interrupt, explain_oom(self.config), flush_denormals():
             if self.config.dtype == "auto" and self.step == 0:
                 self.use_dtype(fastest_dtype(self))
-            while self.step < self.config.steps and not interrupt.is_set():
+            while self.step < self.config.steps and not self.processes.stops(interrupt.is_set()):
                 self.train_step()
                 if self.validation and self._due(self.config.evaluate_every):
                     self.metrics = evaluate(
@@ -161,6 +166,7 @@ class Trainer:
                         loss=self.components.loss,
                         dtype=self.dtype,
                         byte_lengths=self.byte_lengths,
+                        processes=self.processes,
                     )
                     self._emit(Evaluated(step=self.step, metrics=self.metrics))
                 if self._due(self.config.checkpoint_every):
@@ -176,7 +182,7 @@ class Trainer:
     def train_step(self) -> None:
         """Make one update of the weights, and tell of it."""
         started = time.perf_counter()
-        losses = self.backward([next(self.batches) for _ in range(self.config.grad_accum_steps)])
+        losses = self.backward(self.processes.draw(self.batches, self.config.grad_accum_steps))
         self.finish_step(losses, self.update(), seconds=time.perf_counter() - started)
 
     def finish_step(
@@ -212,7 +218,8 @@ class Trainer:
         Each batch's mean loss is weighted by its share of the step's targets, so the cross-entropy is that of one large
         batch; so is the z-loss, weighted by the share of the tokens. The balance loss is not: it multiplies, for each
         expert, two averages taken over one forward pass, and the mean of products is not the product of means. Every
-        batch is balanced by itself, which asks for a little more than balance over the whole step.
+        batch is balanced by itself, which asks for a little more than balance over the whole step. With
+        `config.balance_scope` "global" the first average is taken over the whole step, and then it is.
 
         The auxiliary losses are summed over the layers: each router feels the same pressure however deep the model is.
         """
@@ -220,13 +227,15 @@ class Trainer:
         if self.components.gradients is not None and not self.scaler.is_enabled():
             losses = self.components.gradients(self, batches)
         else:
-            n_targets, n_tokens = sum(batch.n_targets for batch in batches), sum(batch.n_tokens for batch in batches)
+            n_targets, n_tokens = self.processes.step_size(batches)
             passes = [
                 Microbatch(batch, batch.n_targets / max(1, n_targets), batch.n_tokens / max(1, n_tokens))
                 for batch in batches
             ]
+            self._load = self._count_first(passes) if self.config.balance_scope == "global" else None
             each = self._sequential(passes) if self._threads is None else self._threaded(passes, self._threads)
-            total = PassLosses(*(sum(column) for column in zip(*each, strict=True)))
+            own = PassLosses(*(sum(column) for column in zip(*each, strict=True)))
+            total = PassLosses(*self.processes.total(*own))
             self._choices = total.choices
             losses = StepLosses(
                 loss=total.loss.item(),
@@ -240,7 +249,7 @@ class Trainer:
 
     def _sequential(self, passes: Sequence[Microbatch]) -> Iterator[PassLosses]:
         """One pass after the other; each adds to the gradients in place, of which there is one set."""
-        for microbatch in passes:
+        for microbatch in self.processes.passes(passes):
             total, losses = self._forward(microbatch)
             total.backward()
             yield losses
@@ -265,20 +274,50 @@ class Trainer:
         batch = microbatch.batch.to(self.device)
         mask, components, config = batch.attention_mask, self.components, self.config
         with autocast(self.device, self.dtype):
-            logits, routing = self.model(batch.inputs, attention_mask=mask)  # (B, T, V), a Routing for each MoE layer
+            # (B, T, V), a Routing for each MoE layer
+            logits, routing = self._wrapped(batch.inputs, attention_mask=mask)
         loss = self.loss(logits, microbatch._replace(batch=batch))
+        biased, spans_step = self.model.config.balance == "bias", config.balance_scope == "global"
+        choices = loss.new_zeros(0)
+        if routing and (biased or spans_step):
+            choices = torch.stack([_choices(layer, mask) for layer in routing]) * (microbatch.token_share > 0)
+        load = self._share_of_tokens(choices) if spans_step and self._load is None else self._load  # (layers, E)
         balance = [
-            microbatch.token_share * components.load_balancing_loss(layer.probs, layer.expert_ids, attention_mask=mask)
-            for layer in routing
+            microbatch.token_share
+            * components.load_balancing_loss(
+                layer.probs, layer.expert_ids, attention_mask=mask, **({} if load is None else {"load": load[number]})
+            )
+            for number, layer in enumerate(routing)
         ]
         z = microbatch.token_share * sum(
             (components.router_z_loss(layer.logits, attention_mask=mask) for layer in routing), loss.new_zeros(())
         )
-        biased = self.model.config.balance == "bias"
         total = loss + (0.0 if biased else config.balance_weight) * sum(balance) + config.z_weight * z
         per_layer = torch.stack(balance) if balance else loss.new_zeros(0)  # (layers,)
-        choices = torch.stack([_choices(one, mask) for one in routing]) if biased and routing else loss.new_zeros(0)
         return self.scaler.scale(total), PassLosses(loss.detach(), per_layer.detach(), z.detach(), choices)
+
+    @torch.no_grad()
+    def _count_first(self, passes: Sequence[Microbatch]) -> Tensor | None:
+        """How the whole step spreads its choices, (layers, E); None where its only pass can count them itself.
+
+        The loss of the first pass needs what the last one chooses, so all of them run once without gradients: about a
+        third more arithmetic.
+        """
+        if len(passes) == 1 or not self.model.config.n_experts:
+            return None
+        counts = []
+        for microbatch in passes:
+            batch = microbatch.batch.to(self.device)
+            with autocast(self.device, self.dtype):
+                routing = self._wrapped(batch.inputs, attention_mask=batch.attention_mask).routing
+            chosen = torch.stack([_choices(layer, batch.attention_mask) for layer in routing])  # (layers, E)
+            counts.append(chosen * (microbatch.token_share > 0))
+        return self._share_of_tokens(torch.stack(counts).sum(dim=0))
+
+    def _share_of_tokens(self, choices: Tensor) -> Tensor:
+        """Of all processes' tokens together, the share that chose each expert, (layers, E), from how many did here."""
+        (chosen,) = self.processes.total(choices)
+        return self.model.config.top_k * chosen / chosen.sum(dim=1, keepdim=True)
 
     def loss(self, logits: Tensor, microbatch: Microbatch) -> Tensor:
         """What a pass adds to the step's loss, (): its mean cross-entropy by its share of the targets.
@@ -332,7 +371,8 @@ class Trainer:
         """Write a checkpoint of the training state, unless there is one or there is no folder."""
         if self.folder is None or self.saved == ckpt.path_of(self.folder, self.step):
             return
-        self.saved = ckpt.save_checkpoint(self.folder, self.state_dict(), keep=self.config.keep_checkpoints)
+        keep = self.config.keep_checkpoints
+        self.saved = self.processes.save_checkpoint(self.folder, self.state_dict(), keep=keep)
         self._emit(Saved(step=self.step, path=self.saved))
 
     def resume(self) -> bool:
@@ -346,9 +386,13 @@ class Trainer:
         """
         if self.folder is None or not ckpt.list_checkpoints(self.folder):
             return False
-        checkpoint = ckpt.load_checkpoint(self.folder, fingerprint=self.tokenizer_fingerprint, notice=self._message)
+        fingerprint = self.tokenizer_fingerprint
+        checkpoint = self.processes.load_checkpoint(
+            self.folder, self.model, fingerprint=fingerprint, notice=self._message
+        )
         self.load_state_dict(checkpoint)
-        ckpt.set_aside_after(self.folder, checkpoint.step)
+        if self.processes.is_first:
+            ckpt.set_aside_after(self.folder, checkpoint.step)
         self.saved = ckpt.path_of(self.folder, checkpoint.step)
         return True
 

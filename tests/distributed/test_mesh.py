@@ -1,0 +1,44 @@
+"""How processes are arranged, and what is refused before any is started."""
+
+import pytest
+
+from storyteller.config import preset
+from storyteller.distributed.mesh import MeshShape, check_fits, choose_mesh
+from storyteller.errors import StorytellerError
+from storyteller_course.cli import main
+
+
+def test_what_shard_and_expert_leave_is_replicate():
+    assert choose_mesh(16, shard=2, expert=4) == MeshShape(replicate=2, shard=2, expert=4)
+    assert choose_mesh(16, shard=2, expert=4).sharded == 8
+    assert str(choose_mesh(4)) == "replicate 4"
+
+
+def test_sizes_that_do_not_divide_are_refused():
+    with pytest.raises(StorytellerError, match="6 processes cannot be arranged"):
+        choose_mesh(6, shard=4)
+
+
+def test_experts_that_cannot_be_split_are_refused():
+    check_fits(MeshShape(expert=4), preset("tiny").model)
+    with pytest.raises(StorytellerError, match="8 experts"):
+        check_fits(MeshShape(expert=3), preset("tiny").model)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--processes", "2", "--shard", "3"], "cannot be arranged"),
+        (["--shard", "2"], "1 processes cannot be arranged"),
+        (["--processes", "3", "--expert", "3"], "multiple of 3"),
+        (["--processes", "2", "--minutes", "1"], "--steps"),
+    ],
+)
+def test_the_command_says_so_before_it_starts_anything(tmp_path, capsys, options, said):
+    with pytest.raises(SystemExit) as stopped:
+        main(["train", "tiny", "--out", str(tmp_path / "run"), *options])
+    assert stopped.value.code == 2
+    printed = capsys.readouterr().err
+    assert said in printed
+    assert printed.count("\n") == 1
+    assert not (tmp_path / "run").exists()
