@@ -186,8 +186,9 @@ def learning_rate(step: int, *, steps: int, warmup: int, min_lr_ratio: float) ->
 
 
 def clip_gradients(
-    gradients: list[Tensor], max_norm: float
-) -> tuple[Tensor, list[Tensor]]:  # fmt: skip
+    gradients: list[Tensor],
+    max_norm: float,
+) -> tuple[Tensor, list[Tensor]]:
     """Shorten the gradients of all parameters, taken as one long vector.
 
     Args:

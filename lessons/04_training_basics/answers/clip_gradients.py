@@ -7,7 +7,8 @@ answers = [
         "clip_gradients",
         code='''
 def clip_gradients(
-    gradients: list[Tensor], max_norm: float
+    gradients: list[Tensor],
+    max_norm: float,
 ) -> tuple[Tensor, list[Tensor]]:
     """Shorten the gradients of all parameters, taken as one long vector.
 

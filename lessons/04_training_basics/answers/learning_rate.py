@@ -33,14 +33,14 @@ answers = [
     Wrong(
         "learning_rate",
         "to_zero",
-        "The rate falls to 0, not to the final share. Stretch the curve between 1 and final.",
+        "The rate falls to 0, not to the final share. Stretch the curve between 1 and the lowest.",
         change=("min_lr_ratio + (1 - min_lr_ratio) * (1 +", "(1 +"),
     ),
     Wrong(
         "learning_rate",
         "final_added",
         "The final share was added to the whole curve, so that it begins above 1. Stretch the curve: it goes from 1 to "
-        "final.",
+        "the lowest.",
         change=("min_lr_ratio + (1 - min_lr_ratio) * (1 +", "min_lr_ratio + (1 +"),
     ),
     Wrong(
@@ -87,8 +87,8 @@ def learning_rate(step, *, steps, warmup, min_lr_ratio):
     Wrong(
         "learning_rate",
         "floor",
-        "The cosine falls to 0 and is cut off at `min_lr_ratio`. It should arrive at `min_lr_ratio` with the last update: scale "
-        "it into what is between final and 1.",
+        "The cosine falls to 0 and is cut off at `min_lr_ratio`. It should arrive there with the last update: scale it "
+        "into what is between the lowest share and 1.",
         change=(
             "return min_lr_ratio + (1 - min_lr_ratio) * (1 + math.cos(math.pi * done)) / 2",
             "return max(min_lr_ratio, (1 + math.cos(math.pi * done)) / 2)",

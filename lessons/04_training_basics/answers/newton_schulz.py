@@ -25,8 +25,8 @@ answers = [
     Wrong(
         "newton_schulz",
         "cubic",
-        "These are the coefficients of the older, cubic iteration, 1.5 and -0.5. It ends nearer to 1, but small singular "
-        "values need many more steps.",
+        "These are the coefficients of the older, cubic iteration, 1.5 and -0.5. It ends nearer to 1, but small "
+        "singular values need many more steps.",
         change=("x = a * x + (b * square + c * square @ square) @ x", "x = 1.5 * x - 0.5 * square @ x"),
     ),
     Wrong(

@@ -12,8 +12,8 @@ answers = [
     Wrong(
         "train",
         "leftover_leaks",
-        "The gradient of what is left at the end of an epoch stays where it is, and is added to the first update of the "
-        "next epoch; in the last epoch it is lost. It needs an update of its own.",
+        "The gradient of what is left at the end of an epoch stays where it is, and is added to the first update of "
+        "the next epoch; in the last epoch it is lost. It needs an update of its own.",
         code="""
 def train(model, batches, *, epochs, every, rate, warmup, look=None):
     model.train()
@@ -97,7 +97,10 @@ def train(model, batches, *, epochs, every, rate, warmup, look=None):
         "train",
         "never_clipped",
         "The gradients are never shortened: their length is measured, and the long ones are used all the same.",
-        change=("zip(parameters, clipped, decays, strict=True)", "zip(parameters, [p.grad for p in parameters], decays)"),
+        change=(
+            "zip(parameters, clipped, decays, strict=True)",
+            "zip(parameters, [p.grad for p in parameters], decays)",
+        ),
     ),
     Wrong(
         "train",

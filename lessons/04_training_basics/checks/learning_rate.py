@@ -10,7 +10,7 @@ learning_rate = Exercise(
     stars=2,
     scaffold="blank",
     hints=(
-        "Write the shares of a run of 6 updates with a warmup of 2 on paper: the second is 1, the last is min_lr_ratio.",
+        "Write the shares of a run of 6 updates with a warmup of 2 on paper: the second is 1, the last is the lowest.",
         "Update number `step` is the (step + 1)-th. In the climb its share is a fraction of warmup; on the way down "
         "count how many updates have passed since the climb's end.",
         "On the way down p = (step + 1 - warmup) / (steps - warmup). The cosine of pi * p goes from 1 to -1; "

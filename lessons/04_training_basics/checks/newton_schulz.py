@@ -14,8 +14,8 @@ newton_schulz = Exercise(
     hints=(
         "Try it with a diagonal matrix: its singular values are the numbers on the diagonal, and each goes through the "
         "polynomial by itself.",
-        "The polynomial of matrices has odd powers only: X, then X X^T X, then that once more with X X^T. Compute X X^T "
-        "once, from the matrix as it is at the beginning of the step.",
+        "The polynomial of matrices has odd powers only: X, then X X^T X, then that once more with X X^T. Compute the "
+        "product X X^T once, from the matrix as it is at the beginning of the step.",
         "X X^T has as many rows as X. Turn a matrix that has more rows than columns with `.mT`, so that the product is "
         "the smaller of the two; the result is the same, turned back.",
     ),

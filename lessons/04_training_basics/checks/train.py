@@ -26,7 +26,7 @@ train = Exercise(
 
 
 def by_the_book(seed, batches, epochs, every, rate, warmup, balance):
-    """Each update from the loss in one piece, with PyTorch's optimizer, clipping and schedulers: weights and records."""
+    """Each update from one loss, with PyTorch's optimizer, clipping and schedulers: weights and records."""
     model = PracticeModel(seed, balance=balance)
     named = list(model.named_parameters())
     optimizer = torch.optim.AdamW(
