@@ -367,7 +367,7 @@ def newton_schulz(gradient: Tensor, *, steps: int = 5) -> Tensor:
     # Step 2: Divide by the root of the sum of all squares, so that no singular value is above 1.
     x = x / (x.norm() + 1e-7)
     # Step 3: So many times: the odd polynomial, of which every singular value becomes one nearer to 1.
-    for _ in range(steps):
+    for _step in range(steps):
         square = x @ x.mT  # (rows, rows)
         x = a * x + (b * square + c * square @ square) @ x
     return x.mT if is_tall else x

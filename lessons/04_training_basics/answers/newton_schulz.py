@@ -39,13 +39,13 @@ answers = [
         "newton_schulz",
         "one_step_more",
         "There is one step too many.",
-        change=("for _ in range(steps):", "for _ in range(steps + 1):"),
+        change=("for _step in range(steps):", "for _step in range(steps + 1):"),
     ),
     Wrong(
         "newton_schulz",
         "always_five",
         "It takes five steps, whatever `steps` says.",
-        change=("for _ in range(steps):", "for _ in range(5):"),
+        change=("for _step in range(steps):", "for _step in range(5):"),
     ),
     Right(
         "newton_schulz",

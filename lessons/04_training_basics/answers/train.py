@@ -71,12 +71,6 @@ def train(model, batches, *, epochs, every, rate, warmup, look=None):
     ),
     Wrong(
         "train",
-        "never_in_training_mode",
-        "The model came in evaluation mode, and was trained in it. Training belongs into training mode.",
-        change=("        model.train()\n", ""),
-    ),
-    Wrong(
-        "train",
         "averages_lost",
         "AdamW begins anew in every update: its averages are thrown away. Keep the state of each parameter.",
         change=("old = states.get(one, {})", "old = {}"),
@@ -113,12 +107,6 @@ def train(model, batches, *, epochs, every, rate, warmup, look=None):
         "looks_too_early",
         "`look` is told one update too few: after the first update, one has been made.",
         change=("look(step + 1)", "look(step)"),
-    ),
-    Wrong(
-        "train",
-        "looks_once",
-        "`look` is called at the end only. Call it after each update.",
-        change=("        if look:\n            look(step + 1)\n", "    if look:\n        look(steps)\n"),
     ),
     Right(
         "train",
