@@ -103,6 +103,23 @@ def test_dots_are_all_drawn_and_the_first_ones_span_is_shaded(shown):
     assert [text.get_text() for text in axes.get_yticklabels()] == ["ours", "other"]
 
 
+def test_a_descent_says_where_each_way_ends(monkeypatch):
+    import matplotlib.figure
+
+    titles = []
+    original = matplotlib.axes.Axes.set_title
+    monkeypatch.setattr(
+        matplotlib.axes.Axes,
+        "set_title",
+        lambda self, text, **rest: titles.append(text) or original(self, text, **rest),
+    )
+    paths = {"slow": [(-2.0, 1.0), (-1.0, 0.0)], "fast": [(-2.0, 1.0), (0.0, 0.0)], "away": [(-2.0, 1.0), (0.0, 900.0)]}
+    picture = figures.descent(paths, steepness=(0.5, 20.0), title="T")
+    assert picture.startswith("<img")
+    ends = ["slow: loss 0.25 after 1 steps", "fast: loss 0 after 1 steps", "away: loss out of sight after 1 steps"]
+    assert [title for title in titles if title] == ends
+
+
 def test_a_rated_map_writes_each_number_into_its_field(shown):
     figures.rated_maps({"a": torch.tensor([[0.0, 21.4]])}, rows=["r"], columns=["c", "d"], title="T")
     assert [text.get_text() for text in shown[0].axes[0].texts] == ["0.0", "21"]

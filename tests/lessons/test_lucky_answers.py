@@ -46,6 +46,7 @@ NOTHING_SHOWS: dict[str, dict[str, str]] = {
 WORKS_ELSEWHERE = {
     "Checkpoint": "Its methods write files and load states, and give back nothing.",
     "accumulate": "Its work is the model's gradients; it gives back a loss.",
+    "train": "Its work is the model's weights; it gives back what it noted on the way.",
 }
 
 # What the checks do not see yet: each entry is work to be done, and goes when its exercise's inputs show it.

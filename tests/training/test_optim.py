@@ -44,12 +44,12 @@ class TestParameterGroups:
 
 class TestSchedule:
     def test_the_rate_climbs_in_a_straight_line(self):
-        rates = [cosine_schedule(step, steps=100, warmup=10, final=0.1) for step in range(10)]
+        rates = [cosine_schedule(step, steps=100, warmup=10, min_lr_ratio=0.1) for step in range(10)]
         assert rates == pytest.approx([(step + 1) / 10 for step in range(10)])
 
     def test_then_it_falls_along_half_a_cosine_to_the_final_share(self):
         def rate(step: int) -> float:
-            return cosine_schedule(step, steps=110, warmup=10, final=0.2)
+            return cosine_schedule(step, steps=110, warmup=10, min_lr_ratio=0.2)
 
         assert rate(9) == 1
         assert rate(59) == pytest.approx(0.6)  # half way
@@ -64,11 +64,11 @@ class TestSchedule:
         for step in range(20):
             optimizer.step()
             theirs.step()
-            assert cosine_schedule(step, steps=20, warmup=0, final=0.1) == pytest.approx(theirs.get_last_lr()[0])
+            assert cosine_schedule(step, steps=20, warmup=0, min_lr_ratio=0.1) == pytest.approx(theirs.get_last_lr()[0])
 
     def test_a_run_that_is_all_warmup_or_one_step_long_works(self):
-        assert cosine_schedule(0, steps=1, warmup=0, final=0.1) == pytest.approx(0.1)
-        assert cosine_schedule(4, steps=5, warmup=5, final=0.1) == 1
+        assert cosine_schedule(0, steps=1, warmup=0, min_lr_ratio=0.1) == pytest.approx(0.1)
+        assert cosine_schedule(4, steps=5, warmup=5, min_lr_ratio=0.1) == 1
 
 
 class TestClipping:

@@ -159,8 +159,8 @@ class TestStep:
     def test_schedule_loss_and_optimizer_can_be_replaced(self):
         calls = []
 
-        def schedule(step, *, steps, warmup, final):
-            calls.append((step, steps, warmup, final))
+        def schedule(step, *, steps, warmup, min_lr_ratio):
+            calls.append((step, steps, warmup, min_lr_ratio))
             return 0.5
 
         def loss(logits, targets):

@@ -264,7 +264,7 @@ def _adamw_step(part: Part) -> Work:
 
 @trial_for("learning_rate")
 def _learning_rate(part: Part) -> Work:
-    return lambda: [float(part(step, steps=300, warmup=20, final=0.1)) for step in range(300)]
+    return lambda: [float(part(step, steps=300, warmup=20, min_lr_ratio=0.1)) for step in range(300)]
 
 
 @trial_for("pack")

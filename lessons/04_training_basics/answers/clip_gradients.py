@@ -1,8 +1,49 @@
-"""Known answers to `clip_gradients`: wrong ones, explained, and right ones in other styles."""
+"""Known answers to `clip_gradients`: the given code, wrong ones, explained, and right ones in other styles."""
 
-from storyteller_course import Right, Wrong
+from storyteller_course import Given, Right, Wrong
 
 answers = [
+    Given(
+        "clip_gradients",
+        code='''
+def clip_gradients(
+    gradients: list[Tensor],
+    max_norm: float,
+) -> tuple[Tensor, list[Tensor]]:
+    """Shorten the gradients of all parameters, taken as one long vector.
+
+    Args:
+        gradients: of any shapes; they are not changed.
+        max_norm: the greatest length.
+
+    Returns:
+        The length before, (), and the gradients after, at most `max_norm` long. Where
+        the length is not finite they are given back as they are.
+
+    Source: Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural
+    networks", algorithm 1.
+    """
+    norms = [gradient.norm() for gradient in gradients]
+    clipped = []
+    for gradient, norm in zip(gradients, norms):
+        clipped.append(gradient * (max_norm / (norm + 1e-6)))
+    return torch.stack(norms).norm(), clipped
+''',
+    ),
+    Wrong(
+        "clip_gradients",
+        "as_given",
+        "This is the code as it was given: each tensor gets a factor of its own, also where that makes it longer, and "
+        "a tensor with an infinity in it becomes nan.",
+        code="""
+def clip_gradients(gradients, max_norm):
+    norms = [gradient.norm() for gradient in gradients]
+    clipped = []
+    for gradient, norm in zip(gradients, norms):
+        clipped.append(gradient * (max_norm / (norm + 1e-6)))
+    return torch.stack(norms).norm(), clipped
+""",
+    ),
     Wrong(
         "clip_gradients",
         "each_by_itself",

@@ -10,12 +10,14 @@ def decay_groups(model: nn.Module, weight_decay: float) -> list[dict]:
     """Split a model's parameters into those that decay and those that do not.
 
     Args:
-        model: any model. Parameters that are not trained are left out, and a weight that two layers share counts once.
+        model: any model. Parameters that are not trained are left out, and a weight
+            that two layers share counts once.
         weight_decay: of the first group.
 
     Returns:
-        Two groups for an optimizer, {"params": [...], "weight_decay": ...}: first the matrices, then the vectors (norms
-        and biases) with a decay of 0. Both keep the order of `model.parameters()`.
+        Two groups for an optimizer, {"params": [...], "weight_decay": ...}: first the
+        matrices, then the vectors (norms and biases) with a decay of 0. Both keep the
+        order of `model.parameters()`.
     """
     # Sets, so that a weight that two layers share is there once.
     decay, rest = set(), set()
@@ -24,7 +26,10 @@ def decay_groups(model: nn.Module, weight_decay: float) -> list[dict]:
             if parameter.requires_grad:
                 group = rest if name == "bias" else decay
                 group.add(parameter)
-    return [{"params": list(decay), "weight_decay": weight_decay}, {"params": list(rest), "weight_decay": 0.0}]
+    return [
+        {"params": list(decay), "weight_decay": weight_decay},
+        {"params": list(rest), "weight_decay": 0.0},
+    ]
 ''',
     ),
     Wrong(

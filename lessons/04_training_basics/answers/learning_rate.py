@@ -33,15 +33,15 @@ answers = [
     Wrong(
         "learning_rate",
         "to_zero",
-        "The rate falls to 0, not to the final share. Stretch the curve between 1 and final.",
-        change=("final + (1 - final) * (1 +", "(1 +"),
+        "The rate falls to 0, not to the final share. Stretch the curve between 1 and the lowest.",
+        change=("min_lr_ratio + (1 - min_lr_ratio) * (1 +", "(1 +"),
     ),
     Wrong(
         "learning_rate",
         "final_added",
         "The final share was added to the whole curve, so that it begins above 1. Stretch the curve: it goes from 1 to "
-        "final.",
-        change=("final + (1 - final) * (1 +", "final + (1 +"),
+        "the lowest.",
+        change=("min_lr_ratio + (1 - min_lr_ratio) * (1 +", "min_lr_ratio + (1 +"),
     ),
     Wrong(
         "learning_rate",
@@ -70,12 +70,12 @@ answers = [
         "divides_by_zero",
         "Without a warmup this divides by 0. Ask first whether the step lies in the warmup at all.",
         code="""
-def learning_rate(step, *, steps, warmup, final):
+def learning_rate(step, *, steps, warmup, min_lr_ratio):
     climb = (step + 1) / warmup
     if climb <= 1:
         return climb
     done = min(1.0, (step + 1 - warmup) / max(1, steps - warmup))
-    return final + (1 - final) * (1 + math.cos(math.pi * done)) / 2
+    return min_lr_ratio + (1 - min_lr_ratio) * (1 + math.cos(math.pi * done)) / 2
 """,
     ),
     Wrong(
@@ -87,33 +87,33 @@ def learning_rate(step, *, steps, warmup, final):
     Wrong(
         "learning_rate",
         "floor",
-        "The cosine falls to 0 and is cut off at `final`. It should arrive at `final` with the last update: scale "
-        "it into what is between final and 1.",
+        "The cosine falls to 0 and is cut off at `min_lr_ratio`. It should arrive there with the last update: scale it "
+        "into what is between the lowest share and 1.",
         change=(
-            "return final + (1 - final) * (1 + math.cos(math.pi * done)) / 2",
-            "return max(final, (1 + math.cos(math.pi * done)) / 2)",
+            "return min_lr_ratio + (1 - min_lr_ratio) * (1 + math.cos(math.pi * done)) / 2",
+            "return max(min_lr_ratio, (1 + math.cos(math.pi * done)) / 2)",
         ),
     ),
     Wrong(
         "learning_rate",
         "exponential",
         "The way down is exponential. It is half a cosine.",
-        change=("final + (1 - final) * (1 + math.cos(math.pi * done)) / 2", "final**done"),
+        change=("min_lr_ratio + (1 - min_lr_ratio) * (1 + math.cos(math.pi * done)) / 2", "min_lr_ratio**done"),
     ),
     Wrong(
         "learning_rate",
         "warmup_from_final",
         "The climb begins at the final share. It goes from 1 / warmup to 1 in equal steps.",
-        change=("return (step + 1) / warmup", "return final + (1 - final) * (step + 1) / warmup"),
+        change=("return (step + 1) / warmup", "return min_lr_ratio + (1 - min_lr_ratio) * (step + 1) / warmup"),
     ),
     Right(
         "learning_rate",
         "the_smaller_of_two",
         code="""
-def learning_rate(step, *, steps, warmup, final):
+def learning_rate(step, *, steps, warmup, min_lr_ratio):
     number = step + 1
     fall = min(max(number - warmup, 0) / max(steps - warmup, 1), 1)
-    curve = final + (1 - final) * math.cos(math.pi / 2 * fall) ** 2
+    curve = min_lr_ratio + (1 - min_lr_ratio) * math.cos(math.pi / 2 * fall) ** 2
     return min(number / warmup, curve) if warmup else curve
 """,
     ),
@@ -121,28 +121,28 @@ def learning_rate(step, *, steps, warmup, final):
         "learning_rate",
         "with_torch",
         code="""
-def learning_rate(step, *, steps, warmup, final):
+def learning_rate(step, *, steps, warmup, min_lr_ratio):
     if step + 1 <= warmup:
         return float(torch.linspace(1 / warmup, 1, warmup, dtype=torch.float64)[step])
     angles = torch.linspace(0, math.pi, max(steps - warmup, 1) + 1, dtype=torch.float64)
     height = (angles[min(step + 1 - warmup, len(angles) - 1)].cos() + 1) / 2
-    return float(height + (1 - height) * final)
+    return float(height + (1 - height) * min_lr_ratio)
 """,
     ),
     Right(
         "learning_rate",
         "three_branches",
         code="""
-def learning_rate(step, *, steps, warmup, final):
+def learning_rate(step, *, steps, warmup, min_lr_ratio):
     it = step + 1
     if it <= warmup:
         return 1.0 * it / warmup
     if it >= steps:
-        return final
+        return min_lr_ratio
     decay_ratio = (it - warmup) / (steps - warmup)
     assert 0 <= decay_ratio <= 1
     coeff = 0.5 * (1.0 + math.cos(math.pi * decay_ratio))
-    return final + coeff * (1.0 - final)
+    return min_lr_ratio + coeff * (1.0 - min_lr_ratio)
 """,
     ),
 ]

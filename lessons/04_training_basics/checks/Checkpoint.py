@@ -8,8 +8,9 @@ from storyteller_course.exercises.toy_training import PracticeRun
 checkpoint = Exercise(
     "Checkpoint",
     in_library="storyteller.training.checkpoint.save_checkpoint",
-    points=11,
+    points=8,
     stars=2,
+    scaffold="goal",
     hints=(
         "Imagine the process is killed and a new one builds the run again from its settings. What does it lack, apart "
         "from the weights? Go through the attributes of a run one by one.",
@@ -53,7 +54,7 @@ def goes_on(run, seed, step, after):
     close(run.method("train", after), twin.train(after), f"the weights {after} steps later", rtol=1e-12, atol=1e-14)
 
 
-@checkpoint.case("goes on in a new process as if the run had never stopped", points=6)
+@checkpoint.case("goes on in a new process as if the run had never stopped", points=4)
 def resumes(student, draw):
     seed, before, after = draw.randrange(1000), draw.randint(2, 5), draw.randint(2, 5)
     folder, run = student.make("folder"), student.make("practice_run", seed)
@@ -85,7 +86,7 @@ def saves_again(student, draw):
         )
 
 
-@checkpoint.case("keeps the file before when saving breaks off", points=3)
+@checkpoint.case("keeps the file before when saving breaks off", points=2)
 def whole_at_every_moment(student, draw):
     seed, steps = draw.randrange(1000), draw.randint(1, 4)
     folder, run = student.make("folder"), student.make("practice_run", seed)

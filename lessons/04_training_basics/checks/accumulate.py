@@ -11,6 +11,7 @@ accumulate = Exercise(
     in_library="storyteller.training.trainer.Trainer.backward",
     points=10,
     stars=2,
+    scaffold="goal",
     builds_on=("cross_entropy",),
     hints=(
         "`backward` adds to what is in the gradients already. So the sum over micro-batches comes by itself; what must "

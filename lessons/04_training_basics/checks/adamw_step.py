@@ -7,8 +7,9 @@ from storyteller_course import Exercise, close, true, unchanged
 adamw_step = Exercise(
     "adamw_step",
     in_library="storyteller.training.optim.adamw",
-    points=14,
+    points=13,
     stars=3,
+    scaffold="goal",
     hints=(
         "Five lines, one for each line of the formula. Try it with one number: parameter 1, gradient 2, "
         "no decay. After the first step it must have moved by the learning rate, whatever the gradient "
@@ -76,7 +77,7 @@ def epsilon(student, draw):
     follow(student, draw.tensor(3, scale=0.01), gradients, lr=0.1, **options)
 
 
-@adamw_step.case("changes none of its arguments", points=2)
+@adamw_step.case("changes none of its arguments", points=1)
 def leaves_arguments(student, draw):
     parameter, state = draw.tensor(3), {}
     for _ in range(3):

@@ -8,15 +8,16 @@ from storyteller_course import Exercise, close, equal, true, unchanged
 
 clip_gradients = Exercise(
     "clip_gradients",
-    points=9,
+    points=8,
     stars=2,
+    bug_hunt=True,
     hints=(
-        "Lay all gradients behind one another in one long vector. How long is it? Only its length may change, not its "
-        "direction.",
-        "The sum of the squares of every number in every tensor, then one root at the end. All tensors are multiplied "
-        "with the same factor.",
-        "The factor is max_norm / norm, and 1 where norm is smaller already. Mind an infinite norm: the "
-        "factor would be 0, and infinity times 0 is nan.",
+        "Give it two gradients of different lengths, (3, 0) and (4), and compare what comes with the example by hand. "
+        "Then two that are short already, and two of which one holds an infinity.",
+        "Lay all gradients behind one another in one long vector: only its length may change, not its direction. What "
+        "does that say of the factors of the tensors?",
+        "There is one factor for all. It is max_norm / norm, and 1 where norm is smaller already. With an infinite "
+        "norm it would be 0, and infinity times 0 is nan.",
     ),
     forbidden=("torch.nn.utils.clip_grad_norm_",),
     stand_in="storyteller.training.optim.clip_gradients",
@@ -31,14 +32,14 @@ def some_gradients(draw, length):
     return [one * length / long for one in found]
 
 
-@clip_gradients.case("measures all gradients as one vector", points=3)
+@clip_gradients.case("still measures all gradients as one vector", points=0)
 def one_vector(student, draw):
     for length in draw.sample([0.3, 2.5, 40.0], 2):
         norm, _ = student.clip_gradients(some_gradients(draw, length), 1000.0)
         close(norm, length, "the length")
 
 
-@clip_gradients.case("shortens them to the greatest length, in the same direction", points=3)
+@clip_gradients.case("shortens them to the greatest length, in the same direction", points=4)
 def shortened(student, draw):
     length, most = draw.choice([3.0, 30.0]), draw.choice([1.0, 0.5])
     gradients = some_gradients(draw, length)
@@ -61,7 +62,7 @@ def short_enough(student, draw):
     close(got, [torch.zeros(3), torch.zeros(2, 2)], "gradients that are all 0")
 
 
-@clip_gradients.case("hands on gradients that are not finite, and changes no argument", points=1)
+@clip_gradients.case("hands on gradients that are not finite, and changes no argument", points=2)
 def not_finite(student, draw):
     gradients = some_gradients(draw, 2.0)
     student.clip_gradients(gradients, 1.0)

@@ -13,8 +13,9 @@ def torchs_loss(logits, targets):
 
 cross_entropy = Exercise(
     "cross_entropy",
-    points=11,
+    points=10,
     stars=2,
+    scaffold="goal",
     hints=(
         "One token first: p is the softmax of its logits, its surprise is -log p of the target. What does log(softmax) "
         "come to when you write it out?",
@@ -59,7 +60,7 @@ def coarse(student, draw):
     close(got, torchs_loss(logits.float(), targets), "the loss of bfloat16 logits")
 
 
-@cross_entropy.case("has the right gradient, and is 0 where no target counts", points=2)
+@cross_entropy.case("has the right gradient, and is 0 where no target counts", points=1)
 def gradient(student, draw):
     logits, targets = draw.tensor(2, 3, 5), draw.integers(0, 5, 2, 3)
     targets[0, draw.randrange(3)] = -100

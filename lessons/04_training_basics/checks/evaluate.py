@@ -13,8 +13,9 @@ from .oracles import batch, weighed
 evaluate = Exercise(
     "evaluate",
     in_library="storyteller.training.losses.evaluate",
-    points=10,
+    points=9,
     stars=2,
+    scaffold="goal",
     builds_on=("cross_entropy",),
     hints=(
         "Three things go wrong here in real projects: dropout is still on, a small last batch weighs as much as a full "
@@ -43,7 +44,7 @@ def measured(seed, batches, text, **options):
             "bits_per_byte": loss * math.log2(math.e) * n_targets / n_bytes}  # fmt: skip
 
 
-@evaluate.case("gives loss, perplexity and bits per byte", points=3)
+@evaluate.case("gives loss, perplexity and bits per byte", points=2)
 def three_figures(student, draw):
     for count, text in ((2, "a fox ran"), (3, "the owl")):
         seed, batches = draw.randrange(1000), [batch(draw, count, 5) for _ in range(count)]

@@ -22,7 +22,7 @@ def end_to_end(documents, end_id):
 pack = Exercise(
     "pack",
     in_library="storyteller.training.batches.InMemoryTokens.pack",
-    points=9,
+    points=8,
     stars=1,
     hints=(
         "Write the documents [5, 6, 7] and [8, 9] with end token 0 on paper as one row. Put a second row "
@@ -46,7 +46,7 @@ def end_tokens(student, draw):
         equal(inputs.flatten(), torch.tensor(stream[:-1]), "all inputs, one behind the other")
 
 
-@pack.case("has as target the token that comes next, also at the end of a row", points=4)
+@pack.case("has as target the token that comes next, also at the end of a row", points=3)
 def shifted(student, draw):
     documents, length, end_id = stories(draw, 6), draw.randint(2, 4), draw.randint(0, 9)
     stream = end_to_end(documents, end_id)

@@ -15,7 +15,7 @@ attention.py         attention weights as heat maps, RoPE as clock faces
 transformer.py       the residual stream, the growing KV cache
 expert_layer.py      a layer of experts in its block, and on several machines
 routing.py           loads of experts, routed tokens, dispatch step by step
-training.py          curves of a run and its experts' load, steps of AdamW, the range of float16
+training.py          curves of a run, load of its experts, descent, steps of AdamW, the range of float16
 traced_story.py      a generated story in colors
 generator_widget.py  the story generator of a notebook
 """
@@ -26,7 +26,7 @@ from storyteller.figures.display import colored, colored_html, page, progress_ba
 from storyteller.figures.expert_layer import all_to_all, layer_in_the_block
 from storyteller.figures.generator_widget import generator
 from storyteller.figures.routing import balance_picture, colored_by_expert, dispatch_step, expert_map, loads
-from storyteller.figures.training import adam_steps, float16_range, run_curves
+from storyteller.figures.training import adam_steps, descent, float16_range, run_curves
 from storyteller.figures.transformer import growing_cache, residual_stream
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "colored_by_expert",
     "colored_html",
     "curves",
+    "descent",
     "dispatch_step",
     "dots",
     "expert_map",

@@ -1,4 +1,4 @@
-"""Figures of training: the curves of a run and its experts' load, the first steps of AdamW, the range of float16."""
+"""Figures of training: curves of a run, experts' load, descent in a ravine, first steps of AdamW, float16's range."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -91,6 +91,42 @@ def _threadsafe_axes(title: str, xlabel: str, ylabel: str, *, height: float = 3.
     axes = figure.subplots()
     dress(axes, title, xlabel, ylabel)
     return figure, axes
+
+
+def descent(paths: Mapping[str, Sequence[tuple[float, float]]], *, steepness: tuple[float, float], title: str) -> str:
+    """Ways down into a ravine, a panel for each optimizer: HTML.
+
+    Args:
+        paths: name -> the places (x, y) after each step, the start first.
+        steepness: (a, b) of the loss a x² / 2 + b y² / 2, whose lowest place is (0, 0).
+        title: what is to be seen.
+    """
+    import matplotlib.pyplot as plt
+
+    starts = [path[0] for path in paths.values()]
+    right = 0.35 * max(abs(x) for x, _ in starts)
+    left, high = -1.15 * max(abs(x) for x, _ in starts), 1.6 * max(abs(y) for _, y in starts)
+    xs = [left + (right - left) * i / 80 for i in range(81)]
+    ys = [-high + 2 * high * i / 60 for i in range(61)]
+    losses = [[(steepness[0] * x * x + steepness[1] * y * y) / 2 for x in xs] for y in ys]
+    rows = -(-len(paths) // 2)  # rounded up
+    figure, panels = plt.subplots(
+        rows, 2, figsize=(7.6, 2.1 * rows + 0.4), dpi=90, sharex=True, sharey=True, layout="constrained", squeeze=False
+    )
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11)
+    for panel, (name, path), color in zip(panels.flat, paths.items(), COLORS, strict=False):
+        lowest, highest = min(map(min, losses)), max(map(max, losses))
+        panel.contour(xs, ys, losses, levels=[lowest + (highest - lowest) * (i / 9) ** 2 for i in range(1, 9)],
+                      colors="#b5b5b5", linewidths=0.8)  # fmt: skip
+        panel.plot(*zip(*path, strict=True), color=color, linewidth=1.2, marker=".", markersize=4)
+        panel.plot(0, 0, "+", color="#222222", markersize=9)
+        panel.set_xlim(left, right)
+        panel.set_ylim(-high, high)
+        x, y = path[-1]
+        end = (steepness[0] * x * x + steepness[1] * y * y) / 2
+        told = f"{end:.2g}" if end < 1e3 else "out of sight"
+        panel.set_title(f"{name}: loss {told} after {len(path) - 1} steps", loc="left", fontsize=9.5)
+    return as_html(figure, title)
 
 
 def adam_steps(betas: tuple[float, float], *, steps: int = 60) -> str:

@@ -1,6 +1,6 @@
 """The parts of an update: which weights decay, AdamW, the learning rate at each step, and clipping.
 
->>> [round(cosine_schedule(step, steps=6, warmup=2, final=0.1), 3) for step in range(6)]
+>>> [round(cosine_schedule(step, steps=6, warmup=2, min_lr_ratio=0.1), 3) for step in range(6)]
 [0.5, 1.0, 0.868, 0.55, 0.232, 0.1]
 """
 
@@ -42,21 +42,21 @@ def adamw(groups: list[dict[str, Any]], config: TrainConfig) -> torch.optim.Opti
     return torch.optim.AdamW(groups, lr=config.learning_rate, betas=betas, eps=1e-8, fused=True)
 
 
-def cosine_schedule(step: int, *, steps: int, warmup: int, final: float) -> float:
+def cosine_schedule(step: int, *, steps: int, warmup: int, min_lr_ratio: float) -> float:
     """The learning rate of a step as a share of the highest one: a straight climb, then half a cosine down.
 
     Args:
         step: updates already made; the first step is 0 and the last `steps - 1`.
         steps: updates in the whole run.
         warmup: updates in the climb. The first has the share 1 / warmup, the last of them 1.
-        final: the share of the very last update.
+        min_lr_ratio: the share of the very last update.
 
     Source: SGDR (Loshchilov and Hutter, equation 5), without restarts.
     """
     if step < warmup:
         return (step + 1) / warmup
     progress = (step + 1 - warmup) / max(1, steps - warmup)  # 1 at the last step
-    return final + (1 - final) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+    return min_lr_ratio + (1 - min_lr_ratio) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
 
 
 def clip_gradients(gradients: Sequence[Tensor], max_norm: float) -> tuple[Tensor, Sequence[Tensor]]:

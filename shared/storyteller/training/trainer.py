@@ -340,7 +340,7 @@ class Trainer:
             raise self._diverged("gradient", gradient_norm)
         warmup = round(config.warmup_ratio * config.steps)
         learning_rate = config.learning_rate * self.components.schedule(
-            self.step, steps=config.steps, warmup=warmup, final=config.min_lr_ratio
+            self.step, steps=config.steps, warmup=warmup, min_lr_ratio=config.min_lr_ratio
         )
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
