@@ -31,8 +31,8 @@ def keep_best(rewards: Sequence[float], *, share: float) -> list[int]:
     """
     # Step 1: How many stories are kept?
     count = max(1, round(share * len(rewards)))
-    # Step 2: The numbers of all stories, sorted from the highest reward to the lowest; `sorted` leaves ties as they
-    # are.
+    # Step 2: The numbers of all stories, sorted from the highest reward to the lowest;
+    # `sorted` leaves ties as they are.
     order = sorted(range(len(rewards)), key=lambda story: -rewards[story])
     # Step 3: Cut the list, and put what is left in ascending order.
     return sorted(order[:count])
@@ -51,7 +51,8 @@ def pass_at_k(*, n: int, c: int, k: int) -> float:
 
     Source: Chen et al. 2021, section 2.1.
     """
-    # Step 1: In how many ways can k be chosen from all n, and in how many from the bad ones alone?
+    # Step 1: In how many ways can k be chosen from all n, and in how many from the
+    # bad ones alone?
     ways, bad_ways = math.comb(n, k), math.comb(n - c, k)
     # Step 2: The share that is left.
     return 1 - bad_ways / ways
@@ -107,6 +108,7 @@ def policy_gradient(
 
     Source: Williams 1992, section 5.
     """
+    # Goal: The estimate of section 4.1, averaged over the pulls, in closed form.
     # Step 1: The probabilities of the arms.
     p = logits.softmax(dim=0)  # (K,)
     # Step 2: For each pull the gradient of log p(arm) by the logits: 1 at the arm, less the probabilities.
@@ -219,6 +221,58 @@ def kl_k3(log_probs: Tensor, ref_log_probs: Tensor) -> Tensor:
     return log_r.exp() - 1 - log_r
 
 
+def reinforce(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    tell: Callable[[], Rollout],
+    reward: Callable[[Sequence], Sequence[float]],
+    *,
+    steps: int,
+    group_size: int,
+    updates: int = 1,
+    temperature: float = 1.0,
+    kl_weight: float = 0.0,
+) -> list[float]:
+    """Let a model learn from a reward for its own stories.
+
+    Args:
+        model: takes ids (B, T) to an output with the field `logits`, (B, T, V).
+        optimizer: of its parameters.
+        tell: lets the model tell stories; gives their `ids` (B, T), `mask` (B, T),
+            `log_probs` (B, T) as they were drawn, and the B `stories`. The stories of
+            one prompt follow each other.
+        reward: gives a number for each of the stories.
+        steps: how often new stories are told.
+        group_size: stories of a prompt.
+        updates: of the weights, from the stories of each step.
+        temperature: at which `tell` draws.
+        kl_weight: of the KL to the model as it was at the beginning: the mean of k3
+            over all tokens that the mask has.
+
+    Returns:
+        the mean reward of each step's stories.
+    """
+    # Step 1: A copy of the model as it is now, which never changes: the reference.
+    reference = copy.deepcopy(model).requires_grad_(False)
+    history = []
+    for _ in range(steps):
+        # Step 2: Tell, reward, and compare within the groups.
+        ids, mask, old_log_probs, stories = tell()
+        rewards = torch.tensor(reward(stories), dtype=torch.float32)  # (B,)
+        advantages = group_advantages(rewards, group_size)
+        ref = token_log_probs(reference(ids).logits, ids, mask, temperature=temperature)
+        # Step 3: Update several times: the clipped loss, normalised as "dapo", and the weighted KL.
+        for _ in range(updates):
+            log_probs = token_log_probs(model(ids).logits, ids, mask, temperature=temperature)
+            loss = clipped_loss(log_probs, old_log_probs, advantages, mask, normalization="dapo")
+            loss = loss + kl_weight * kl_k3(log_probs, ref).sum() / mask.sum()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        history.append(float(rewards.mean()))
+    return history
+
+
 def mended_reward(
     texts: Sequence[str],
     correct: Sequence[float],
@@ -257,59 +311,6 @@ def mended_reward(
             long_enough = min(1.0, len(words[story]) / min_words)
             rewards.append(correct[story] * long_enough * novelty)
     return rewards
-
-
-def reinforce(
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    tell: Callable[[], Rollout],
-    reward: Callable[[Sequence], Sequence[float]],
-    *,
-    steps: int,
-    group_size: int,
-    updates: int = 1,
-    temperature: float = 1.0,
-    kl_weight: float = 0.0,
-) -> list[float]:
-    """Let a model learn from a reward for its own stories.
-
-    Args:
-        model: takes ids (B, T) to an output with the field `logits`, (B, T, V).
-        optimizer: of its parameters.
-        tell: lets the model tell stories; gives their `ids` (B, T), `mask` (B, T),
-            `log_probs` (B, T) as they were drawn, and the B `stories`. The stories of
-            one prompt follow each other.
-        reward: gives a number for each of the stories.
-        steps: how often new stories are told.
-        group_size: stories of a prompt.
-        updates: of the weights, from the stories of each step.
-        temperature: at which `tell` draws.
-        kl_weight: of the KL to the model as it was at the beginning: the mean of k3
-            over all tokens that the mask has.
-
-    Returns:
-        the mean reward of each step's stories.
-    """
-    # Step 1: A copy of the model as it is now, which never changes: the reference.
-    reference = copy.deepcopy(model)
-    history = []
-    for _ in range(steps):
-        # Step 2: Tell, reward, and compare within the groups.
-        ids, mask, old_log_probs, stories = tell()
-        rewards = torch.tensor(reward(stories), dtype=torch.float32)  # (B,)
-        advantages = group_advantages(rewards, group_size)
-        with torch.no_grad():
-            ref = token_log_probs(reference(ids).logits, ids, mask, temperature=temperature)
-        # Step 3: Update several times: the clipped loss, normalised as "dapo", and the weighted KL.
-        for _ in range(updates):
-            log_probs = token_log_probs(model(ids).logits, ids, mask, temperature=temperature)
-            loss = clipped_loss(log_probs, old_log_probs, advantages, mask, normalization="dapo")
-            loss = loss + kl_weight * kl_k3(log_probs, ref).sum() / mask.sum()
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-        history.append(float(rewards.mean()))
-    return history
 
 
 def dpo_loss(

@@ -8,9 +8,12 @@ answers = [
     Wrong(
         "reinforce",
         "reference_trains_along",
-        "The reference trains along: it is the model itself, or a copy of it that is made anew at each step. Then the KL "
+        "The reference trains along: it is the model itself, or a copy that is made anew at each step. Then the KL "
         "holds nothing. Make a copy once, before anything is learned.",
-        change=("reference = copy.deepcopy(model)", "reference = model"),
+        change=(
+            ("reference = copy.deepcopy(model).requires_grad_(False)", "reference = model"),
+            ("ref = token_log_probs(reference(ids).logits,", "ref = token_log_probs(reference(ids).logits.detach(),"),
+        ),
     ),
     Wrong(
         "reinforce",

@@ -10,8 +10,8 @@ EXERCISES = (  # in the lesson's order; each has a file of its name here
     "group_advantages",
     "clipped_loss",
     "kl_k3",
-    "mended_reward",
     "reinforce",
+    "mended_reward",
     "dpo_loss",
     "expected_best",
 )
