@@ -12,7 +12,7 @@ had before at temperature 0.6; known pairs is the share of neighbouring words th
 import copy
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -41,7 +41,7 @@ METHODS = {
 }
 
 
-def mended(stories: list[Told]) -> list[float]:
+def mended(stories: Sequence[Told]) -> list[float]:
     """Consistency times length times novelty, as the lesson's reward."""
     lengths = (min(1.0, len(story.text.split()) / MIN_WORDS) for story in stories)
     return [a * b * c for a, b, c in zip(consistency(stories), lengths, novelty(stories), strict=True)]

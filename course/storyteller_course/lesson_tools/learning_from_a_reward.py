@@ -18,7 +18,7 @@ from storyteller.corpus.story import Story
 from storyteller.evaluation.text_metrics import distinct_n
 from storyteller.inference.sampling_options import Sampling
 from storyteller.moe.layer import build_model
-from storyteller.rl.losses import token_log_probs
+from storyteller.rl.losses import clipped_loss, token_log_probs
 from storyteller.rl.rewards import Told, asked_for, consistency
 from storyteller.rl.rollouts import Prompt, Rollouts, sample_rollouts
 from storyteller.rl.supervised import as_opening
@@ -171,14 +171,15 @@ class OwnLossTrainer(ReinforceTrainer):
 
     def loss(self, logits: Tensor, microbatch: Microbatch) -> Tensor:
         """The other loss, and the library's weighted KL."""
-        theirs = super().loss(logits, microbatch)
+        whole = super().loss(logits, microbatch)  # with the weighted KL
         batch = microbatch.batch
         assert isinstance(batch, Rollouts)
         assert batch.advantages is not None
         log_probs = token_log_probs(self._tempered(logits), batch.targets)
-        mine = self.own_loss(log_probs, batch.log_probs, batch.advantages, batch.mask, normalization="dapo")
+        given = (log_probs, batch.log_probs, batch.advantages, batch.mask)
+        mine, theirs = self.own_loss(*given, normalization="dapo"), clipped_loss(*given, weights=batch.weights)
         self.apart = max(self.apart, abs(float((mine - theirs).detach())))
-        return mine
+        return mine + whole - theirs
 
 
 @dataclass(frozen=True)
