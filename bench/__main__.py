@@ -1,4 +1,4 @@
-"""Run the benchmarks: `python -m bench [bpe step moe generate rollouts story classroom ...] [--rounds 9]`.
+"""Run the benchmarks: `python -m bench [bpe step moe generate rollouts story reward classroom ...] [--rounds 9]`.
 
 Prints one table and writes the same as JSON into `bench/results/`. The goals are for reading, not for passing: a busy
 machine misses them, so the exit code is 0 whatever the figures are. On a machine that is in use, compare ratios.
@@ -18,7 +18,7 @@ from rich.console import Console
 from bench.common import RESULTS, show
 from storyteller.utils.openmp import sleep_while_waiting
 
-PARTS = ("bpe", "step", "moe", "generate", "rollouts", "story", "classroom")
+PARTS = ("bpe", "step", "moe", "generate", "rollouts", "story", "reward", "classroom")
 
 
 def main() -> None:

@@ -115,6 +115,13 @@ def folder(files: dict[str, bytes] | None = None) -> "Folder":
     return Folder(files)
 
 
+def sgd(model: "nn.Module", rate: float) -> "torch.optim.Optimizer":
+    """Plain gradient descent on the parameters of a module that another fixture has made."""
+    import torch
+
+    return torch.optim.SGD(model.parameters(), lr=rate)
+
+
 def steady_in_sets(name: str, *args: Any, **options: Any) -> "nn.Module":
     """The module that another fixture makes; a set has its parameters in another order, the same in each process."""
     from storyteller_course.exercises.toy_training import SteadyParameter
@@ -142,6 +149,7 @@ FIXTURES: dict[str, Callable[..., Any]] = {
     "practice_model": practice_model,
     "practice_norm": practice_norm,
     "practice_run": practice_run,
+    "sgd": sgd,
     "steady_in_sets": steady_in_sets,
     "tiny_model": tiny_model,
     "tokenizer": tokenizer,
