@@ -27,6 +27,7 @@ from storyteller_course.grading.diagnosis import FURTHER_SEEDS, words
 from storyteller_course.grading.grade import SLOW_LIMIT_DIVISOR, run_case
 from storyteller_course.grading.known_mistakes import Behaviour, Mistake, RecordedMistake, pack_mistakes
 from storyteller_grading.builder.leaks import Sealed, files_within, leaks_in_file
+from storyteller_grading.release.recording import class_checks
 
 PRIVATE = {REFERENCE, ANSWERS, "lesson.md"}  # of a lesson's folder; no student gets them
 TEMPLATE = "/storyteller_grading/builder/template/"  # the small lesson that a new one begins as, in the library's file
@@ -90,7 +91,7 @@ def class_files(lesson: Lesson) -> dict[str, bytes]:
             f"What is recorded of {lesson.name}'s mistakes takes {len(recorded):,} bytes, and "
             f"{MAX_MISTAKES_BYTES:,} may be handed out: let the cases of its exercises use smaller inputs."
         )
-    checks = {f"{CHECKS}/{path.name}": path.read_bytes() for path in sorted((lesson.folder / CHECKS).glob("*.py"))}
+    checks = class_checks(lesson)
     for name, exercise in lesson.exercises.items():
         if exercise.questions:
             checks[f"{CHECKS}/{name}.py"] = sealed_source(exercise).encode()
