@@ -26,8 +26,8 @@ class NotRecorded(StorytellerError):
     """The class's copy of the checks asks for a value that it does not have."""
 
 
-def recorded(place: int) -> Any:
-    """The next value of a place in the checks.
+def recorded(place: int, *args: Any, **kwargs: Any) -> Any:
+    """The next value of a place in the checks; arguments are there for what computing them draws.
 
     Raises:
         NotRecorded: there is none; the message says what to do.

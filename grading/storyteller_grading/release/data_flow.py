@@ -34,6 +34,16 @@ class Function:
     impure: set[str] = field(default_factory=set)  # names of the draw, and of functions that draw
     is_uncertain: bool = False  # whether and how often it runs may depend on the student's code
 
+    def __post_init__(self) -> None:
+        self.local = set(self.parameters)  # all names that are bound in it, those of inner functions too
+        for one in ast.walk(self.node):
+            if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store):
+                self.local.add(one.id)
+            elif isinstance(one, ast.arg):
+                self.local.add(one.arg)
+            elif isinstance(one, ast.FunctionDef) and one is not self.node:
+                self.local.add(one.name)
+
     @property
     def parameters(self) -> list[str]:
         """Their names, in order."""
@@ -99,13 +109,15 @@ class Checks:
         while before != (now := [step(function) for function in self.functions]):
             before = now
 
+    def _own(self, function: Function, name: str) -> Function | ast.ClassDef | None:
+        return None if name in function.local else self.own.get((function.module, name))
+
     def called(self, function: Function, call: ast.Call) -> list[Function]:
         """The functions of the checks that a call may run."""
         if isinstance(call.func, ast.Name):
-            found = self.own.get((function.module, call.func.id))
+            found = self._own(function, call.func.id)
             if isinstance(found, ast.ClassDef):
-                starts = [one for one in self.methods["__init__"] if one.node in found.body]
-                return starts
+                return [one for one in self.methods["__init__"] if one.node in found.body]
             return [found] if found is not None else []
         return self.methods.get(call.func.attr, []) if isinstance(call.func, ast.Attribute) else []
 
@@ -271,6 +283,11 @@ class Checks:
         """May this value come from the student's code, in any call of the function?"""
         return not self.flow(function, node).isdisjoint({STUDENT, *function.students})
 
+    def is_given_draw(self, function: Function, call: ast.Call) -> bool:
+        """Does the function that a call runs draw anything itself?"""
+        whole = [call.func, *call.args, *(keyword.value for keyword in call.keywords)]
+        return any(self._holds_draw(function, one) for one in whole)
+
     def draws(self, function: Function, node: ast.AST) -> bool:
         """Does an expression take something of the draw?"""
         return any(isinstance(one, ast.Name) and one.id in function.impure for one in ast.walk(node))
@@ -289,10 +306,12 @@ class Checks:
                         if self._holds_draw(function, value):
                             one.impure.add(name)
             elif isinstance(node, ast.Name | ast.Attribute) and id(node) not in called_names:
-                name = node.id if isinstance(node, ast.Name) else node.attr
-                found = self.own.get((function.module, name)) if isinstance(node, ast.Name) else None
-                escaped = [found] if isinstance(found, Function) else []
-                for one in escaped if isinstance(node, ast.Name) else self.methods.get(name, []):
+                if isinstance(node, ast.Name):
+                    found = self._own(function, node.id)
+                    escaped = [found] if isinstance(found, Function) else []
+                else:
+                    escaped = self.methods.get(node.attr, [])
+                for one in escaped:  # anybody may call it
                     one.is_uncertain, one.students = True, set(one.parameters)
         if function.is_method and function.node.name == "__call__":
             function.is_uncertain, function.students = True, set(function.parameters[1:])

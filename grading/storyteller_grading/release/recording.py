@@ -71,9 +71,11 @@ class Recorder:
 _recorders: list[Recorder] = []
 
 
-def recorded(place: int, compute: Callable[[], Any]) -> Any:
-    """What the checks call while they are recorded."""
-    return _recorders[-1].visit(place, compute)
+def recorded(place: int, compute: Callable[[], Any] | None = None, *, call: Callable[..., Any] = object) -> Any:
+    """What the checks call while they are recorded: gives a value, or a function in the place of `call`."""
+    if compute is not None:
+        return _recorders[-1].visit(place, compute)
+    return lambda *args, **kwargs: _recorders[-1].visit(place, lambda: call(*args, **kwargs))
 
 
 def _same(again: Any, value: Any) -> bool:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from storyteller_grading.release.data_flow import SCOPES, Checks, Function, root, roots
 
 ASSERTIONS = {"equal", "close", "figures"}  # their second argument is what is wanted
+GRADIENTS = ".grad"  # stands for what `backward` writes
 REPLAY = "storyteller_course.exercises.recorded"
 COMPUTING = (ast.Call, ast.BinOp, ast.Compare, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.IfExp)
 Edit = tuple[int, int, bytes]  # from, to, and what stands there instead
@@ -30,6 +31,12 @@ class Place:
     node: ast.expr
     function: Function
     is_compared: bool  # what an assertion compares with, and nothing else
+    draws: bool  # a call whose arguments take something of the draw: they are still computed
+
+    @property
+    def left(self) -> list[ast.AST]:
+        """The parts of it that stay in a class's copy."""
+        return [*self.node.args, *self.node.keywords] if self.draws and isinstance(self.node, ast.Call) else []
 
 
 class SealedChecks:
@@ -46,7 +53,7 @@ class SealedChecks:
         found = [one for function in self.checks.functions for one in self._places(function)]
         self.places = [Place(number, *one) for number, one in enumerate(found)]
 
-    def _places(self, function: Function) -> Iterator[tuple[ast.expr, Function, bool]]:
+    def _places(self, function: Function) -> Iterator[tuple[ast.expr, Function, bool, bool]]:
         certain = list(self.checks.certain(function))
         wanted = {}
         for node in certain:
@@ -58,33 +65,35 @@ class SealedChecks:
             if not isinstance(node, ast.expr) or not (is_own or id(node) in wanted):
                 continue
             fixed = isinstance(node, ast.Constant) or any(isinstance(one, ast.NamedExpr) for one in ast.walk(node))
-            if not (fixed or self.checks.is_students(function, node) or self.checks.draws(function, node)):
-                yield node, function, id(node) in wanted
+            draws = self.checks.draws(function, node)
+            if fixed or self.checks.is_students(function, node) or (draws and not is_own):
+                continue
+            if not (draws and isinstance(node, ast.Call) and self.checks.is_given_draw(function, node)):
+                yield node, function, id(node) in wanted and not draws, draws
 
     # --- Texts ---------------------------------------------------------------------------------------------------------
 
     def to_record(self, recorder: str) -> dict[str, str]:
         """The files with each place as `recorded(number, lambda: ...)`, from the module `recorder`."""
-        edits: dict[str, list[tuple[int, int, bytes]]] = {name: [] for name in self.sources}
-        starts = {name: _line_starts(text) for name, text in self.sources.items()}
+        openers: dict[str, list[tuple[int, int, int, bytes]]] = {name: [] for name in self.sources}
         for place in self.places:
             module = place.function.module
-            first, last = _span(place.node, starts[module])
-            # An outer place begins before an inner one, and ends after it, where they share an end.
-            edits[module].append((first, -last, f"recorded({place.number}, lambda: (".encode()))
-            edits[module].append((last, last - first, b"))"))
+            starts = _line_starts(self.sources[module])
+            if place.draws and isinstance(place.node, ast.Call):
+                (first, last), form, end = _span(place.node.func, starts), "call=", b")"
+            else:
+                (first, last), form, end = _span(place.node, starts), "lambda: (", b"))"
+            # Where two share a beginning, the outer one comes first; what ends there, ends before.
+            openers[module].append((first, 1, -last, f"recorded({place.number}, {form}".encode()))
+            openers[module].append((last, 0, -first, end))
         texts = {}
         for name, text in self.sources.items():
-            raw = text.encode()
-            openers = sorted(one for one in edits[name] if one[2] != b"))")
-            closers = sorted(one for one in edits[name] if one[2] == b"))")
-            marks = sorted([*((at, 1, order, what) for at, order, what in openers),
-                            *((at, 0, order, what) for at, order, what in closers)])  # fmt: skip
-            parts, before = [], 0
-            for at, _, _, what in marks:
+            raw, parts, before = text.encode(), [], 0
+            for at, _, _, what in sorted(openers[name]):
                 parts += [raw[before:at], what]
                 before = at
-            texts[name] = _importing(b"".join([*parts, raw[before:]]).decode(), recorder) if marks else text
+            whole = b"".join([*parts, raw[before:]]).decode()
+            texts[name] = _importing(whole, recorder) if parts else whole
         return texts
 
     def sealed(self, recordable: Collection[int], *, thorough: bool = True) -> tuple[dict[str, str], set[int]]:
@@ -118,8 +127,7 @@ class SealedChecks:
                 return
             if id(node) in active:
                 yield node, active[id(node)]
-                return
-            for child in ast.iter_child_nodes(node):
+            for child in _children(node, active):
                 yield from walk(child)
 
         for tree in self.trees.values():
@@ -159,10 +167,12 @@ class SealedChecks:
                 targets = node.targets if isinstance(node, ast.Assign) else [node.target]
                 names = [name for target in targets for name in roots(target)]
             elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-                names = [root(node.value)]
+                called = node.value.func
+                is_backward = isinstance(called, ast.Attribute) and called.attr == "backward"
+                names = [GRADIENTS if is_backward else root(node.value)]
             else:
                 return None
-            if not names or not set(names) <= local:
+            if not set(names) <= local | {GRADIENTS}:
                 return None
             if checks.draws(function, node) or checks.is_students(function, node):
                 return None
@@ -225,7 +235,7 @@ class SealedChecks:
                     parts.append((node, node.name))
                 elif isinstance(node, ast.ClassDef):
                     parts.append((node, node.name))
-                    parts += [(one, one.name) for one in node.body if isinstance(one, ast.FunctionDef)
+                    parts += [(one, f".{one.name}") for one in node.body if isinstance(one, ast.FunctionDef)
                               and not one.name.startswith("__")]  # fmt: skip
                 elif not isinstance(node, ast.Import | ast.ImportFrom):
                     always.append(node)
@@ -252,13 +262,21 @@ class SealedChecks:
         """The text of a file without what is left out, and with look-ups."""
         text, starts = self.sources[name], _line_starts(self.sources[name])
         edits: list[Edit] = []
+        raw = text.encode()
 
         def walk(node: ast.AST) -> None:
             if id(node) in removed or id(node) in gone:
                 edits.append((*_lines(node, starts), b""))
                 return
             if id(node) in active:
-                edits.append((*_span(node, starts), f"recorded({active[id(node)].number})".encode()))
+                place = active[id(node)]
+                if not place.draws or not isinstance(node, ast.Call):
+                    edits.append((*_span(node, starts), f"recorded({place.number})".encode()))
+                    return
+                first, last = _span(node.func, starts)
+                edits.append((first, raw.index(b"(", last) + 1, f"recorded({place.number}, ".encode()))
+                for one in place.left:
+                    walk(one)
                 return
             if isinstance(node, ast.Import | ast.ImportFrom):
                 left = [one for one in node.names if id(one) not in gone]
@@ -279,7 +297,6 @@ class SealedChecks:
                         walk(one)
 
         walk(self.trees[name])
-        raw = text.encode()
         for first, last, what in sorted(edits, reverse=True):
             raw = raw[:first] + what + raw[last:]
         sealed = re.sub(r"\n{4,}", "\n\n\n", raw.decode())
@@ -317,12 +334,19 @@ def _lines(node: ast.AST, starts: list[int]) -> tuple[int, int]:
     return starts[first - 1], starts[node.end_lineno]  # type: ignore[attr-defined]
 
 
+def _children(node: ast.AST, active: Mapping[int, Place]) -> Iterator[ast.AST]:
+    """What stands in a node of a class's copy."""
+    yield from active[id(node)].left if id(node) in active else ast.iter_child_nodes(node)
+
+
 def _names(node: ast.AST, active: Mapping[int, Place]) -> set[str]:
-    """The names that an expression reads where its places are looked up."""
-    if id(node) in active:
-        return set()
-    own = {node.id} if isinstance(node, ast.Name) else set()
-    return own.union(*(_names(child, active) for child in ast.iter_child_nodes(node)))
+    """The names that an expression reads where its places are looked up; GRADIENTS where it reads any."""
+    own: set[str] = set()
+    if isinstance(node, ast.Name):
+        own = {node.id}
+    elif isinstance(node, ast.Attribute) and node.attr == "grad" and isinstance(node.ctx, ast.Load):
+        own = {GRADIENTS}
+    return own.union(*(_names(child, active) for child in _children(node, active)))
 
 
 def _read(node: ast.stmt, active: Mapping[int, Place]) -> set[str]:
@@ -343,11 +367,11 @@ def _is_plain_target(node: ast.stmt, child: ast.AST) -> bool:
 
 
 def _mentioned(node: ast.AST, active: Mapping[int, Place], without: set[int]) -> set[str]:
-    """All names and attributes in what is left of a node."""
-    if id(node) in without or id(node) in active:
+    """All names, and all attributes as `.name`, in what is left of a node."""
+    if id(node) in without:
         return set()
-    own = {node.id} if isinstance(node, ast.Name) else {node.attr} if isinstance(node, ast.Attribute) else set()
-    return own.union(*(_mentioned(child, active, without) for child in ast.iter_child_nodes(node)))
+    own = {node.id} if isinstance(node, ast.Name) else {f".{node.attr}"} if isinstance(node, ast.Attribute) else set()
+    return own.union(*(_mentioned(child, active, without) for child in _children(node, active)))
 
 
 def _bound(function: Function, removed: set[int]) -> set[str]:
