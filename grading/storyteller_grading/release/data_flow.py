@@ -29,6 +29,7 @@ class Function:
     is_method: bool
     is_case: bool
     flows: dict[str, Flow] = field(default_factory=dict)  # by name
+    lengths: dict[str, Flow] = field(default_factory=dict)  # what decides how many parts a name's value has
     results: list[Flow] = field(default_factory=list)  # of each part, where it gives back a tuple; else one
     students: set[str] = field(default_factory=set)  # parameters that some call gives something of the student's
     impure: set[str] = field(default_factory=set)  # names of the draw, and of functions that draw
@@ -173,13 +174,14 @@ class Checks:
     def _flows(self, function: Function) -> object:
         for name in function.parameters:
             function.flows.setdefault(name, frozenset({name}))
+            function.lengths.setdefault(name, frozenset({name}))
         results: list[list[Flow]] = []
         self._statements(function, function.node.body, NONE, results, nested=False)
         if len({len(row) for row in results}) == 1:
             function.results = [NONE.union(*parts) for parts in zip(*results, strict=True)]
         else:
             function.results = [NONE.union(*(part for row in results for part in row))]
-        return dict(function.flows), list(function.results)
+        return dict(function.flows), dict(function.lengths), list(function.results)
 
     def _statements(
         self, function: Function, body: list[ast.stmt], control: Flow, results: list[list[Flow]], *, nested: bool
@@ -195,7 +197,7 @@ class Checks:
                 self._put(function, node.target, self.flow(function, node.value) | control)
             elif isinstance(node, ast.For):
                 self._loop(function, node.target, node.iter, control)
-                inner = control | self.flow(function, node.iter)
+                inner = control | self.length(function, node.iter)
             elif isinstance(node, ast.While | ast.If):
                 inner = control | self.flow(function, node.test)
             elif isinstance(node, ast.With):
@@ -265,23 +267,52 @@ class Checks:
                 for one, flow in zip(target.elts, parts, strict=True):
                     self._put(function, one, flow | control)
                 return
-        self._put(function, target, self.flow(function, value) | control)
+        length = self.length(function, value) | control if isinstance(target, ast.Name) else None
+        self._put(function, target, self.flow(function, value) | control, length)
 
-    def _put(self, function: Function, target: ast.expr, flow: Flow) -> None:
+    def _put(self, function: Function, target: ast.expr, flow: Flow, length: Flow | None = None) -> None:
         for name in roots(target):
             function.flows[name] = function.flows.get(name, NONE) | flow
+            function.lengths[name] = function.lengths.get(name, NONE) | (flow if length is None else length)
 
     def _mutation(self, function: Function, node: ast.expr, control: Flow) -> None:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and (name := root(node.func)):
             values = [*node.args, *(keyword.value for keyword in node.keywords)]
             flow = control.union(*(self.flow(function, value) for value in values))
-            function.flows[name] = function.flows.get(name, NONE) | flow
+            self._put(function, ast.Name(name), flow, control if node.func.attr == "append" else flow)
+
+    def length(self, function: Function, node: ast.AST) -> Flow:
+        """What decides how often a loop over a value runs before it ends or the case does."""
+        if isinstance(node, ast.Name):
+            return function.lengths.get(node.id, NONE)
+        if isinstance(node, ast.Tuple | ast.List) and not any(isinstance(one, ast.Starred) for one in node.elts):
+            return NONE
+        if isinstance(node, ast.ListComp | ast.GeneratorExp):
+            parts = [self.length(function, one.iter) for one in node.generators]
+            return NONE.union(*parts, *(self.flow(function, test) for one in node.generators for test in one.ifs))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args:
+            strict = any(one.arg == "strict" for one in node.keywords)
+            if node.func.id == "zip" and strict and not any(isinstance(one, ast.Starred) for one in node.args):
+                flows = [self.length(function, one) for one in node.args]
+                return min(flows, key=lambda one: (STUDENT in one, len(one)))  # another length raises an exception
+            if node.func.id in ("enumerate", "reversed", "sorted", "list"):
+                return self.length(function, node.args[0])
+        return self.flow(function, node)
 
     # --- Calls ---------------------------------------------------------------------------------------------------------
 
     def is_students(self, function: Function, node: ast.AST) -> bool:
         """May this value come from the student's code, in any call of the function?"""
         return not self.flow(function, node).isdisjoint({STUDENT, *function.students})
+
+    def mentions_student(self, function: Function, node: ast.AST) -> bool:
+        """Does an expression ask the student's code, or use what came from it?"""
+        parts = [one for one in ast.walk(node) if isinstance(one, ast.Name | ast.Attribute)]
+        return any(self.is_students(function, one) for one in parts)
+
+    def _is_open(self, function: Function, iterated: ast.AST) -> bool:
+        """May the student's code decide how often a loop runs?"""
+        return not self.length(function, iterated).isdisjoint({STUDENT, *function.students})
 
     def is_given_draw(self, function: Function, call: ast.Call) -> bool:
         """Does the function that a call runs draw anything itself?"""
@@ -349,7 +380,7 @@ class Checks:
             blocks = [getattr(node, name, []) for name in ("body", "orelse", "finalbody")]
             if isinstance(node, ast.While | ast.If) and self.is_students(function, node.test):
                 continue
-            if isinstance(node, ast.For) and self.is_students(function, node.iter):
+            if isinstance(node, ast.For) and self._is_open(function, node.iter):
                 continue
             if isinstance(node, ast.Try | ast.With) and any(
                 self.is_students(function, one) for one in ast.walk(node) if isinstance(one, ast.Call)
@@ -362,12 +393,11 @@ class Checks:
         yield node
         if isinstance(node, SCOPES):
             return
-        if isinstance(node, SHADOWED) and self.is_students(function, node.generators[0].iter):
-            yield from self._certain_within(function, node.generators[0].iter)
-            return
         if isinstance(node, SHADOWED) and any(
-            self.is_students(function, part) for each in node.generators for part in (each.iter, *each.ifs)
+            self._is_open(function, each.iter) or any(self.is_students(function, test) for test in each.ifs)
+            for each in node.generators
         ):
+            yield from self._certain_within(function, node.generators[0].iter)
             return
         if isinstance(node, ast.IfExp) and self.is_students(function, node.test):
             yield from self._certain_within(function, node.test)

@@ -118,12 +118,6 @@ def _number(value: object) -> Any:
     return value.what if isinstance(value.what, Reference) else Reference(0, encode((value.what.name,)).hex())
 
 
-@dataclass(frozen=True)
-class ClassChecks:
-    """What a class gets of a lesson's checks."""
-
-    files: dict[str, bytes]  # by their names in the lesson's folder, WANTED among them
-    left: list[str]  # the names of the functions that still compute something wanted
 
 
 def class_checks(lesson: Lesson) -> dict[str, bytes]:
@@ -148,15 +142,16 @@ def class_checks(lesson: Lesson) -> dict[str, bytes]:
                 )
         visits = {key: recorder.visits for key, (_, recorder, _) in full.items()}
         recordable = _recordable(sealed, visits.values())
-        problem = ""
-        for thorough in (True, False):
-            texts, used = sealed.sealed(recordable, thorough=thorough)
+        whole: set[str] = set()
+        while True:
+            texts, used = sealed.sealed(recordable, whole=whole)
             wanted = pack_values({key: _values(row, used) for key, row in visits.items()})
-            problem = _difference(full, _runs(lesson, Path(place), texts, wanted))
+            exercise, problem = _difference(full, _runs(lesson, Path(place), texts, wanted))
             if not problem:
                 break
-        if problem:
-            raise StorytellerError(f"{lesson.name}: {problem}; nothing was written.")
+            if whole >= sources.keys():
+                raise StorytellerError(f"{lesson.name}: {problem}; nothing was written.")
+            whole |= sources.keys() if exercise in whole else {exercise}  # what was left out there did serve something
     return {**{f"{CHECKS}/{name}.py": text.encode() for name, text in texts.items()}, WANTED: wanted}
 
 
@@ -205,11 +200,11 @@ def _runs(lesson: Lesson, place: Path, texts: dict[str, str], wanted: bytes) -> 
     return found
 
 
-def _difference(full: Runs, other: Runs) -> str:
-    """What the class's copy does otherwise, in words; empty where it does the same."""
+def _difference(full: Runs, other: Runs) -> tuple[str, str]:
+    """The exercise where the class's copy does something else, and what, in words; both empty where it does the same."""
     for key, (_, _, asked) in full.items():
         run, _, asked_by_copy = other[key]
         if run.failure is not None or asked != asked_by_copy:
             what = f"finds a fault ({run.failure})" if run.failure is not None else "asks something else"
-            return f"the class's copy of the case {key[1]!r} of {key[0]!r} {what} of the reference"
-    return ""
+            return key[0], f"the class's copy of the case {key[1]!r} of {key[0]!r} {what} of the reference"
+    return "", ""

@@ -66,7 +66,7 @@ class SealedChecks:
                 continue
             fixed = isinstance(node, ast.Constant) or any(isinstance(one, ast.NamedExpr) for one in ast.walk(node))
             draws = self.checks.draws(function, node)
-            if fixed or self.checks.is_students(function, node) or (draws and not is_own):
+            if fixed or self.checks.mentions_student(function, node) or (draws and not is_own):
                 continue
             if not (draws and isinstance(node, ast.Call) and self.checks.is_given_draw(function, node)):
                 yield node, function, id(node) in wanted and not draws, draws
@@ -96,24 +96,25 @@ class SealedChecks:
             texts[name] = _importing(whole, recorder) if parts else whole
         return texts
 
-    def sealed(self, recordable: Collection[int], *, thorough: bool = True) -> tuple[dict[str, str], set[int]]:
+    def sealed(self, recordable: Collection[int], *, whole: Collection[str] = ()) -> tuple[dict[str, str], set[int]]:
         """The files as a class gets them, and the numbers of the places whose values they look up.
 
         Args:
             recordable: the places whose values can be recorded.
-            thorough: also leave out the statements that then serve nothing.
+            whole: the files whose functions keep all their statements.
         """
         active = {id(one.node): one for one in self.places if one.number in recordable}
         removed: set[int] = set()
-        kept_names: dict[Function, set[str]] = {}
         for function in self.checks.functions:
-            removed |= self._unneeded(function, active) if thorough else set()
-            kept_names[function] = _bound(function, removed)
-        for key, place in list(active.items()):  # what is there anyway, or is written out, need not be looked up
-            names = {one.id for one in ast.walk(place.node) if isinstance(one, ast.Name)}
-            if not any(isinstance(one, COMPUTING) for one in ast.walk(place.node)):
-                if names <= kept_names[place.function] | set(place.function.parameters):
-                    del active[key]
+            left_out, names = self._unneeded(function, active) if function.module not in whole else (set(), set())
+            removed |= left_out
+            for place in [one for one in active.values() if one.function is function]:
+                # What is there anyway, or is written out, need not be looked up.
+                read = {one.id for one in ast.walk(place.node) if isinstance(one, ast.Name)}
+                if names.isdisjoint({*read, GRADIENTS}) and not any(
+                    isinstance(one, COMPUTING) for one in ast.walk(place.node)
+                ):
+                    del active[id(place.node)]
         gone = self._unused(active, removed)
         used = {place.number for node, place in self._outermost(active, removed, gone)}
         texts = {name: self._text(name, active, removed, gone) for name in self.sources}
@@ -133,8 +134,8 @@ class SealedChecks:
         for tree in self.trees.values():
             yield from walk(tree)
 
-    def _unneeded(self, function: Function, active: Mapping[int, Place]) -> set[int]:
-        """The statements of a function that only prepare what is looked up, by id."""
+    def _unneeded(self, function: Function, active: Mapping[int, Place]) -> tuple[set[int], set[str]]:
+        """The statements of a function that only prepare what is looked up, by id, and the names that they change."""
         checks, local = self.checks, _bound(function, set()) - set(function.parameters)
         statements: list[tuple[ast.stmt, list[ast.stmt]]] = []  # with those around each
 
@@ -217,7 +218,8 @@ class SealedChecks:
                     kept.add(id(node))
             if len(kept) == before:
                 break
-        return {id(node) for node, _ in statements if id(node) not in kept}
+        left_out = {id(node) for node, _ in statements if id(node) not in kept}
+        return left_out, {name for key in left_out for name in removable.get(key, [])}
 
     def _is_needed_itself(self, function: Function, node: ast.stmt, active: Mapping[int, Place]) -> bool:
         """Does the head of a compound statement do anything, whatever stands in it?"""
@@ -342,7 +344,9 @@ def _children(node: ast.AST, active: Mapping[int, Place]) -> Iterator[ast.AST]:
 def _names(node: ast.AST, active: Mapping[int, Place]) -> set[str]:
     """The names that an expression reads where its places are looked up; GRADIENTS where it reads any."""
     own: set[str] = set()
-    if isinstance(node, ast.Name):
+    if id(node) in active:  # the node itself is gone
+        pass
+    elif isinstance(node, ast.Name):
         own = {node.id}
     elif isinstance(node, ast.Attribute) and node.attr == "grad" and isinstance(node.ctx, ast.Load):
         own = {GRADIENTS}
@@ -370,7 +374,13 @@ def _mentioned(node: ast.AST, active: Mapping[int, Place], without: set[int]) ->
     """All names, and all attributes as `.name`, in what is left of a node."""
     if id(node) in without:
         return set()
-    own = {node.id} if isinstance(node, ast.Name) else {f".{node.attr}"} if isinstance(node, ast.Attribute) else set()
+    own: set[str] = set()
+    if id(node) in active:
+        pass
+    elif isinstance(node, ast.Name):
+        own = {node.id}
+    elif isinstance(node, ast.Attribute):
+        own = {f".{node.attr}"}
     return own.union(*(_mentioned(child, active, without) for child in _children(node, active)))
 
 
