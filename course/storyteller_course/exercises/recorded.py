@@ -1,4 +1,4 @@
-"""What a class's copy of the checks looks up in the place of an answer: values that were recorded with the public seeds.
+"""What a class's copy of the checks looks up in the place of an answer: values recorded with the public seeds.
 
     close(student.softmax(x), recorded(3), "the weights")
 

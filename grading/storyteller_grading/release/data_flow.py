@@ -1,10 +1,10 @@
 """Which values in a lesson's checks come from the student's code, found by reading the checks.
 
-What does not come from there is the same for everybody with the same seed, so that it can be recorded. The analysis goes
-by names, across the functions of all files, and looks at no order: where it cannot tell, a value is the student's.
+What does not come from there is the same for everybody with the same seed, so that it can be recorded. The analysis
+goes by names, across the functions of all files, and looks at no order: where it cannot tell, a value is the student's.
 
-A flow is a set of a function's parameters, and STUDENT for what comes from the student whoever calls it: what a callback
-has kept, say. Which parameters are the student's, the calls tell.
+A flow is a set of a function's parameters, and STUDENT for what comes from the student whoever calls it: what a
+callback has kept, say. Which parameters are the student's, the calls tell.
 """
 
 import ast
@@ -141,7 +141,7 @@ class Checks:
             else:
                 yield from ((name, keyword.value) for name in names)
 
-    # --- Flows ---------------------------------------------------------------------------------------------------------
+    # --- Flows --------------------------------------------------------------------------------------------------------
 
     def flow(self, function: Function, node: ast.AST) -> Flow:
         """What an expression's value comes from."""
@@ -188,7 +188,7 @@ class Checks:
     ) -> None:
         for node in body:
             inner = control
-            for one in self._expressions(node):
+            for one in self.expressions(node):
                 self._within(function, one, control)
             if isinstance(node, ast.Assign):
                 for target in node.targets:
@@ -254,6 +254,10 @@ class Checks:
                 for one, value in zip(target.elts, values, strict=True):
                     self._loop(function, one, value, control)
                 return
+        if isinstance(iterated, ast.Tuple | ast.List):
+            for value in iterated.elts:
+                self._assign(function, target, value, control)
+            return
         self._put(function, target, self.flow(function, iterated) | control)
 
     def _assign(self, function: Function, target: ast.expr, value: ast.expr, control: Flow) -> None:
@@ -299,7 +303,7 @@ class Checks:
                 return self.length(function, node.args[0])
         return self.flow(function, node)
 
-    # --- Calls ---------------------------------------------------------------------------------------------------------
+    # --- Calls --------------------------------------------------------------------------------------------------------
 
     def is_students(self, function: Function, node: ast.AST) -> bool:
         """May this value come from the student's code, in any call of the function?"""
@@ -307,7 +311,7 @@ class Checks:
 
     def mentions_student(self, function: Function, node: ast.AST) -> bool:
         """Does an expression ask the student's code, or use what came from it?"""
-        parts = [one for one in ast.walk(node) if isinstance(one, ast.Name | ast.Attribute)]
+        parts = [one for one in ast.walk(node) if isinstance(one, ast.Name | ast.Attribute | ast.Call)]
         return any(self.is_students(function, one) for one in parts)
 
     def _is_open(self, function: Function, iterated: ast.AST) -> bool:
@@ -375,7 +379,7 @@ class Checks:
         for node in body:
             if isinstance(node, SCOPES):
                 continue
-            for one in self._expressions(node):
+            for one in self.expressions(node):
                 yield from self._certain_within(function, one)
             blocks = [getattr(node, name, []) for name in ("body", "orelse", "finalbody")]
             if isinstance(node, ast.While | ast.If) and self.is_students(function, node.test):
@@ -411,16 +415,17 @@ class Checks:
     def _leaves_early(self, function: Function) -> bool:
         """Is there a return, break or continue that depends on the student's code?"""
         for node in ast.walk(function.node):
-            if isinstance(node, ast.If | ast.While) and self.is_students(function, node.test):
-                if any(isinstance(one, ast.Return | ast.Break | ast.Continue) for one in ast.walk(node)):
-                    return True
+            is_open = isinstance(node, ast.If | ast.While) and self.is_students(function, node.test)
+            if is_open and any(isinstance(one, ast.Return | ast.Break | ast.Continue) for one in ast.walk(node)):
+                return True
         return False
 
     @staticmethod
-    def _expressions(node: ast.stmt) -> Iterator[ast.AST]:
+    def expressions(node: ast.stmt) -> Iterator[ast.AST]:
         """The expressions of a statement itself, without the statements in it."""
         if not isinstance(node, ast.FunctionDef):
-            yield from (child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.stmt | ast.excepthandler))
+            statements = ast.stmt | ast.excepthandler
+            yield from (child for child in ast.iter_child_nodes(node) if not isinstance(child, statements))
 
 
 def root(node: ast.AST) -> str:
@@ -454,8 +459,10 @@ def _kept_by(method: ast.FunctionDef) -> Iterator[str]:
             changed = node.targets
         elif isinstance(node, ast.AugAssign):
             changed = [node.target]
-        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and isinstance(
-            node.value.func, ast.Attribute
+        elif (
+            isinstance(node, ast.Expr)
+            and isinstance(node.value, ast.Call)
+            and isinstance(node.value.func, ast.Attribute)
         ):
             changed = [node.value.func.value]
         for target in changed:

@@ -1,9 +1,9 @@
 """Records what a lesson's checks want with the public seeds, and tries the class's copy of them.
 
 The reference runs once in every case, in this process, with checks that note the value of each place that
-`sealed_checks.py` has found. What cannot be written down (a module, a tensor that still has its graph of autograd) stays
-in the class's copy as it is; then the places within it are looked up. The copy is run with the reference as well: it
-must ask the same of it and find nothing wrong.
+`sealed_checks.py` has found. What cannot be written down (a module, a tensor that still has its graph of autograd)
+stays in the class's copy as it is; then the places within it are looked up. The copy is run with the reference as well:
+it must ask the same of it and find nothing wrong.
 """
 
 import shutil
@@ -62,9 +62,8 @@ class Recorder:
             comparable = difference(again, value, EXACTLY) is None and difference(value, again, EXACTLY) is None
         except SerializationError:
             again, comparable = None, False
-        self.visits.append(
-            Visit(place=place, within=outer, value=again, comparable=comparable, plain=comparable and _same(again, value))
-        )
+        plain = comparable and _same(again, value)
+        self.visits.append(Visit(place=place, within=outer, value=again, comparable=comparable, plain=plain))
         return value
 
 
@@ -101,11 +100,11 @@ class Listening(InProcessStudent):
         super().__init__(anew(), anew=anew)
         self.asked: list[bytes] = []
 
-    def exchange(self, request: bytes, *, seconds: float, call_back: CallBack) -> bytes:
+    def exchange(self, message: bytes, *, seconds: float = 0.0, call_back: CallBack | None = None) -> bytes:
         """Note the request, but for the time that is left."""
-        parts = decode(request, adopt=lambda one: _Named(one), resolve=lambda one: _Named(one))
+        parts = decode(message, adopt=_Named, resolve=_Named)
         self.asked.append(encode({name: part for name, part in parts.items() if name != "limit"}, keep=_number))
-        return super().exchange(request, seconds=seconds, call_back=call_back)
+        return super().exchange(message, seconds=seconds, call_back=call_back)
 
 
 @dataclass
@@ -116,8 +115,6 @@ class _Named:
 def _number(value: object) -> Any:
     assert isinstance(value, _Named)
     return value.what if isinstance(value.what, Reference) else Reference(0, encode((value.what.name,)).hex())
-
-
 
 
 def class_checks(lesson: Lesson) -> dict[str, bytes]:
@@ -137,8 +134,8 @@ def class_checks(lesson: Lesson) -> dict[str, bytes]:
         for key, (run, _, _) in full.items():
             if run.failure is not None:
                 raise StorytellerError(
-                    f"{lesson.name}: the reference fails the case {key[1]!r} of {key[0]!r} ({run.failure}); nothing was "
-                    "written."
+                    f"{lesson.name}: the reference fails the case {key[1]!r} of {key[0]!r} ({run.failure}); nothing "
+                    "was written."
                 )
         visits = {key: recorder.visits for key, (_, recorder, _) in full.items()}
         recordable = _recordable(sealed, visits.values())
@@ -156,7 +153,7 @@ def class_checks(lesson: Lesson) -> dict[str, bytes]:
 
 
 def _recordable(sealed: SealedChecks, visits: Collection[list[Visit]]) -> set[int]:
-    found, spoilt = set(), set()
+    found, spoilt = set[int](), set[int]()
     for row in visits:
         for visit in row:
             fits = visit.comparable if sealed.places[visit.place].is_compared else visit.plain
@@ -201,7 +198,7 @@ def _runs(lesson: Lesson, place: Path, texts: dict[str, str], wanted: bytes) -> 
 
 
 def _difference(full: Runs, other: Runs) -> tuple[str, str]:
-    """The exercise where the class's copy does something else, and what, in words; both empty where it does the same."""
+    """The exercise where the class's copy does something else, and what, in words; both empty where it does not."""
     for key, (_, _, asked) in full.items():
         run, _, asked_by_copy = other[key]
         if run.failure is not None or asked != asked_by_copy:

@@ -3,10 +3,10 @@
     close(student.softmax(x), torch.softmax(x, -1), "the weights")    # in the repository
     close(student.softmax(x), recorded(3), "the weights")             # in a class's copy
 
-Two kinds of expressions may be recorded: what an assertion compares with, and a call of a function of the checks. Either
-must not come from the student's code, must take nothing of the draw, and must run as often whatever the student's code
-gives back; `data_flow.py` finds out. What then serves nothing any more is left out: the statements that only prepared a
-recorded value, and the functions that nobody calls.
+Two kinds of expressions may be recorded: what an assertion compares with, and a call of a function of the checks.
+Either must not come from the student's code, must take nothing of the draw (a call's arguments may, and are still
+computed), and must run as often whatever the student's code gives back; `data_flow.py` finds out. What then serves
+nothing any more is left out: the statements that only prepared a recorded value, and the functions that nobody calls.
 """
 
 import ast
@@ -14,7 +14,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from storyteller_grading.release.data_flow import SCOPES, Checks, Function, root, roots
+from storyteller_grading.release.data_flow import Checks, Function, root, roots
 
 ASSERTIONS = {"equal", "close", "figures"}  # their second argument is what is wanted
 GRADIENTS = ".grad"  # stands for what `backward` writes
@@ -57,9 +57,10 @@ class SealedChecks:
         certain = list(self.checks.certain(function))
         wanted = {}
         for node in certain:
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ASSERTIONS:
-                if len(node.args) > 1 and not any(isinstance(one, ast.Starred) for one in node.args[:2]):
-                    wanted[id(node.args[1])] = node.args[1]
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ASSERTIONS):
+                continue
+            if len(node.args) > 1 and not any(isinstance(one, ast.Starred) for one in node.args[:2]):
+                wanted[id(node.args[1])] = node.args[1]
         for node in certain:
             is_own = isinstance(node, ast.Call) and bool(self.checks.called(function, node))
             if not isinstance(node, ast.expr) or not (is_own or id(node) in wanted):
@@ -71,7 +72,7 @@ class SealedChecks:
             if not (draws and isinstance(node, ast.Call) and self.checks.is_given_draw(function, node)):
                 yield node, function, id(node) in wanted and not draws, draws
 
-    # --- Texts ---------------------------------------------------------------------------------------------------------
+    # --- Texts --------------------------------------------------------------------------------------------------------
 
     def to_record(self, recorder: str) -> dict[str, str]:
         """The files with each place as `recorded(number, lambda: ...)`, from the module `recorder`."""
@@ -223,7 +224,7 @@ class SealedChecks:
 
     def _is_needed_itself(self, function: Function, node: ast.stmt, active: Mapping[int, Place]) -> bool:
         """Does the head of a compound statement do anything, whatever stands in it?"""
-        heads = list(self.checks._expressions(node))
+        heads = list(self.checks.expressions(node))
         return any(self.checks.draws(function, one) or self.checks.is_students(function, one) for one in heads)
 
     def _unused(self, active: Mapping[int, Place], removed: set[int]) -> set[int]:
@@ -231,9 +232,9 @@ class SealedChecks:
         parts: list[tuple[ast.AST, str]] = []  # what may go, and its name
         always: list[ast.AST] = []
         for tree in self.trees.values():
+            cases = [one.node for one in self.checks.functions if one.is_case]
             for node in tree.body:
-                if isinstance(node, ast.FunctionDef) and not any(one.node is node and one.is_case
-                                                                 for one in self.checks.functions):  # fmt: skip
+                if isinstance(node, ast.FunctionDef) and node not in cases:
                     parts.append((node, node.name))
                 elif isinstance(node, ast.ClassDef):
                     parts.append((node, node.name))
@@ -242,7 +243,7 @@ class SealedChecks:
                 elif not isinstance(node, ast.Import | ast.ImportFrom):
                     always.append(node)
         gone = {id(node) for node, _ in parts}
-        waiting: list[ast.AST] = list(always)
+        waiting = list(always)
         while waiting:
             named = set()
             for node in waiting:
@@ -254,10 +255,8 @@ class SealedChecks:
             for node in tree.body:
                 if not isinstance(node, ast.Import | ast.ImportFrom):
                     named |= _mentioned(node, active, removed | gone)
-            for node in tree.body:
-                if isinstance(node, ast.Import | ast.ImportFrom):
-                    gone |= {id(one) for one in node.names
-                             if (one.asname or one.name).partition(".")[0] not in named}  # fmt: skip
+            imports = [one for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom) for one in node.names]
+            gone |= {id(one) for one in imports if (one.asname or one.name).partition(".")[0] not in named}
         return gone
 
     def _text(self, name: str, active: Mapping[int, Place], removed: set[int], gone: set[int]) -> str:
@@ -289,11 +288,12 @@ class SealedChecks:
                     edits.append((*_span(node, starts), ast.unparse(kind).encode()))
                 return
             for _, value in ast.iter_fields(node):
-                if isinstance(value, list) and value and all(isinstance(one, ast.stmt) for one in value):
-                    if all(id(one) in removed or id(one) in gone for one in value) and not isinstance(node, ast.Module):
-                        first, last = _lines(value[0], starts)[0], _lines(value[-1], starts)[1]
-                        edits.append((first, last, b" " * value[0].col_offset + b"pass\n"))
-                        continue
+                is_block = isinstance(value, list) and value and all(isinstance(one, ast.stmt) for one in value)
+                is_empty = is_block and all(id(one) in removed or id(one) in gone for one in value)
+                if is_empty and not isinstance(node, ast.Module):
+                    first, last = _lines(value[0], starts)[0], _lines(value[-1], starts)[1]
+                    edits.append((first, last, b" " * value[0].col_offset + b"pass\n"))
+                    continue
                 for one in value if isinstance(value, list) else [value]:
                     if isinstance(one, ast.AST):
                         walk(one)
