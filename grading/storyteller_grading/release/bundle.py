@@ -1,8 +1,8 @@
 """What a student of a class gets of a lesson, beside the notebook, and whether it tells too much.
 
-The checks, which look up what is right for the public seeds (`recording.py`); what the known wrong answers give on them,
-recorded, since a class gets no answers; what stands in for unsolved exercises, packed; a page that says how to begin;
-the library. Neither `reference.py` nor the folder `answers`.
+The checks, which look up what is right for the public seeds (`recording.py`); what the known wrong answers give on
+them, recorded, since a class gets no answers; what stands in for unsolved exercises, packed; a page that says how to
+begin; the library. Neither `reference.py` nor the folder `answers`.
 """
 
 from collections.abc import Iterable, Mapping

@@ -245,11 +245,11 @@ class SealedChecks:
         gone = {id(node) for node, _ in parts}
         waiting = list(always)
         while waiting:
-            named = set()
-            for node in waiting:
-                named |= _mentioned(node, active, removed | gone)
-            waiting = [node for node, name in parts if id(node) in gone and name in named]
-            gone -= {id(node) for node in waiting}
+            named = set[str]()
+            for one in waiting:
+                named |= _mentioned(one, active, removed | gone)
+            waiting = [part for part, name in parts if id(part) in gone and name in named]
+            gone -= {id(part) for part in waiting}
         for tree in self.trees.values():
             named = set()
             for node in tree.body:
