@@ -20,6 +20,7 @@ import hashlib
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from storyteller.errors import StorytellerError
@@ -71,6 +72,7 @@ class Exercise:
     cases: list[Case] = field(default_factory=list)
     questions: "tuple[Question, ...]" = ()  # of a recall, what is asked
     about: str = ""  # of a recall, the lesson that it asks about
+    wanted: Path | None = None  # in a class release: the file with what its cases compare with, see `recorded.py`
 
     def case(self, title: str, *, points: int) -> Callable[[CaseFunction], CaseFunction]:
         """Add the decorated function as a case; 0 points make it a guard."""

@@ -4,7 +4,7 @@ checks/__init__.py   EXERCISES, the names of the exercises in the lesson's order
 checks/NAME.py       one exercise; what several of them share stands in files beside it
 answers/NAME.py      its known answers, `answers`; not in a class release
 reference.py         the reference's answers; not in a class release
-mistakes.zip         in a class release alone, and stand_ins.zip and steps.json too
+mistakes.zip         in a class release alone, and wanted.zip, stand_ins.zip and steps.json too
 """
 
 import hashlib
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 CHECKS, ANSWERS, REFERENCE = "checks", "answers", "reference.py"  # of a lesson's folder
 MISTAKES = "mistakes.zip"  # in a class release: what the known wrong answers give, see `grading/known_mistakes.py`
+WANTED = "wanted.zip"  # in a class release: what its checks compare with, see `recorded.py`
 STAND_INS_FILE = "stand_ins.zip"  # in a class release: what takes an exercise's place, see `stand_ins.py`
 STEPS_FILE = "steps.json"  # in a class release: the steps that no cell tells, see `scaffold.py`
 
@@ -143,6 +144,9 @@ def load_lesson(folder: Path | str) -> Lesson:
         return known[1]
     private = f"_storyteller_lesson_{digest[:12]}"
     exercises = _exercises(folder, private)
+    if (folder / WANTED).is_file():
+        for exercise in exercises.values():
+            exercise.wanted = folder / WANTED
     reference = folder / REFERENCE
     plain = _plain_answers(folder, exercises)
     module = _stand_ins_module(folder.name, plain)
@@ -172,7 +176,7 @@ def load_lesson(folder: Path | str) -> Lesson:
 def _files(folder: Path) -> Iterator[Path]:
     yield from sorted((folder / CHECKS).glob("*.py"))
     yield from sorted((folder / ANSWERS).glob("*.py"))
-    alone = REFERENCE, MISTAKES, STAND_INS_FILE, STEPS_FILE
+    alone = REFERENCE, MISTAKES, WANTED, STAND_INS_FILE, STEPS_FILE
     yield from (path for name in alone if (path := folder / name).is_file())
 
 

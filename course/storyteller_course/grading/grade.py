@@ -14,6 +14,7 @@ from typing import Any
 from storyteller_course.exercises.equality import kind_of
 from storyteller_course.exercises.exercise import PUBLIC, Case, Draw, Exercise, Mismatch, changed
 from storyteller_course.exercises.known_answers import Wrong
+from storyteller_course.exercises.recorded import NotRecorded, replaying
 from storyteller_course.grading.diagnosis import KnownMistake, diagnose
 from storyteller_course.grading.result import CaseResult, CaseRun, ExerciseResult, points_of
 from storyteller_course.runner.protocol import Transport, TransportFault
@@ -107,10 +108,11 @@ def run_case(
     failure: Mismatch | StudentError | None = None
     start = time.perf_counter()
     try:
-        case.run(student, Draw(seed, exercise.name, case.id))
+        with replaying(exercise.wanted, exercise.name, case.id, seed):
+            case.run(student, Draw(seed, exercise.name, case.id))
     except (Mismatch, StudentError) as error:
         failure = error
-    except TransportFault:
+    except (TransportFault, NotRecorded):
         raise
     except Exception:  # noqa: BLE001  the case stumbled over what the student's code gave back
         failure = Mismatch(

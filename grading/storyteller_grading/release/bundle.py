@@ -1,8 +1,8 @@
 """What a student of a class gets of a lesson, beside the notebook, and whether it tells too much.
 
-The checks, with public seeds; what the known wrong answers give on them, recorded, since a class gets no answers; what
-stands in for unsolved exercises, packed; a page that says how to begin; the library. Neither `reference.py` nor the
-folder `answers`.
+The checks, which look up what is right for the public seeds (`recording.py`); what the known wrong answers give on
+them, recorded, since a class gets no answers; what stands in for unsolved exercises, packed; a page that says how to
+begin; the library. Neither `reference.py` nor the folder `answers`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -27,6 +27,7 @@ from storyteller_course.grading.diagnosis import FURTHER_SEEDS, words
 from storyteller_course.grading.grade import SLOW_LIMIT_DIVISOR, run_case
 from storyteller_course.grading.known_mistakes import Behaviour, Mistake, RecordedMistake, pack_mistakes
 from storyteller_grading.builder.leaks import Sealed, files_within, leaks_in_file
+from storyteller_grading.release.recording import class_checks
 
 PRIVATE = {REFERENCE, ANSWERS, "lesson.md"}  # of a lesson's folder; no student gets them
 TEMPLATE = "/storyteller_grading/builder/template/"  # the small lesson that a new one begins as, in the library's file
@@ -39,6 +40,7 @@ README = """\
 | --- | --- |
 | `{name}.ipynb` | the lesson: read, write your functions, hand it in |
 | `checks` | what `check` tries your functions with |
+| `wanted.zip` | what the checks compare your results with |
 | `mistakes.zip` | how `check` knows a mistake that others have made before you |
 | `steps.json` | the steps with which `hint` begins |
 | `stand_ins.zip` | the course's functions, which take the place of yours until these are solved |
@@ -82,7 +84,8 @@ def class_files(lesson: Lesson) -> dict[str, bytes]:
     The questions of a recall have no answers there; the steps that no cell tells are there for `hint`.
 
     Raises:
-        StorytellerError: the records of the mistakes are too large to hand out.
+        StorytellerError: the records of the mistakes are too large to hand out, or the checks cannot be recorded: see
+            `recording.class_checks`.
     """
     recorded = record_mistakes(lesson)
     if len(recorded) > MAX_MISTAKES_BYTES:
@@ -90,7 +93,7 @@ def class_files(lesson: Lesson) -> dict[str, bytes]:
             f"What is recorded of {lesson.name}'s mistakes takes {len(recorded):,} bytes, and "
             f"{MAX_MISTAKES_BYTES:,} may be handed out: let the cases of its exercises use smaller inputs."
         )
-    checks = {f"{CHECKS}/{path.name}": path.read_bytes() for path in sorted((lesson.folder / CHECKS).glob("*.py"))}
+    checks = class_checks(lesson)
     for name, exercise in lesson.exercises.items():
         if exercise.questions:
             checks[f"{CHECKS}/{name}.py"] = sealed_source(exercise).encode()

@@ -31,7 +31,7 @@ from storyteller_grading.release.handout import Handout, release_lesson
 NAME = "06_next_letter"
 WHEEL = "storyteller-0.1.0-py3-none-any.whl"
 CHECKS = [f"checks/{name}.py" for name in ("__init__", "chances", "count_next", "most_likely", "oracles")]
-IN_RELEASE = [f"{NAME}.ipynb", *CHECKS, "mistakes.zip", "stand_ins.zip", "steps.json"]
+IN_RELEASE = [f"{NAME}.ipynb", *CHECKS, "mistakes.zip", "stand_ins.zip", "steps.json", "wanted.zip"]
 IN_BUNDLE = sorted([*IN_RELEASE, "README.md", "constraints.txt", "requirements.txt", WHEEL])
 # Characters that mean something in a pattern or in a database's address; Windows has no `?` and `*` in names.
 ODD_PATH = "a [1] b%20c#d" if os.name == "nt" else "a [1]?* b%20c#d"
