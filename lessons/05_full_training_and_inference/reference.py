@@ -6,6 +6,7 @@ gives new logits, minus infinity for a token that must not come.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -102,6 +103,7 @@ def choose(logits: Tensor, seen: Tensor, filters: Sequence[Filter], uniform: Ten
         (B,) int64. The probabilities of the tokens, in the order of the vocabulary, lie side by side on a line; drawn
         is the token whose piece the point hits.
     """
+    # Goal: each row's token, drawn from what the filters leave.
     # Step 1: Send the logits through the filters, one after the other.
     for change in filters:
         logits = change(logits, seen)
@@ -137,6 +139,7 @@ def generate(
         B lists of new tokens. A row that was ended by `stop` has it as its last; a row alone gets the same tokens. Once
         every row has ended, the model is asked no more.
     """
+    # Goal: the new tokens of each row, every row as it would be alone.
     ids, going = prompts, [True] * len(prompts)
     rows: list[list[int]] = [[] for _ in prompts]
     for step in range(uniform_draws.size(1)):
@@ -244,25 +247,73 @@ def wrong_marks(text: str, things: Mapping[str, str], marks: Sequence[str]) -> l
     return found
 
 
-def best_checkpoint(measured: Mapping[str, Sequence[tuple[float, int]]]) -> tuple[str, dict[str, float]]:
-    """Which of several checkpoints predicts best, over corpora of different sizes.
+def best_size(law: Mapping[str, float], budget: float) -> tuple[float, float]:
+    """The model of which a scaling law expects most, for a budget of arithmetic.
 
     Args:
-        measured: for each checkpoint, in the order of training, (nats, bytes) of each corpus: the surprise at all its
-            tokens together, and its length.
+        law: the numbers of the law above, by their names.
+        budget: floating-point operations of the whole training, six for each
+            parameter and token.
 
     Returns:
-        The name of the best one (of equal ones, the first), and the bits per byte of each over all its corpora
-        together. A checkpoint whose figure is NaN is never the best, unless all are.
+        Parameters and tokens, neither of them rounded. The two spend the whole budget,
+        and no other two that do so have a lower loss by the law. (A size that is off by
+        2 % is near enough; the best one may be a thousand or a trillion.)
     """
-    # Step 1: All bits over all bytes, for each checkpoint. A bit is log(2) nats.
-    bits = {
-        name: sum(nats for nats, _ in parts) / math.log(2) / sum(size for _, size in parts)
-        for name, parts in measured.items()
-    }
-    # Step 2: The lowest is the best; NaN counts as infinite, for no comparison with NaN is ever true.
-    best = min(bits, key=lambda name: math.inf if math.isnan(bits[name]) else bits[name])
-    return best, bits
+    # Step 1: What product of parameters and tokens does the budget pay for?
+    product = budget / 6
+    # Step 2: Then the tokens follow from the parameters, and the loss has one variable. Its derivative is 0 at the best.
+    a, b = law["alpha"], law["beta"]
+    parameters = (a * law["A"] / (b * law["B"]) * product**b) ** (1 / (a + b))
+    # Step 3: The tokens take the rest of the budget.
+    return parameters, product / parameters
+
+
+def try_lever(
+    train: Callable[[dict, int], Any],
+    judge: Callable[[Any], dict[str, float]],
+    settings: Mapping[str, Any],
+    lever: Mapping[str, Any],
+    seeds: Sequence[int],
+    tracker: Any,
+) -> dict[str, Any]:
+    """Train without a change and with it, several seeds each, and track every run.
+
+    Args:
+        train: `train(settings, seed)` gives a trained model.
+        judge: `judge(model)` gives its figures by name, "bits_per_byte" among them.
+        settings: of the runs as they are, name -> value.
+        lever: the settings that are changed, name -> new value.
+        seeds: two or more.
+        tracker: `mlflow`, or what has its functions. Each training is a run of its own
+            there, with a name of its own; its parameters are all settings that it was
+            made with and its "seed", its metrics all figures.
+
+    Returns:
+        "as it is" and "changed": lists of the figures of each seed, in their order.
+        "verdict": "better" where every changed run has fewer bits per byte than every
+        run as it is, "worse" where every one has more; else "no clear difference".
+    """
+    results: dict[str, Any] = {}
+    # Step 1: Two kinds of runs: with the settings as they are, and with the lever's values in a copy of them.
+    for kind, change in (("as it is", {}), ("changed", lever)):
+        used = {**settings, **change}
+        results[kind] = []
+        for seed in seeds:
+            # Step 2: Open a run under a name of its own; log its settings, train, judge, log the figures.
+            with tracker.start_run(run_name=f"{kind}, seed {seed}"):
+                tracker.log_params({**used, "seed": seed})
+                figures = judge(train(used, seed))
+                tracker.log_metrics(figures)
+            results[kind].append(figures)
+    # Step 3: Compare the worst of one kind with the best of the other.
+    before, after = ([one["bits_per_byte"] for one in results[kind]] for kind in ("as it is", "changed"))
+    verdict = "no clear difference"
+    if max(after) < min(before):
+        verdict = "better"
+    elif min(after) > max(before):
+        verdict = "worse"
+    return {**results, "verdict": verdict}
 
 
 def keep_min_p(logits: Tensor, min_p: float) -> Tensor:

@@ -48,11 +48,21 @@ def tell_with(
     *,
     sampling: Sampling,
     filters: Sequence[Filter],
+    step: Callable[..., tuple[Tensor, Cache]] | None = None,
 ) -> list[str]:
     """Tell stories with a function such as `generate`: story i draws the numbers of row i of a batch.
 
     Openings of different lengths are told one by one, for `generate` takes prompts of one length. The model is left in
     evaluation mode.
+
+    Args:
+        generate: has the signature of the lesson's.
+        model: reads the tokens.
+        tokenizer: the model's.
+        openings: of the stories.
+        sampling: how many tokens, and the seed of the draws.
+        filters: for `generate`.
+        step: a function such as `attend_cached`: then each token is read once. None reads all tokens each time.
     """
     stories = []
     model.eval()  # in training an expert may turn tokens away
@@ -60,7 +70,7 @@ def tell_with(
         prompt = torch.tensor([encode_prompt(model, tokenizer, opening)])  # (1, P)
         draws = numbers_for(1, sampling.max_new_tokens, seed=row_seed(sampling.seed, number))  # (1, S)
         [row] = generate(
-            lambda ids: model(ids).logits,
+            (lambda ids: model(ids).logits) if step is None else CachedReader(model, step),
             prompt,
             filters,
             draws,
@@ -69,6 +79,40 @@ def tell_with(
         )
         stories.append(whole_story(tokenizer, opening, row))
     return stories
+
+
+class CachedReader:
+    """A model as `generate` calls it, logits (B, T, V) for ids (B, T), that reads no token twice.
+
+    As long as the ids begin with those of the call before, only what is new goes through the model. Once the oldest
+    ones are cut off, every token stands at another place, and all are read again.
+
+    Args:
+        model: with rotary positions.
+        step: a function such as `attend_cached`.
+    """
+
+    def __init__(self, model: Decoder, step: Callable[..., tuple[Tensor, Cache]]) -> None:
+        self.model, self.step = model, step
+        self.tokens_read = 0  # so far
+        self._forget()
+
+    def _forget(self) -> None:
+        self._ids, self._logits = torch.empty(0, 0, dtype=torch.int64), torch.empty(0)
+        self._caches: list[Cache | None] = [None] * self.model.config.n_layers
+
+    def __call__(self, ids: Tensor) -> Tensor:
+        """(B, T) to (B, T, V)."""
+        known = self._ids.shape[1]
+        if len(self._ids) != len(ids) or not torch.equal(self._ids, ids[:, :known]):
+            self._forget()
+            known = 0
+        if known < ids.shape[1]:
+            new = read_on(self.model, ids[:, known:], self._caches, self.step)
+            self._logits = torch.cat((self._logits, new), dim=1) if known else new  # (B, T, V)
+            self.tokens_read += ids.shape[1] - known
+        self._ids = ids
+        return self._logits
 
 
 @torch.no_grad()
