@@ -8,9 +8,12 @@ All runs read the same tokens for the same number of updates, a third of the cap
 need not help in a long one.
 """
 
+import base64
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -22,10 +25,12 @@ from storyteller.corpus.load import load_stories
 from storyteller.evaluation.stories import sample_stories
 from storyteller.evaluation.text_metrics import CopyFinder
 from storyteller.figures import dots, table
+from storyteller.figures.display import publish_html
 from storyteller.inference.sampling_options import Sampling
 from storyteller.runs import pipeline
 from storyteller.runs.run_config import RunConfig
 from storyteller.tokenizer import Tokenizer
+from storyteller.tracking.store import EXPERIMENT, connect, load_mlflow, store_uri
 from storyteller.training.batches import validation_batches
 from storyteller.training.losses import byte_lengths, evaluate
 from storyteller.training.token_shards import open_shards
@@ -34,7 +39,9 @@ from storyteller_course.capstone.adapters import as_run_components
 from storyteller_course.capstone.collect import Gathered
 from storyteller_course.capstone.scaling import one_thread
 from storyteller_course.capstone.train import make_run_config
+from storyteller_course.exercises.practice_tracker import PracticeTracker
 
+MLFLOW_PICTURE = "mlflow_runs.png"
 UPDATES, FAST_UPDATES = 300, 2
 JUDGED_STORIES, FAST_STORIES, MAX_TOKENS, TEMPERATURE = 24, 2, 250, 0.6
 HELD_OUT_ROWS, HELD_OUT_BATCHES = 8, 8
@@ -112,6 +119,25 @@ class Workshop:
             "distinct_4": told.distinct(4),
             "copied_words": float(median(self.copies.longest(story.text).words for story in told.stories)),
         }
+
+
+def open_tracker() -> Any:
+    """MLflow, which keeps its runs in the current folder or where MLFLOW_TRACKING_URI says; without it, a list."""
+    if find_spec("mlflow") is None:
+        print("MLflow is not installed: the runs are kept in this notebook only.")
+        return PracticeTracker()
+    connect(store_uri())  # makes the database where there is none
+    mlflow = load_mlflow()
+    mlflow.set_tracking_uri(store_uri())
+    mlflow.set_experiment(EXPERIMENT)
+    return mlflow
+
+
+def show_mlflow_page() -> None:
+    """Show how MLflow's table of runs looks, as a picture that was taken of the runs of a brief."""
+    picture = base64.b64encode((files(__package__) / MLFLOW_PICTURE).read_bytes()).decode()
+    text = "MLflow's page of the experiment storyteller: a row for each run of a brief, with its settings and figures."
+    publish_html(f'<img alt="{text}" style="max-width:100%" src="data:image/png;base64,{picture}"/>', text)
 
 
 def show_results(results: Mapping[str, Sequence[Mapping[str, float]]]) -> None:

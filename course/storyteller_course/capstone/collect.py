@@ -90,8 +90,8 @@ def gather() -> Gathered:
     """Find the student's parts, in this notebook and in the saved ones of the other lessons, and show whose is what.
 
     What does not pass its check is the course's. A part that was not checked since it changed is checked now. Where a
-    step of training with all of the student's parts takes more than three times as long as with none, the most expensive
-    ones sit the training out; what comes after it has them again.
+    step of training with all of the student's parts takes more than three times as long as with none, the most
+    expensive ones sit the training out; what comes after it has them again.
     """
     live = sys._getframe(1).f_globals
     sources: dict[str, Source] = {}

@@ -16,6 +16,8 @@ import numpy as np
 import torch
 
 from storyteller.config import ModelConfig, TrainConfig
+from storyteller.figures.charts import new_axes, show
+from storyteller.figures.display import COLORS
 from storyteller.moe.layer import build_model
 from storyteller.tokenizer import Tokenizer
 from storyteller.training.batches import InMemoryTokens, TrainingBatches, validation_batches
@@ -133,3 +135,18 @@ def fit_law(points: Iterable[Point]) -> dict[str, float]:
     if best is None:
         raise ValueError("No law with positive numbers fits these points.")
     return dict(zip(("floor", "A", "B", "alpha", "beta"), map(float, best), strict=True))
+
+
+def show_fit(points: Sequence[Point], law: Law) -> None:
+    """Draw the losses of the points over their parameters, and the law as dashed lines: a colour for each length."""
+    figure, axes = new_axes("Dots: measured. Dashed: the law", "parameters", "held-out loss (nats)")
+    lengths = sorted({point.tokens for point in points})
+    for tokens, color in zip(lengths, COLORS, strict=False):
+        here = sorted((point.parameters, point.loss) for point in points if point.tokens == tokens)
+        sizes = np.geomspace(here[0][0], here[-1][0], 50)
+        axes.plot(*zip(*here, strict=True), "o", color=color, markersize=6, label=f"{tokens:,} tokens")
+        fit = [law_loss(law, parameters=size, tokens=tokens) for size in sizes]
+        axes.plot(sizes, fit, "--", color=color, linewidth=1.2)
+    axes.set_xscale("log")
+    axes.legend(frameon=False)
+    show(figure)

@@ -6,19 +6,27 @@ so each filter of the lesson also runs in the library's sampler.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from storyteller.config import preset
 from storyteller.inference.generate import encode_prompt, whole_story
 from storyteller.inference.sampling import Filter, row_seed
 from storyteller.inference.sampling import filters_for as library_filters_for
 from storyteller.inference.sampling import uniform_draws as numbers_for
 from storyteller.inference.sampling_options import Sampling
+from storyteller.runs.load import load_model
+from storyteller.runs.pipeline import train
+from storyteller.runs.run_config import RunConfig
 from storyteller.tokenizer import Tokenizer
+from storyteller.training.events import Event, StepDone
 from storyteller.transformer.decoder import Decoder
 
+CORPUS = "storyworld-small:everyday"
 FILTERS = {
     "apply_temperature": "temperature",
     "keep_top_k": "top_k",
@@ -27,6 +35,36 @@ FILTERS = {
     "penalize_repetition": "repetition_penalty",
 }  # exercise -> the argument of the library's `filters_for` that it replaces
 Cache = tuple[Tensor, Tensor]  # what a layer remembers: keys and values, (B, H, S, Dh) each
+
+
+def train_apprentice(folder: Path, *, updates: int, stories: int | None = None) -> tuple[Decoder, Tokenizer]:
+    """The course's `tiny` model with the library's own parts, trained for some updates; its run is in the folder.
+
+    Args:
+        folder: of the run; three checkpoints are kept.
+        updates: of the weights.
+        stories: to train on; None takes as many as the preset.
+    """
+    tiny, threads = preset("tiny"), torch.get_num_threads()
+    config = RunConfig(
+        preset=tiny.name,
+        corpus=CORPUS,
+        stories=stories or tiny.stories,
+        model=tiny.model,
+        train=replace(tiny.train, steps=updates, checkpoint_every=max(1, updates // 3), keep_checkpoints=3),
+        threads=1,
+    )
+    losses: list[float] = []
+
+    def note(event: Event) -> None:
+        if isinstance(event, StepDone):
+            losses.append(event.loss)
+
+    train(config, folder, notice=print, on_event=note, device=torch.device("cpu"))
+    torch.set_num_threads(threads)
+    model, tokenizer = load_model(folder)
+    print(f"{updates} updates, loss {losses[0]:.2f} to {losses[-1]:.2f}")
+    return model.eval(), tokenizer
 
 
 def filters_of(sampling: Sampling, **parts: Callable[..., Tensor]) -> list[Filter]:

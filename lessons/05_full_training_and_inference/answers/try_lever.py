@@ -48,10 +48,7 @@ answers = [
         "settings_changed",
         "The dictionary of the settings is changed in the call, so whoever tries a second lever starts from the first. "
         "Work on a copy.",
-        change=(
-            "        used = {**settings, **change}\n",
-            "        settings.update(change)\n        used = settings\n",
-        ),
+        change=("used = {**settings, **change}", "settings.update(change)\n        used = settings"),
     ),
     Wrong(
         "try_lever",

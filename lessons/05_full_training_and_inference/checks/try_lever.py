@@ -27,10 +27,12 @@ class Studio:
         self.trained, self.judged = [], []
 
     def train(self, settings, seed):
+        """Note what is trained, and give a name for it."""
         self.trained.append((dict(settings), seed))
         return f"model {len(self.trained) - 1}"
 
     def judge(self, model):
+        """The figures of the model of that name."""
         number = int(model.split()[-1])
         settings, seed = self.trained[number]
         figures = {
@@ -101,8 +103,10 @@ def keeps_runs(student, draw):
         wanted = [{**used, "seed": seed} for used in (settings, {**settings, **lever}) for seed in seeds]
         key = lambda one: sorted((name, str(value)) for name, value in one.items())  # noqa: E731
         equal(sorted((run["params"] for run in runs), key=key), sorted(wanted, key=key), "the parameters of the runs")
-        judged = {studio.trained[number][1:] + (studio.trained[number][0]["learning_rate"],): figures
-                  for number, figures in studio.judged}  # fmt: skip
+        judged = {}
+        for number, figures in studio.judged:
+            used, seed = studio.trained[number]
+            judged[seed, used["learning_rate"]] = figures
         for run in runs:
             one = judged.get((run["params"]["seed"], run["params"]["learning_rate"]))
             close(run["metrics"], one, f"the metrics of the run {run['name']!r}")
