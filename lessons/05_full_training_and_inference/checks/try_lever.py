@@ -60,6 +60,13 @@ def some_run(student, draw, before, after, *, tracker=None):
     return got, studio, tracker, (settings, lever, seeds)
 
 
+def gives_what_was_judged(got, studio):
+    """The results are the judge's figures, in whatever order."""
+    told = [one for kind in ("as it is", "changed") for one in (got.get(kind) or [])]
+    key = lambda one: str(one.get("consistent")) if isinstance(one, dict) else str(one)  # noqa: E731
+    equal(sorted(told, key=key), sorted((figures for _, figures in studio.judged), key=key), "all figures together")
+
+
 def some_bits(draw, count, low=1.0, high=2.0):
     return [draw.uniform(low, high) for _ in range(count)]
 
@@ -71,7 +78,10 @@ def in_order(trained):
 @try_lever.case("trains with every seed, without the change and with it", points=2)
 def trains_all(student, draw):
     for count in (2, 3):
-        _, studio, _, (settings, lever, seeds) = some_run(student, draw, some_bits(draw, count), some_bits(draw, count))
+        got, studio, _, (settings, lever, seeds) = some_run(
+            student, draw, some_bits(draw, count), some_bits(draw, count)
+        )
+        gives_what_was_judged(got, studio)
         wanted = [(used, seed) for used in (settings, {**settings, **lever}) for seed in seeds]
         equal(in_order(studio.trained), in_order(wanted), "the settings and the seed of each training")
 
@@ -92,9 +102,10 @@ def gives_figures(student, draw):
 @try_lever.case("keeps each training as a run of its own, with its settings, its seed and its figures", points=3)
 def keeps_runs(student, draw):
     for count in (3, 2):
-        _, studio, tracker, (settings, lever, seeds) = some_run(
+        got, studio, tracker, (settings, lever, seeds) = some_run(
             student, draw, some_bits(draw, count), some_bits(draw, count)
         )
+        gives_what_was_judged(got, studio)
         runs = tracker.method("record")
         equal(len(runs), 2 * count, f"the number of runs in the tracker, for {count} seeds")
         names = {run["name"] for run in runs}
