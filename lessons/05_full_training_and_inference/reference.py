@@ -6,6 +6,7 @@ gives new logits, minus infinity for a token that must not come.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,15 +21,18 @@ def apply_temperature(logits: Tensor, temperature: float) -> Tensor:
 
     Args:
         logits: (B, V); they are not changed.
-        temperature: 0 or more. At 0 only the likeliest token of each row is left; of equal ones, the first.
+        temperature: 0 or more. At 0 only the likeliest token of each row is left; of
+            equal ones, the first.
 
     Returns:
-        (B, V): the logits divided by the temperature; at 0 minus infinity for all tokens but one.
+        (B, V): the logits divided by the temperature; at 0 minus infinity for all
+        tokens but one.
     """
     # Step 1: Above 0: divide.
     if temperature > 0:
         return logits / temperature
-    # Step 2: At 0: find the first of the highest logits in each row, and give everything else minus infinity.
+    # Step 2: At 0: find the first of the highest logits in each row, and give
+    # everything else minus infinity.
     best = logits.argmax(dim=-1, keepdim=True)  # (B, 1)
     return torch.full_like(logits, -math.inf).scatter(-1, best, logits.gather(-1, best))
 
@@ -41,7 +45,8 @@ def keep_top_k(logits: Tensor, top_k: int) -> Tensor:
         top_k: 1 or more; more than V keeps everything.
 
     Returns:
-        (B, V): the logits of each row's k highest, and of those that are equal to the k-th; minus infinity elsewhere.
+        (B, V): the logits of each row's k highest, and of those that are equal to the
+        k-th; minus infinity elsewhere.
 
     Source: Fan et al. 2018, section 5.4.
     """
@@ -54,11 +59,11 @@ def keep_top_k(logits: Tensor, top_k: int) -> Tensor:
 
 
 def keep_top_p(logits: Tensor, top_p: float) -> Tensor:
-    """Keep, in each row, the smallest number of likeliest tokens that together reach the probability `top_p`.
+    """Keep, in each row, the fewest likeliest tokens that together reach `top_p`.
 
     Args:
         logits: (B, V); they are not changed.
-        top_p: above 0, at most 1.
+        top_p: a probability, above 0 and at most 1.
 
     Returns:
         (B, V): the logits of the tokens that are kept, minus infinity elsewhere.
@@ -81,7 +86,8 @@ def penalize_repetition(logits: Tensor, seen: Tensor, penalty: float) -> Tensor:
         penalty: above 1 makes them less likely; 1 changes nothing.
 
     Returns:
-        (B, V): the logits of seen tokens lowered by the factor `penalty`; the others as they are.
+        (B, V): the logits of seen tokens lowered by the factor `penalty`; the others as
+        they are.
 
     Source: Keskar et al. 2019, section 4.1.
     """
@@ -89,19 +95,26 @@ def penalize_repetition(logits: Tensor, seen: Tensor, penalty: float) -> Tensor:
     return torch.where(seen, lowered, logits)
 
 
-def choose(logits: Tensor, seen: Tensor, filters: Sequence[Filter], uniform: Tensor) -> Tensor:
+def choose(
+    logits: Tensor,
+    seen: Tensor,
+    filters: Sequence[Filter],
+    uniform: Tensor,
+) -> Tensor:
     """Draw the next token of each row.
 
     Args:
         logits: (B, V)
         seen: (B, V) bool, True where the row already holds that token.
-        filters: functions of (logits, seen) that give new logits, applied in this order.
+        filters: functions of (logits, seen) that give new logits, applied in this
+            order.
         uniform: (B,), at least 0 and below 1: each row's point on the line.
 
     Returns:
-        (B,) int64. The probabilities of the tokens, in the order of the vocabulary, lie side by side on a line; drawn
-        is the token whose piece the point hits.
+        (B,) int64. The probabilities of the tokens, in the order of the vocabulary, lie
+        side by side on a line; drawn is the token whose piece the point hits.
     """
+    # Goal: each row's token, drawn from what the filters leave.
     # Step 1: Send the logits through the filters, one after the other.
     for change in filters:
         logits = change(logits, seen)
@@ -129,14 +142,17 @@ def generate(
         model: gives logits (B, T, V) for token ids (B, T).
         prompts: (B, P) int64.
         filters: for `choose`.
-        uniform_draws: (B, S): a number for each row and each new token; so S is the most tokens that a row gets.
+        uniform_draws: (B, S): a number for each row and each new token; so S is the
+            most tokens that a row gets.
         stop: the token that ends a row.
         context: the most tokens that the model can read.
 
     Returns:
-        B lists of new tokens. A row that was ended by `stop` has it as its last; a row alone gets the same tokens. Once
-        every row has ended, the model is asked no more.
+        B lists of new tokens. A row that was ended by `stop` has it as its last; a row
+        alone gets the same tokens. Once every row has ended, the model is asked no
+        more.
     """
+    # Goal: the new tokens of each row, every row as it would be alone.
     ids, going = prompts, [True] * len(prompts)
     rows: list[list[int]] = [[] for _ in prompts]
     for step in range(uniform_draws.size(1)):
@@ -167,13 +183,14 @@ def attend_cached(
         q: (B, H, T, Dh) of the T new tokens, before their rotation.
         k: (B, H, T, Dh) likewise.
         v: (B, H, T, Dh)
-        cache: what the call before gave back, for the S tokens so far; None for the first.
+        cache: what the call before gave back, for the S tokens so far; None for the
+            first.
         cos: (max_seq_len, Dh/2), the rotation of every position from 0.
         sin: the same shape.
 
     Returns:
-        (B, H, T, Dh): what full causal attention over all S + T tokens gives for the new ones; and the new cache. The
-        old cache is not changed.
+        (B, H, T, Dh): what full causal attention over all S + T tokens gives for the
+        new ones; and the new cache. The old cache is not changed.
     """
     # Step 1: How many tokens are remembered? The new ones stand behind them: positions S to S + T - 1.
     start = 0 if cache is None else cache[0].size(2)
@@ -198,11 +215,14 @@ def story_figures(texts: Sequence[str], n: int) -> dict[str, float]:
         n: words in an n-gram; n-grams overlap.
 
     Returns:
-        "distinct": the share of the n-grams of all texts together that are different ones (NaN without any n-gram).
-        "repetition": for each text the share of its n-grams that occurred before in it (0 where none); their mean.
+        "distinct": the share of the n-grams of all texts together that are different
+            ones (NaN without any n-gram).
+        "repetition": for each text the share of its n-grams that occurred before in it
+            (0 where none); their mean.
         "words": the mean length of a text.
 
-    Source: Li et al. 2016, section 5.1 (distinct); Welleck et al. 2020, section 6.1 (repetition).
+    Source: Li et al. 2016, section 5.1 (distinct); Welleck et al. 2020, section 6.1
+    (repetition).
     """
     # Step 1: The n-grams of each text: at every place the tuple of n neighbouring words.
     words = [text.split() for text in texts]
@@ -220,8 +240,12 @@ def story_figures(texts: Sequence[str], n: int) -> dict[str, float]:
     }
 
 
-def wrong_marks(text: str, things: Mapping[str, str], marks: Sequence[str]) -> list[tuple[str, str]]:
-    """Where a story says of a thing what cannot be true of it: the red kite is not "the blue kite".
+def wrong_marks(
+    text: str,
+    things: Mapping[str, str],
+    marks: Sequence[str],
+) -> list[tuple[str, str]]:
+    """Where a story gives a thing a mark that is not its own: "the blue kite" is red.
 
     Args:
         text: a story.
@@ -229,8 +253,9 @@ def wrong_marks(text: str, things: Mapping[str, str], marks: Sequence[str]) -> l
         marks: all the words that can be a mark.
 
     Returns:
-        (noun, mark) of every contradiction, in the order of the text: a noun of the facts, right behind a mark that is
-        not its own, right behind "the" or a possessive such as "Mia's". ("A blue kite" may be another kite.)
+        (noun, mark) of every contradiction, in the order of the text: a noun of the
+        facts, right behind a mark that is not its own, right behind "the" or a
+        possessive such as "Mia's". ("A blue kite" may be another kite.)
     """
     # Step 1: The words in small letters, without the signs .,;:!?" around them.
     words = [word.strip('.,;:!?"').lower() for word in text.split()]
@@ -244,33 +269,81 @@ def wrong_marks(text: str, things: Mapping[str, str], marks: Sequence[str]) -> l
     return found
 
 
-def best_checkpoint(measured: Mapping[str, Sequence[tuple[float, int]]]) -> tuple[str, dict[str, float]]:
-    """Which of several checkpoints predicts best, over corpora of different sizes.
+def best_size(law: Mapping[str, float], budget: float) -> tuple[float, float]:
+    """The model of which a scaling law expects most, for a budget of arithmetic.
 
     Args:
-        measured: for each checkpoint, in the order of training, (nats, bytes) of each corpus: the surprise at all its
-            tokens together, and its length.
+        law: the numbers of the law above, by their names.
+        budget: floating-point operations of the whole training, six for each parameter
+            and token.
 
     Returns:
-        The name of the best one (of equal ones, the first), and the bits per byte of each over all its corpora
-        together. A checkpoint whose figure is NaN is never the best, unless all are.
+        Parameters and tokens, neither of them rounded. The two spend the whole budget,
+        and no other two that do so have a lower loss by the law. (A size that is off by
+        2 % is near enough; the best one may be a thousand or a trillion.)
     """
-    # Step 1: All bits over all bytes, for each checkpoint. A bit is log(2) nats.
-    bits = {
-        name: sum(nats for nats, _ in parts) / math.log(2) / sum(size for _, size in parts)
-        for name, parts in measured.items()
-    }
-    # Step 2: The lowest is the best; NaN counts as infinite, for no comparison with NaN is ever true.
-    best = min(bits, key=lambda name: math.inf if math.isnan(bits[name]) else bits[name])
-    return best, bits
+    # Step 1: What product of parameters and tokens does the budget pay for?
+    product = budget / 6
+    # Step 2: Then the tokens follow from the parameters, and the loss has one variable. At the best its slope is 0.
+    a, b = law["alpha"], law["beta"]
+    parameters = (a * law["A"] / (b * law["B"]) * product**b) ** (1 / (a + b))
+    # Step 3: The tokens take the rest of the budget.
+    return parameters, product / parameters
+
+
+def try_lever(
+    train: Callable[[dict, int], Any],
+    judge: Callable[[Any], dict[str, float]],
+    settings: Mapping[str, Any],
+    lever: Mapping[str, Any],
+    seeds: Sequence[int],
+    tracker: Any,
+) -> dict[str, Any]:
+    """Train without a change and with it, several seeds each, and track every run.
+
+    Args:
+        train: `train(settings, seed)` gives a trained model.
+        judge: `judge(model)` gives its figures by name, "bits_per_byte" among them.
+        settings: of the runs as they are, name -> value.
+        lever: the settings that are changed, name -> new value.
+        seeds: two or more.
+        tracker: `mlflow`, or what has its functions. Each training is a run of its own
+            there, with a name of its own; its parameters are all settings that it was
+            made with and its "seed", its metrics all figures.
+
+    Returns:
+        "as it is" and "changed": lists of the figures of each seed, in their order.
+        "verdict": "better" where every changed run has fewer bits per byte than every
+            run as it is, "worse" where every one has more; else "no clear difference".
+    """
+    results: dict[str, Any] = {}
+    # Step 1: Two kinds of runs: with the settings as they are, and with the lever's values in a copy of them.
+    for kind, change in (("as it is", {}), ("changed", lever)):
+        used = {**settings, **change}
+        results[kind] = []
+        for seed in seeds:
+            # Step 2: Open a run under a name of its own; log its settings, train, judge, log the figures.
+            with tracker.start_run(run_name=f"{kind}, seed {seed}"):
+                tracker.log_params({**used, "seed": seed})
+                figures = judge(train(used, seed))
+                tracker.log_metrics(figures)
+            results[kind].append(figures)
+    # Step 3: Compare the worst of one kind with the best of the other.
+    before, after = ([one["bits_per_byte"] for one in results[kind]] for kind in ("as it is", "changed"))
+    verdict = "no clear difference"
+    if max(after) < min(before):
+        verdict = "better"
+    elif min(after) > max(before):
+        verdict = "worse"
+    return {**results, "verdict": verdict}
 
 
 def keep_min_p(logits: Tensor, min_p: float) -> Tensor:
-    """Keep the tokens that are at least `min_p` times as likely as the likeliest one of their row.
+    """Keep the tokens that have at least a share of the likeliest one's probability.
 
     Args:
         logits: (B, V); they are not changed.
-        min_p: above 0, below 1.
+        min_p: that share, of the likeliest of the token's row; above 0, below 1.
 
     Returns:
         (B, V): the logits of the tokens that are kept, minus infinity elsewhere.

@@ -1,7 +1,6 @@
 """Lesson 05's plain answers against `transformers` and the library; its parts inside the real sampler and model."""
 
 import inspect
-import math
 
 import pytest
 import torch
@@ -194,6 +193,24 @@ def test_the_cached_step_runs_in_a_dense_model_with_an_output_layer_of_its_own()
     torch.testing.assert_close(found, dense(ids).logits)
 
 
+@torch.no_grad()
+def test_a_reader_with_a_cache_tells_the_same_and_reads_each_token_once(model):
+    prompt, draws = torch.tensor([[STOP, 5, 6]]), uniform_draws(1, 15, seed=3)
+    reader = tools.CachedReader(model, reference.attend_cached)
+    plain = reference.generate(lambda ids: model(ids).logits, prompt, [], draws, stop=99, context=24)
+    assert reference.generate(reader, prompt, [], draws, stop=99, context=24) == plain
+    assert reader.tokens_read == 3 + 14  # the last token is never read
+
+
+@torch.no_grad()
+def test_a_reader_with_a_cache_goes_on_beyond_the_context_and_with_another_text(model):
+    prompt, draws = torch.tensor([[STOP, 5, 6]]), uniform_draws(1, 40, seed=3)
+    reader = tools.CachedReader(model, reference.attend_cached)
+    for text in (prompt, prompt + 1):
+        plain = reference.generate(lambda ids: model(ids).logits, text, [], draws, stop=99, context=24)
+        assert reference.generate(reader, text, [], draws, stop=99, context=24) == plain
+
+
 # --- the figures ------------------------------------------------------------------------------------------------------
 
 texts = st.lists(
@@ -220,14 +237,6 @@ def test_the_rule_of_marks_is_silent_on_true_stories_and_finds_a_planted_fault()
                 planted += 1
                 assert (noun, "chequered") in reference.wrong_marks(spoilt, things, ["chequered", mark])
     assert planted > 50
-
-
-@given(st.lists(st.floats(1, 1000), min_size=2, max_size=6))
-def test_the_best_checkpoint_has_the_fewest_bits(nats):
-    measured = {f"step-{i}": [(one, 300), (100.0, 700)] for i, one in enumerate(nats)}
-    best, bits = reference.best_checkpoint(measured)
-    assert bits[best] == min(bits.values())
-    assert bits["step-0"] == pytest.approx((nats[0] + 100) / 1000 * math.log2(math.e))
 
 
 # --- copies and pictures ----------------------------------------------------------------------------------------------

@@ -81,6 +81,7 @@ NAMED: dict[str, set[str]] = {
     },
     "pack": {"argument as first end_id: end_is_zero", "int32: int32"},
     "story_figures": {"argument as first n: single_words"},
+    "try_lever": {"in place settings: settings_changed"},
     "clip_gradients": {"in place gradients: in_place"},
 }
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,7 @@ from storyteller.errors import StorytellerError
 from storyteller.moe.layer import build_model
 from storyteller.runs.pipeline import Notice, RunComponents
 from storyteller.tokenizer import FIRST_MERGE, Tokenizer, Vocabulary
+from storyteller.tokenizer.pretokenize import split_words
 from storyteller.tokenizer.vocabulary import END_OF_TEXT
 from storyteller.training.batches import Batch
 from storyteller.training.events import StepLosses
@@ -19,14 +20,16 @@ from storyteller.training.mixed_precision import autocast
 from storyteller.training.optim import as_optimizer
 from storyteller.training.trainer import Trainer, TrainerComponents
 from storyteller.transformer.decoder import Decoder
-from storyteller_course.capstone.collect import Gathered
 from storyteller_course.capstone.roles import ids_of_merges
 from storyteller_course.lesson_tools.data_preparation import as_vocabulary
+
+if TYPE_CHECKING:
+    from storyteller_course.capstone.collect import Gathered
 
 Part = Callable[..., Any]
 
 
-def as_run_components(gathered: Gathered, *, notice: Notice = print) -> RunComponents:
+def as_run_components(gathered: "Gathered", *, notice: Notice = print) -> RunComponents:
     """What `storyteller.runs.pipeline.train` is given, so that the student's parts are at work in it.
 
     Args:
@@ -81,7 +84,7 @@ TRAINER = {
 }  # likewise, of `TrainerComponents`
 
 
-def _at_work(gathered: Gathered, arguments: dict[str, str]) -> dict[str, Any]:
+def _at_work(gathered: "Gathered", arguments: dict[str, str]) -> dict[str, Any]:
     """The student's parts that are at work, by the arguments that take them."""
     parts = {argument: gathered.yours(name) for name, argument in arguments.items()}
     return {argument: part for argument, part in parts.items() if part is not None}
@@ -105,6 +108,8 @@ def learn_with(learn: Part, texts: Iterable[str], *, vocab_size: int, notice: No
 class OwnTokenizer(Tokenizer):
     """A tokenizer that encodes and decodes with functions such as those of lesson 01.
 
+    No merge goes across the border of two words, so each different word is encoded once and remembered.
+
     Args:
         vocabulary: its tokens and merges.
         encode: called as `encode(text, merges)`; None leaves it to the library.
@@ -115,12 +120,18 @@ class OwnTokenizer(Tokenizer):
         super().__init__(vocabulary)
         self.own_encode, self.own_decode = encode, decode
         self.merges = ids_of_merges(vocabulary.merges)
+        self._known: dict[str, list[int]] = {}  # word -> its tokens
 
     def encode(self, text: str, *, special: Any = "refuse") -> list[int]:
         """See `Tokenizer.encode`; a text with a special token in it is the library's business."""
         if self.own_encode is None or (special != "escape" and END_OF_TEXT in text):
             return super().encode(text, special=special)
-        return list(self.own_encode(text, self.merges))
+        ids: list[int] = []
+        for word in split_words(text):
+            if word not in self._known:
+                self._known[word] = list(self.own_encode(word, self.merges))
+            ids += self._known[word]
+        return ids
 
     def decode(self, ids: Iterable[int], *, skip_special: bool = False) -> str:
         """See `Tokenizer.decode`."""

@@ -1,15 +1,12 @@
-"""A realistic piece of work for each part, as it comes up in training: what results and speed are compared on.
+"""A realistic piece of work for each part, as it comes up in training: what the results are compared on.
 
 A trial is given a part and makes a function without arguments, which does the work once and gives its result,
-gradients included. The sizes are those of the `tiny` preset. A part that is right may still be too slow: right will do
-in a lesson, not in a long run.
+gradients included. The sizes are those of the `tiny` preset.
 """
 
 import copy
-import time
 from collections.abc import Callable, Sequence
 from functools import cache, partial
-from statistics import median
 from typing import Any
 
 import torch
@@ -28,16 +25,10 @@ from storyteller_course.capstone.roles import train_bpe
 
 Part = Callable[..., Any]
 Work = Callable[[], Any]
-Clock = Callable[[], float]  # seconds
 
 T, H, DH, E, K, V = 320, 4, 32, 8, 2, 2048  # tokens, heads, their width, experts, experts of a token, vocabulary
 D = H * DH
 N_STORIES, N_MERGES = 60, 60
-
-
-TOO_SLOW = 3.0  # times slower than the course's
-NOT_WORTH_TIMING = 20.0  # times slower at the first call: nothing more to be found out
-MIN_TIMED_S = 2e-3  # what takes less is timed several times in a row
 
 
 TRIALS: dict[str, Callable[[Part], Work]] = {}  # by the name of the part
@@ -67,39 +58,6 @@ def same(first: Any, second: Any) -> bool:
 
     (values, shape), (others, other_shape) = tree_flatten(first), tree_flatten(second)
     return shape == other_shape and all(close(value, other) for value, other in zip(values, others, strict=True))
-
-
-def times_slower(own: Work, course: Work, *, rounds: int = 5, clock: Clock = time.process_time) -> float:
-    """How many times longer `own` takes than `course`: the ratio of the medians of runs that take turns.
-
-    CPU time, not time on the wall: it asks how much work there is, whatever else the machine does meanwhile. Both
-    should have been called once before, for the first call of anything pays for what is done only once.
-
-    >>> now = [0.0]
-    >>> def work(seconds):
-    ...     now[0] += seconds
-    >>> times_slower(lambda: work(0.5), lambda: work(0.125), clock=lambda: now[0])
-    4.0
-    """
-
-    def seconds_of(work: Work, repeats: int) -> float:
-        start = clock()
-        for _ in range(repeats):
-            work()
-        return clock() - start
-
-    repeats = 1
-    while (seconds := seconds_of(course, repeats)) < MIN_TIMED_S and repeats < 4096:
-        repeats *= 2
-    once = seconds / repeats
-    first = seconds_of(own, 1)
-    if once > 0 and first > NOT_WORTH_TIMING * once and first > MIN_TIMED_S:
-        return first / once
-    own_seconds, course_seconds = [], []
-    for _ in range(rounds):
-        own_seconds.append(seconds_of(own, repeats))
-        course_seconds.append(seconds_of(course, repeats))
-    return median(own_seconds) / max(median(course_seconds), 1e-9)
 
 
 def _random(*shape: int, seed: int = 0) -> Tensor:
@@ -267,12 +225,6 @@ def _learning_rate(part: Part) -> Work:
     return lambda: [float(part(step, steps=300, warmup=20, min_lr_ratio=0.1)) for step in range(300)]
 
 
-@trial_for("pack")
-def _pack(part: Part) -> Work:
-    documents = [list(range(300, 500))] * 50
-    return lambda: part(documents, 0, 64)
-
-
 @trial_for("evaluate")
 def _evaluate(part: Part) -> Work:
     model, batches = _model()
@@ -295,6 +247,19 @@ def _generate(part: Part) -> Work:
     prompts = torch.arange(8).view(2, 4)
     draws = torch.rand(2, 12, generator=_seeded())
     return lambda: part(lambda ids: table[ids], prompts, [], draws, stop=0, context=16)
+
+
+@trial_for("attend_cached")
+def _attend_cached(part: Part) -> Work:
+    cos, sin = rope_table(DH, T, 10_000.0)
+    q, k, v = (_random(1, H, T, DH, seed=seed) for seed in range(3))
+
+    def work() -> Any:
+        first, cache = part(q[:, :, : T // 2], k[:, :, : T // 2], v[:, :, : T // 2], None, cos, sin)
+        rest, _ = part(q[:, :, T // 2 :], k[:, :, T // 2 :], v[:, :, T // 2 :], cache, cos, sin)
+        return first, rest
+
+    return work
 
 
 def _seeded() -> torch.Generator:

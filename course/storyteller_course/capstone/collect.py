@@ -1,21 +1,25 @@
-"""Whose part is whose: looked for in the notebooks, tried on a realistic piece of work, and shown as a table."""
+"""Whose part is whose: looked for in the notebooks, tried on a realistic piece of work, and shown as a map."""
 
 import functools
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from storyteller.errors import StorytellerError
 from storyteller.inference.sampling import Filter
 from storyteller.inference.sampling_options import Sampling
-from storyteller_course.capstone.benchmarks import TOO_SLOW, TRIALS, Clock, same, times_slower
+from storyteller_course.capstone.benchmarks import TRIALS, same
+from storyteller_course.capstone.parts_map import show_map
 from storyteller_course.capstone.roles import ROLES, Role
+from storyteller_course.capstone.step_cost import too_slow
 from storyteller_course.notebook.use import LocatedAnswer, look_for
 
 Part = Callable[..., Any]
+# Of a part that works once, before the training: so long may its trial take. The whole corpus then takes some minutes.
+MAX_TRIAL_S = 3.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,18 +29,12 @@ class Source:
     role: Role
     part: Part | None  # what is at work; None for the library's, where the lesson with the course's is not here
     own: Part | None  # the student's, if it is right; it may be too slow to be at work
-    slower: float = 0.0  # how many times, where that is why the student's is not at work
-    reason: str = ""  # any other reason for that
+    why: str = ""  # why the student's is not at work, in words; empty where it is
 
     @property
     def yours(self) -> bool:
         """Is the student's at work?"""
         return self.own is not None and self.part is self.own
-
-    @property
-    def why(self) -> str:
-        """Why the student's is not at work, in words; empty where it is."""
-        return f"{self.slower:.1f} times slower than the course's" if self.slower else self.reason
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,71 +71,69 @@ class Gathered:
 
         return filters_of(sampling, **{name: self.afterwards(name) for name in FILTERS})
 
+    def without(self, names: Collection[str]) -> "Gathered":
+        """The same with the course's in the place of some of the student's parts; calls are not counted together."""
+        sources = {
+            name: replace(one, part=one.role.course) if name in names else one for name, one in self.sources.items()
+        }
+        return Gathered(sources=sources)
+
     def show(self) -> None:
-        """Show whose is what."""
-        from storyteller.figures import table
-
-        rows = [
-            [name, source.role.lesson[:2], source.role.work, "yours" if source.yours else "the course's", source.why]
-            for name, source in self.sources.items()
-        ]
-        table(rows, header=["part", "lesson", "what it does", "whose", "why"])
+        """Show whose is what, and why where a part is not the student's."""
+        show_map(self.by_student)
+        for name, source in self.sources.items():
+            if source.why:
+                print(f"{name}: the course's. {source.why[:1].upper()}{source.why[1:]}.")
 
 
-def gather(*, clock: Clock | None = None) -> Gathered:
+def gather() -> Gathered:
     """Find the student's parts, in this notebook and in the saved ones of the other lessons, and show whose is what.
 
-    What does not pass its check is the course's. So is, in the training, what takes more than three times as long as
-    the course's on a realistic piece of work; a line says so, and what comes after the training has the student's
-    again. A part that was not checked since it changed is checked now.
-
-    Args:
-        clock: gives CPU seconds; for tests.
+    What does not pass its check is the course's. A part that was not checked since it changed is checked now. Where a
+    step of training with all of the student's parts takes more than three times as long as with none, the most
+    expensive ones sit the training out; what comes after it has them again.
     """
     live = sys._getframe(1).f_globals
     sources: dict[str, Source] = {}
     gathered = Gathered(sources=sources)
     for role in ROLES:
-        source = _source(role, live, gathered, clock)
+        source = _source(role, live, gathered)
         if not role.instead_of:
             sources[role.name] = sources.get(role.name, source)
         elif source.yours:  # the faster form of a part that is already there
             sources[role.instead_of] = source
+    for name, times in too_slow(gathered).items():
+        why = f"with yours, which is right, a step of training takes {times:.1f} times as long; yours works afterwards"
+        sources[name] = replace(sources[name], part=sources[name].role.course, why=why)
     gathered.show()
-    for name, source in sources.items():
-        if source.slower:
-            print(
-                f"{name}: yours is right, and {source.why}: the course's runs in the long training, yours afterwards."
-            )
     return gathered
 
 
-def _source(role: Role, live: dict[str, Any], earlier: Gathered, clock: Clock | None) -> Source:
+def _source(role: Role, live: dict[str, Any], earlier: Gathered) -> Source:
     """Whose part a role is given, after a trial of the student's."""
     course, trial = role.course, TRIALS[role.name]
     found = _found(role, live, earlier)
     if found is None or found.own is None:
         place = "" if found is None or found.is_here else f" in {role.lesson}"
         why = f"lesson {role.lesson[:2]} is not here" if found is None else f"not solved yet{place}"
-        return Source(role=role, part=course, own=None, reason=why)
+        return Source(role=role, part=course, own=None, why=why)
     own = found.own
     if role.inside and not earlier.sources[role.inside].yours:
-        return Source(role=role, part=course, own=own, reason=f"{role.inside}, which calls it, is not yours")
+        return Source(role=role, part=course, own=own, why=f"{role.inside}, which calls it, is not yours")
     if course is None:
         return Source(role=role, part=own, own=own)
+    started = time.process_time()
     try:
-        is_same, reason = (
-            same(trial(own)(), trial(course)()),
-            "on a realistic input its result differs from the course's",
-        )
+        result = trial(own)()
+        seconds = time.process_time() - started
+        is_same, reason = same(result, trial(course)()), "on a realistic input its result differs from the course's"
     except Exception as error:  # noqa: BLE001  whatever a student's function does where its check did not look
         is_same, reason = False, f"on a realistic input it raises {type(error).__name__}: {str(error)[:80]}"
     if not is_same:
-        return Source(role=role, part=course, own=None, reason=reason)
-    if role.trains:
-        slower = times_slower(trial(own), trial(course), clock=clock or time.process_time)
-        if slower > TOO_SLOW:
-            return Source(role=role, part=course, own=own, slower=slower)
+        return Source(role=role, part=course, own=None, why=reason)
+    if role.once and seconds > MAX_TRIAL_S:
+        why = f"yours is right, and needs {seconds:.0f} s for a hundredth of the work"
+        return Source(role=role, part=course, own=own, why=why)
     return Source(role=role, part=own, own=own)
 
 

@@ -6,31 +6,45 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice, pairwise
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
 
 import torch
 
 from storyteller.corpus.load import load_stories
-from storyteller.evaluation.compare import compare
+from storyteller.evaluation.compare import compare, corpus_row
+from storyteller.evaluation.text_metrics import CopyFinder
 from storyteller.inference.generation_config import read_sampling
 from storyteller.inference.sampling_options import Sampling
 from storyteller.runs.openings import KnownOpenings
+from storyteller.runs.pipeline import VALIDATION_TOKENS
 from storyteller.runs.run_config import RunConfig
 from storyteller.tokenizer import Tokenizer
+from storyteller.training.batches import validation_batches
 from storyteller.training.events import Event, StepDone
 from storyteller.training.losses import Metrics, WithAuxiliaryLoss
+from storyteller.training.token_shards import open_shards
 from storyteller.transformer.decoder import Decoder, Output
 from storyteller.utils.atomic_io import write_json
 from storyteller_course.capstone.adapters import OwnTokenizer
 from storyteller_course.capstone.collect import Gathered
+from storyteller_course.capstone.parts_map import in_a_sentence, show_map
 from storyteller_course.lesson_tools.full_training_and_inference import tell_with
 
 HISTORY_FILE = "capstone.json"  # in the run's folder
 MAX_LOAD_POINTS = 200  # of the experts' loads
-SAMPLED, HELD_OUT = 40, 60  # stories generated for each setting of `FinishedRun.evaluate`, and stories measured on
-FIGURES = ("consistent", "ended", "words", "distinct 4-grams", "repetition")
+SAMPLED = 40  # stories generated for each setting of `FinishedRun.evaluate`
+ROWS = 8  # read at once in an evaluation
+FIGURES = (
+    "consistent",
+    "ended",
+    "words",
+    "distinct 4-grams",
+    "repetition",
+    "copied words, median",
+    "copied words, most",
+)
 
 
 @dataclass(kw_only=True)
@@ -167,41 +181,59 @@ class FinishedRun:
     def evaluate(self, samplings: Mapping[str, Sampling], *, n_stories: int = SAMPLED) -> dict[str, dict[str, float]]:
         """Measure the model on held-out stories, let it tell `n_stories` stories a setting, and show the figures.
 
+        Beside its own stories stand as many held-out ones. Copied is what also stands in the training stories.
+
         Returns:
             The figures of each setting by name; see `storyteller.evaluation.compare.Row.figures`.
         """
         from storyteller.figures import table
 
         n_stories = 2 if os.environ.get("STORYTELLER_FAST") == "1" else n_stories
-        texts = [story.text for story in islice(load_stories(self.config.corpus, split="validation"), HELD_OUT)]
-        own = self.measured(texts)
+        own = self.measured()
         whose = "your" if self.parts.sources["evaluate"].yours else "the course's"
         print(f"By {whose} evaluate: loss {own['loss']:.3f}, {own['bits_per_byte']:.3f} bits per byte.")
+        copies = CopyFinder(story.text for story in load_stories(self.config.corpus, limit=self.config.stories))
+        name = self.folder.name
         rows = compare(
-            {self.folder.name: (self.model, self.tokenizer)},
+            {name: (self.model, self.tokenizer)},
             samplings,
-            corpora={"held out": texts},
+            corpora={},
             openings=[""] * n_stories,
+            trained_on={name: copies},
         )
         figures = {row.sampling: row.figures() for row in rows}
+        texts = [story.text for story in load_stories(self.config.corpus, split="validation", limit=n_stories)]
+        figures["held-out stories"] = corpus_row(self.config.corpus, texts, copies=copies).figures()
         rows_shown = [[name, *(values[figure] for figure in FIGURES)] for name, values in figures.items()]
         table(rows_shown, header=["temperature", *FIGURES])
         return figures
 
-    def measured(self, texts: list[str]) -> dict[str, float]:
-        """Loss, perplexity and bits per byte of texts, by `pack` and `evaluate` of lesson 04."""
-        pack, evaluate = (self.parts.afterwards(name) for name in ("pack", "evaluate"))
-        documents = [self.tokenizer.encode(text, special="escape") for text in texts]
-        inputs, targets = pack(documents, self.tokenizer.end_id, self.model.config.max_seq_len)  # (B, T) each
-        batches = list(zip(inputs.split(8), targets.split(8), strict=True))
-        # What is predicted: everything but the first token and the end marks, which are no text.
-        text = self.tokenizer.decode(targets.flatten().tolist(), skip_special=True)
+    def measured(self) -> dict[str, float]:
+        """Loss, perplexity and bits per byte, by lesson 04's `evaluate`, of the rows of the training's evaluations.
+
+        A row begins with a story, as all rows did that the model was trained on.
+        """
+        evaluate, T = self.parts.afterwards("evaluate"), self.model.config.max_seq_len
+        source = open_shards(self.folder / "validation", self.tokenizer)
+        rows = validation_batches(
+            source,
+            batch_size=1,
+            seq_len=T,
+            limit=max(1, VALIDATION_TOKENS // T),
+            align_documents=self.config.train.align_documents,
+        )
+        inputs, targets = (
+            torch.cat([getattr(row, name) for row in rows]) for name in ("inputs", "targets")
+        )  # (rows, T) each
+        # What is predicted: everything but the end marks, which are no text.
+        text = self.tokenizer.decode(targets[targets >= 0].tolist(), skip_special=True)
+        batches = list(zip(inputs.split(ROWS), targets.split(ROWS), strict=True))
         with torch.no_grad():
             figures: dict[str, float] = evaluate(WithAuxiliaryLoss(self.model), batches, text)
         return figures
 
     def tell(self, opening: str, *, sampling: Sampling | None = None) -> str:
-        """A story that begins with the opening, by the student's loop, filters and tokenizer as far as solved.
+        """A story that begins with the opening, by the student's loop, filters, cache and tokenizer as far as solved.
 
         A line is printed where the model has read no story that begins so. `sampling` is by default the run's own.
         """
@@ -211,8 +243,25 @@ class FinishedRun:
         encode, decode = (self.parts.afterwards(name) for name in ("encode", "decode"))
         tokenizer = OwnTokenizer(self.tokenizer.vocabulary, encode=encode, decode=decode)
         filters, generate = self.parts.filters(sampling), self.parts.afterwards("generate")
-        [story] = tell_with(generate, self.model, tokenizer, [opening], sampling=sampling, filters=filters)
+        [story] = tell_with(
+            generate,
+            self.model,
+            tokenizer,
+            [opening],
+            sampling=sampling,
+            filters=filters,
+            step=self.parts.afterwards("attend_cached"),
+        )
         return story
+
+    def map(self) -> None:
+        """Show by whose code each part is that was at work."""
+        show_map(self.by_student)
+
+    @property
+    def whose(self) -> str:
+        """What of it is the student's, in a sentence."""
+        return in_a_sentence(self.by_student)
 
     def export(self, folder: str | Path, *, format: str = "hf") -> str:
         """Write the model for another program, with a model card that names the student's parts; gives the card."""
@@ -220,3 +269,10 @@ class FinishedRun:
 
         export_run(self.folder, Path(folder), format=format)
         return (Path(folder) / "README.md").read_text(encoding="utf-8")
+
+    def write_page(self, file: str | Path) -> Path:
+        """Write one file that tells this model's stories in any browser, offline; the student's parts at its foot."""
+        from storyteller.export import export_run
+
+        export_run(self.folder, Path(file), format="html")
+        return Path(file)

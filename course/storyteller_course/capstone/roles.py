@@ -10,7 +10,6 @@ import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +45,7 @@ class Role:
     lesson: str
     work: str  # what it does
     trains: bool = True  # at work in the training; otherwise in what comes after it, where speed does not matter
+    once: bool = False  # before the training, and in no step of it
     inside: str = ""  # the part that calls it, without which it has nothing to do
     instead_of: str = ""  # another form of that part, which goes before it
 
@@ -69,9 +69,9 @@ def _lesson_with(exercise: str, lesson: str) -> Lesson | None:
 
 
 ROLES = (
-    Role(name="train_bpe", lesson=DATA, work="learns the vocabulary"),
-    Role(name="train_bpe_fast", lesson=DATA, work="learns the vocabulary, faster", instead_of="train_bpe"),
-    Role(name="encode", lesson=DATA, work="turns stories into tokens"),
+    Role(name="train_bpe", lesson=DATA, work="learns the vocabulary", once=True),
+    Role(name="train_bpe_fast", lesson=DATA, work="learns the vocabulary, faster", instead_of="train_bpe", once=True),
+    Role(name="encode", lesson=DATA, work="turns stories into tokens", once=True),
     Role(name="decode", lesson=DATA, work="turns tokens into stories", trains=False),
     Role(name="attend", lesson=TRANSFORMERS, work="attention in every layer"),
     Role(name="apply_rope", lesson=TRANSFORMERS, work="tells positions apart"),
@@ -87,7 +87,6 @@ ROLES = (
     Role(name="decay_groups", lesson=TRAINING, work="decides what decays"),
     Role(name="adamw_step", lesson=TRAINING, work="the update of every weight"),
     Role(name="learning_rate", lesson=TRAINING, work="the schedule"),
-    Role(name="pack", lesson=TRAINING, work="cuts held-out stories into sequences", trains=False),
     Role(name="evaluate", lesson=TRAINING, work="measures the finished model", trains=False),
     Role(name="apply_temperature", lesson=INFERENCE, work="bold or tame", trains=False),
     Role(name="keep_top_k", lesson=INFERENCE, work="the k likeliest tokens", trains=False),
@@ -96,6 +95,7 @@ ROLES = (
     Role(name="penalize_repetition", lesson=INFERENCE, work="says things once", trains=False),
     Role(name="generate", lesson=INFERENCE, work="tells the story", trains=False),
     Role(name="choose", lesson=INFERENCE, work="draws each token", trains=False, inside="generate"),
+    Role(name="attend_cached", lesson=INFERENCE, work="remembers what was read", trains=False),
 )
 ROLE_OF = {role.name: role for role in ROLES}
 
@@ -156,13 +156,6 @@ def decode(ids: list[int], merges: list[Pair]) -> str:
     return _tokenizer(tuple((left, right) for left, right in merges)).decode(ids)
 
 
-def pack(documents: list[list[int]], end_id: int, seq_len: int) -> tuple[Tensor, Tensor]:
-    """Documents cut into inputs and targets without padding, (B, T) each."""
-    stream = torch.tensor(list(chain.from_iterable((*document, end_id) for document in documents)))
-    windows = stream.unfold(0, seq_len + 1, seq_len)  # (B, T + 1), each one's last token the next one's first
-    return windows[:, :-1], windows[:, 1:]
-
-
 @torch.no_grad()
 def evaluate(model: nn.Module, batches: Sequence[tuple[Tensor, Tensor]], text: str) -> dict[str, float]:
     """Loss, perplexity and bits per byte of a text; the model is left in the mode that it was in."""
@@ -182,5 +175,5 @@ def evaluate(model: nn.Module, batches: Sequence[tuple[Tensor, Tensor]], text: s
 
 
 LIBRARY_FORMS: Mapping[str, Callable[..., Any]] = {
-    form.__name__: form for form in (train_bpe, encode, decode, pack, evaluate)
+    form.__name__: form for form in (train_bpe, encode, decode, evaluate)
 }

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from storyteller.tokenizer import Tokenizer
     from storyteller.transformer.decoder import Decoder, RMSNorm
     from storyteller_course.exercises.line_counter import LineCounter
+    from storyteller_course.exercises.practice_tracker import PracticeTracker
     from storyteller_course.exercises.toy_training import Folder, PracticeModel, PracticeRun
     from storyteller_course.runner.serialization import Fixture
 
@@ -140,6 +141,13 @@ def line_counter() -> "LineCounter":
     return LineCounter()
 
 
+def practice_tracker() -> "PracticeTracker":
+    """Keeps runs as MLflow does, in memory; see `practice_tracker.py`."""
+    from storyteller_course.exercises.practice_tracker import PracticeTracker
+
+    return PracticeTracker()
+
+
 FIXTURES: dict[str, Callable[..., Any]] = {
     "experts": experts,
     "folder": folder,
@@ -149,6 +157,7 @@ FIXTURES: dict[str, Callable[..., Any]] = {
     "practice_model": practice_model,
     "practice_norm": practice_norm,
     "practice_run": practice_run,
+    "practice_tracker": practice_tracker,
     "sgd": sgd,
     "steady_in_sets": steady_in_sets,
     "tiny_model": tiny_model,

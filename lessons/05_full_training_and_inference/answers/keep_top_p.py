@@ -7,18 +7,18 @@ answers = [
         "keep_top_p",
         code='''
 def keep_top_p(logits: Tensor, top_p: float) -> Tensor:
-    """Keep, in each row, the smallest number of likeliest tokens that together reach the probability `top_p`.
+    """Keep, in each row, the fewest likeliest tokens that together reach `top_p`.
 
     Args:
         logits: (B, V); they are not changed.
-        top_p: above 0, at most 1.
+        top_p: a probability, above 0 and at most 1.
 
     Returns:
         (B, V): the logits of the tokens that are kept, minus infinity elsewhere.
 
     Source: Holtzman et al. 2020, section 3.1.
     """
-    probs, order = logits.softmax(dim=-1).sort(dim=-1, descending=True)  # (B, V) each, likeliest first
+    probs, order = logits.softmax(dim=-1).sort(dim=-1, descending=True)  # likeliest first
     too_late = probs.cumsum(dim=-1) > top_p  # (B, V)
     result = logits.clone()
     result[:, order[too_late]] = -math.inf

@@ -15,7 +15,8 @@ def penalize_repetition(logits: Tensor, seen: Tensor, penalty: float) -> Tensor:
         penalty: above 1 makes them less likely; 1 changes nothing.
 
     Returns:
-        (B, V): the logits of seen tokens lowered by the factor `penalty`; the others as they are.
+        (B, V): the logits of seen tokens lowered by the factor `penalty`; the others as
+        they are.
 
     Source: Keskar et al. 2019, section 4.1.
     """

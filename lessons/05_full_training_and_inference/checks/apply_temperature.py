@@ -12,7 +12,7 @@ from .oracles import chances, likeliest_first, scores
 apply_temperature = Exercise(
     "apply_temperature",
     in_library="storyteller.inference.sampling.apply_temperature",
-    points=7,
+    points=5,
     stars=1,
     hints=(
         "Which logits give the probabilities of a token with p = 0.6 and one with p = 0.4 when each is squared and "
@@ -26,7 +26,7 @@ apply_temperature = Exercise(
 )
 
 
-@apply_temperature.case("raises the probabilities to the power 1/T", points=3)
+@apply_temperature.case("raises the probabilities to the power 1/T", points=2)
 def sharpened(student, draw):
     for temperature in (draw.choice([0.25, 0.5, 0.8]), draw.choice([1.5, 2, 4.0]), 1.0):
         logits = scores(draw)
@@ -39,7 +39,7 @@ def sharpened(student, draw):
         close(got - got[:, :1], gaps, f"the logits less the first of their row at temperature {temperature}")
 
 
-@apply_temperature.case("leaves one token in each row at temperature 0", points=3)
+@apply_temperature.case("leaves one token in each row at temperature 0", points=2)
 def greedy(student, draw):
     logits = scores(draw)
     check_greedy(student, logits, 0, "at temperature 0")

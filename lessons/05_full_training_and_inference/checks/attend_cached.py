@@ -8,8 +8,9 @@ from storyteller_course import Exercise, close, unchanged
 attend_cached = Exercise(
     "attend_cached",
     in_library="storyteller.transformer.kv_cache.KVCache",
-    points=16,
+    points=15,
     stars=3,
+    scaffold="blank",
     hints=(
         "Read 5 tokens at once; then read 3, and 2 more with the cache. The last 2 outputs must be the same. At which "
         "positions do these 2 stand, and at which keys may each look?",
@@ -77,7 +78,7 @@ def token_by_token(student, draw):
     check_pieces(student, draw, [1, 1, 1, 1], more=0)  # up to the very last position
 
 
-@attend_cached.case("takes several new tokens behind remembered ones", points=5)
+@attend_cached.case("takes several new tokens behind remembered ones", points=4)
 def chunks(student, draw):
     for _ in range(2):
         check_pieces(student, draw, [draw.randint(2, 4), draw.randint(2, 3), draw.randint(2, 3)])

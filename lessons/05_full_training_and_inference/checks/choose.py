@@ -9,8 +9,9 @@ from .oracles import INFINITE, far_apart, hit, scores, to_the_next_end
 choose = Exercise(
     "choose",
     in_library="storyteller.inference.sampling.sample_inverse_cdf",
-    points=13,
+    points=12,
     stars=2,
+    scaffold="goal",
     hints=(
         "Draw the line: the probabilities 0.2, 0.5 and 0.3 side by side, from 0 to 1. Which token does the point 0.6 "
         "hit? How many pieces lie wholly to its left?",
@@ -56,7 +57,7 @@ def inverse(student, draw):
         equal(got, hits(logits, uniform), f"the tokens of {len(logits)} rows")
 
 
-@choose.case("makes probabilities of what the filters have left", points=5)
+@choose.case("makes probabilities of what the filters have left", points=4)
 def filtered(student, draw):
     logits = scores(draw, rows=20, scale=1.0)
     removed = draw.sample(range(logits.size(1)), 4)

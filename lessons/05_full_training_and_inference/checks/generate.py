@@ -9,8 +9,9 @@ from .oracles import hit, to_the_next_end
 generate = Exercise(
     "generate",
     in_library="storyteller.inference.generate.generate",
-    points=16,
+    points=14,
     stars=3,
+    scaffold="goal",
     builds_on=("choose",),
     hints=(
         "Write the loop for one row on paper: read, choose, put it behind, read again. What does the model read in the "
@@ -95,7 +96,7 @@ def reads_on(student, draw):
         equal(got, wanted, f"the new tokens of {rows} rows")
 
 
-@generate.case("shows the model its newest tokens, and no more than it can read", points=4)
+@generate.case("shows the model its newest tokens, and no more than it can read", points=3)
 def cropped(student, draw):
     for context in draw.sample([1, 2, 4], 2):
         model, got, wanted = check_rows(student, draw, rows=1, steps=7, context=context, stops=False)
@@ -104,7 +105,7 @@ def cropped(student, draw):
         equal(got, wanted, f"the new tokens of a row, with a context of {context}")
 
 
-@generate.case("ends each row at its own stop token", points=4)
+@generate.case("ends each row at its own stop token", points=3)
 def each_ends(student, draw):
     _, got, wanted = check_rows(
         student,

@@ -8,6 +8,7 @@ keep_min_p = Exercise(
     "keep_min_p",
     points=5,
     stars=2,
+    scaffold="blank",
     bonus=True,
     hints=(
         "With min_p = 0.1: in a row whose likeliest token has p = 0.8 a token needs 0.08. What does it need where the "

@@ -12,6 +12,8 @@ keep_top_k = Exercise(
     "keep_top_k",
     points=8,
     stars=2,
+    bonus=True,
+    scaffold="blank",
     hints=(
         "What must a token have to stay? A logit at least as high as a certain one of its row. Which one?",
         "Sort each row, or let torch.topk do it, and keep the dimension of the threshold, (B, 1), so that it is "

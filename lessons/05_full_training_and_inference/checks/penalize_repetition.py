@@ -6,7 +6,7 @@ from .oracles import scores
 
 penalize_repetition = Exercise(
     "penalize_repetition",
-    points=8,
+    points=7,
     stars=2,
     bug_hunt=True,
     hints=(
@@ -35,7 +35,7 @@ def some_seen(draw, logits):
     return seen
 
 
-@penalize_repetition.case("lowers negative logits as well", points=5)
+@penalize_repetition.case("lowers negative logits as well", points=4)
 def negative(student, draw):
     for penalty in (*draw.sample([1.2, 1.5, 2.0], 2), 1.0):
         logits = scores(draw)

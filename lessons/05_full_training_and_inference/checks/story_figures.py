@@ -8,8 +8,9 @@ from storyteller_course import Exercise, figures
 story_figures = Exercise(
     "story_figures",
     in_library="storyteller.evaluation.text_metrics.distinct_n",
-    points=9,
+    points=7,
     stars=2,
+    scaffold="blank",
     hints=(
         "Take the two texts 'a b a b' and 'a b c' with n = 2 and write their pairs down: ab, ba, ab and ab, bc. How "
         "many pairs are there, how many different ones?",
@@ -63,7 +64,7 @@ def check_figures(student, texts, n, *names):
     figures(student.story_figures(texts, n), counted(texts, n), names)
 
 
-@story_figures.case("counts different n-grams over all texts together", points=3)
+@story_figures.case("counts different n-grams over all texts together", points=2)
 def distinct(student, draw):
     for n in (1, 2, draw.randint(3, 4)):
         check_figures(student, some_texts(draw, draw.randint(2, 5)), n, "distinct")
@@ -71,7 +72,7 @@ def distinct(student, draw):
         check_figures(student, alike(draw), n, "distinct")
 
 
-@story_figures.case("counts repetition in each text by itself", points=3)
+@story_figures.case("counts repetition in each text by itself", points=2)
 def repetitions(student, draw):
     for n in (1, 2, 3):
         check_figures(student, some_texts(draw, draw.randint(2, 5)), n, "repetition")

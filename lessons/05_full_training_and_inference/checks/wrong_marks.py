@@ -7,6 +7,7 @@ wrong_marks = Exercise(
     in_library="storyteller.storyworld.contradictions",
     points=7,
     stars=2,
+    scaffold="blank",
     hints=(
         "Read 'The kite flew. Mia took the blue kite.' with the fact that the kite is red. Which three neighbouring "
         "words give the contradiction away?",

@@ -33,13 +33,16 @@ SAMPLED_STORIES = 100  # sampled from the model to see how many hold together
 Check = Callable[[str], Sequence[Contradiction]]  # what in a text cannot be true together
 
 
-def measure(model: Decoder, tokenizer: Tokenizer, texts: Iterable[str], *, batch_size: int = 16) -> Metrics:
+def measure(
+    model: Decoder, tokenizer: Tokenizer, texts: Iterable[str], *, batch_size: int = 16, align_documents: bool = False
+) -> Metrics:
     """How well the model predicts texts: loss in nats a token, perplexity and bits per byte.
 
     Bits per byte is the surprise at all tokens, in bits, over the bytes of the texts, so that models with different
     tokenizers can be compared. The end-of-text token after each text is predicted too: its surprise counts, and it has
     no bytes. The router's auxiliary losses have no part in any of the figures. The texts are packed one after the other
-    and cut into sequences of `max_seq_len`, as for validation in training.
+    and cut into sequences of `max_seq_len`; with `align_documents`, each begins a sequence of its own. Take what the
+    model was trained with: one that has only seen whole stories is surprised by half of one.
 
     Raises:
         StorytellerError: there is no text, or the tokenizer is not the model's.
@@ -50,7 +53,8 @@ def measure(model: Decoder, tokenizer: Tokenizer, texts: Iterable[str], *, batch
         raise StorytellerError("There is no text to measure the model on; pass at least one story.")
     # The end token in front makes the first token of the first text a target as well.
     source = InMemoryTokens.pack([start[:-1], *documents], end_id=tokenizer.end_id)
-    batches = validation_batches(source, batch_size=batch_size, seq_len=model.config.max_seq_len)
+    T = model.config.max_seq_len
+    batches = validation_batches(source, batch_size=batch_size, seq_len=T, align_documents=align_documents)
     return evaluate(model, batches, byte_lengths=byte_lengths(tokenizer))
 
 

@@ -20,7 +20,7 @@ from storyteller.runs import pipeline
 from storyteller.runs.load import load_trained
 from storyteller.training.events import Saved, StepDone
 from storyteller_course import capstone
-from storyteller_course.capstone import collect, roles
+from storyteller_course.capstone import collect, roles, step_cost
 from storyteller_course.capstone.benchmarks import TRIALS, same
 from storyteller_course.capstone.collect import Gathered, Source
 from storyteller_course.capstone.finished_run import History
@@ -71,29 +71,51 @@ def test_nothing_solved_leaves_everything_to_the_course(notebooks, capsys):
     assert all(source.part is ROLE_OF[source.role.name].course for source in parts.sources.values())
 
 
-def test_what_is_right_and_slow_sits_out_the_training_and_is_back_afterwards(notebooks, capsys):
+def test_only_the_share_of_a_whole_step_decides_and_the_most_expensive_part_goes_first():
+    names = ("RMSNorm", "attend", "adamw_step", "train_bpe")
+    sources = {name: Source(role=ROLE_OF[name], part=(own := copied(ROLE_OF[name].course)), own=own) for name in names}
+    parts = Gathered(sources=sources)
+    extra = {"RMSNorm": 0.2, "attend": 3.0, "adamw_step": 1.0, "train_bpe": 100.0}
+
+    def seconds_of(gathered: Gathered) -> float:
+        at_work = [name for name, one in gathered.sources.items() if one.yours and not one.role.once]
+        return 1.0 + sum(extra[name] for name in at_work)
+
+    assert step_cost.too_slow(parts, seconds_of=seconds_of) == {"attend": pytest.approx(5.2)}
+    extra["attend"] = 0.5
+    assert step_cost.too_slow(parts, seconds_of=seconds_of) == {}
+
+
+def test_a_part_that_is_ten_times_slower_and_costs_a_step_little_is_at_work(notebooks, capsys):
     course = ROLE_OF["learning_rate"].course
+    notebooks["learning_rate"] = lambda *args, **options: [course(*args, **options) for _ in range(30)][-1]
+    assert capstone.gather().by_student["learning_rate"]
 
-    def laborious(*args: Any, **options: Any) -> Any:
-        return [course(*args, **options) for _ in range(30)][-1]
 
-    notebooks["learning_rate"] = laborious
+def test_what_makes_a_step_far_longer_sits_out_the_training_and_is_back_afterwards(notebooks, capsys, monkeypatch):
+    own = notebooks["learning_rate"] = copied(ROLE_OF["learning_rate"].course)
     notebooks["router_z_loss"] = copied(ROLE_OF["router_z_loss"].course)
+    monkeypatch.setattr(collect, "too_slow", lambda parts: {"learning_rate": 4.25})
     parts = capstone.gather()
-    said = capsys.readouterr().out
     assert not parts.by_student["learning_rate"]
-    assert parts.sources["learning_rate"].part is course
-    assert parts.afterwards("learning_rate") is laborious
-    assert "learning_rate: yours is right, and" in said
-    assert "the course's runs in the long training, yours afterwards." in said
     assert parts.by_student["router_z_loss"]
-    assert "router_z_loss:" not in said
+    assert parts.afterwards("learning_rate") is own
+    said = capsys.readouterr().out
+    assert "learning_rate: the course's. With yours, which is right, a step of training takes 4.2 times as long" in said
 
 
-def test_speed_matters_only_in_the_training(notebooks, capsys):
-    course = ROLE_OF["keep_top_k"].course
-    notebooks["keep_top_k"] = lambda *args: [course(*args) for _ in range(30)][-1]
-    assert capstone.gather().by_student["keep_top_k"]
+def test_a_vocabulary_that_would_take_an_hour_is_learned_by_the_course(notebooks, capsys, monkeypatch):
+    notebooks["train_bpe"] = copied(ROLE_OF["train_bpe"].course)
+    monkeypatch.setattr(collect, "MAX_TRIAL_S", -1.0)
+    source = capstone.gather().sources["train_bpe"]
+    assert not source.yours
+    assert source.why.startswith("yours is right, and needs")
+
+
+def test_a_step_of_the_library_s_parts_is_timed_without_counting_calls():
+    parts = Gathered(sources={role.name: Source(role=role, part=role.course, own=None) for role in ROLES})
+    assert step_cost.step_seconds(parts) > 0
+    assert not parts.calls
 
 
 @pytest.mark.parametrize(
@@ -140,7 +162,7 @@ def test_results_that_differ_are_told_from_those_that_only_round_differently():
 
 
 def test_every_part_of_the_students_is_at_work_and_the_run_is_the_librarys(notebooks, work, monkeypatch, capsys):
-    monkeypatch.setattr(collect, "times_slower", lambda *args, **options: 1.0)
+    monkeypatch.setattr(collect, "too_slow", lambda parts: {})
     # A layer of the student's own calls their router and dispatch by itself; here these go into the library's layer.
     notebooks.update(
         {role.name: copied(role.course) for role in ROLES if role.name not in ("train_bpe_fast", "MoELayer")}
@@ -163,6 +185,14 @@ def test_every_part_of_the_students_is_at_work_and_the_run_is_the_librarys(noteb
     assert story.startswith("A little girl")
     assert len(story) > len("A little girl")
     assert run.tell("A little girl", sampling=Sampling(temperature=0.8, top_p=0.9, max_new_tokens=12, seed=1)) == story
+
+    assert run.measured()["loss"] == pytest.approx(run.metrics.loss, rel=1e-3)  # one evaluation, two ways to it
+    assert run.whose.startswith("25 of the 26 parts of this storyteller came out of your notebooks; the course's are")
+    figures = run.evaluate({"1.0": Sampling(max_new_tokens=20)})
+    assert figures.keys() == {"1.0", "held-out stories"}
+    assert figures["held-out stories"]["copied words, median"] > figures["1.0"]["copied words, median"]
+    page = run.write_page("given.html").read_text(encoding="utf-8")
+    assert "route_top_k" in page
 
     card = run.export("given")
     assert all(f"`{name}`" in card for name, own in run.by_student.items() if own)
