@@ -82,6 +82,7 @@ NAMED: dict[str, set[str]] = {
     "pack": {"argument as first end_id: end_is_zero", "int32: int32"},
     "story_figures": {"argument as first n: single_words"},
     "clip_gradients": {"in place gradients: in_place"},
+    "newton_schulz": {"argument as first steps: always_five"},
 }
 
 
