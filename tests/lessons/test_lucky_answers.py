@@ -83,6 +83,7 @@ NAMED: dict[str, set[str]] = {
     "story_figures": {"argument as first n: single_words"},
     "try_lever": {"in place settings: settings_changed"},
     "clip_gradients": {"in place gradients: in_place"},
+    "newton_schulz": {"argument as first steps: always_five"},
 }
 
 

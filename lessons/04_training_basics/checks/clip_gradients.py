@@ -41,7 +41,7 @@ def one_vector(student, draw):
 
 @clip_gradients.case("shortens them to the greatest length, in the same direction", points=4)
 def shortened(student, draw):
-    length, most = draw.choice([3.0, 30.0]), draw.choice([1.0, 0.5])
+    length, most = draw.choice([3.0, 30.0]), draw.choice([2.0, 0.5])
     gradients = some_gradients(draw, length)
     leaves = [one.clone().requires_grad_() for one in gradients]
     for leaf, one in zip(leaves, gradients, strict=True):
