@@ -50,13 +50,14 @@ def launch(processes: int, command: Sequence[str], *, notice: Callable[[str], No
             _close(workers)
         if store.check([FAILURE]):
             raise StorytellerError(store.get(FAILURE).decode().split(" ", 1)[1])
-        if interrupt.is_set():
-            raise StorytellerError("stopped by Ctrl-C; the same command goes on from the last checkpoint.")
         if not any(ended):
             return
+        if interrupt.is_set():
+            raise StorytellerError("stopped by Ctrl-C; the same command goes on from the last checkpoint.")
         killed = [rank for rank, code in enumerate(ended) if code < 0]
-        if not killed and PEER_LOST not in ended:
-            sys.exit(next(code for code in ended if code))
+        faults = [code for code in ended if code > 0 and code != PEER_LOST]
+        if faults and not killed:
+            sys.exit(faults[0])
         if killed:
             who = f"Process {killed[0]} was killed ({_signal_name(-ended[killed[0]])})"
         else:
