@@ -98,6 +98,7 @@ def test_processes_killed_at_any_moment_end_with_the_run_of_an_undisturbed_one(t
     assert difference(weights(tmp_path), undisturbed) < 1e-9
 
 
+@pytest.mark.slow
 def test_a_process_that_stands_still_is_named(tmp_path):
     with pytest.raises(StorytellerError) as stopped:
         go(tmp_path, 2, timeout=4, mishap={"kind": "stand still", "rank": 1, "step": 3})

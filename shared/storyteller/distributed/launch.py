@@ -17,12 +17,13 @@ from types import FrameType
 
 import torch.distributed as dist
 
-from storyteller.distributed.worker import FAILED, FAILURE, LAUNCHED, LOSS, PEER_LOST, sign_of_life
+from storyteller.distributed.worker import FAILURE, LAUNCHED, LOSS, PEER_LOST, sign_of_life
 from storyteller.errors import StorytellerError, require
 
 HOST = "127.0.0.1"
 MAX_RESTARTS = 3
-CLOSE_S = 10.0  # for processes to end by themselves before they are killed
+CLOSE_S = 10.0  # after a lost message, for the process to end that is the cause
+ALL_SEEN_S = 1.0  # once that one has ended, for the others to end by themselves
 LOOK_S = 0.05  # between two looks at the processes
 SAME_PRESS_S = 0.5  # in which one Ctrl-C may arrive several times, from the terminal and from a program in between
 
@@ -102,7 +103,7 @@ def _watch(workers: Sequence[subprocess.Popen[bytes]]) -> list[int]:
     while any(worker.poll() is None for worker in workers):
         bad = [code for worker in workers if (code := worker.poll())]
         if bad and ends is None:
-            ends = time.monotonic() + (CLOSE_S if not {FAILED, 1} & set(bad) else 1.0)
+            ends = time.monotonic() + (CLOSE_S if set(bad) == {PEER_LOST} else ALL_SEEN_S)
         if ends is not None and time.monotonic() > ends:
             break
         time.sleep(LOOK_S)
