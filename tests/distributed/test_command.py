@@ -13,6 +13,7 @@ from repository import ROOT
 from storyteller.runs.load import load_model
 from storyteller.training.checkpoint import list_checkpoints
 
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are started on Linux and macOS alone")
 SETTINGS = ("--stories", "150", "--corpus", "storyworld-tales-small", "--dtype", "float32")
 
 

@@ -19,6 +19,8 @@ from storyteller.moe.cost_model import FLOAT32
 from storyteller.training.processes import OneProcess
 from storyteller.training.trainer import TrainerComponents
 
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are started on Linux and macOS alone")
+
 
 @functools.cache
 def alone(name: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from storyteller.errors import StorytellerError
 from storyteller.training.checkpoint import list_checkpoints, read_checkpoint
 
 STEPS = 12
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are started on Linux and macOS alone")
 
 
 @pytest.fixture(autouse=True)
@@ -91,12 +92,13 @@ def test_what_two_saved_four_and_one_go_on_with(tmp_path, undisturbed):
 @pytest.mark.slow
 @pytest.mark.parametrize("shard", [1, 2])
 def test_processes_killed_at_any_moment_end_with_the_run_of_an_undisturbed_one(tmp_path, undisturbed, shard):
-    said = go(tmp_path, 2, shard=shard, mishap={"kind": "kill", "rank": 1, "within": 0.6, "times": 3})
+    said = go(tmp_path, 2, shard=shard, mishap={"kind": "kill", "rank": 1, "within": 0.6, "times": 2})
     print(said)
     assert all("Process 1 was killed (SIGKILL)" in sentence for sentence in said)
     assert difference(weights(tmp_path), undisturbed) < 1e-9
 
 
+@pytest.mark.slow
 def test_a_process_that_stands_still_is_named(tmp_path):
     with pytest.raises(StorytellerError) as stopped:
         go(tmp_path, 2, timeout=4, mishap={"kind": "stand still", "rank": 1, "step": 3})
@@ -109,9 +111,3 @@ def test_a_full_disk_of_one_process_stops_all_and_costs_no_checkpoint(tmp_path, 
     with pytest.raises(StorytellerError, match=r"Process 1 could not write its part of the checkpoint of step 4"):
         go(tmp_path, 2, shard=2, mishap={"kind": "full disk", "rank": 1, "step": 3})
     assert [path.name for path in list_checkpoints(tmp_path)] == ["step-000002"]
-
-
-@pytest.mark.slow
-def test_a_process_killed_again_and_again_ends_the_run_with_a_sentence(tmp_path):
-    with pytest.raises(StorytellerError, match="after 3 restarts"):
-        go(tmp_path, 2, mishap={"kind": "kill", "rank": 0, "step": 1, "times": 9})

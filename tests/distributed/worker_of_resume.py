@@ -3,7 +3,6 @@
 import json
 import os
 import random
-import resource
 import signal
 import sys
 import threading
@@ -57,6 +56,8 @@ def meet(mishap: dict[str, Any], trainer: Trainer, rank: int) -> None:
 
     def happen() -> None:
         if mishap["kind"] == "full disk":
+            import resource  # not on Windows
+
             resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
         else:
             os.kill(os.getpid(), {"kill": signal.SIGKILL, "stand still": signal.SIGSTOP}[mishap["kind"]])

@@ -327,3 +327,15 @@ def test_passes_are_balanced_together_or_each_by_itself(scope, is_one_large_batc
     difference = max(float((ours.grad - theirs.grad).abs().max()) for ours, theirs in pairs)
     assert (losses[0].balance_losses == pytest.approx(losses[1].balance_losses, abs=1e-12)) is is_one_large_batch
     assert (difference < 1e-12) is is_one_large_batch
+
+
+@pytest.mark.parametrize("passes", [1, 2])
+def test_a_dense_model_has_nothing_to_balance_over_a_step(passes):
+    trainers = [
+        tiny_trainer(model={"n_experts": 0}, grad_accum_steps=passes, balance_scope=scope)
+        for scope in ("local", "global")
+    ]
+    for trainer in trainers:
+        trainer.train_step()
+    local, spanning = (trainer.model.state_dict() for trainer in trainers)
+    assert all(torch.equal(local[name], spanning[name]) for name in local)

@@ -17,6 +17,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import torch
 import torch.distributed as dist
+import torch.distributed.checkpoint as dcp
 from torch import Tensor, nn
 from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.distributed.tensor import DTensor
@@ -26,6 +27,7 @@ from storyteller.distributed.expert_parallel import split_experts, sum_over_copi
 from storyteller.distributed.mesh import Meshes, check_fits
 from storyteller.distributed.sharded_checkpoint import load_shards, read_by_first, save_by_first, save_shards
 from storyteller.distributed.worker import Worker
+from storyteller.errors import require
 from storyteller.training import checkpoint as ckpt
 from storyteller.training.batches import IGNORE_INDEX, Batch, BatchSource
 from storyteller.training.optim import parameter_groups
@@ -99,6 +101,10 @@ class ParallelProcesses(OneProcess):
             ddp.register_comm_hook(None, _sum_bucket)
             self._wrapped = ddp
             return ddp
+        require(
+            hasattr(FSDPModule, "set_force_sum_reduction_for_comms") and hasattr(dcp, "HuggingFaceStorageWriter"),
+            f"--shard and --expert need a newer PyTorch than {torch.__version__}: pip install --upgrade torch.",
+        )
         if self.meshes.shape.expert > 1:
             self._experts = split_experts(model, self.meshes.experts)
         mesh = self.meshes.dense if self.meshes.shape.replicate > 1 else self.meshes.dense["shard"]

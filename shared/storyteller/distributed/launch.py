@@ -17,12 +17,13 @@ from types import FrameType
 
 import torch.distributed as dist
 
-from storyteller.distributed.worker import FAILED, FAILURE, LAUNCHED, LOSS, PEER_LOST, sign_of_life
+from storyteller.distributed.worker import FAILURE, LAUNCHED, LOSS, PEER_LOST, sign_of_life
 from storyteller.errors import StorytellerError, require
 
 HOST = "127.0.0.1"
 MAX_RESTARTS = 3
-CLOSE_S = 10.0  # for processes to end by themselves before they are killed
+CLOSE_S = 10.0  # after a lost message, for the process to end that is the cause
+ALL_SEEN_S = 1.0  # once that one has ended, for the others to end by themselves
 LOOK_S = 0.05  # between two looks at the processes
 SAME_PRESS_S = 0.5  # in which one Ctrl-C may arrive several times, from the terminal and from a program in between
 
@@ -50,13 +51,14 @@ def launch(processes: int, command: Sequence[str], *, notice: Callable[[str], No
             _close(workers)
         if store.check([FAILURE]):
             raise StorytellerError(store.get(FAILURE).decode().split(" ", 1)[1])
-        if interrupt.is_set():
-            raise StorytellerError("stopped by Ctrl-C; the same command goes on from the last checkpoint.")
         if not any(ended):
             return
+        if interrupt.is_set():
+            raise StorytellerError("stopped by Ctrl-C; the same command goes on from the last checkpoint.")
         killed = [rank for rank, code in enumerate(ended) if code < 0]
-        if not killed and PEER_LOST not in ended:
-            sys.exit(next(code for code in ended if code))
+        faults = [code for code in ended if code > 0 and code != PEER_LOST]
+        if faults and not killed:
+            sys.exit(faults[0])
         if killed:
             who = f"Process {killed[0]} was killed ({_signal_name(-ended[killed[0]])})"
         else:
@@ -101,7 +103,7 @@ def _watch(workers: Sequence[subprocess.Popen[bytes]]) -> list[int]:
     while any(worker.poll() is None for worker in workers):
         bad = [code for worker in workers if (code := worker.poll())]
         if bad and ends is None:
-            ends = time.monotonic() + (CLOSE_S if not {FAILED, 1} & set(bad) else 1.0)
+            ends = time.monotonic() + (CLOSE_S if set(bad) == {PEER_LOST} else ALL_SEEN_S)
         if ends is not None and time.monotonic() > ends:
             break
         time.sleep(LOOK_S)

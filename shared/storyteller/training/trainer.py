@@ -281,7 +281,9 @@ class Trainer:
         choices = loss.new_zeros(0)
         if routing and (biased or spans_step):
             choices = torch.stack([_choices(layer, mask) for layer in routing]) * (microbatch.token_share > 0)
-        load = self._share_of_tokens(choices) if spans_step and self._load is None else self._load  # (layers, E)
+        load = self._load  # (layers, E)
+        if routing and spans_step and load is None:
+            load = self._share_of_tokens(choices)
         balance = [
             microbatch.token_share
             * components.load_balancing_loss(
