@@ -4,7 +4,7 @@
     trained = workshop.train({**SETTINGS, "learning_rate": 8e-3}, 1)
     workshop.judge(trained)  # {"bits_per_byte": ..., "consistent": ..., "distinct_4": ..., "copied_words": ...}
 
-All runs read the same tokens for the same number of updates, a third of the capstone's: what helps in a short training
+All runs read the same tokens for the same number of updates, fewer than the capstone's: what helps in a short training
 need not help in a long one.
 """
 
@@ -42,7 +42,7 @@ from storyteller_course.capstone.train import make_run_config
 from storyteller_course.exercises.practice_tracker import PracticeTracker
 
 MLFLOW_PICTURE = "mlflow_runs.png"
-UPDATES, FAST_UPDATES = 300, 2
+UPDATES, FAST_UPDATES = 150, 2
 JUDGED_STORIES, FAST_STORIES, MAX_TOKENS, TEMPERATURE = 24, 2, 250, 0.6
 HELD_OUT_ROWS, HELD_OUT_BATCHES = 8, 8
 COPIED_FROM = 3_000  # training stories in which copied words are looked for
@@ -134,9 +134,9 @@ def open_tracker() -> Any:
 
 
 def show_mlflow_page() -> None:
-    """Show how MLflow's table of runs looks, as a picture that was taken of the runs of a brief."""
+    """Show how MLflow's page compares the four runs of a brief, as a picture that was taken of one of 300 updates."""
     picture = base64.b64encode((files(__package__) / MLFLOW_PICTURE).read_bytes()).decode()
-    text = "MLflow's page of the experiment storyteller: a row for each run of a brief, with its settings and figures."
+    text = "MLflow's page of the experiment storyteller: the four runs of a brief of 300 updates, with what differs."
     publish_html(f'<img alt="{text}" style="max-width:100%" src="data:image/png;base64,{picture}"/>', text)
 
 

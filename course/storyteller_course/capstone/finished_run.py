@@ -34,7 +34,7 @@ from storyteller_course.lesson_tools.full_training_and_inference import tell_wit
 
 HISTORY_FILE = "capstone.json"  # in the run's folder
 MAX_LOAD_POINTS = 200  # of the experts' loads
-SAMPLED = 40  # stories generated for each setting of `FinishedRun.evaluate`
+SAMPLED = 24  # stories generated for each setting of `FinishedRun.evaluate`
 ROWS = 8  # read at once in an evaluation
 FIGURES = (
     "consistent",

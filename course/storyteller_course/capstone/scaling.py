@@ -113,7 +113,7 @@ def one_thread() -> Iterator[None]:
 
 def law_loss(law: Law, *, parameters: float, tokens: float) -> float:
     """What a law says of a model with so many parameters, trained on so many tokens: nats a token."""
-    return law["floor"] + law["A"] * parameters ** -law["alpha"] + law["B"] * tokens ** -law["beta"]
+    return float(law["floor"] + law["A"] * parameters ** -law["alpha"] + law["B"] * tokens ** -law["beta"])
 
 
 def fit_law(points: Iterable[Point]) -> dict[str, float]:
