@@ -46,6 +46,7 @@ NOTHING_SHOWS: dict[str, dict[str, str]] = {
 WORKS_ELSEWHERE = {
     "Checkpoint": "Its methods write files and load states, and give back nothing.",
     "accumulate": "Its work is the model's gradients; it gives back a loss.",
+    "reinforce": "Its work is the model's weights; it gives back the rewards of the steps.",
 }
 
 # What the checks do not see yet: each entry is work to be done, and goes when its exercise's inputs show it.
@@ -81,6 +82,15 @@ NAMED: dict[str, set[str]] = {
     "pack": {"argument as first end_id: end_is_zero", "int32: int32"},
     "story_figures": {"argument as first n: single_words"},
     "clip_gradients": {"in place gradients: in_place"},
+    "clipped_loss": {
+        "argument as first epsilon: epsilon_fixed",
+        "argument as first normalization: grpo_by_token",
+    },
+    "reinforce": {
+        "argument as first updates: one_update",
+        "argument as first kl_weight: kl_left_out",
+        "argument as first temperature: without_temperature",
+    },
 }
 
 
