@@ -195,10 +195,11 @@ def clipped_loss(
     # Step 3: What does not count adds nothing.
     gain = gain.where(mask, 0.0)
     # Step 4: Divide as the normalisation asks; a loss is to be made small, a gain large.
-    if normalization == "grpo":
-        return -(gain.sum(dim=1) / mask.sum(dim=1)).mean()
-    if normalization == "dapo":
-        return -gain.sum() / mask.sum()
+    match normalization:
+        case "grpo":
+            return -(gain.sum(dim=1) / mask.sum(dim=1)).mean()
+        case "dapo":
+            return -gain.sum() / mask.sum()
     assert max_tokens is not None
     return -(gain.sum(dim=1) / max_tokens).mean()
 
@@ -255,7 +256,7 @@ def reinforce(
     # Step 1: A copy of the model as it is now, which never changes: the reference.
     reference = copy.deepcopy(model).requires_grad_(False)
     history = []
-    for _ in range(steps):
+    while len(history) < steps:
         # Step 2: Tell, reward, and compare within the groups.
         ids, mask, old_log_probs, stories = tell()
         rewards = torch.tensor(reward(stories), dtype=torch.float32)  # (B,)
@@ -266,7 +267,7 @@ def reinforce(
             log_probs = token_log_probs(model(ids).logits, ids, mask, temperature=temperature)
             loss = clipped_loss(log_probs, old_log_probs, advantages, mask, normalization="dapo")
             loss = loss + kl_weight * kl_k3(log_probs, ref).sum() / mask.sum()
-            optimizer.zero_grad()
+            model.zero_grad()
             loss.backward()
             optimizer.step()
         history.append(float(rewards.mean()))

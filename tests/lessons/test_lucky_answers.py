@@ -47,6 +47,7 @@ WORKS_ELSEWHERE = {
     "Checkpoint": "Its methods write files and load states, and give back nothing.",
     "accumulate": "Its work is the model's gradients; it gives back a loss.",
     "train": "Its work is the model's weights; it gives back what it noted on the way.",
+    "reinforce": "Its work is the model's weights; it gives back the rewards of the steps.",
 }
 
 # What the checks do not see yet: each entry is work to be done, and goes when its exercise's inputs show it.
@@ -84,6 +85,15 @@ NAMED: dict[str, set[str]] = {
     "try_lever": {"in place settings: settings_changed"},
     "clip_gradients": {"in place gradients: in_place"},
     "newton_schulz": {"argument as first steps: always_five"},
+    "clipped_loss": {
+        "argument as first epsilon: epsilon_fixed",
+        "argument as first normalization: grpo_by_token",
+    },
+    "reinforce": {
+        "argument as first updates: one_update",
+        "argument as first kl_weight: kl_left_out",
+        "argument as first temperature: without_temperature",
+    },
 }
 
 

@@ -64,15 +64,16 @@ answers = [
     ),
     Wrong(
         "clipped_loss",
-        "always_by_token",
-        'All three normalisations are the mean over all tokens. That is "dapo" alone.',
-        change=('if normalization == "dapo":', 'if normalization != "grpo":'),
+        "constant_left_out",
+        'With "dr_grpo" the sum is divided by the number of tokens, as with "dapo". There it is divided by the same '
+        "constant for every story, whatever its length.",
+        change=('case "dapo":', "case _:"),
     ),
     Wrong(
         "clipped_loss",
         "always_by_story",
         'All three normalisations are the mean over each story and then over the stories. That is "grpo" alone.',
-        change=('if normalization == "grpo":', "if normalization:"),
+        change=('case "grpo":', 'case "grpo" | "dapo" | "dr_grpo":'),
     ),
     Wrong(
         "clipped_loss",
@@ -80,8 +81,8 @@ answers = [
         '"grpo" is the mean over all tokens here. It should be the mean over each story\'s tokens first, so that every '
         "story counts the same.",
         change=(
-            'if normalization == "grpo":\n        return -(gain.sum(dim=1) / mask.sum(dim=1)).mean()',
-            'if normalization == "grpo":\n        return -gain.sum() / mask.sum()',
+            "return -(gain.sum(dim=1) / mask.sum(dim=1)).mean()",
+            "return -(gain.sum() / mask.sum())",
         ),
     ),
     Wrong(

@@ -26,7 +26,7 @@ answers = [
         "reinforce",
         "gradients_add_up",
         "The gradients of earlier updates are still there: `optimizer.zero_grad()` is missing.",
-        change=("            optimizer.zero_grad()\n", ""),
+        change=("            model.zero_grad()\n", ""),
     ),
     Wrong(
         "reinforce",

@@ -18,12 +18,12 @@ keep_best = Exercise(
 
 def slow_best(rewards, share):
     """A story is kept where fewer than so many are better, or as good and earlier."""
-    count = max(1, round(share * len(rewards)))
+    at_least = round(share * len(rewards)) or 1
     before = [
         sum(other > mine or (other == mine and j < i) for j, other in enumerate(rewards))
         for i, mine in enumerate(rewards)
     ]
-    return [i for i, better in enumerate(before) if better < count]
+    return [i for i, better in enumerate(before) if better < at_least]
 
 
 def unlike(draw, count):

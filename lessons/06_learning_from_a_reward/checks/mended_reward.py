@@ -47,7 +47,7 @@ def tales(draw, count):
 def short(student, draw):
     # Each story is alone in its group and says nothing twice, so its novelty is 1.
     texts = [" ".join(f"{draw.choice('abc')}{i}" for i in range(length)) for length in draw.sample(range(5, 19), 5)]
-    for min_words in (draw.randint(8, 12), draw.randint(45, 60)):
+    for min_words in (draw.randint(45, 60), draw.randint(8, 12)):
         correct = [1.0, 0.0, 1.0, 1.0, 1.0]
         got = student.mended_reward(texts, correct, group_size=1, min_words=min_words)
         close(got, slow_reward(texts, correct, 1, min_words), f"the rewards for stories of at least {min_words} words")

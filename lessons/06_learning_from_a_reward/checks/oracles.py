@@ -33,11 +33,12 @@ def slow_loss(log_probs, old, advantages, mask, *, epsilon=0.2, normalization="g
                 gains.append(ratio * A if ratio.item() * A <= held * A else log_probs.new_tensor(held * A))
         stories.append(gains)
     everything = [gain for gains in stories for gain in gains]
-    if normalization == "grpo":
-        return -sum(sum(gains) / len(gains) for gains in stories) / len(stories)
-    if normalization == "dapo":
-        return -sum(everything) / len(everything)
-    return -sum(everything) / max_tokens / len(stories)
+    values = {
+        "grpo": -sum(sum(gains) / len(gains) for gains in stories) / len(stories),
+        "dapo": -sum(everything) / len(everything),
+        "dr_grpo": -sum(everything) / (max_tokens or 1) / len(stories),
+    }
+    return values[normalization]
 
 
 def slow_advantages(rewards, size):

@@ -60,14 +60,14 @@ class Teller:
         model = tiny_model(self.seed, n_layers=1)
         optimizer, reference = torch.optim.SGD(model.parameters(), lr=RATE), copy.deepcopy(model)
         self.rollouts, self.means = [], []
-        for _ in range(steps):
+        for _step in range(steps):
             B, T = P * G, draw.randint(7, 9)
             ids, mask = draw.integers(1, V, B, T), rows_of(draw, B, T)
             rewards = [round(draw.random() + draw.choice([0, 1]), 3) for _ in range(B)]
             advantages = slow_advantages(torch.tensor(rewards, dtype=torch.float64), G)
             with torch.no_grad():
                 old, ref = (log_probs_of(one, ids, mask, temperature) for one in (model, reference))
-            for _ in range(updates):
+            for _update in range(updates):
                 loss = loss_of(log_probs_of(model, ids, mask, temperature), old, ref, advantages, mask, kl_weight)
                 optimizer.zero_grad()
                 loss.backward()
