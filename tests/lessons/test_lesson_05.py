@@ -49,7 +49,8 @@ def model():
 
 
 def test_every_exercise_has_a_part():
-    assert [name for name in LESSON.exercises if LESSON.stand_in(name) is None] == []
+    asked = [name for name, one in LESSON.exercises.items() if not one.questions]
+    assert [name for name in asked if LESSON.stand_in(name) is None] == []
 
 
 # --- the filters against those of transformers -----------------------------------------------------------------------

@@ -80,6 +80,6 @@ def far_off(student, draw):
     small, large = some_law(draw), some_law(draw)
     # The budget at which a law's best size is the one wanted, by the place where the derivative is 0.
     for law, size in ((small, draw.uniform(1.1e3, 9e3)), (large, draw.uniform(1e11, 9e11))):
-        a, b = law["alpha"], law["beta"]
-        product = (size ** (a + b) * b * law["B"] / (a * law["A"])) ** (1 / b)
-        check_size(student, law, 6 * product)
+        slope = law["alpha"] * law["A"] * size ** -law["alpha"]  # of the first term, over the logarithm of the size
+        tokens = (slope / (law["beta"] * law["B"])) ** (-1 / law["beta"])
+        check_size(student, law, 6 * size * tokens)

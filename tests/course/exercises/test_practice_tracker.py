@@ -38,6 +38,8 @@ def test_it_keeps_runs_in_their_order_with_how_they_ended():
     }
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of MLflow's own parts
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
 def test_mlflow_keeps_the_same_of_the_same_calls(tmp_path, monkeypatch):
     pytest.importorskip("mlflow")
     monkeypatch.chdir(tmp_path)
