@@ -127,10 +127,10 @@ class OwnTokenizer(Tokenizer):
         if self.own_encode is None or (special != "escape" and END_OF_TEXT in text):
             return super().encode(text, special=special)
         ids: list[int] = []
-        for word in split_words(text):
-            if word not in self._known:
-                self._known[word] = list(self.own_encode(word, self.merges))
-            ids += self._known[word]
+        for piece in split_words(text):
+            if piece not in self._known:
+                self._known[piece] = list(self.own_encode(piece, self.merges))
+            ids += self._known[piece]
         return ids
 
     def decode(self, ids: Iterable[int], *, skip_special: bool = False) -> str:
