@@ -1,4 +1,4 @@
-"""What each process of `test_equality.py` does: the same runs on several meshes; what came out of them, as a file."""
+"""What each process of `test_same_run.py` does: the same runs on several meshes; what came out of them, as a file."""
 
 import sys
 from pathlib import Path

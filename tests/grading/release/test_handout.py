@@ -364,7 +364,7 @@ def test_nbgraders_exchange_takes_the_release(handed_out, tmp_path):
     released = exchange / "moe" / "outbound" / "01_data_preparation"
     assert sorted(path.name for path in released.iterdir()) == [
         "01_data_preparation.ipynb",
-        *("checks", "mistakes.zip", "stand_ins.zip", "steps.json"),
+        *("checks", "mistakes.zip", "stand_ins.zip", "steps.json", "wanted.zip"),
     ]
     checks = sorted((ROOT / "lessons" / "01_data_preparation" / "checks").glob("*.py"))
     assert files_below(released / "checks") == [path.name for path in checks]
