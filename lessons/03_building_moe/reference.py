@@ -131,7 +131,7 @@ def dispatch_sorted(
 
 
 class MoELayer(nn.Module):
-    """The feed-forward part of a decoder: a router, and E experts of which a token gets k.
+    """A feed-forward part: a router, and E experts of which each token gets k.
 
     Args:
         config: its shape; `d_model`, `d_ff`, `n_experts` and `top_k` count here.
