@@ -1,7 +1,6 @@
 """The answers of lesson 03, plain, in its order.
 
-Legend: `N` = B*T tokens in a row, `D` model width, `F` feed-forward width of one
-expert, `E` experts, `k` experts that
+Legend: `N` = B*T tokens in a row, `D` model width, `F` feed-forward width of one expert, `E` experts, `k` experts that
 a token is routed to, `R` rows that all experts together work on, `L` layers.
 """
 
@@ -46,8 +45,7 @@ def dispatch_naive(
         x: (N, D), the tokens.
         gate_weights: (N, k), the weight of each choice.
         expert_ids: (N, k) int64, the chosen experts. The value E, one past the last, is
-            a choice that was dropped
-            and adds nothing.
+            a choice that was dropped and adds nothing.
         experts: E functions; experts[e] takes rows (R, D) to rows (R, D).
 
     Returns:
@@ -99,15 +97,13 @@ def dispatch_sorted(
     expert_ids: Tensor,
     experts: Sequence[Expert],
 ) -> Tensor:
-    """Send every token to its experts and add up their answers, each expert called
-    once.
+    """What `dispatch_naive` gives, with each expert called once.
 
     Args:
         x: (N, D), the tokens.
         gate_weights: (N, k), the weight of each choice.
         expert_ids: (N, k) int64, the chosen experts. The value E, one past the last, is
-            a choice that was dropped
-            and adds nothing.
+            a choice that was dropped and adds nothing.
         experts: E functions; experts[e] takes rows (R, D) to rows (R, D). One without
             tokens is not called.
 
@@ -135,8 +131,7 @@ def dispatch_sorted(
 
 
 class MoELayer(nn.Module):
-    """The feed-forward part of a decoder: a router, and E experts, to k of which each
-    token is routed.
+    """A feed-forward part: a router, and E experts of which each token gets k.
 
     Args:
         config: its shape; `d_model`, `d_ff`, `n_experts` and `top_k` count here.
@@ -191,8 +186,7 @@ def moe_costs(
     top_k: int,
     context: int,
 ) -> tuple[int, int, int]:
-    """What a Mixture-of-Experts decoder with tied embeddings has to store, and what it
-    computes for one token.
+    """What a Mixture-of-Experts decoder stores and computes; its embeddings are tied.
 
     Args:
         vocab_size: V.
@@ -206,8 +200,7 @@ def moe_costs(
 
     Returns:
         All parameters; those that one token passes through (active); and the FLOPs of
-        the matrix products for one
-        token, 2 for each multiplication with its addition.
+        the matrix products for one token, 2 for each multiplication with its addition.
     """
     # Step 1: The parameters of a block: attention (four matrices), router, one expert (three matrices), two norms.
     attention, router, expert = 4 * d_model * d_model, d_model * n_experts, 3 * d_model * d_ff
@@ -290,10 +283,9 @@ def router_statistics(probs: Tensor, expert_ids: Tensor) -> dict[str, Tensor | f
 
     Returns:
         "load": (E,), the share of all N*k choices that each expert gets; "entropy": of
-        the probabilities of a
-        token, in nats, mean over the tokens; "utilization": the share of the experts
-        that are chosen at all;
-        "max_load": the load of the busiest expert over the even share 1/E.
+        the probabilities of a token, in nats, mean over the tokens; "utilization": the
+        share of the experts that are chosen at all; "max_load": the load of the busiest
+        expert over the even share 1/E.
     """
     n_experts = probs.size(1)
     # Goal: The four figures, by their names.

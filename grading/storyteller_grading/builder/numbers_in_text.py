@@ -12,6 +12,7 @@ from nbformat.notebooknode import NotebookNode
 from nbformat.v4 import new_code_cell, new_output
 
 MARK = re.compile(r"\{\{ (.+?) \}\}")
+BRACES = re.compile(r"(?<![\w^}])\{\{([^{}]+)\}\}")  # of LaTeX's, `\frac{{a}}{b}`, the first stand behind a command
 
 
 def marks_of(text: str) -> list[str]:
@@ -26,6 +27,9 @@ def faulty_mark(text: str) -> tuple[str, str] | None:
             ast.parse(_expression(mark), mode="eval")
         except SyntaxError as error:
             return mark, error.msg
+    for found in BRACES.finditer(text):
+        if not MARK.fullmatch(found[0]):
+            return found[1].strip(), "a space belongs inside of the braces, on both sides"
     return None
 
 

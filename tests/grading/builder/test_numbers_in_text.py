@@ -7,7 +7,7 @@ from storyteller_grading.builder.build import build_lesson, draft_lesson, drift_
 from storyteller_grading.builder.execute import execute
 from storyteller_grading.builder.lesson_markdown import BuildError
 from storyteller_grading.builder.nbgrader_release import student_notebook
-from storyteller_grading.builder.numbers_in_text import computing, filled, values_in
+from storyteller_grading.builder.numbers_in_text import computing, faulty_mark, filled, values_in
 
 CELL = '```{code-cell}\ngain, names = 0.1372, {"a": "x"}\n```\n'
 TEXT = 'It gains {{ gain:.0% }}, so {{ names["a"] }} of {{ 12_000:,} }} wins.'.replace("} }}", " }}")
@@ -55,6 +55,14 @@ def test_what_cannot_be_computed_is_named_with_its_line(tmp_path):
     with pytest.raises(BuildError, match="is not what an f-string may have") as caught:
         draft_lesson(folder)
     assert f"lesson.md:{line_of(folder / 'lesson.md', 'It gains')}: " in str(caught.value)
+
+
+@pytest.mark.parametrize("mark", ["{{gain:.0%}}", "{{ gain:.0%}}", "{{gain }}", "{{ f(x)[1]:,}}"])
+def test_a_mark_without_its_spaces_does_not_stay_in_the_text(tmp_path, mark):
+    folder = with_text(tmp_path, f"It gains {mark}.")
+    with pytest.raises(BuildError, match="a space belongs inside of the braces"):
+        draft_lesson(folder)
+    assert faulty_mark(r"$\frac{{a}}{b} \cdot x^{{2}}$ and {{ gain:.0% }}") is None
 
 
 def test_a_committed_text_is_taken_apart_or_refused():
