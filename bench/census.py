@@ -269,8 +269,10 @@ def measured(lessons: list[Lesson]) -> list[Row]:
     }
     way = way_to_a_student(next(lesson for lesson in lessons if "count_pairs" in lesson.exercises), "count_pairs")
     n_files = len({code.co_filename for code in way})
-    exercises = sum(len(lesson.exercises) for lesson in lessons)
-    plain = sum(len(lesson.exercises.keys() & defined_in(lesson.folder / "reference.py")) for lesson in lessons)
+    # The questions of a recall have no code, so no answer there.
+    written = {lesson: {name for name, one in lesson.exercises.items() if not one.questions} for lesson in lessons}
+    exercises = sum(map(len, written.values()))
+    plain = sum(len(names & defined_in(lesson.folder / "reference.py")) for lesson, names in written.items())
     secret = secret_lines_in_wheel(lessons)
     kept = [pair for pair in secret if pair[0]]
     standing = {"all": secret, "the library's own functions aside": kept}
