@@ -57,7 +57,7 @@ def beginning(result: ExerciseResult) -> str:
 def notes(result: ExerciseResult) -> list[str]:
     """Lines below the cases: what the course's functions stood in for, and a guard that failed."""
     lines = []
-    if any(not case.passed and case.points == 0 for case in result.cases):
+    if any(not case.passed and case.points == 0 for case in result.cases) and not result.unfinished:
         lines.append(
             "What worked before must still work: while a case without points fails, none of the others counts."
         )

@@ -118,9 +118,11 @@ def test_an_open_exercise_gets_one_calm_sentence() -> None:
     open_ = CaseResult(
         id="a", title="t", points=2, earned=0, passed=False, kind="unfinished", message="`f` is not written yet."
     )
-    text = card.text(result(open_, open_))
+    guard = CaseResult(**{**vars(open_), "id": "g", "points": 0})
+    text = card.text(result(open_, open_, guard))
     assert "Not solved yet: write `f`" in text
     assert "no  t" not in text
+    assert "must still work" not in text
 
 
 def test_replaced_parts_and_broken_guards_are_mentioned() -> None:
