@@ -16,7 +16,8 @@ from storyteller_grading.commands.conventions import (
 )
 
 if TYPE_CHECKING:
-    Format = FeedbackFormat = str
+    Format = str
+    FeedbackFormat = str
 else:
     Format = Literal[*names()]  # what is in the registry
     FeedbackFormat = Literal[*names_with_feedback()]

@@ -41,7 +41,7 @@ def reordered(source: str) -> str:
     tree = ast.parse(source)
     for node in ast.walk(tree):
         if isinstance(node, ast.ClassDef):
-            methods = [part for part in node.body if isinstance(part, ast.FunctionDef)]
+            methods: list[ast.stmt] = [part for part in node.body if isinstance(part, ast.FunctionDef)]
             node.body = [part for part in node.body if part not in methods] + methods[::-1]
         elif isinstance(node, ast.FunctionDef | ast.For | ast.While | ast.If):
             node.body = _swapped(node.body)

@@ -47,7 +47,8 @@ class Published:
 
 def published_answers(lesson: Lesson) -> Published:
     """The course's answers to each exercise, the solution first; none where the lesson has no reference."""
-    given, texts, too_short = given_texts(lesson), {}, []
+    given, too_short = given_texts(lesson), []
+    texts: dict[str, list[PublishedText]] = {}
     for name, exercise in lesson.exercises.items():
         if exercise.questions or lesson.reference is None:
             continue

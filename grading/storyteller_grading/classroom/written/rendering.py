@@ -72,10 +72,10 @@ def written_page(lesson: str, questions: Sequence[Question], question: Question,
         answers="\n".join(answer_section(answer, question) for answer in found.written)
         or "<p>Nobody has written an answer.</p>",
         unwritten=names_section(
-            "wrote nothing, which has 0 points by itself; formgrader can give others",
+            "wrote nothing: 0 points, unless formgrader gives others",
             [(answer.student, " (the notebook could not be read)" * answer.unreadable) for answer in found.unwritten],
         ),
-        absent=names_section("of the roster have nothing graded", [(student, "") for student in found.absent]),
+        absent=names_section("of the roster without anything graded", [(student, "") for student in found.absent]),
     )
 
 

@@ -1,5 +1,6 @@
 """Written answers graded on the page of `storyteller-grade written`, a real server asked with httpx."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -167,7 +168,9 @@ def test_the_server_shows_and_saves_for_whoever_has_the_token_alone(course, buil
 
         sent = {"question": "why", "student": "ada", "points": "8", "comment": "Yes.\ud800"}
         sent["version"] = answers(course, question)["ada"].version
-        assert client.post(f"{base}/grade?token={token}", json=sent).status_code == 403  # as a form elsewhere could
+        assert (
+            client.post(f"{base}/grade?token={token}", content=json.dumps(sent)).status_code == 403
+        )  # as a form elsewhere could
         headers = {"Authorization": f"token {token}"}
         for change, status in (
             ({"points": "12"}, 422),
@@ -179,12 +182,12 @@ def test_the_server_shows_and_saves_for_whoever_has_the_token_alone(course, buil
             ({"comment": "x" * 5000}, 422),
             ({"comment": "x" * 200_000}, 413),
         ):
-            refused = client.post(f"{base}/grade", json=sent | change, headers=headers)
+            refused = client.post(f"{base}/grade", content=json.dumps(sent | change), headers=headers)
             assert refused.status_code == status, refused.text
             assert refused.json()["error"].endswith(".")
         assert client.post(f"{base}/grade", content=b"{", headers=headers).status_code == 422
         assert table(course)["ada"]["why"] == (None, None, 10.0, True)
-        saved = client.post(f"{base}/grade", json=sent, headers=headers).json()
+        saved = client.post(f"{base}/grade", content=json.dumps(sent), headers=headers).json()
         assert (saved["points"], saved["comment"], saved["waits"]) == ("8", "Yes.?", False)
     assert table(course)["ada"]["why"] == (None, 8.0, 10.0, False)
     assert (tmp_path / "log").read_text(encoding="utf-8") == ""
