@@ -20,6 +20,7 @@ from storyteller_grading.commands.author import build, judge, new
 from storyteller_grading.commands.autograde import autograde, regrade
 from storyteller_grading.commands.course import collect, init, rehearse, release
 from storyteller_grading.commands.results import HELP, export, feedback, report, similar
+from storyteller_grading.commands.written import written
 
 app = typer.Typer(
     name="storyteller-grade",
@@ -38,6 +39,7 @@ app.command()(release)
 app.command()(collect)
 app.command()(autograde)
 app.command()(regrade)
+app.command()(written)
 app.command()(feedback)
 app.command()(report)
 app.command()(similar)

@@ -59,7 +59,7 @@ def notes(result: ExerciseResult) -> list[str]:
     lines = []
     if any(not case.passed and case.points == 0 for case in result.cases) and not result.unfinished:
         lines.append(
-            "What worked before must still work: while a case without points fails, none of the others counts."
+            "What worked before must still work: while a case without points fails, a guard, none of the others counts."
         )
     elif not result.earned and any(case.earned for case in result.cases):
         lines.append(

@@ -9,7 +9,8 @@ The way of a submission, from what an LMS hands on to the page that its student 
     TaskOutcome                           points, page, answers: plain data
       | autograde  in this order, so that a kill at any moment leaves it whole
     records.db -> autograded/ -> gradebook.db
-      | reports    with what a person graded in formgrader
+      | written    with what a person gives for written answers, here or in formgrader
+      | reports
     feedback/ada/01/01.html, report.html, similar/01.html
       | lms        the same gradebook
     grades-canvas.csv
@@ -19,6 +20,7 @@ The way of a submission, from what an LMS hands on to the page that its student 
     intake      collects submissions and finds out whose each is
     lms         one file a learning management system: its zips, its csv
     autograde   a lesson of a class, from what was handed in to the gradebook
+    written     written answers graded question by question
     reports     feedback pages, the report of the class, what is similar
     rehearsal   a made-up class with known grades
 

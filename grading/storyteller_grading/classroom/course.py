@@ -34,6 +34,7 @@ from storyteller_grading.judge.notebooks import Unreadable, contents
 
 CONFIG = "nbgrader_config.py"
 UNMATCHED, NOT_TAKEN = "_unmatched", "_not_taken"  # in `submitted`: nobody's notebooks, and what was not taken of whom
+CAME_AS = "_came_as"  # likewise: what each notebook was called where it came from
 LOCK = ".autograde.lock"
 # nbgrader's form of a moment, `2026-10-02 08:15:00.000000 UTC`; a number may stand for the zone, as `%z` writes it.
 TIME = re.compile(
@@ -253,11 +254,19 @@ class Course:
         Raises:
             StorytellerError: the note is damaged.
         """
-        file, way_out = self.not_taken_file(lesson), "delete it, and collect again"
-        noted = read_json(file, way_out=way_out) if file.exists() else {}
-        if type(noted) is not dict or not all(type(why) is str for why in noted.values()):
-            raise StorytellerError(f"{file} holds no reasons by student; {way_out}.")
-        return noted
+        return _texts_by_student(self.not_taken_file(lesson), "reasons")
+
+    def came_as_file(self, lesson: str) -> Path:
+        """In which `collect` notes what the notebooks of a lesson were called where they came from."""
+        return self.submitted / CAME_AS / f"{lesson}.json"
+
+    def came_as(self, lesson: str) -> dict[str, str]:
+        """By student, the path of the notebook in the zip of an LMS that it came from.
+
+        Raises:
+            StorytellerError: the note is damaged.
+        """
+        return _texts_by_student(self.came_as_file(lesson), "paths")
 
     def passed_over(self) -> list[str]:
         """What lies in `submitted` and is no student's folder: a link, a file, a name that no student has."""
@@ -266,6 +275,15 @@ class Course:
         students = {path.name for path in _folders(self.submitted) if is_student_id(path.name)}
         rest = {path.name for path in self.submitted.iterdir()} - students
         return sorted(name for name in rest if not name.startswith((".", "_")))
+
+
+def _texts_by_student(file: Path, what: str) -> dict[str, str]:
+    """What `collect` has noted; nothing where there is no note."""
+    way_out = "delete it, and collect again"
+    noted = read_json(file, way_out=way_out) if file.exists() else {}
+    if type(noted) is not dict or not all(type(text) is str for text in noted.values()):
+        raise StorytellerError(f"{file} holds no {what} by student; {way_out}.")
+    return noted
 
 
 def make_course(folder: Path, solutions: Sequence[Path], *, name: str = "") -> Course:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from storyteller_grading.classroom.lms.registry import listed, names, titles
+from storyteller_grading.classroom.lms.registry import listed, names, names_with_feedback, titles
 from storyteller_grading.commands.conventions import (
     CourseFolder,
     LessonName,
@@ -17,20 +17,42 @@ from storyteller_grading.commands.conventions import (
 
 if TYPE_CHECKING:
     Format = str
+    FeedbackFormat = str
 else:
     Format = Literal[*names()]  # what is in the registry
+    FeedbackFormat = Literal[*names_with_feedback()]
 
 HELP = f"Write the grades of nbgrader's gradebook as a csv for {listed(titles(), 'or')}, or as nbgrader does."
 
 
-def feedback(lesson: LessonName, course: CourseFolder = Path(), students: Students = "") -> None:
-    """Write a page for each student, and an index of all; `nbgrader release_feedback` hands the pages out."""
+def feedback(
+    lesson: LessonName,
+    course: CourseFolder = Path(),
+    students: Students = "",
+    pack: Annotated[
+        FeedbackFormat | None,
+        typer.Option("--zip", help="Pack the pages as well, into a zip that hands them out in this system."),
+    ] = None,
+) -> None:
+    """Write a page for each student, and an index of all; `nbgrader release_feedback` or an LMS hands the pages out."""
+    from rich.console import Console
+
     from storyteller_grading.builder.lesson_folders import lesson_folder
     from storyteller_grading.classroom.course import Course
+    from storyteller_grading.classroom.lms.registry import SYSTEMS
     from storyteller_grading.classroom.reports.feedback import write_feedback
+    from storyteller_grading.classroom.reports.give_back import pack_feedback
 
-    index, written = write_feedback(Course.open(course), lesson_folder(lesson).name, split_names(students))
+    opened, name = Course.open(course), lesson_folder(lesson).name
+    index, written = write_feedback(opened, name, split_names(students))
     print(f"{len(written)} pages. The index: {index}")
+    if pack:
+        system = SYSTEMS[pack]
+        packed = pack_feedback(opened, name, system, [record.student for record in written])
+        print(f"{packed.pages} page{'s' * (packed.pages != 1)} for {system.title}: {packed.file}")
+        print(f"Upload it there: {system.feedback_place}.")
+        missing = f"did not hand in through {system.title} and are not in the zip; give them their pages yourself"
+        print_names(packed.missing, missing, Console(highlight=False))
 
 
 def report(
@@ -55,15 +77,17 @@ def similar(
     out: Annotated[Path | None, typer.Option(help="The page; similar/LESSON.html if left out.")] = None,
     like: Annotated[float, typer.Option(min=0.05, max=1.0, help="The score from which a pair is shown.")] = 0.35,
 ) -> None:
-    """Show which submissions have more in common than the course explains: evidence to look at, no verdict."""
+    """Show which submissions are alike, and which are the course's own text: evidence to look at, no verdict."""
     from storyteller_course.exercises.lesson import load_lesson
     from storyteller_grading.builder.lesson_folders import lesson_folder
     from storyteller_grading.classroom.course import Course
     from storyteller_grading.classroom.reports.similar import write_similar
 
     opened, loaded = Course.open(course), load_lesson(lesson_folder(lesson))
-    page, pairs = write_similar(opened, loaded, out or opened.folder / "similar" / f"{loaded.name}.html", like=like)
-    print(f"{pairs} pair{'s' * (pairs != 1)} to look at: {page}" if pairs else f"No pair has much in common: {page}")
+    page, found = write_similar(opened, loaded, out or opened.folder / "similar" / f"{loaded.name}.html", like=like)
+    pairs, copies = len(found.pairs), len({one.student for one in found.of_the_course})
+    said = f"{pairs} pair{'s' * (pairs != 1)} to look at" if pairs else "No pair has much in common"
+    print(f"{said}, and {copies} of {found.compared} students have the course's own text: {page}")
 
 
 def export(

@@ -4,6 +4,7 @@ Whatever comes from a submission is escaped and bounded, here or by the card of 
 """
 
 import json
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,26 @@ from storyteller_grading.judge.judge import SubmissionResult
 MAX_NOTE_CHARS = 500  # characters
 MAX_NOTES = 50
 MAX_PRINTED_CHARS = 2000
+MAX_LINES = 300  # of an answer that are shown
 BY_HAND = "<!-- by hand -->"  # where a page has room for what a person grades; nothing of a student's can write this
+GUARD = (
+    '<p class="quiet">A case marked <b>guard</b> has no points of its own: it holds that what worked before still '
+    "works. While it fails, none of the other cases of its exercise counts.</p>"
+)
+STYLE = """
+.exercise { display: grid; grid-template-columns: minmax(0, 720px) minmax(0, 1fr); gap: .3rem 1.2rem;
+ align-items: start; margin: .4rem 0 1.4rem; }
+.exercise > .sty { max-width: none; }
+.answer { position: sticky; top: .5rem; } .answer p { margin: 0 0 .2rem; font-size: .85rem; }
+.answer pre { margin: 0; max-height: 90vh; overflow: auto; font-size: .8rem; line-height: 1.5; white-space: pre;
+ background: rgba(128, 128, 128, .09); border-radius: 5px; padding: .5rem 0; }
+.answer span { display: block; padding-right: .6rem; min-width: max-content; }
+.answer span b { display: inline-block; width: 2.6rem; padding-right: .7rem; text-align: right; font-weight: 400;
+ opacity: .5; user-select: none; }
+.answer .raised { background: rgba(217, 130, 43, .3); }
+summary { cursor: pointer; margin: .3rem 0; }
+@media (max-width: 60rem) { .exercise { grid-template-columns: minmax(0, 1fr); } .answer { position: static; } }
+"""
 PAGE = """<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -101,14 +121,44 @@ def as_page(result: SubmissionResult) -> str:
     if result.fault:
         body += [f"<p>{card.prose(result.fault)}</p>", BY_HAND]
     else:
-        body += [overview(result), BY_HAND, "<h2>Exercise by exercise</h2>"]
-        body += [
-            f'<section id="{card.escape(each.name)}">{card.html(shown(each))}</section>' for each in result.exercises
-        ]
+        body += [overview(result), BY_HAND]
+        open_ones = [each for each in result.exercises if not each.solved]
+        open_ones.sort(key=lambda each: each.unfinished)  # those without an answer last
+        if open_ones:
+            body.append("<h2>What to look at</h2>")
+            body += [exercise_section(each, result.answers.get(each.name, "")) for each in open_ones]
+        if solved := [each for each in result.exercises if each.solved]:
+            body.append("<h2>Solved</h2>")
+            body += [
+                f"<details><summary>{card.escape(each.name)}: {each.earned} of {each.points} points</summary>"
+                f"{exercise_section(each, '')}</details>"
+                for each in solved
+            ]
     if notes := _notes(result):
         lines = "".join(f'<li class="note">{card.escape(note, MAX_NOTE_CHARS)}</li>' for note in notes)
         body.append(f"<h2>How your notebook was read</h2><ul>{lines}</ul>")
-    return page(f"{title}: {clean(result.notebook, MAX_NOTE_CHARS)}", "\n".join(body))
+    return page(f"{title}: {clean(result.notebook, MAX_NOTE_CHARS)}", "\n".join(body), width="76rem", style=STYLE)
+
+
+def exercise_section(exercise: ExerciseResult, answer: str) -> str:
+    """The card of an exercise, failed cases first; beside them the student's own code, if it is given."""
+    first = replace(exercise, cases=sorted(exercise.cases, key=lambda case: case.passed))
+    name, beside = card.escape(exercise.name), ""
+    if answer.strip() and not exercise.unfinished:
+        failed = {case.line for case in exercise.cases if not case.passed and case.line}
+        beside = f'<div class="answer"><p class="quiet">Your code, as it was graded</p>{numbered(answer, failed)}</div>'
+    return f'<section id="{name}"><div class="exercise">{card.html(shown(first))}{beside}</div></section>'
+
+
+def numbered(code: str, marked: Collection[int]) -> str:
+    """Code with its lines' numbers, counted from 1; those at which an exception was raised are marked."""
+    lines = []
+    for number, line in enumerate(code.split("\n")[:MAX_LINES], 1):
+        kind = ' class="raised"' if number in marked else ""
+        lines.append(f"<span{kind}><b>{number}</b>{card.escape(line, MAX_NOTE_CHARS)}</span>")
+    if code.count("\n") >= MAX_LINES:
+        lines.append("<span><b></b>...</span>")
+    return f"<pre>{''.join(lines)}</pre>"
 
 
 def shown(exercise: ExerciseResult) -> ExerciseResult:
@@ -153,7 +203,8 @@ def overview(result: SubmissionResult) -> str:
             f'<td class="number">{exercise.earned} of {exercise.points}</td><td class="marks">{marks}</td></tr>'
         )
     head = '<tr><th>exercise</th><th></th><th class="number">points</th><th>cases</th></tr>'
-    return f"<table>{head}{''.join(rows)}</table>"
+    guards = any(case.points == 0 for exercise in result.exercises for case in exercise.cases)
+    return f"<table>{head}{''.join(rows)}</table>{GUARD if guards else ''}"
 
 
 def as_table(result: SubmissionResult) -> list[tuple[str, str, str]]:

@@ -81,7 +81,10 @@ def test_an_instructor_gets_from_init_to_grades_by_the_guide(tmp_path, monkeypat
     run("export")
     assert points(course.folder / "grades-canvas.csv") == planned | {student: planned[student] + 7}
 
-    run("feedback", "06")
+    said = run("feedback", "06", "--zip", "canvas")
+    packed = zipfile.ZipFile(course.feedback / f"{NAME}-canvas.zip")
+    assert len(packed.namelist()) == STUDENTS
+    assert f"{STUDENTS} pages for Canvas" in said
     page = (course.feedback / student / NAME / f"{NAME}.html").read_text(encoding="utf-8")
     assert "7 of 10 points" in page
     assert (course.feedback / f"{NAME}.html").is_file()

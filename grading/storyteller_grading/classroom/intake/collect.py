@@ -6,6 +6,7 @@
     submitted/_before/ada/01_data_preparation-1a2b3c4d/           # what a newer one replaced
     submitted/_unmatched/01_data_preparation-1a2b3c4d...-x.ipynb  # whose it is, nobody knows
     submitted/_not_taken/01_data_preparation.json                 # of whom nothing could be taken, and why
+    submitted/_came_as/01_data_preparation.json                   # what each notebook was called where it came from
 
 All is read into a folder beside these before anything is moved; what goes wrong on the way leaves all as it was.
 """
@@ -54,6 +55,7 @@ class Candidate:
     student: str  # the id; empty where it is nobody's
     why: str  # it is nobody's
     ticket: bytes = b""  # the exchange's submission_secret.txt
+    came_as: str = ""  # its path, without a folder around all students
 
 
 def collect(course: Course, lesson: str, source: Path | None = None, *, release: Release | None = None) -> Collected:
@@ -103,7 +105,9 @@ def collect(course: Course, lesson: str, source: Path | None = None, *, release:
                     continue
                 staged.write_bytes(content)
                 sha256 = hashlib.sha256(content).hexdigest()
-                notebook = StagedNotebook(staged, sha256, candidate.claim, file.path, candidate.ticket)
+                notebook = StagedNotebook(
+                    staged, sha256, candidate.claim, file.path, candidate.ticket, came_as=candidate.came_as
+                )
                 by_student[candidate.student].append(notebook)
                 if not candidate.student:
                     collected.unmatched[file.path] = candidate.why
@@ -117,6 +121,7 @@ def collect(course: Course, lesson: str, source: Path | None = None, *, release:
                     by_student[student] = [replace(one, of_lesson=can_be_graded(one, release)) for one in notebooks]
             put_in_place(course, Path(place), by_student, collected)
             note_not_taken(course, by_student, collected)
+            note_came_as(course, collected)
     return collected
 
 
@@ -219,6 +224,19 @@ def note_not_taken(course: Course, by_student: Mapping[str, list[StagedNotebook]
         write_json(course.not_taken_file(collected.lesson), noted)
 
 
+def note_came_as(course: Course, collected: Collected) -> None:
+    """Note what notebooks of an LMS were called, for it takes feedback back under the names that it gave."""
+    before = course.came_as(collected.lesson)
+    readers = [system.feedback_path for system in SYSTEMS.values() if system.feedback_path]
+    noted = {
+        student: name
+        for student, name in (before | collected.came_as).items()
+        if any(reader(name, "page.html") for reader in readers)
+    }
+    if noted != before:
+        write_json(course.came_as_file(collected.lesson), noted)
+
+
 def from_files(source: Path, people: People, collected: Collected) -> Iterator[Candidate]:
     """The files of a folder or a zip, each with whose it is.
 
@@ -245,7 +263,7 @@ def from_files(source: Path, people: People, collected: Collected) -> Iterator[C
             if path.startswith(f"{path.partition('/')[0]}/{collected.lesson}/") and (time := times.get(claim.names[0])):
                 claim = replace(claim, submitted_at=time.submitted_at, untimed=time.untimed)
             student, why = ("", file.unsafe) if file.unsafe else people.identify(claim)
-            yield Candidate(file, claim, student, why)
+            yield Candidate(file, claim, student, why, came_as=path)
 
 
 def from_exchange(course: Course, people: People, collected: Collected) -> Iterator[Candidate]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from storyteller.errors import StorytellerError
 from storyteller_course.report.safe_repr import clean
-from storyteller_grading.classroom.course import NOT_TAKEN, UNMATCHED, Course, Submission, nbgrader_time
+from storyteller_grading.classroom.course import CAME_AS, NOT_TAKEN, UNMATCHED, Course, Submission, nbgrader_time
 from storyteller_grading.classroom.intake.identify_student import split_attempt
 from storyteller_grading.classroom.lms.system import Claim
 from storyteller_grading.judge.notebooks import Unreadable, contents
@@ -37,6 +37,7 @@ class Collected:
     left: dict[str, list[str]] = field(default_factory=dict)  # by student, what lies beside the notebook that was taken
     untimed: list[str] = field(default_factory=list)  # students, and what stands where the time should
     notes: list[str] = field(default_factory=list)  # what else the instructor should know
+    came_as: dict[str, str] = field(default_factory=dict)  # by student, what the notebook was called where it came from
     others: int = 0  # files that are no notebooks, or another lesson's
 
     @property
@@ -55,6 +56,7 @@ class StagedNotebook:
     origin: str  # its name in the source
     ticket: bytes = b""  # the exchange's submission_secret.txt
     of_lesson: bool = True  # it can be read, and has cells of this lesson
+    came_as: str = ""  # its path in a folder or a zip, without a folder around all students
 
     def rank(self, lesson: str) -> tuple[float, bool, bool, int, str]:
         """Of a student's the highest counts: the latest; else one of this lesson, of those one that is named like it,
@@ -122,9 +124,12 @@ def moves_of_student(
     _refuse_link(target)
     if before is None and not target.exists():
         collected.new.append(student)
+        collected.came_as[student] = best.came_as
         return [(_made(staging, student, best, collected.lesson), target)]
     age = age_beside(best, before)
     getattr(collected, age).append(student)
+    if age != "older":
+        collected.came_as[student] = best.came_as
     if age != "newer":
         return []
     digest = hashlib.sha256()  # a short name for what is put aside
@@ -160,7 +165,7 @@ def age_beside(best: StagedNotebook, before: Submission | None) -> str:
 
 def refuse_links(course: Course) -> None:
     """Raise a StorytellerError if one of the folders into which everything goes is a link or no folder."""
-    for place in (course.submitted, *(course.submitted / name for name in (UNMATCHED, BEFORE, NOT_TAKEN))):
+    for place in (course.submitted, *(course.submitted / name for name in (UNMATCHED, BEFORE, NOT_TAKEN, CAME_AS))):
         _refuse_link(place)
 
 

@@ -1,7 +1,8 @@
 """Canvas, as its sources have it, not tried at a running one.
 
 Submissions: `lib/content_zipper.rb`. Grades: `lib/gradebook_importer.rb` finds a student by ID, then by SIS Login ID,
-then by name.
+then by name. Feedback: `generate_comments_from_files` of `app/models/abstract_assignment.rb`, which knows a file by the
+first two numbers between `_` in its name: the user's, and that of the file that was handed in.
 """
 
 import re
@@ -45,6 +46,17 @@ def read_path(folders: Sequence[str], file: str) -> Claim | None:
     return replace(claims[0], also=tuple(claims[1:])) if claims else None
 
 
+def feedback_path(came_as: str, page: str) -> str | None:
+    """The notebook's own name with another ending, for Canvas looks for its numbers.
+
+    >>> feedback_path("lovelaceada_LATE_1001_77_01_toys-1.ipynb", "01_toys_Ada-Lovelace_ada.html")
+    'lovelaceada_LATE_1001_77_01_toys-1.html'
+    """
+    if "/" in came_as or read_path([], came_as) is None:
+        return None
+    return f"{came_as.rpartition('.')[0] or came_as}.html"
+
+
 def rows(course: "Course", grades: Grades, columns: Mapping[str, str]) -> Rows:
     """Canvas's own columns; the line below them says how many points there are. No grade is an empty cell."""
     titles = [columns.get(lesson, lesson) for lesson in grades.lessons]
@@ -55,4 +67,11 @@ def rows(course: "Course", grades: Grades, columns: Mapping[str, str]) -> Rows:
         yield [name, student.lms_user_id, "", student.id, "", *grades.cells(earned)]
 
 
-CANVAS = System(name="canvas", title="Canvas", rows=rows, read_path=read_path)
+CANVAS = System(
+    name="canvas",
+    title="Canvas",
+    rows=rows,
+    read_path=read_path,
+    feedback_path=feedback_path,
+    feedback_place="Gradebook, the assignment's menu, Re-Upload Submissions",
+)

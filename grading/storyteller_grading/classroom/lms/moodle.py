@@ -1,7 +1,8 @@
 """Moodle, as its sources have it, not tried at a running one.
 
 Submissions: `mod/assign/classes/downloader.php`; in older ones `download_submissions` in `mod/assign/locallib.php`.
-Grades: `grade/import/csv` asks which column is which.
+Grades: `grade/import/csv` asks which column is which. Feedback: `mod/assign/feedback/file/importziplib.php`, which
+knows a student by the number in the folder's name, or in the file's where there are no folders.
 """
 
 import re
@@ -27,6 +28,21 @@ def read_path(folders: Sequence[str], file: str) -> Claim | None:
     return Claim((match["name"],), number=match["number"], file=file if folders else match["file"] or file)
 
 
+def feedback_path(came_as: str, page: str) -> str | None:
+    """The page in the student's own folder; where the zip had none, under the beginning of the file's name.
+
+    >>> feedback_path("Ada Lovelace_12_assignsubmission_file/01_toys.ipynb", "01_toys_Ada-Lovelace_ada.html")
+    'Ada Lovelace_12_assignsubmission_file/01_toys_Ada-Lovelace_ada.html'
+    >>> feedback_path("Ada Lovelace_12_assignsubmission_file_01_toys.ipynb", "01_toys_Ada-Lovelace_ada.html")
+    'Ada Lovelace_12_assignsubmission_file_01_toys_Ada-Lovelace_ada.html'
+    """
+    first, slash, _ = came_as.partition("/")
+    if not (match := SUBMISSION.fullmatch(first)):
+        return None
+    name = match["name"].replace("_", " ")  # one that unpacking has put there would be in the number's way
+    return f"{name}_{match['number']}_assignsubmission_file{slash or '_'}{page}"
+
+
 def rows(course: "Course", grades: Grades, columns: Mapping[str, str]) -> Rows:
     """Moodle asks which column is which: map "Email address" to useremail, or "ID number" to useridnumber."""
     titles = [columns.get(lesson, lesson) for lesson in grades.lessons]
@@ -43,4 +59,6 @@ MOODLE = System(
     limit=Limit(points=100, unless="unless its site sets unlimitedgrades"),
     read_path=read_path,
     is_student_folder=lambda name: "_assignsubmission_" in name,
+    feedback_path=feedback_path,
+    feedback_place="the assignment, Submissions, Actions, Upload multiple feedback files in a zip",
 )

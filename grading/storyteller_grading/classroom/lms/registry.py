@@ -18,6 +18,11 @@ def names() -> list[str]:
     return sorted(SYSTEMS)
 
 
+def names_with_feedback() -> list[str]:
+    """What `feedback --zip` may be."""
+    return sorted(system.name for system in SYSTEMS.values() if system.feedback_path)
+
+
 def titles(*, with_submissions: bool = False) -> list[str]:
     """The systems beside nbgrader; if asked for, those alone from whose zip `collect` takes notebooks.
 

@@ -62,6 +62,11 @@ class System:
 
     # What a path in its zip of submissions says: folders (from the outermost) and file; None for another form.
     read_path: Callable[[Sequence[str], str], Claim | None] | None = None
+    # Where a page for a student goes in the zip with which its "upload feedback" is fed: of the path under which the
+    # student's notebook came out of its zip of submissions, and the page's name; None for a path of another form.
+    feedback_path: Callable[[str, str], str | None] | None = None
+    # Where such a zip is uploaded, for people.
+    feedback_place: str = ""
     # Is a folder one student's by its name, so that it is not taken for one around all students?
     is_student_folder: Callable[[str], bool] = lambda name: False
 

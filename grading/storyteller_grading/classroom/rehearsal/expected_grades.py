@@ -17,6 +17,7 @@ from storyteller_course.grading.known_mistakes import known_mistakes
 from storyteller_course.grading.result import points_of
 from storyteller_course.runner.in_process import InProcessStudent
 from storyteller_course.runner.server import Namespace
+from storyteller_grading.classroom.rehearsal.copied_solutions import COPIES
 from storyteller_grading.classroom.rehearsal.mishaps import EVERYTHING, EVERYTHING_CODE, SLOWLY
 from storyteller_grading.judge.notebooks import read_release
 
@@ -68,6 +69,8 @@ class KnownAnswers:
         }
         if name in always:
             return always[name]
+        if name in COPIES:
+            return COPIES[name](reference)
         known: list[Wrong | Right] = [*self.lesson.mistakes(exercise), *self.lesson.alternatives(exercise)]
         [answer] = [candidate for candidate in known if candidate.name == name]
         return answer.source(reference)

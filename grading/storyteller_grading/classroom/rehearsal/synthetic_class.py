@@ -2,8 +2,9 @@
 
     people = plan_class(KnownAnswers(lesson), students=30, seed=1)
 
-Each has a kind (right, half, empty, mistaken, in another style, late, hostile, damaged, slow) and for each exercise one
-of the lesson's known answers.
+Each has a kind (right, half, empty, mistaken, copied, late, hostile, damaged, slow) and for each exercise one of the
+lesson's known answers. The copied ones have the published solution, as it is or disguised; the right answers of all
+others are the lesson's right answers in other styles, where it has any.
 
 `write_class` puts it into a course folder: the roster, what everybody handed in, and the plan of the grades,
 `plan.json`, which says what each student must get. That comes from `expected_grades`, with the hidden inputs that each
@@ -25,6 +26,7 @@ from storyteller.utils.atomic_io import write_whole
 from storyteller_course.exercises.lesson import Lesson
 from storyteller_grading.classroom.autograde.gradebook import open_gradebook
 from storyteller_grading.classroom.course import Course, nbgrader_time
+from storyteller_grading.classroom.rehearsal.copied_solutions import COPIES
 from storyteller_grading.classroom.rehearsal.expected_grades import (
     NOTHING,
     REFERENCE,
@@ -39,8 +41,8 @@ from storyteller_grading.judge.hidden_seeds import DRAWS, hidden_seeds
 
 # Of a hundred students; each kind has one at least.
 KINDS = {
-    "right": 15,
-    "styles": 12,  # right answers in other styles than the reference's
+    "right": 21,
+    "copied": 6,  # the published solution: as it is, with other names, or in another order
     "mistaken": 33,
     "half": 10,
     "empty": 5,
@@ -141,7 +143,7 @@ def plan_class(answers: KnownAnswers, *, students: int, seed: int) -> list[Plann
     # All mishaps once, in an order of the class's own, before any comes again.
     mishaps = {
         kind: itertools.cycle(rng.sample(list(names), len(names)))
-        for kind, names in (("hostile", HOSTILE), ("damaged", DAMAGED))
+        for kind, names in (("hostile", HOSTILE), ("damaged", DAMAGED), ("copied", COPIES))
     }
     kinds = kinds_of(students)
     rng.shuffle(kinds)
@@ -166,8 +168,10 @@ def plan_student(
 ) -> PlannedStudent:
     """One student of a kind."""
     lesson = answers.lesson
-    chosen = choose_answers(kind, answers, deck, rng)
     mishap = next(mishaps[kind]) if kind in mishaps else ""
+    chosen = choose_answers(kind, answers, deck, rng)
+    if kind == "copied":
+        chosen = dict.fromkeys(lesson.exercises, mishap)
     special = EVERYTHING if mishap == EVERYTHING else SLOW if kind == "slow" else ""
     if special and (name := last_function(answers)):
         chosen = {**chosen, name: special}
@@ -179,7 +183,7 @@ def plan_student(
         lms_user_id=str(50_000 + number),
         kind=kind,
         answers=chosen,
-        mishap=mishap,
+        mishap="" if kind == "copied" else mishap,
         written="" if kind == "empty" else rng.choice(WRITTEN_ANSWERS),
         submitted_at=DUE + timedelta(seconds=int(3600 * late)),
         bonus=tuple(name for name, exercise in lesson.exercises.items() if exercise.bonus),
@@ -192,16 +196,15 @@ def choose_answers(kind: str, answers: KnownAnswers, deck: Deck, rng: random.Ran
     names = list(lesson.exercises)
     if kind == "empty":
         return dict.fromkeys(names, STUB)
-    if kind == "half":
-        solved = names[: max(1, rng.randint(len(names) // 3, 2 * len(names) // 3))]
-        return {name: REFERENCE if name in solved else STUB for name in names}
     chosen, styles = {}, {name: [answer.name for answer in lesson.alternatives(name)] for name in names}
-    for name in names:  # a right answer, sometimes or always in another style; bonus exercises are not everybody's
+    for name in names:  # a right answer, in another style than the published one; bonus exercises are not everybody's
         if lesson.exercises[name].bonus and rng.random() < 0.5:
             chosen[name] = STUB
         else:
-            other = styles[name] and (kind == "styles" or rng.random() < 0.3)
-            chosen[name] = rng.choice(styles[name]) if other else REFERENCE
+            chosen[name] = rng.choice(styles[name]) if styles[name] else REFERENCE
+    if kind == "half":
+        solved = names[: max(1, rng.randint(len(names) // 3, 2 * len(names) // 3))]
+        return {name: chosen[name] if name in solved else STUB for name in names}
     if kind == "mistaken" or (kind in ("late", "hostile", "damaged") and rng.random() < 0.5):
         taken: set[str] = set()
         for _ in range(rng.randint(1, min(MAX_MISTAKES, len(names)))):

@@ -2,5 +2,7 @@
 
 feedback      a page for each student, and an index of all
 class_report  the report of the class; `statistics` has its numbers
-similar       pairs that have much in common; `fingerprints` says what is the same
+give_back     the pages in bulk, as a zip for a learning management system
+similar       pairs that have much in common, and who has the course's own text: `published_answers` its answers,
+              `course_text` what stands elsewhere; `fingerprints` says what is the same
 """

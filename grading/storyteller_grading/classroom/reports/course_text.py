@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from storyteller_course.exercises.exercise import Exercise
 from storyteller_course.exercises.lesson import CHECKS, Lesson
 from storyteller_course.exercises.stand_ins import PlainAnswers, resolve
-from storyteller_grading.classroom.reports.fingerprints import MAX_SOURCE_CHARS, fingerprints
+from storyteller_grading.classroom.reports.fingerprints import fingerprints, readable
 from storyteller_grading.judge.notebooks import read_release
 
 MIN_FINGERPRINTS = 20  # of a text; what is shorter many write in the same way
@@ -29,6 +30,14 @@ class CourseText:
     exercise: str
     origin: str  # where the text stands
     share: float  # of its fingerprints that the answer has
+    how: str = ""  # how much it was changed, in words, where that is known
+    text: str = ""  # the course's, where it shall be shown
+
+
+def stand_in_text(exercise: Exercise) -> str:
+    """The library's function that stands in for an exercise; empty where it has none."""
+    value = resolve(exercise.stand_in) if exercise.stand_in else None
+    return inspect.getsource(value) if inspect.isfunction(value) or inspect.isclass(value) else ""
 
 
 def course_texts(lesson: Lesson) -> dict[str, str]:
@@ -67,20 +76,25 @@ class _WithoutAnnotations(ast.NodeTransformer):
         return self.generic_visit(ast.Assign([node.target], node.value, lineno=node.lineno) if node.value else node)
 
 
-def _own_marks(text: str) -> frozenset[int]:
-    """The fingerprints of a text without its annotations; of one that Python cannot read, of its tokens."""
-    text = text[:MAX_SOURCE_CHARS].replace("\0", "")
+def plain_form(text: str) -> str:
+    """A text without its annotations; one that Python cannot read as it is."""
+    text = readable(text)
     with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
         text = ast.unparse(_WithoutAnnotations().visit(ast.parse(text)))
-    return frozenset(fingerprints(text).all)
+    return text
+
+
+def own_marks(text: str) -> frozenset[int]:
+    """The fingerprints of a text without its annotations; of one that Python cannot read, of its tokens."""
+    return frozenset(fingerprints(plain_form(text)).all)
 
 
 @lru_cache(maxsize=8)  # lessons
 def _marks(lesson: Lesson) -> tuple[dict[str, frozenset[int]], dict[str, frozenset[int]]]:
     """The fingerprints of the course's texts, and by exercise those of what every student was given."""
-    course = {origin: _own_marks(text) for origin, text in course_texts(lesson).items()}
+    course = {origin: own_marks(text) for origin, text in course_texts(lesson).items()}
     given = {
-        exercise: frozenset[int]().union(*map(_own_marks, texts)) for exercise, texts in given_texts(lesson).items()
+        exercise: frozenset[int]().union(*map(own_marks, texts)) for exercise, texts in given_texts(lesson).items()
     }
     return course, given
 
@@ -98,7 +112,7 @@ def find_course_texts(answers: Mapping[str, Mapping[str, str]], lesson: Lesson) 
         for exercise, text in by_exercise.items():
             theirs = given.get(exercise, frozenset())
             try:
-                mine = _own_marks(text) - theirs
+                mine = own_marks(text) - theirs
             except Exception:  # noqa: BLE001  `all_fingerprints` names such an answer
                 continue
             shares = {

@@ -20,6 +20,7 @@ from storyteller_grading.classroom.autograde.gradebook import ManualGrades, read
 from storyteller_grading.classroom.autograde.records import Record, Records
 from storyteller_grading.classroom.course import UNTIMED, Course, nbgrader_time
 from storyteller_grading.classroom.lms.system import format_points
+from storyteller_grading.classroom.reports.give_back import with_name
 from storyteller_grading.classroom.roster import Student
 from storyteller_grading.judge.notebooks import Unreadable, contents
 from storyteller_grading.judge.report import BY_HAND, bar, lesson_title, page
@@ -50,12 +51,13 @@ def write_feedback(course: Course, lesson: str, students: Sequence[str] = ()) ->
         raise StorytellerError(f"Nothing{who} was graded yet for {lesson}: {first} comes first.")
     by_hand = read_manual_grades(course, lesson)
     chosen = [record for record in everybody if not students or record.student in students]
+    names = {student.id: student for student in course.students()}
     for record in chosen:
         folder = course.feedback / record.student / lesson
-        write_whole(folder / f"{lesson}.html", student_page(record, by_hand.get(record.student)))
+        text = student_page(record, by_hand.get(record.student))
+        write_whole(folder / f"{lesson}.html", with_name(text, names.get(record.student, Student(record.student))))
         write_tickets(course, record, folder)
     index = course.feedback / f"{lesson}.html"
-    names = {student.id: student for student in course.students()}
     write_whole(index, index_page(lesson, everybody, by_hand, names))
     return index, chosen
 

@@ -41,13 +41,18 @@ class Fingerprints:
 
 def fingerprints(source: str) -> Fingerprints:
     """The fingerprints of some code. Of code that is not Python only the tokens are looked at, as far as they go."""
-    source = source[:MAX_SOURCE_CHARS].replace("\0", "")
+    source = readable(source)
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return Fingerprints(_winnow(_tokens(source, None)), {})
     own = own_names(tree)
     return Fingerprints(_winnow(_tokens(without_docstrings(source, tree), own)), tree_hashes(tree, own))
+
+
+def readable(source: str) -> str:
+    """As much of a text as is looked at, without what Python's own readers cannot encode: halves of characters."""
+    return source[:MAX_SOURCE_CHARS].replace("\0", "").encode("utf-8", "replace").decode()
 
 
 def winnow(hashes: list[int], window: int = WINDOW) -> list[int]:

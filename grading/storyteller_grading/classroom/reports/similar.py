@@ -6,7 +6,7 @@ write. Of the rest, the score of a pair is the share that both have of all that 
 
 So a score says: of what these two wrote and hardly anybody else did, so much is the same. It does not say who wrote it
 first, nor that it was not written together where that is allowed. Short answers leave little to compare; two who both
-copied the course's own solution are not found, for that is no one's own.
+copied the course's own solution are no pair, for that is no one's own. Who has it is listed apart.
 """
 
 from collections import Counter
@@ -22,8 +22,9 @@ from storyteller_course.exercises.lesson import Lesson
 from storyteller_course.report import card
 from storyteller_grading.classroom.autograde.records import Record, Records
 from storyteller_grading.classroom.course import Course
-from storyteller_grading.classroom.reports.course_text import CourseText, find_course_texts, given_texts
+from storyteller_grading.classroom.reports.course_text import MIN_FINGERPRINTS, CourseText, given_texts
 from storyteller_grading.classroom.reports.fingerprints import fingerprints
+from storyteller_grading.classroom.reports.published_answers import MIN_SHARE, find_published, published_answers
 from storyteller_grading.judge.report import lesson_title, page
 
 MIN_SIMILARITY = 0.35  # a score from which a pair is shown
@@ -36,6 +37,7 @@ COMMON_SHARE = 0.15  # of the class: what more than this share writes is nobody'
 MIN_COMMON_STUDENTS = 3  # students, at least, before something counts as written by many
 
 MAX_PAIRS = 60  # on the page
+MAX_COPIES = 200  # answers with the course's own text of which both texts are shown
 MAX_LINES = 400  # of an answer that are shown
 STYLE = """
 .pair { display: grid; grid-template-columns: 1fr 1fr; gap: 1rem; } .pair pre { margin: 0; font-size: .8rem;
@@ -48,8 +50,8 @@ MEANING = (
     "what the course itself would write, and what more than {common} of the class write. Of what is "
     "left, the score is the share that both have of all that either has: runs of tokens and parts of the syntax "
     "tree, whatever the names, the comments and the order of functions. Two who learned from the same page can "
-    "have a high score; two who copied the course's own solution have none; short answers say little. Answers with "
-    "the course's own text in them are listed by themselves.</p>"
+    "have a high score; two who copied the course's own solution have none, and are listed below the pairs; short "
+    "answers say little.</p>"
     '<p class="quiet">{compared} students were compared. Shown are pairs from {like} and '
     "{shared} shared fingerprints on, or with nearly all of one longer exercise in common; the highest score of "
     "all other pairs is {usual}.</p>"
@@ -104,6 +106,8 @@ class Similarity:
     usual: float  # the highest score of a pair that is not shown
     left_out: Sequence[str] = ()  # answers that could not be looked at, and why
     of_the_course: Sequence[CourseText] = ()  # answers that have a text of the course's own in them
+    too_short: Sequence[str] = ()  # exercises whose solution is too short to say whether it was copied
+    bare: int = 0  # students of whom nothing was left to compare
 
 
 OwnFingerprints = dict[str, dict[int, tuple[int, int]]]  # by exercise, each hash of a student's own with its lines
@@ -134,7 +138,8 @@ def similar_pairs(
         elif pair.shared >= least:
             usual = max(usual, pair.score)
     pairs.sort(key=lambda pair: (-pair.score, -pair.shared, pair.first, pair.second))
-    return Similarity(pairs, len(own), usual, left_out)
+    bare = sum(not any(answers.values()) for answers in own.values())
+    return Similarity(pairs, len(own), usual, left_out, bare=bare)
 
 
 def all_fingerprints(submissions: Mapping[str, AnswerTexts]) -> tuple[dict[str, OwnFingerprints], list[str]]:
@@ -199,8 +204,8 @@ def texts_of(lesson: Lesson) -> dict[str, list[str]]:
     return texts_of_exercise
 
 
-def write_similar(course: Course, lesson: Lesson, out: Path, *, like: float) -> tuple[Path, int]:
-    """Compare everybody with everybody, and write the page; gives it and how many pairs there are to look at.
+def write_similar(course: Course, lesson: Lesson, out: Path, *, like: float) -> tuple[Path, Similarity]:
+    """Compare everybody with everybody and with the course's answers, and write the page; gives it and what was found.
 
     Raises:
         StorytellerError: fewer than two were graded.
@@ -211,12 +216,14 @@ def write_similar(course: Course, lesson: Lesson, out: Path, *, like: float) -> 
         first = f"storyteller-grade autograde {lesson.name.partition('_')[0]}"
         raise StorytellerError(f"Of {lesson.name} fewer than two notebooks were graded, nothing to compare: {first}.")
     answers = {record.student: record.answers for record in graded}
+    published = published_answers(lesson)
     result = replace(
         similar_pairs(answers, common=texts_of(lesson), like=like),
-        of_the_course=find_course_texts(answers, lesson),
+        of_the_course=find_published(answers, lesson, published),
+        too_short=published.too_short,
     )
     write_whole(out, similar_page(lesson.name, result, graded, like=like))
-    return out, len(result.pairs)
+    return out, result
 
 
 def similar_page(lesson: str, result: Similarity, records: Sequence[Record], *, like: float) -> str:
@@ -229,12 +236,11 @@ def similar_page(lesson: str, result: Similarity, records: Sequence[Record], *, 
         for number, pair in enumerate(result.pairs[:MAX_PAIRS], 1)
     ]
     head = '<tr><th>pair</th><th class="number">score</th><th class="number">shared</th><th>in</th></tr>'
-    table = f"<table>{head}{''.join(rows)}</table>" if rows else "<p>No pair has much in common.</p>"
+    table = f"<table>{head}{''.join(rows)}</table>" if rows else why_no_pairs(result)
     more = len(result.pairs) - MAX_PAIRS
     rest = f"<p>And {more} more: a higher --like shows fewer.</p>" if more > 0 else ""
     if result.left_out:
         rest += f"<p>Not compared, because they could not be read: {card.escape('; '.join(result.left_out))}.</p>"
-    rest += course_table(result.of_the_course)
     title = f"{lesson_title(lesson)}: what is alike"
     meaning = MEANING.format(
         common=f"{100 * COMMON_SHARE:.0f} %",
@@ -243,7 +249,8 @@ def similar_page(lesson: str, result: Similarity, records: Sequence[Record], *, 
         shared=MIN_SHARED,
         usual=f"{100 * result.usual:.0f} %",
     )
-    body = [f"<h1>{card.escape(title)}</h1>", meaning, table, rest]
+    body = [f"<h1>{card.escape(title)}</h1>", meaning, "<h2>Pairs of students</h2>", table, rest]
+    body += [course_table(result), *course_copies(result.of_the_course, texts)]
     for number, pair in enumerate(result.pairs[:MAX_PAIRS], 1):
         names = f"{card.escape(pair.first)} and {card.escape(pair.second)}"
         body.append(f'<h2 id="pair-{number}">{names}: {100 * pair.score:.0f} %</h2>')
@@ -259,20 +266,71 @@ def similar_page(lesson: str, result: Similarity, records: Sequence[Record], *, 
     return page(title, "".join(body), width="84rem", style=STYLE)
 
 
-def course_table(found: Sequence[CourseText]) -> str:
-    """The answers that have a text of the course's own in them; empty where there is none."""
-    if not found:
-        return ""
-    rows = [
-        f"<tr><td>{card.escape(one.student)}</td><td>{card.escape(one.exercise)}</td>"
-        f'<td>{card.escape(one.origin)}</td><td class="number">{100 * one.share:.0f} %</td></tr>'
-        for one in found
-    ]
-    head = '<tr><th>student</th><th>exercise</th><th>text</th><th class="number">of it</th></tr>'
-    return (
-        "<h2>The course's own text</h2><p>These answers have a text of the library, of the stand-ins or of the "
-        f"checks in them, whatever its names are now.</p><table>{head}{''.join(rows)}</table>"
+def why_no_pairs(result: Similarity) -> str:
+    """What was compared, where no pair has much in common."""
+    count = result.compared * (result.compared - 1) // 2
+    bare = (
+        f" Of {result.bare} of them nothing was left to compare: all that they wrote, the course or many others wrote "
+        "too."
+        if result.bare
+        else ""
     )
+    return (
+        f"<p>No pair has much in common. {count:,} pairs of {result.compared} students were compared; the highest "
+        f"score of a pair is {100 * result.usual:.0f} %.{bare}</p>"
+    )
+
+
+def course_table(result: Similarity) -> str:
+    """Who has the course's own text, by student; and of which exercises nothing can be said."""
+    by_student: dict[str, list[CourseText]] = {}
+    for one in result.of_the_course:
+        by_student.setdefault(one.student, []).append(one)
+    rows = [
+        f'<tr><td>{card.escape(student)}</td><td class="number">{len(found)}</td><td>'
+        + "<br>".join(f"{card.escape(one.exercise)}: {_described(one)}" for one in found)
+        + "</td></tr>"
+        for student, found in sorted(by_student.items(), key=lambda item: (-len(item[1]), item[0]))
+    ]
+    head = '<tr><th>student</th><th class="number">exercises</th><th>and whose text each has</th></tr>'
+    table = f"<table>{head}{''.join(rows)}</table>" if rows else "<p>Nobody's answer is.</p>"
+    short = (
+        f'<p class="quiet">Too short to say: {card.escape(", ".join(result.too_short))}. Of the solution to each of '
+        f"these, fewer than {MIN_FINGERPRINTS} fingerprints are its own; whoever solves it can hardly write it "
+        "otherwise.</p>"
+        if result.too_short
+        else ""
+    )
+    return (
+        "<h2>Is the course's own text</h2><p>These answers were compared with what anybody can find: the published "
+        "solution, the function that stands in for it, the course's other right answers, the library and the checks. "
+        f"Listed is who has {100 * MIN_SHARE:.0f} % or more of what is such a text's own, whatever its names and its "
+        "order are now. What other right answers have too does not count. It is evidence and no verdict: ask how the "
+        f"answer came about.</p>{table}{short}"
+    )
+
+
+def course_copies(found: Sequence[CourseText], texts: Mapping[str, AnswerTexts]) -> list[str]:
+    """The answers beside the course's texts, folded."""
+    shown = [one for one in found if one.text]
+    parts = []
+    for one in shown[:MAX_COPIES]:
+        answer = texts[one.student].get(one.exercise, "")
+        mine, theirs = fingerprints(answer).all, fingerprints(one.text).all
+        both = mine.keys() & theirs.keys()
+        parts.append(
+            f"<details><summary>{card.escape(one.student)}, {card.escape(one.exercise)}: {_described(one)}</summary>"
+            f'<div class="pair"><div>{card.escape(one.student)}{_code(answer, _lines(mine, both))}</div>'
+            f"<div>{card.escape(one.origin)}{_code(one.text, _lines(theirs, both))}</div></div></details>"
+        )
+    if len(shown) > MAX_COPIES:
+        parts.append(f"<p>And {len(shown) - MAX_COPIES} more answers.</p>")
+    return parts
+
+
+def _described(one: CourseText) -> str:
+    how = f", {one.how}" if one.how else ""
+    return f"{card.escape(one.origin)}{how} ({100 * one.share:.0f} %)"
 
 
 def _code(text: str, marked: frozenset[int]) -> str:

@@ -9,7 +9,8 @@ from nbgrader.api import Gradebook
 from typer.testing import CliRunner
 
 from storyteller.errors import StorytellerError
-from storyteller_grading.classroom.rehearsal.expected_grades import STUB, KnownAnswers
+from storyteller_grading.classroom.rehearsal.copied_solutions import COPIES
+from storyteller_grading.classroom.rehearsal.expected_grades import REFERENCE, STUB, KnownAnswers
 from storyteller_grading.classroom.rehearsal.synthetic_class import (
     DUE,
     KINDS,
@@ -107,6 +108,17 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_another_class(lesso
         contents.append([(path.relative_to(course.folder), path.read_bytes()) for path in files])
     assert contents[0] == contents[1]
     assert contents[0] != contents[2]
+
+
+def test_copies_of_the_solution_are_planted_and_no_honest_student_has_it_where_there_is_another_answer(lesson, answers):
+    people = plan_class(answers, students=120, seed=3)
+    copied = [one for one in people if one.kind == "copied"]
+    assert {answer for one in copied for answer in one.answers.values()} == set(COPIES)
+    assert all(len(set(one.answers.values())) == 1 for one in copied)
+    honest = [one for one in people if one.kind in ("right", "half")]
+    styles = {name for name in lesson.exercises if lesson.alternatives(name)}
+    assert styles
+    assert not [one.id for one in honest for name in styles if one.answers[name] == REFERENCE]
 
 
 def test_every_known_mistake_is_dealt_before_any_comes_again(lesson, answers):

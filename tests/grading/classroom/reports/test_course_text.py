@@ -63,5 +63,6 @@ def test_the_page_lists_them():
     answers = {"<ada>": {"Block": inspect.getsource(decoder.Block)}}
     listed = find_course_texts(answers, lesson)
     page = similar_page(lesson.name, Similarity([], 2, 0.0, of_the_course=listed), [], like=0.35)
-    assert "The course's own text" in page
-    assert "<td>&lt;ada&gt;</td><td>Block</td><td>storyteller.transformer.decoder.Block</td>" in page
+    assert "Is the course's own text" in page
+    assert "<td>&lt;ada&gt;</td>" in page
+    assert "Block: storyteller.transformer.decoder.Block (100 %)" in page
