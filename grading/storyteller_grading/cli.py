@@ -18,7 +18,7 @@ from storyteller.cli.typer_extensions import Interruptible, run_app
 from storyteller.utils.openmp import sleep_while_waiting
 from storyteller_grading.commands.author import build, judge, new
 from storyteller_grading.commands.autograde import autograde, regrade
-from storyteller_grading.commands.course import collect, init, rehearse, release
+from storyteller_grading.commands.course import collect, extend, init, rehearse, release
 from storyteller_grading.commands.results import HELP, export, feedback, report, similar
 from storyteller_grading.commands.written import written
 
@@ -36,6 +36,7 @@ app.command()(new)
 app.command()(judge)
 app.command()(init)
 app.command()(release)
+app.command()(extend)
 app.command()(collect)
 app.command()(autograde)
 app.command()(regrade)

@@ -17,8 +17,10 @@ The way of a submission, from what an LMS hands on to the page that its student 
 
     course      the folder, as nbgrader lays it out; makes a new one, and lets one process at a time write into it
     roster      its students, from a csv as spreadsheets save it
+    lateness    what lateness costs and who has more time; `extensions` enters it, `late_penalty` is a rule for nbgrader
+    regrade_requests    the text that a student quotes, whose case it means, and the log of what came of it
     intake      collects submissions and finds out whose each is
-    lms         one file a learning management system: its zips, its csv
+    lms         one file a learning management system: its zips, its csv; `lms/remote` asks its web service
     autograde   a lesson of a class, from what was handed in to the gradebook
     written     written answers graded question by question
     reports     feedback pages, the report of the class, what is similar

@@ -64,6 +64,12 @@ c = get_config()
 configure(c)
 c.CourseDirectory.course_id = "{name}"
 c.CourseDirectory.db_url = Course(Path(__file__).parent.absolute()).gradebook_url
+
+# Late work is marked as late. So many points come off for each day begun after the due date; 0 takes nothing off.
+c.AssignLatePenalties.plugin_class = "storyteller_grading.classroom.late_penalty.LatePerDay"
+c.LatePerDay.points = 0
+c.LatePerDay.most = 100
+c.LatePerDay.grace_minutes = 0
 '''
 README = """\
 # {name}
@@ -71,6 +77,7 @@ README = """\
 | | |
 | --- | --- |
 | `roster.csv` | your students; two samples stand in it, replace them |
+| `extensions.csv` | who has more time; `storyteller-grade extend` writes it |
 | `secret` | hidden inputs are drawn from it: keep a copy, show it to nobody |
 | `source/` | the lessons with their answers |
 | `bundles/LESSON.zip`, `release/LESSON/` | what students get: for download, and for nbgrader's exchange |
@@ -161,6 +168,11 @@ class Course:
     def roster_file(self) -> Path:
         """The students, as nbgrader's `db student import` reads them."""
         return self.folder / "roster.csv"
+
+    @property
+    def extensions_file(self) -> Path:
+        """Who has more time: see `classroom.lateness`."""
+        return self.folder / "extensions.csv"
 
     @property
     def records_file(self) -> Path:

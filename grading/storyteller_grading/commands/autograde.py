@@ -1,7 +1,10 @@
 """The commands that grade a class: `autograde`, and `regrade` for an appeal; both behind a bar."""
 
+import getpass
 import os
 import time
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +15,9 @@ from storyteller_grading.commands.conventions import (
     LessonName,
     Students,
     Unsafe,
+    cleaned,
     print_names,
+    progress_bar,
     split_names,
 )
 
@@ -20,7 +25,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from storyteller_grading.classroom.autograde.autograde import GradingOptions, Summary
+    from storyteller_grading.classroom.autograde.records import Change
     from storyteller_grading.classroom.course import Course
+    from storyteller_grading.classroom.regrade_requests import Request
 
 
 def autograde(
@@ -105,40 +112,117 @@ def print_summary(summary: "Summary", seconds: float, console: "Console") -> Non
 
 
 def regrade(
-    student: Annotated[str, typer.Argument(help="The student's id.")],
+    student: Annotated[
+        str, typer.Argument(metavar="STUDENT|TEXT", help="The student's id, or the text quoted from a student's page.")
+    ],
     lesson: Annotated[str, typer.Argument(help="The lesson; all that the student handed in if left out.")] = "",
+    give: Annotated[
+        float | None, typer.Option(help="Points for the exercise of the quoted text, which overrule the judge's.")
+    ] = None,
+    why: Annotated[str, typer.Option(help="For the log; with --give also on the student's page.")] = "",
+    who: Annotated[str, typer.Option("--by", help="Who decides, for the log; your login name if left out.")] = "",
     course: CourseFolder = Path(),
     unsafe: Unsafe = False,
 ) -> None:
-    """Grade one student's work again, and say case by case what has changed. What came before is kept."""
+    """Grade one student's work again, say case by case what has changed, and log it. What came before is kept."""
     from rich.console import Console
 
     from storyteller.errors import StorytellerError
     from storyteller_grading.builder.lesson_folders import lesson_folder
-    from storyteller_grading.classroom.autograde.autograde import GradingOptions
-    from storyteller_grading.classroom.autograde.records import Records, changes
+    from storyteller_grading.classroom.autograde.gradebook import LessonBook
+    from storyteller_grading.classroom.autograde.records import Change, Records
     from storyteller_grading.classroom.course import Course
+    from storyteller_grading.classroom.lms.system import format_points
+    from storyteller_grading.classroom.regrade_requests import find_request, overrule
 
     opened, console = Course.open(course), Console(highlight=False)
+    request = find_request(opened, student) if "/" in student else None
+    if give is not None and request is None:
+        raise StorytellerError(
+            "--give needs the text that a student's page has beside a case, such as "
+            "01_data_preparation/count_pairs/ties/3f9ac210b7: it says which exercise gets the points."
+        )
+    if request:
+        student, lesson = request.record.student, lesson or request.record.lesson
+        if lesson_folder(lesson).name != request.record.lesson:
+            raise StorytellerError(f"{request.reference} is a case of {request.record.lesson}, not of {lesson}.")
+        console.print(about_request(request), markup=False, soft_wrap=True)
     place = opened.submitted / student
     handed_in = sorted(path.name for path in place.iterdir() if path.is_dir()) if place.is_dir() else []
     lessons = [lesson] if lesson else handed_in
     if not lessons:
         raise StorytellerError(f"Nothing of {student} lies in {opened.submitted}; its folders are named by id.")
-    options = GradingOptions(students=[student], again=True, unsafe=unsafe)
     failed = False
     for name in lessons:
         folder = lesson_folder(name)
-        with Records(opened.records_file) as records:
-            before = records.latest(folder.name, student)
-        after = autograde_with_progress(opened, folder, options, console).outcomes[0]
-        if after.status == "failed":
-            failed = True
-            console.print(f"{after.lesson}: FAILED ({after.failure}); what was there before counts.", markup=False)
-            continue
-        for line in changes(before, after):
-            console.print(line, markup=False, soft_wrap=True)
+        log = Change(
+            at=datetime.now(UTC).isoformat(timespec="seconds"),
+            who=who or login_name(),
+            student=student,
+            lesson=folder.name,
+            reference=request.reference if request else "",
+            what="graded again",
+            before="",
+            after="",
+            why=why,
+        )
+        failed = not grade_again(opened, folder, log, console, unsafe=unsafe) or failed
+        if request and give is not None:
+            with LessonBook(opened, folder.name, folder / f"{folder.name}.ipynb") as book:
+                before, after = overrule(book, request, give, why)
+            points = [f"{format_points(value)} points" for value in (before, after)]
+            what = f"{request.exercise} overruled"
+            with Records(opened.records_file) as records:
+                records.note_change(replace(log, what=what, before=points[0], after=points[1]))
+            console.print(f"{what}: {' -> '.join(points)}. Write the page anew: feedback {name[:2]}", markup=False)
     raise typer.Exit(int(failed))
+
+
+def login_name() -> str:
+    """Who uses this machine.
+
+    Raises:
+        StorytellerError: the machine does not know.
+    """
+    from storyteller.errors import StorytellerError
+
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        raise StorytellerError("This machine does not know your name: say who decides with --by NAME.") from None
+
+
+def about_request(request: "Request") -> str:
+    """Whose case a quoted text means, and what came of it when it was graded."""
+    case, record = request.case, request.record
+    newer = "; the student has handed in another notebook since, and that one is graded now" if request.newer else ""
+    points = f"{case['earned']} of {case['points']} points"
+    reason = cleaned(case["explanation"] or case["message"])
+    return (
+        f"{record.student}, {record.lesson}, {request.exercise}, {case['title']}: {points}, graded "
+        f"{record.graded_at:%Y-%m-%d %H:%M} UTC{newer}. {reason}"
+    )
+
+
+def grade_again(course: "Course", folder: Path, log: "Change", console: "Console", *, unsafe: bool) -> bool:
+    """Grade a student's lesson again, print what has changed, and log it; False where the grader failed."""
+    from storyteller_grading.classroom.autograde.autograde import GradingOptions
+    from storyteller_grading.classroom.autograde.records import Records, changes
+
+    options = GradingOptions(students=[log.student], again=True, unsafe=unsafe)
+    with Records(course.records_file) as records:
+        before = records.latest(folder.name, log.student)
+    after = autograde_with_progress(course, folder, options, console).outcomes[0]
+    was = f"{before.data['earned']} points" if before and before.data else "not graded"
+    now = "the grader failed" if after.status == "failed" else f"{after.data['earned']} points"
+    with Records(course.records_file) as records:
+        records.note_change(replace(log, before=was, after=now))
+    if after.status == "failed":
+        console.print(f"{after.lesson}: FAILED ({after.failure}); what was there before counts.", markup=False)
+        return False
+    for line in changes(before, after):
+        console.print(line, markup=False, soft_wrap=True)
+    return True
 
 
 def autograde_with_progress(course: "Course", folder: Path, options: "GradingOptions", console: "Console") -> "Summary":
@@ -147,13 +231,10 @@ def autograde_with_progress(course: "Course", folder: Path, options: "GradingOpt
     Raises:
         StorytellerError: it was stopped with Ctrl-C, or `autograde` cannot grade.
     """
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
     from storyteller.errors import StorytellerError
     from storyteller_grading.classroom.autograde.autograde import autograde
 
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=console, transient=True) as progress:
+    with progress_bar(console) as progress:
         bar = progress.add_task(folder.name, total=None)
         try:
             return autograde(

@@ -7,6 +7,7 @@ import typer
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.progress import Progress
 
 MAX_NAMES = 10  # students that a summary names
 MAX_CHARS = 300  # of a student's name and trouble
@@ -21,6 +22,14 @@ Unsafe = Annotated[bool, typer.Option("--unsafe", help="Go on without a sandbox:
 def split_names(text: str) -> list[str]:
     """The names of a list such as `ada, alan`."""
     return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def progress_bar(console: "Console | None" = None) -> "Progress":
+    """A bar with its count and the time that is left. It is gone at the end, and off a terminal it is never there."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    return Progress(*columns, console=console, transient=True)
 
 
 def cleaned(text: str) -> str:

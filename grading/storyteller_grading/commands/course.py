@@ -1,4 +1,4 @@
-"""The commands up to the grading of a class: `init`, `release`, `rehearse` and `collect`."""
+"""The commands up to the grading of a class: `init`, `release`, `rehearse`, `extend` and `collect`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from storyteller_grading.classroom.lms.registry import listed, titles
-from storyteller_grading.commands.conventions import MAX_NAMES, CourseFolder, LessonName, cleaned, print_names
+from storyteller_grading.commands.conventions import (
+    MAX_NAMES,
+    CourseFolder,
+    LessonName,
+    cleaned,
+    print_names,
+    progress_bar,
+)
 
 if TYPE_CHECKING:
     from storyteller_grading.classroom.intake.place import Collected
@@ -45,8 +52,17 @@ def release(lesson: LessonName, course: CourseFolder = Path()) -> None:
     from storyteller_grading.release.wheel import build_wheel, constraints_file
 
     opened, folder = Course.open(course), lesson_folder(lesson)
-    with tempfile.TemporaryDirectory() as place:
-        handout = release_lesson(opened, folder, build_wheel(Path(place)), constraints_file())
+    with tempfile.TemporaryDirectory() as place, progress_bar() as progress:
+        bar = progress.add_task("the library", total=None)
+        wheel = build_wheel(Path(place))
+        handout = release_lesson(
+            opened,
+            folder,
+            wheel,
+            constraints_file(),
+            begin=lambda total: progress.update(bar, total=total, description="recording known mistakes"),
+            step=lambda exercise: progress.advance(bar),
+        )
     print(
         f"{handout.bundle} ({handout.bundled / 1000:,.0f} kB, {handout.recorded / 1000:,.0f} kB of them for explaining "
         "mistakes) is for your students: put it where they can download it."
@@ -67,9 +83,49 @@ def rehearse(
     from storyteller_grading.classroom.rehearsal.synthetic_class import set_due, write_class
 
     opened, loaded = Course.open(course), load_lesson(lesson_folder(lesson))
-    people = write_class(opened, loaded, students=students, seed=seed)
+    with progress_bar() as progress:
+        bar = progress.add_task("trying the lesson's known answers", total=None)
+        people = write_class(
+            opened,
+            loaded,
+            students=students,
+            seed=seed,
+            begin=lambda total: progress.update(bar, total=total, description="students"),
+            step=lambda student: progress.advance(bar),
+        )
     set_due(opened, loaded.name)
     print(f"{len(people)} students handed in {loaded.name}. Next: storyteller-grade autograde {loaded.name[:2]}")
+
+
+def extend(
+    student: Annotated[str, typer.Argument(help="The student's id; all extensions are shown if left out.")] = "",
+    lesson: Annotated[
+        str, typer.Argument(help="The lesson; every one without an extension of its own if left out.")
+    ] = "",
+    days: Annotated[
+        float | None, typer.Option(min=0, max=366, help="So many days more, such as 3 or 0.5; 0 takes it back.")
+    ] = None,
+    course: CourseFolder = Path(),
+) -> None:
+    """Give a student more time. Penalties of work that is graded already follow at once."""
+    from storyteller.errors import StorytellerError
+    from storyteller_grading.builder.lesson_folders import lesson_folder
+    from storyteller_grading.classroom.course import Course
+    from storyteller_grading.classroom.extensions import give_more_time
+    from storyteller_grading.classroom.lateness import read_extensions
+
+    opened = Course.open(course)
+    if not student:
+        extensions = read_extensions(opened)
+        for (name, where), more in sorted(extensions.items()):
+            print(f"{name}: {more:g} days more in {where or 'every lesson without a line of its own'}")
+        if not extensions:
+            print("Nobody has an extension: storyteller-grade extend STUDENT 01 --days 3 gives one.")
+        return
+    if days is None:
+        raise StorytellerError(f"Say how many days more {student} gets, such as --days 3; --days 0 takes them back.")
+    for line in give_more_time(opened, student, lesson_folder(lesson) if lesson else None, days):
+        print(line)
 
 
 def collect(
@@ -78,9 +134,12 @@ def collect(
         Path | None,
         typer.Argument(help=f"A folder, or the zip of {SYSTEMS}; nbgrader's exchange if left out."),
     ] = None,
+    canvas: Annotated[bool, typer.Option("--canvas", help="From Canvas's web service, by lms.toml.")] = False,
+    moodle: Annotated[bool, typer.Option("--moodle", help="From Moodle's web service, by lms.toml.")] = False,
     course: CourseFolder = Path(),
 ) -> None:
     """Put what a class handed in where autograde looks for it. Exit code 1: something is to be sorted out by hand."""
+    from storyteller.errors import StorytellerError
     from storyteller_grading.builder.lesson_folders import lesson_folder
     from storyteller_grading.classroom.course import Course
     from storyteller_grading.classroom.intake.collect import collect as collect_lesson
@@ -88,7 +147,21 @@ def collect(
 
     opened, folder = Course.open(course), lesson_folder(lesson)
     release = read_release(folder / f"{folder.name}.ipynb")
-    collected = collect_lesson(opened, folder.name, source, release=release)
+    if canvas or moodle:
+        if source or (canvas and moodle):
+            raise StorytellerError("Name one place to collect from: a folder or zip, --canvas, or --moodle.")
+        from storyteller_grading.classroom.lms.remote.canvas import CanvasRemote
+        from storyteller_grading.classroom.lms.remote.moodle import MoodleRemote
+        from storyteller_grading.classroom.lms.remote.settings import read_settings
+
+        settings = read_settings(opened, "canvas" if canvas else "moodle", folder.name)
+        remote: CanvasRemote | MoodleRemote = CanvasRemote(settings) if canvas else MoodleRemote(settings)
+        with remote.connection:
+            collected = collect_lesson(opened, folder.name, release=release, fetched=remote.hand_ins())
+        if isinstance(remote, MoodleRemote) and remote.drafts:
+            print(f"{remote.drafts} have a draft in Moodle that they did not hand in; it was not taken.")
+    else:
+        collected = collect_lesson(opened, folder.name, source, release=release)
     print_collected(collected, opened.submitted)
     raise typer.Exit(int(collected.needs_a_look))
 

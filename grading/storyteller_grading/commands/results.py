@@ -11,11 +11,17 @@ from storyteller_grading.commands.conventions import (
     LessonName,
     LessonNames,
     Students,
+    cleaned,
     print_names,
+    progress_bar,
     split_names,
 )
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
+    from storyteller_grading.classroom.course import Course
+
     Format = str
     FeedbackFormat = str
 else:
@@ -44,7 +50,15 @@ def feedback(
     from storyteller_grading.classroom.reports.give_back import pack_feedback
 
     opened, name = Course.open(course), lesson_folder(lesson).name
-    index, written = write_feedback(opened, name, split_names(students))
+    with progress_bar() as progress:
+        bar = progress.add_task(name, total=None)
+        index, written = write_feedback(
+            opened,
+            name,
+            split_names(students),
+            begin=lambda total: progress.update(bar, total=total),
+            step=lambda student: progress.advance(bar),
+        )
     print(f"{len(written)} pages. The index: {index}")
     if pack:
         system = SYSTEMS[pack]
@@ -100,6 +114,21 @@ def export(
     column: Annotated[
         list[str] | None, typer.Option(help='What a lesson is called there, such as "01=Data preparation (4711)".')
     ] = None,
+    regrades: Annotated[
+        bool,
+        typer.Option("--regrades", help="No grades but the log of regrades and overruled points: regrades.csv."),
+    ] = False,
+    canvas: Annotated[
+        bool, typer.Option("--canvas", help="To Canvas's web service, by lms.toml; shows what would be sent.")
+    ] = False,
+    send: Annotated[bool, typer.Option("--send", help="With --canvas: send it.")] = False,
+    autograder: Annotated[
+        Literal["gradescope"] | None,
+        typer.Option(help="No grades but a lesson's autograder for this service: autograders/LESSON-SERVICE.zip."),
+    ] = None,
+    unsafe: Annotated[
+        bool, typer.Option("--unsafe", help="With --autograder: it grades also where no sandbox holds.")
+    ] = False,
     percent: Annotated[
         bool, typer.Option("--percent", help=f"Percent in place of points, for {listed(titles(), 'and')}.")
     ] = False,
@@ -110,11 +139,28 @@ def export(
     from storyteller.errors import StorytellerError
     from storyteller_grading.builder.lesson_folders import lesson_folder
     from storyteller_grading.classroom.course import Course
+    from storyteller_grading.classroom.lateness import late_rule
     from storyteller_grading.classroom.lms.grades_csv import export_grades
     from storyteller_grading.classroom.lms.registry import SYSTEMS
 
     opened, console = Course.open(course), Console(highlight=False)
     chosen = [lesson_folder(lesson).name for lesson in lessons or []]
+    if send and not canvas:
+        raise StorytellerError("--send goes with --canvas: a csv is imported by hand.")
+    if unsafe and not autograder:
+        raise StorytellerError("--unsafe goes with --autograder: nothing else here runs a student's code.")
+    if canvas:
+        if not chosen:
+            raise StorytellerError("Name the lesson, such as storyteller-grade export 01 --canvas.")
+        for name in chosen:
+            send_to_canvas(opened, name, console, send=send)
+        return
+    if autograder:
+        export_autograders(opened, lessons or [], out, unsafe=unsafe)
+        return
+    if regrades:
+        write_regrades(opened, chosen, out or opened.folder / "regrades.csv")
+        return
     target = out or opened.folder / f"grades-{form}.csv"
     columns = {}
     for option in column or []:
@@ -127,7 +173,86 @@ def export(
     waiting = "have a written answer that waits for a person; they stand there without its points"
     print_names(done.waiting, waiting, console)
     print_names(done.disarmed, "would be computed by a spreadsheet and have an apostrophe before them now", console)
+    if done.late:
+        print_names(done.late, f"were late; the rule: {late_rule(opened)}", console)
     if limit := SYSTEMS[form].limit:
         refused = f"have more than {limit.points:g} in a lesson, which {SYSTEMS[form].title} refuses {limit.unless}"
         way_out = "" if percent else "; --percent makes the most points of a lesson 100"
         print_names(done.above, refused + way_out, console)
+
+
+def write_regrades(course: "Course", lessons: list[str], out: Path) -> None:
+    """Write the log of regrades, of some lessons where some are named."""
+    from storyteller.utils.atomic_io import write_whole
+    from storyteller_grading.classroom.autograde.records import Records
+    from storyteller_grading.classroom.regrade_requests import log_csv
+
+    with Records(course.records_file) as records:
+        changes = [change for change in records.all_changes() if not lessons or change.lesson in lessons]
+    write_whole(out, log_csv(changes).encode("utf-8-sig"))  # the mark is for Excel
+    print(f"{len(changes)} entr{'y' if len(changes) == 1 else 'ies'}: {out}")
+
+
+def send_to_canvas(course: "Course", lesson: str, console: "Console", *, send: bool) -> None:
+    """Show which grades of a lesson differ from those in Canvas, and send them if asked to."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from storyteller_grading.classroom.lms.grades_csv import read_grades
+    from storyteller_grading.classroom.lms.remote.canvas import CanvasRemote
+    from storyteller_grading.classroom.lms.remote.remote import compare
+    from storyteller_grading.classroom.lms.remote.settings import read_settings
+    from storyteller_grading.classroom.lms.system import format_points
+
+    grades = read_grades(course, [lesson])
+    remote = CanvasRemote(read_settings(course, "canvas", lesson))
+    with remote.connection:
+        sending = compare(course, lesson, grades, remote.grades())
+        table = Table(title=lesson)
+        for title in ("student", "Canvas's user", "there now", "to be sent"):
+            table.add_column(title, justify="left" if title == "student" else "right")
+        for student, user, before, after in sending.changes:
+            shown = "–" if before is None else format_points(before)
+            table.add_row(*map(Text, (cleaned(student), cleaned(user), shown, format_points(after))))
+        if sending.changes:
+            console.print(table)
+        count = f"{len(sending.changes)} grade{'s' * (len(sending.changes) != 1)}"
+        console.print(f"{count} to send; {sending.same} in Canvas as here.")
+        print_names(sending.unknown, "have a grade here and are not found there for certain: mend roster.csv", console)
+        print_names(sending.others, "are in Canvas and not on the roster", console)
+        waiting = "have a written answer that waits for a person; their grade has no points for it"
+        print_names(grades.waiting, waiting, console)
+        if send and sending.changes:
+            remote.send(sending.points())
+            console.print(f"Sent: Canvas has entered {count}.")
+        elif sending.changes:
+            console.print(f"Nothing was sent: storyteller-grade export {lesson[:2]} --canvas --send does that.")
+
+
+def export_autograders(course: "Course", lessons: list[str], out: Path | None, *, unsafe: bool) -> None:
+    """Write the autograders of some lessons for Gradescope.
+
+    Raises:
+        StorytellerError: no lesson is named, or several go into one file.
+    """
+    import tempfile
+
+    from storyteller.errors import StorytellerError
+    from storyteller_course.exercises.lesson import load_lesson
+    from storyteller_grading.builder.lesson_folders import lesson_folder
+    from storyteller_grading.release.gradescope import autograder_zip, write_autograder
+    from storyteller_grading.release.wheel import build_wheel, constraints_file
+
+    if not lessons or (out and len(lessons) > 1):
+        raise StorytellerError("Name the lesson, such as storyteller-grade export 01 --autograder gradescope.")
+    with tempfile.TemporaryDirectory() as place, progress_bar() as progress:
+        progress.add_task("the library", total=None)
+        wheel = build_wheel(Path(place))
+        for name in lessons:
+            lesson = load_lesson(lesson_folder(name))
+            content = autograder_zip(lesson, course.secret(), wheel, constraints_file(), unsafe=unsafe)
+            file = out or course.folder / "autograders" / f"{lesson.name}-gradescope.zip"
+            write_autograder(file, content)
+            print(f"{file} ({len(content) / 1e6:.1f} MB) is for Gradescope: Configure Autograder, Zip file upload.")
+            points = sum(one.points for one in lesson.exercises.values() if not one.bonus)
+            print(f"Give the assignment {points} points there. Answers are in the zip: show it to no student.")

@@ -28,6 +28,7 @@ Trusted and untrusted code never share a process, and never share a file or a ne
     cell_run           runs a cell there, and tells which statement begins
     sandbox            what a worker can see and do
     report             the result as JSON, as a page, as a table
+    gradescope         the judge in a Gradescope container, and the result in Gradescope's form
 
 Importing this package imports no torch: the sandbox is examined by `storyteller doctor` too.
 """

@@ -47,21 +47,33 @@ PAGE = """<!DOCTYPE html>
 <meta name="viewport" content="width=device-width">
 <title>{title}</title>
 <style>
-body {{ font: 16px/1.5 system-ui, sans-serif; max-width: {width}; margin: 2rem auto; padding: 0 1rem; color: #222;
- background: #fff; }}
+:root {{ color-scheme: light dark; --text: #222; --ground: #fff; --quiet: #666; --link: #20639b; --line: #e4e4e4;
+ --ok: #23824f; --no: #b8621b; --track: #ececec; --part: #d9822b; --full: #2e9e63; --panel: #f4f8fb;
+ --column: #4a7fb0; }}
+@media (prefers-color-scheme: dark) {{
+ :root {{ --text: #ddd; --ground: #16181b; --quiet: #a0a4a8; --link: #7fb8ec; --line: #34383c; --ok: #4cc38a;
+  --no: #f0a35e; --track: #2b2f33; --part: #d98c3a; --full: #35a86c; --panel: #1d232a; --column: #5b93c6; }}
+ .sty.sty {{ --sty-ok: var(--ok); --sty-no: var(--no); }}
+}}
+body {{ font: 16px/1.5 system-ui, sans-serif; max-width: {width}; margin: 2rem auto; padding: 0 1rem;
+ color: var(--text); background: var(--ground); overflow-wrap: break-word; }}
 h1 {{ font-size: 1.6rem; margin-bottom: 0; }} h2 {{ font-size: 1.15rem; margin: 1.8rem 0 .5rem; }}
-a {{ color: #20639b; text-decoration: none; }} a:hover {{ text-decoration: underline; }}
-.total {{ font-size: 1.4rem; margin: .6rem 0; }} .note, .quiet {{ color: #666; }}
+a {{ color: var(--link); text-decoration: none; }} a:hover {{ text-decoration: underline; }}
+.total {{ font-size: 1.4rem; margin: .6rem 0; }} .note, .quiet {{ color: var(--quiet); }}
 table {{ border-collapse: collapse; }} th {{ text-align: left; font-weight: 600; }}
-th, td {{ padding: .25rem .8rem .25rem 0; border-bottom: 1px solid #e4e4e4; vertical-align: top; }}
+th, td {{ padding: .25rem .8rem .25rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }}
 .number {{ text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }}
-.marks {{ letter-spacing: .15em; }} .ok {{ color: #23824f; }} .no {{ color: #b8621b; }}
-.bar {{ display: inline-block; width: 7rem; height: .5rem; border-radius: .25rem; background: #ececec; }}
-.bar i {{ display: block; height: 100%; border-radius: .25rem; background: #d9822b; }}
-.bar i.full {{ background: #2e9e63; }}
-.hand {{ border-left: 3px solid #20639b; padding: .2rem 1rem; background: #f4f8fb; }}
+.marks {{ letter-spacing: .15em; }} .ok {{ color: var(--ok); }} .no {{ color: var(--no); }}
+.bar {{ display: inline-block; width: 7rem; height: .5rem; border-radius: .25rem; background: var(--track); }}
+.bar i {{ display: block; height: 100%; border-radius: .25rem; background: var(--part); }}
+.bar i.full {{ background: var(--full); }}
+.hand {{ border-left: 3px solid var(--link); padding: .2rem 1rem; background: var(--panel); }}
+.wide {{ overflow-x: auto; }}
 pre {{ white-space: pre-wrap; overflow-wrap: anywhere; }}
-@media (max-width: 40rem) {{ .bar {{ width: 2.5rem; }} .marks {{ letter-spacing: 0; }} }}
+@media (max-width: 40rem) {{
+ body {{ margin: 1rem auto; }} .bar {{ width: 2.5rem; }} .marks {{ letter-spacing: 0; }}
+ th, td {{ padding-right: .5rem; }} .roomy {{ display: none; }}
+}}
 {style}</style>
 </head>
 <body>
@@ -72,7 +84,10 @@ pre {{ white-space: pre-wrap; overflow-wrap: anywhere; }}
 
 
 def page(title: str, body: str, *, width: str = "52rem", style: str = "") -> str:
-    """A whole page of safe HTML that asks nothing of any network and runs no script; `body` is trusted HTML."""
+    """A whole page of safe HTML that asks nothing of any network and runs no script; `body` is trusted HTML.
+
+    It follows the reader's light or dark, and fits a phone: what has the class `roomy` is left out there.
+    """
     return PAGE.format(title=card.escape(title, MAX_NOTE_CHARS), body=body, width=width, style=style)
 
 

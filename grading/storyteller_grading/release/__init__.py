@@ -3,4 +3,5 @@
 handout  the whole of it: a zip, and nbgrader's release
 bundle   the files beside the notebook, what known wrong answers give among them, and whether any tells too much
 wheel    the library as it runs here
+gradescope   the zip with which Gradescope grades a lesson; the instructor's, no student's
 """

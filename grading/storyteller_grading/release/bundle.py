@@ -5,7 +5,7 @@ them, recorded, since a class gets no answers; what stands in for unsolved exerc
 begin; the library. Neither `reference.py` nor the folder `answers`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from storyteller.errors import StorytellerError
@@ -78,7 +78,7 @@ REQUIREMENTS = """\
 """
 
 
-def class_files(lesson: Lesson) -> dict[str, bytes]:
+def class_files(lesson: Lesson, *, step: Callable[[str], None] = lambda exercise: None) -> dict[str, bytes]:
     """What a class gets beside the notebook, by name: the checks, what `check` knows of mistakes, and the stand-ins.
 
     The questions of a recall have no answers there; the steps that no cell tells are there for `hint`.
@@ -87,7 +87,7 @@ def class_files(lesson: Lesson) -> dict[str, bytes]:
         StorytellerError: the records of the mistakes are too large to hand out, or the checks cannot be recorded: see
             `recording.class_checks`.
     """
-    recorded = record_mistakes(lesson)
+    recorded = record_mistakes(lesson, step=step)
     if len(recorded) > MAX_MISTAKES_BYTES:
         raise StorytellerError(
             f"What is recorded of {lesson.name}'s mistakes takes {len(recorded):,} bytes, and "
@@ -169,7 +169,7 @@ def refuse_leaks(
             )
 
 
-def record_mistakes(lesson: Lesson) -> bytes:
+def record_mistakes(lesson: Lesson, *, step: Callable[[str], None] = lambda exercise: None) -> bytes:
     """The content of the lesson's `mistakes.zip`, see `storyteller_course.grading.known_mistakes`.
 
     Raises:
@@ -177,9 +177,11 @@ def record_mistakes(lesson: Lesson) -> bytes:
     """
     if lesson.reference is None:
         raise StorytellerError(f"{lesson.folder} has no reference.py: known mistakes can be recorded only beside it.")
-    return pack_mistakes(
-        {name: [_recorded(lesson, wrong) for wrong in lesson.mistakes(name)] for name in lesson.exercises}
-    )
+    recorded = {}
+    for name in lesson.exercises:
+        recorded[name] = [_recorded(lesson, wrong) for wrong in lesson.mistakes(name)]
+        step(name)
+    return pack_mistakes(recorded)
 
 
 def _recorded(lesson: Lesson, wrong: Wrong) -> RecordedMistake:

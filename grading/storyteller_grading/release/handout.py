@@ -11,6 +11,7 @@ that has the library. An instructor's own files in `source/LESSON`, a README.md 
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,7 +37,15 @@ class Handout:
     recorded: int  # bytes in it that tell what known mistakes give
 
 
-def release_lesson(course: Course, folder: Path, wheel: Path, constraints: Path) -> Handout:
+def release_lesson(
+    course: Course,
+    folder: Path,
+    wheel: Path,
+    constraints: Path,
+    *,
+    begin: Callable[[int], None] = lambda total: None,
+    step: Callable[[str], None] = lambda exercise: None,
+) -> Handout:
     """Make a lesson's zip and nbgrader's release of it, and make the lesson known to nbgrader's gradebook.
 
     All is looked through before anything is written. Done again, it replaces what was released.
@@ -46,6 +55,8 @@ def release_lesson(course: Course, folder: Path, wheel: Path, constraints: Path)
         folder: the lesson's.
         wheel: the library, see `storyteller_grading.release.wheel`.
         constraints: the versions of all else to install.
+        begin: called with how many exercises' known mistakes are to be recorded, which takes longest.
+        step: called with each exercise whose mistakes are.
 
     Raises:
         StorytellerError: an answer or the course's secret would be told, the lesson's notebooks are not of one kind,
@@ -60,7 +71,8 @@ def release_lesson(course: Course, folder: Path, wheel: Path, constraints: Path)
         tempfile.TemporaryDirectory(prefix=".release-", dir=course.folder) as place,
     ):
         root = Path(place).resolve()
-        files = class_files(lesson)
+        begin(len(lesson.exercises))
+        files = class_files(lesson, step=step)
         _gather(course, lesson, root / "source" / lesson.name, files)
         try:
             released = generate_assignment(root, lesson.name)

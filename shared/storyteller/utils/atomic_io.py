@@ -5,7 +5,7 @@ import io
 import json
 import os
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -88,13 +88,16 @@ def read_json(path: Path, *, way_out: str) -> Any:
         raise StorytellerError(f"{path} cannot be read as JSON ({error}); {way_out}.") from None
 
 
-def zipped(files: Mapping[str, bytes]) -> bytes:
+def zipped(files: Mapping[str, bytes], *, executable: Collection[str] = ()) -> bytes:
     """The content of a zip with these files, by name: the same bytes for the same files, whenever it is made."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         for name in sorted(files):
             about = zipfile.ZipInfo(name, LONG_AGO)
-            about.compress_type, about.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
+            about.compress_type, about.external_attr = (
+                zipfile.ZIP_DEFLATED,
+                (0o755 if name in executable else 0o644) << 16,
+            )
             about.create_system = 3  # Unix, wherever it is made
             archive.writestr(about, files[name], compresslevel=9)
     return content.getvalue()

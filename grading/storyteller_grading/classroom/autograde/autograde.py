@@ -113,6 +113,7 @@ def autograde(
                 reconcile(course, lesson.name, records, book, summary, [outcome.student])
                 summary.outcomes.append(outcome)
                 step(outcome)
+        book.settle_lateness()
     return summary
 
 

@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -26,6 +26,7 @@ from storyteller.tracking.store import database_uri
 from storyteller_grading.classroom.autograde.grade_task import TaskOutcome
 from storyteller_grading.classroom.autograde.records import Record
 from storyteller_grading.classroom.course import CONFIG, Course
+from storyteller_grading.classroom.lateness import extension_of, read_extensions
 
 NO_ANSWER = "No response."  # nbgrader's own words
 _log = logging.getLogger("storyteller.gradebook")
@@ -48,6 +49,7 @@ class LessonBook:
     def __init__(self, course: Course, lesson: str, notebook: Path) -> None:
         self.course, self.lesson = course, lesson
         self.config = nbgrader_config(course)
+        self.extensions = read_extensions(course)
         self.release = nbformat.reads(notebook.read_text(encoding="utf-8"), as_version=4)
         self.exercises = _cells(self.release, "check")
         self.written = _cells(self.release, "written")
@@ -87,8 +89,6 @@ class LessonBook:
             before: the record that was entered before it, if any. A written answer that is the same keeps its grade;
                 another one waits for a person again.
         """
-        from nbgrader.preprocessors import AssignLatePenalties
-
         same = {
             name
             for name in self.written.values()
@@ -122,11 +122,60 @@ class LessonBook:
             for comment in notebook.comments:
                 comment.auto_comment = comments.get(comment.name)
             self.gradebook.db.commit()
-            if submission.total_seconds_late > 0 or notebook.late_submission_penalty:
-                # Late penalties, by the plugin that the course's configuration names.
-                empty = nbformat.v4.new_notebook()
-                AssignLatePenalties(config=self.config, log=_log).preprocess(empty, self._resources(record.student))
-                self.gradebook.db.expire_all()
+            self._settle(submission, record.student)
+
+    def overrule(self, student: str, exercise: str, points: float, comment: str = "") -> float:
+        """Enter a person's points for an exercise, as formgrader does; gives those that counted before.
+
+        Raises:
+            StorytellerError: the gradebook has no such student or exercise.
+        """
+        from nbgrader.api import MissingEntry
+
+        cell = next((name for name, one in self.exercises.items() if one == exercise), exercise)
+        with self._plainly():
+            try:
+                grade = self.gradebook.find_grade(cell, self.lesson, self.lesson, student)
+            except MissingEntry:
+                raise StorytellerError(
+                    f"The gradebook has no {exercise} of {student}: run storyteller-grade autograde "
+                    f"{self.lesson[:2]} first."
+                ) from None
+            before = float(grade.score)
+            grade.manual_score, grade.needs_manual_grade = points, False
+            for remark in grade.notebook.comments:
+                if comment and remark.name == exercise:
+                    remark.manual_comment = "\n".join(filter(None, (remark.manual_comment, comment)))
+            self.gradebook.db.commit()
+            self._settle(self.gradebook.find_submission(self.lesson, student), student)
+        return before
+
+    def settle_lateness(self) -> None:
+        """Bring every submission's extension and penalty up to `extensions.csv`, due date and the rule of today."""
+        from nbgrader.api import MissingEntry
+
+        with self._plainly():
+            try:
+                submissions = self.gradebook.assignment_submissions(self.lesson)
+            except MissingEntry:
+                return
+            for submission in submissions:
+                self._settle(submission, submission.student.id)
+
+    def _settle(self, submission: Any, student: str) -> None:
+        from nbgrader.preprocessors import AssignLatePenalties
+
+        extension = extension_of(self.extensions, student, self.lesson)
+        if not submission.assignment.duedate:
+            extension = timedelta()  # nbgrader fails on one where nothing is due
+        if extension is not None and (submission.extension or timedelta()) != extension:
+            submission.extension = extension or None
+            self.gradebook.db.commit()
+        if late_seconds(submission) > 0 or submission.late_submission_penalty:
+            # By the plugin that the course's configuration names.
+            empty = nbformat.v4.new_notebook()
+            AssignLatePenalties(config=self.config, log=_log).preprocess(empty, self._resources(student))
+            self.gradebook.db.expire_all()
 
     def _register_cells(self) -> None:
         """Tell nbgrader the release's cells, as its generate_assignment does."""
@@ -260,6 +309,11 @@ def _naive(when: datetime | None) -> datetime | None:
     return when.astimezone(UTC).replace(tzinfo=None) if when else None
 
 
+def late_seconds(submission: Any) -> float:
+    """How late it came, its extension counted; 0 where there is no due date, which nbgrader cannot extend."""
+    return float(submission.total_seconds_late) if submission.assignment.duedate else 0.0
+
+
 @dataclass(frozen=True)
 class ManualEntry:
     """One cell that a person has graded, will grade, or has commented."""
@@ -279,6 +333,8 @@ class ManualGrades:
     points: float
     penalty: float = 0.0
     seconds_late: float = 0.0
+    seconds_more: float = 0.0  # of an extension
+    due: datetime | None = None  # without the extension; UTC
     entries: tuple[ManualEntry, ...] = field(default_factory=tuple)
 
     @classmethod
@@ -298,7 +354,9 @@ class ManualGrades:
             score=float(submission.score - submission.late_submission_penalty),
             points=float(submission.max_score),
             penalty=float(submission.late_submission_penalty),
-            seconds_late=float(submission.total_seconds_late),
+            seconds_late=late_seconds(submission),
+            seconds_more=submission.extension.total_seconds() if submission.extension else 0.0,
+            due=due.replace(tzinfo=UTC) if (due := submission.assignment.duedate) else None,
             entries=tuple(entries),
         )
 

@@ -3,6 +3,8 @@
 A record is written in one transaction, so that whoever is killed leaves it there whole or not at all. Nothing is ever
 overwritten: grading again adds a record, and the latest counts.
 
+Beside them lies the log of changes: who regraded whose work, or overruled which points, and why.
+
 Of two records `changes` says, case by case, what grading a submission again has changed.
 """
 
@@ -12,7 +14,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -44,8 +46,36 @@ create table if not exists grading (
 )"""
 INDEX = "create index if not exists by_student on grading (lesson, student, id)"
 SEEDS = "alter table grading add column seeds text not null default '[]'"  # in a file of before there were any
+CHANGES = """
+create table if not exists change (
+    id integer primary key,
+    at text not null,
+    who text not null,
+    student text not null,
+    lesson text not null,
+    reference text not null,
+    what text not null,
+    before text not null,
+    after text not null,
+    why text not null
+)"""
 COLUMNS = "id, lesson, student, sha256, key, status, data, page, answers, written, seeds, seconds, failure"
 ALL = f"select {COLUMNS}, submitted_at, graded_at, booked from grading"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """What somebody asked for or decided after the grading."""
+
+    at: str  # in UTC, as ISO 8601 has it
+    who: str
+    student: str
+    lesson: str
+    reference: str = ""  # the text that the student quoted
+    what: str  # such as "graded again"
+    before: str
+    after: str
+    why: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +120,7 @@ class Records:
             self.connection.execute("pragma synchronous = full")
             self.connection.execute(TABLE)
             self.connection.execute(INDEX)
+            self.connection.execute(CHANGES)
             if not self._has_seeds():
                 self.connection.execute("begin immediate")  # another may be at it
                 if not self._has_seeds():
@@ -168,6 +199,20 @@ class Records:
             self.connection.execute(
                 "update grading set submitted_at = ? where id = ?", [_moment(submitted_at), record.id]
             )
+
+    def note_change(self, change: Change) -> None:
+        """Add to the log of changes; nothing is ever taken out of it."""
+        values = asdict(change)
+        query = f"insert into change ({', '.join(values)}) values ({', '.join('?' * len(values))})"
+        with self._plainly():
+            self.connection.execute(query, list(values.values()))
+
+    def all_changes(self) -> list[Change]:
+        """The log of changes, the oldest first."""
+        names = [one.name for one in fields(Change)]
+        with self._plainly():
+            rows = self.connection.execute(f"select {', '.join(names)} from change order by id").fetchall()
+        return [Change(**dict(zip(names, row, strict=True))) for row in rows]
 
     @contextmanager
     def _plainly(self) -> Iterator[None]:

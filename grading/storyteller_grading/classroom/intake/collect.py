@@ -17,7 +17,7 @@ import shutil
 import tempfile
 import zipfile
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -58,7 +58,14 @@ class Candidate:
     came_as: str = ""  # its path, without a folder around all students
 
 
-def collect(course: Course, lesson: str, source: Path | None = None, *, release: Release | None = None) -> Collected:
+def collect(
+    course: Course,
+    lesson: str,
+    source: Path | None = None,
+    *,
+    release: Release | None = None,
+    fetched: Iterable[tuple[SourceFile, Claim]] | None = None,
+) -> Collected:
     """Collect a lesson.
 
     Args:
@@ -67,6 +74,7 @@ def collect(course: Course, lesson: str, source: Path | None = None, *, release:
         source: a folder, or an LMS's zip; nbgrader's exchange where there is none.
         release: the notebook as it was handed out, by which one with another ending than `.ipynb` is known; where it is
             left out, any notebook is taken for this lesson's.
+        fetched: in place of a source, files from an LMS's web service, each with whose it is said to be.
 
     Raises:
         StorytellerError: there is nothing to collect there, or the roster is empty; nothing was written.
@@ -80,7 +88,9 @@ def collect(course: Course, lesson: str, source: Path | None = None, *, release:
         for leftover in course.submitted.glob(f"{STAGING}*"):  # of a run that was killed: copies of what it read
             shutil.rmtree(leftover)
         with tempfile.TemporaryDirectory(prefix=STAGING, dir=course.submitted) as place:
-            if source is None:
+            if fetched is not None:
+                candidates = from_service(fetched, people)
+            elif source is None:
                 candidates = from_exchange(course, people, collected)
             else:
                 candidates = from_files(source, people, collected)
@@ -114,7 +124,7 @@ def collect(course: Course, lesson: str, source: Path | None = None, *, release:
             name_what_was_left(course, by_student, others, collected)
             give_back_claimed_twice(by_student, collected)
             if not by_student and not collected.refused:
-                where = source or "The exchange"
+                where = source or ("The exchange" if fetched is None else "The assignment in your LMS")
                 raise StorytellerError(f"{where} has no notebook of {collected.lesson}; nothing was written.")
             for student, notebooks in by_student.items():
                 if student and len(notebooks) > 1:
@@ -264,6 +274,12 @@ def from_files(source: Path, people: People, collected: Collected) -> Iterator[C
                 claim = replace(claim, submitted_at=time.submitted_at, untimed=time.untimed)
             student, why = ("", file.unsafe) if file.unsafe else people.identify(claim)
             yield Candidate(file, claim, student, why, came_as=path)
+
+
+def from_service(fetched: Iterable[tuple[SourceFile, Claim]], people: People) -> Iterator[Candidate]:
+    """The files that an LMS's web service has, each with whose it is."""
+    for file, claim in fetched:
+        yield Candidate(file, claim, *people.identify(claim))
 
 
 def from_exchange(course: Course, people: People, collected: Collected) -> Iterator[Candidate]:

@@ -8,15 +8,15 @@ import csv
 import io
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from storyteller.errors import StorytellerError
 from storyteller.utils.atomic_io import write_whole
-from storyteller_grading.classroom.autograde.gradebook import reading_gradebook
+from storyteller_grading.classroom.autograde.gradebook import late_seconds, reading_gradebook
 from storyteller_grading.classroom.course import Course
 from storyteller_grading.classroom.lms.registry import SYSTEMS
-from storyteller_grading.classroom.lms.system import Grades
+from storyteller_grading.classroom.lms.system import Grades, format_points
 from storyteller_grading.classroom.roster import Student
 
 FORMULA = ("=", "+", "-", "@")  # how a cell begins that a spreadsheet would compute
@@ -31,6 +31,7 @@ class Exported:
     disarmed: list[str]  # texts that a spreadsheet would have computed, as they were
     waiting: list[str]
     above: list[str]  # students who have more than the system takes
+    late: list[str]  # "ada (01_data_preparation, 20 off)"
 
 
 def export_grades(
@@ -61,7 +62,7 @@ def export_grades(
             (student, {lesson: 100 * earned[lesson] / grades.lessons[lesson] for lesson in earned})
             for student, earned in grades.points
         ]
-        grades = Grades(dict.fromkeys(grades.lessons, 100.0), shares, grades.waiting)
+        grades = replace(grades, lessons=dict.fromkeys(grades.lessons, 100.0), points=shares)
     table, disarmed = io.StringIO(), []
     writer = csv.writer(table, lineterminator="\r\n")
     for row in system.rows(course, grades, columns or {}):
@@ -71,7 +72,7 @@ def export_grades(
     write_whole(file, table.getvalue().encode(system.encoding))
     most = system.limit.points if system.limit else float("inf")
     above = [student.id for student, earned in grades.points if max(earned.values(), default=0) > most]
-    return Exported(file, len(grades.points), disarmed, grades.waiting, above)
+    return Exported(file, len(grades.points), disarmed, grades.waiting, above, grades.late)
 
 
 def read_grades(course: Course, lessons: Sequence[str] = ()) -> Grades:
@@ -93,7 +94,7 @@ def read_grades(course: Course, lessons: Sequence[str] = ()) -> Grades:
         }
         if unknown := sorted(set(lessons) - set(most)):
             raise StorytellerError(f"The gradebook has no grades of {unknown[0]}: autograde it first.")
-        points, waiting = [], []
+        points, waiting, late = [], [], []
         for entry in sorted(book.students, key=lambda student: student.id):
             fields = ("first_name", "last_name", "email", "lms_user_id")
             known = Student(entry.id, **{name: getattr(entry, name) or "" for name in fields})
@@ -104,10 +105,13 @@ def read_grades(course: Course, lessons: Sequence[str] = ()) -> Grades:
                 except MissingEntry:
                     continue
                 earned[lesson] = max(0.0, submission.score - submission.late_submission_penalty)
+                if late_seconds(submission):
+                    cost = submission.late_submission_penalty
+                    late.append(f"{entry.id} ({lesson}{f', {format_points(cost)} off' if cost else ''})")
                 if submission.needs_manual_grade:
                     waiting.append(f"{entry.id} ({lesson})")
             points.append((roster.get(entry.id, known), earned))
-    return Grades(dict(sorted(most.items())), points, waiting)
+    return Grades(dict(sorted(most.items())), points, waiting, late)
 
 
 def harmless(cell: str) -> str:

@@ -1,7 +1,7 @@
 """What there is to know of a learning management system."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,7 @@ class Grades:
     lessons: dict[str, float]  # each lesson with its most points
     points: list[tuple["Student", dict[str, float]]]  # by student; a lesson that was not handed in is missing
     waiting: list[str]  # "ada (01_data_preparation)": a written answer that nobody has looked at
+    late: list[str] = field(default_factory=list)  # likewise, with the points that lateness cost
 
     def cells(self, earned: Mapping[str, float], *, no_grade: str = "") -> list[str]:
         """A student's points, lesson by lesson; `no_grade` where nothing was handed in."""

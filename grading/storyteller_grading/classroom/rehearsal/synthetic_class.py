@@ -16,7 +16,7 @@ import hashlib
 import itertools
 import json
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -233,7 +233,14 @@ def last_function(answers: KnownAnswers) -> str:
 
 
 def write_class(
-    course: Course, lesson: Lesson, *, students: int, seed: int, draws: int = DRAWS
+    course: Course,
+    lesson: Lesson,
+    *,
+    students: int,
+    seed: int,
+    draws: int = DRAWS,
+    begin: Callable[[int], None] = lambda total: None,
+    step: Callable[[str], None] = lambda student: None,
 ) -> list[PlannedStudent]:
     """Plan a class and write it down.
 
@@ -243,6 +250,8 @@ def write_class(
         students: how many.
         seed: of the class.
         draws: of hidden inputs for each case, as the class will be graded.
+        begin: called with how many there are, once it is planned what each hands in.
+        step: called with each whose hand-in is written.
 
     Raises:
         StorytellerError: the folder is a real class's, or there are too few students for one of each kind.
@@ -254,7 +263,9 @@ def write_class(
     refuse_real_class(course)
     answers, secret, people = KnownAnswers(lesson), course.secret(), []
     release = json.loads(lesson.notebook.read_text(encoding="utf-8"))
-    for student in plan_class(answers, students=students, seed=seed):
+    planned = plan_class(answers, students=students, seed=seed)
+    begin(len(planned))
+    for student in planned:
         folder, notebook = course.submitted / student.id / lesson.name, submission(student, release, answers)
         write_whole(folder / f"{lesson.name}.ipynb", notebook)
         write_whole(folder / "timestamp.txt", nbgrader_time(student.submitted_at))
@@ -264,6 +275,7 @@ def write_class(
             for name in student.answers
         }
         people.append(replace(student, expected=expected))
+        step(student.id)
     roster = roster_text([getattr(student, column) for column in COLUMNS] for student in people)
     path, kept = course.roster_file, course.roster_file.with_suffix(".csv.before")
     if path.is_file() and not kept.exists() and path.read_text(encoding="utf-8") != roster:

@@ -5,15 +5,18 @@ The same records make the same bytes.
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from storyteller.errors import StorytellerError
 from storyteller.utils.atomic_io import write_whole
 from storyteller_course.report import card
+from storyteller_grading.classroom.autograde.gradebook import ManualGrades, read_manual_grades
 from storyteller_grading.classroom.autograde.records import Records
 from storyteller_grading.classroom.course import Course
+from storyteller_grading.classroom.lateness import due_text, late_rule, span
 from storyteller_grading.classroom.lms.grades_csv import harmless
+from storyteller_grading.classroom.lms.system import format_points
 from storyteller_grading.classroom.reports.statistics import STUCK, LessonStatistics, lesson_statistics, quantile
 from storyteller_grading.classroom.roster import Student
 from storyteller_grading.judge.report import bar, lesson_title, page
@@ -23,15 +26,19 @@ MIN_DISCRIMINATION = 0.2  # of the discrimination, below which an exercise is wo
 MAX_ENTRIES = 50  # mistakes of an exercise, repairs of a student
 MAX_CHARS = 300  # of a name, or of a reason
 STYLE = """
-.heat td { padding: .2rem .45rem; text-align: right; border: 1px solid #fff; font-variant-numeric: tabular-nums; }
+body { padding: 0 clamp(1rem, 3vw, 3rem); } p, ul { max-width: 64rem; } h1 { margin-top: 0; }
+.heat td { padding: .2rem .45rem; text-align: right; border: 1px solid var(--ground);
+ font-variant-numeric: tabular-nums; }
 .heat th { font-size: .8rem; border: 0; } .heat .turned { vertical-align: bottom; height: 9rem; padding: 0; }
 .heat .turned span { writing-mode: vertical-rl; transform: rotate(180deg); white-space: nowrap; }
-.heat td.name { text-align: left; white-space: nowrap; }
-.wide { overflow-x: auto; }
-svg text { font: 11px system-ui, sans-serif; fill: #555; }
+.heat td.name { text-align: left; white-space: nowrap; position: sticky; left: 0; background: var(--ground);
+ max-width: 14rem; overflow: hidden; text-overflow: ellipsis; }
+svg { max-width: 100%; height: auto; } svg text { font: 11px system-ui, sans-serif; fill: var(--quiet); }
+svg rect { fill: var(--column); }
 .facts { display: flex; gap: 2rem; flex-wrap: wrap; margin: .8rem 0; } .facts b { display: block; font-size: 1.3rem; }
-h2 { border-top: 2px solid #ddd; padding-top: 1rem; } h3 { font-size: 1rem; margin: 1.4rem 0 .3rem; }
+h2 { border-top: 2px solid var(--line); padding-top: 1rem; } h3 { font-size: 1rem; margin: 1.4rem 0 .3rem; }
 li { margin: .2rem 0; }
+@media (max-width: 40rem) { .heat td.name { max-width: 7rem; } .facts { gap: 1rem; } }
 """
 
 
@@ -47,7 +54,8 @@ def write_report(course: Course, lessons: Sequence[str], out: Path, table: Path 
     statistics = [lesson for lesson in statistics if lesson.statuses]
     if not statistics:
         raise StorytellerError("Nothing was graded yet, so there is nothing to report: storyteller-grade autograde 01.")
-    write_whole(out, report_page(statistics, course.students()))
+    by_hand = {lesson.name: read_manual_grades(course, lesson.name) for lesson in statistics}
+    write_whole(out, report_page(statistics, course.students(), by_hand, late_rule(course)))
     if table is not None:
         write_whole(table, points_table(statistics))
     return out
@@ -69,8 +77,20 @@ def points_table(lessons: Sequence[LessonStatistics]) -> str:
     return text.getvalue()
 
 
-def report_page(lessons: Sequence[LessonStatistics], roster: Sequence[Student]) -> str:
-    """The report of some lessons."""
+def report_page(
+    lessons: Sequence[LessonStatistics],
+    roster: Sequence[Student],
+    by_hand: Mapping[str, Mapping[str, ManualGrades]] | None = None,
+    rule: str = "",
+) -> str:
+    """The report of some lessons.
+
+    Args:
+        lessons: what their records say.
+        roster: for the names.
+        by_hand: by lesson and student, what nbgrader's gradebook knows of lateness.
+        rule: what lateness costs, from `late_rule`.
+    """
     names = {student.id: f"{student.first_name} {student.last_name}".strip() or student.id for student in roster}
     links = "".join(
         f'<li><a href="#{card.escape(lesson.name)}">{card.escape(lesson_title(lesson.name))}</a></li>'
@@ -84,11 +104,12 @@ def report_page(lessons: Sequence[LessonStatistics], roster: Sequence[Student]) 
             histogram(lesson),
             "<h3>The exercises</h3>" + exercise_table(lesson),
             "<h3>The commonest mistakes</h3>" + mistake_lists(lesson),
+            "<h3>Late work</h3>" + late_work((by_hand or {}).get(lesson.name, {}), rule),
             "<h3>Who is stuck where</h3>" + stuck_list(lesson) + heat_map(lesson, names),
             "<h3>Answers to look at</h3>" + answers_to_look_at(lesson),
             "<h3>The grading itself</h3>" + grading_facts(lesson),
         ]
-    return page("Report of the class", "".join(parts), width="76rem", style=STYLE)
+    return page("Report of the class", "".join(parts), width="none", style=STYLE)
 
 
 def facts(lesson: LessonStatistics, names: dict[str, str]) -> str:
@@ -121,11 +142,12 @@ def histogram(lesson: LessonStatistics) -> str:
         low, high = place * lesson.points // HISTOGRAM_BINS, (place + 1) * lesson.points // HISTOGRAM_BINS
         span = f"{low}–{high - 1 if place < HISTOGRAM_BINS - 1 else high}"
         columns.append(
-            f'<rect x="{left}" y="{20 + height - tall}" width="{width - 6}" height="{tall}" fill="#4a7fb0"/>'
+            f'<rect x="{left}" y="{20 + height - tall}" width="{width - 6}" height="{tall}"/>'
             f'<text x="{left + width / 2 - 3:g}" y="{15 + height - tall}" text-anchor="middle">{count or ""}</text>'
             f'<text x="{left + width / 2 - 3:g}" y="{height + 36}" text-anchor="middle">{span}</text>'
         )
-    size = f'width="{20 + HISTOGRAM_BINS * width}" height="{height + 44}"'
+    wide, tall = 20 + HISTOGRAM_BINS * width, height + 44
+    size = f'viewBox="0 0 {wide} {tall}" width="{wide}" height="{tall}"'
     title = f"How many students have how many of {lesson.points} points"
     return f'<h3>{title}</h3><svg {size} role="img" aria-label="{title}">{"".join(columns)}</svg>'
 
@@ -133,8 +155,9 @@ def histogram(lesson: LessonStatistics) -> str:
 def exercise_table(lesson: LessonStatistics) -> str:
     """Difficulty and discrimination of each exercise."""
     head = (
-        '<tr><th>exercise</th><th class="number">points</th><th>share of points</th><th></th>'
-        '<th class="number">discrimination</th><th class="number">solved</th><th class="number">untouched</th></tr>'
+        '<tr><th>exercise</th><th class="number roomy">points</th><th class="number">solved by</th>'
+        '<th class="roomy"></th><th class="number">points earned</th><th class="number">discrimination</th>'
+        '<th class="number">untouched by</th></tr>'
     )
     rows = []
     for item in lesson.items:
@@ -143,17 +166,19 @@ def exercise_table(lesson: LessonStatistics) -> str:
         shown = "–" if value is None else f"{value:.2f}"
         weak = ' class="number no"' if value is not None and value < MIN_DISCRIMINATION else ' class="number"'
         rows.append(
-            f'<tr><td>{card.escape(item.name)}{extra}</td><td class="number">{item.points}</td>'
-            f'<td>{bar(item.difficulty)}</td><td class="number">{100 * item.difficulty:.1f} %</td><td{weak}>{shown}'
-            f'</td><td class="number">{item.solved}</td><td class="number">{item.untouched}</td></tr>'
+            f'<tr><td>{card.escape(item.name)}{extra}</td><td class="number roomy">{item.points}</td>'
+            f'<td class="number">{item.solved} of {len(lesson.totals)}</td>'
+            f'<td class="roomy">{bar(item.share)}</td><td class="number">{100 * item.share:.1f} %</td>'
+            f'<td{weak}>{shown}</td><td class="number">{item.untouched}</td></tr>'
         )
     note = (
-        '<p class="quiet">The share of the points is the mean over all students: 100 % is easy for all. '
+        '<p class="quiet">Solved: all its points. Points earned: the mean share of its points over all students; an '
+        "exercise with 100 % was easy for all, one with 10 % hard. "
         "Discrimination is the correlation of an exercise's points with those of all the others: below "
         f"{MIN_DISCRIMINATION:g} those who are good at the rest are hardly better at this one, so its text or its "
         "check is worth a look; where all or none solve it there is none.</p>"
     )
-    return f"<table>{head}{''.join(rows)}</table>{note}"
+    return f'<div class="wide"><table>{head}{"".join(rows)}</table></div>{note}'
 
 
 def mistake_lists(lesson: LessonStatistics) -> str:
@@ -203,6 +228,28 @@ def heat_map(lesson: LessonStatistics, names: dict[str, str]) -> str:
     return f'<div class="wide"><table class="heat"><tr><th></th>{head}{sums}</tr>{"".join(rows)}</table></div>'
 
 
+def late_work(by_hand: Mapping[str, ManualGrades], rule: str) -> str:
+    """When it was due, what lateness costs, and who was late or had more time."""
+    due = next((manual.due for manual in by_hand.values() if manual.due), None)
+    if due is None:
+        return "<p>No due date is set, so nothing is late.</p>"
+    rows = [
+        f'<tr><td>{card.escape(student)}</td><td class="number">'
+        f"{span(manual.seconds_late) if manual.seconds_late else 'on time'}</td>"
+        f'<td class="number">{format_points(manual.penalty)}</td>'
+        f'<td class="number">{span(manual.seconds_more) if manual.seconds_more else "–"}</td></tr>'
+        for student, manual in sorted(by_hand.items())
+        if manual.seconds_late or manual.seconds_more
+    ]
+    said = f"<p>Due {due_text(due)}. The rule: {card.escape(rule, MAX_CHARS)}.</p>"
+    head = (
+        '<tr><th>student</th><th class="number">late by</th><th class="number">points off</th>'
+        '<th class="number">extension</th></tr>'
+    )
+    table = f'<div class="wide"><table>{head}{"".join(rows)}</table></div>' if rows else "<p>Nobody was late.</p>"
+    return said + table
+
+
 def answers_to_look_at(lesson: LessonStatistics) -> str:
     """The answers that earned points and whose code reaches what holds answers, or that have the course's own text."""
     reached, copied = lesson.reached, lesson.course_text
@@ -228,7 +275,7 @@ def answers_to_look_at(lesson: LessonStatistics) -> str:
         "reasons.</p>"
     )
     head = "<tr><th>student</th><th>exercise</th><th>what its code names</th><th>whose text it has</th></tr>"
-    return f"{note}<table>{head}{''.join(rows)}</table>"
+    return f'{note}<div class="wide"><table>{head}{"".join(rows)}</table></div>'
 
 
 def grading_facts(lesson: LessonStatistics) -> str:
@@ -246,7 +293,7 @@ def grading_facts(lesson: LessonStatistics) -> str:
             f"<td>{card.escape(why, MAX_CHARS)}</td></tr>"
             for student, why in lesson.failures.items()
         )
-        parts.append(f"<table><tr><th>student</th><th></th><th>why</th></tr>{rows}</table>")
+        parts.append(f'<div class="wide"><table><tr><th>student</th><th></th><th>why</th></tr>{rows}</table></div>')
     if lesson.repairs:
         lines = "".join(
             f"<li>{card.escape(student)}: {card.escape(' '.join(notes[:MAX_ENTRIES]), 3 * MAX_CHARS)}</li>"

@@ -9,7 +9,7 @@ only. Added here is what a person graded. No page runs a script or asks anything
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -19,7 +19,9 @@ from storyteller_course.report import card
 from storyteller_grading.classroom.autograde.gradebook import ManualGrades, read_manual_grades
 from storyteller_grading.classroom.autograde.records import Record, Records
 from storyteller_grading.classroom.course import UNTIMED, Course, nbgrader_time
+from storyteller_grading.classroom.lateness import due_text, late_rule, span
 from storyteller_grading.classroom.lms.system import format_points
+from storyteller_grading.classroom.regrade_requests import references_section
 from storyteller_grading.classroom.reports.give_back import with_name
 from storyteller_grading.classroom.roster import Student
 from storyteller_grading.judge.notebooks import Unreadable, contents
@@ -28,15 +30,34 @@ from storyteller_grading.judge.report import BY_HAND, bar, lesson_title, page
 MAX_COMMENT_CHARS = 4000  # characters of a comment
 MAX_ANSWER_CHARS = 8000  # characters of a written answer
 MAX_TICKET_BYTES = 1000  # bytes of nbgrader's small files
+INDEX_STYLE = """
+body { padding: 0 clamp(1rem, 3vw, 3rem); } .students { width: 100%; } .students td:last-child { width: 45%; }
+@media (max-width: 40rem) {
+ .students, .students tbody { display: block; } .students th, .students td { border: 0; padding: 0; }
+ .students tr { display: grid; grid-template-columns: 1fr auto auto; gap: 0 .9rem; padding: .3rem 0;
+  border-bottom: 1px solid var(--line); }
+ .students tr > :nth-child(1) { grid-area: 1 / 1; } .students tr > :nth-child(2) { grid-area: 2 / 1; }
+ .students td:last-child { grid-area: 2 / 2 / 2 / 4; width: auto; text-align: right; }
+}
+"""
 
 
-def write_feedback(course: Course, lesson: str, students: Sequence[str] = ()) -> tuple[Path, list[Record]]:
+def write_feedback(
+    course: Course,
+    lesson: str,
+    students: Sequence[str] = (),
+    *,
+    begin: Callable[[int], None] = lambda total: None,
+    step: Callable[[str], None] = lambda student: None,
+) -> tuple[Path, list[Record]]:
     """Write the pages of a lesson; gives the index and whose pages were written.
 
     Args:
         course: its folder.
         lesson: the lesson's name.
         students: only these, all if empty.
+        begin: called with how many pages there will be.
+        step: called with each student whose page is written.
 
     Raises:
         StorytellerError: nothing of the lesson, or of one of these, was graded.
@@ -49,29 +70,34 @@ def write_feedback(course: Course, lesson: str, students: Sequence[str] = ()) ->
         who = f" of {', '.join(unknown)}" if unknown else ""
         first = f"storyteller-grade autograde {lesson.partition('_')[0]}"
         raise StorytellerError(f"Nothing{who} was graded yet for {lesson}: {first} comes first.")
-    by_hand = read_manual_grades(course, lesson)
+    by_hand, rule, secret = read_manual_grades(course, lesson), late_rule(course), course.secret()
     chosen = [record for record in everybody if not students or record.student in students]
     names = {student.id: student for student in course.students()}
+    begin(len(chosen))
     for record in chosen:
         folder = course.feedback / record.student / lesson
-        text = student_page(record, by_hand.get(record.student))
-        write_whole(folder / f"{lesson}.html", with_name(text, names.get(record.student, Student(record.student))))
+        text = with_name(
+            student_page(record, by_hand.get(record.student), rule), names.get(record.student, Student(record.student))
+        )
+        shown, _, end = text.rpartition("</body>")
+        write_whole(folder / f"{lesson}.html", f"{shown}{references_section(secret, record)}\n</body>{end}")
         write_tickets(course, record, folder)
+        step(record.student)
     index = course.feedback / f"{lesson}.html"
     write_whole(index, index_page(lesson, everybody, by_hand, names))
     return index, chosen
 
 
-def student_page(record: Record, by_hand: ManualGrades | None) -> str:
-    """The page of one student: the judge's, with what a person graded."""
+def student_page(record: Record, by_hand: ManualGrades | None, rule: str = "") -> str:
+    """The page of one student: the judge's, with what a person graded; `rule` says what lateness costs."""
     if record.status == "failed":
         title = lesson_title(record.lesson)
         sorry = "Your notebook could not be graded yet. Your teacher knows of it; a grade from before stays until then."
         return page(title, f"<h1>{card.escape(title)}</h1><p>{sorry}</p>")
-    return record.page.replace(BY_HAND, manual_section(record, by_hand) if by_hand else "", 1)
+    return record.page.replace(BY_HAND, manual_section(record, by_hand, rule) if by_hand else "", 1)
 
 
-def manual_section(record: Record, by_hand: ManualGrades) -> str:
+def manual_section(record: Record, by_hand: ManualGrades, rule: str = "") -> str:
     """What a person graded, and what lateness costs; empty where there is neither."""
     parts = []
     for entry in by_hand.entries:
@@ -89,7 +115,11 @@ def manual_section(record: Record, by_hand: ManualGrades) -> str:
     if by_hand.seconds_late:
         penalty = f"{format_points(by_hand.penalty)} point{'s' * (by_hand.penalty != 1)}"
         cost = f": {penalty} less" if by_hand.penalty else ", which costs nothing"
-        parts.append(f"<p>Handed in {_span(by_hand.seconds_late)} late{cost}.</p>")
+        parts.append(f"<p>Handed in {span(by_hand.seconds_late)} late{cost}.</p>")
+    if by_hand.due and parts:
+        more = f", for you {span(by_hand.seconds_more)} later" if by_hand.seconds_more else ""
+        said = f" {rule[:1].upper()}{rule[1:]}." if rule else ""
+        parts.append(f'<p class="quiet">Due {due_text(by_hand.due)}{more}.{card.escape(said)}</p>')
     if not parts:
         return ""
     so_far = " so far" if by_hand.waits else ""
@@ -115,7 +145,7 @@ def index_page(
             {"graded": "", "unreadable": "could not be read", "failed": "the grader failed"}[record.status],
             f"{repairs} repair{'s' * (repairs != 1)}" if repairs else "",
             "it is not known when it came" if UNTIMED in record.data.get("notes", ()) else "",
-            f"{_span(manual.seconds_late)} late" if manual and manual.seconds_late else "",
+            late_note(manual) if manual else "",
             "waits to be graded by hand" if manual and manual.waits else "",
             f"{to_look_at} answer{'s' * (to_look_at != 1)} to look at: see the report" if to_look_at else "",
             f"the course's own text in {', '.join(copied)}" if copied else "",
@@ -124,19 +154,29 @@ def index_page(
         rows.append(
             f'<tr><td><a href="{where}">{card.escape(record.student)}</a></td>'
             f"<td>{card.escape(f'{student.first_name} {student.last_name}'.strip())}</td>"
-            f'<td>{bar(earned / points if points else 0)}</td><td class="number">{earned} of {points}</td>'
+            f'<td class="roomy">{bar(earned / points if points else 0)}</td>'
+            f'<td class="number">{earned} of {points}</td>'
             f'<td class="number">{whole}</td><td class="quiet">{card.escape("; ".join(filter(None, notes)))}</td></tr>'
         )
     graded = {record.student for record in records}
     missing = [card.escape(name) for name in names if name not in graded]
     absent = f"<p>Nothing graded from {len(missing)}: {', '.join(missing)}.</p>" if missing else ""
     head = (
-        '<tr><th>student</th><th>name</th><th></th><th class="number">automatic</th>'
+        '<tr><th>student</th><th>name</th><th class="roomy"></th><th class="number">automatic</th>'
         '<th class="number">gradebook</th><th></th></tr>'
     )
     title = lesson_title(lesson)
+    table = f'<div class="wide"><table class="students">{head}{"".join(rows)}</table></div>'
     intro = f"<h1>{card.escape(title)}</h1><p>{len(records)} graded. Each line leads to the page of that student.</p>"
-    return page(f"Feedback: {title}", f"{intro}<table>{head}{''.join(rows)}</table>{absent}", width="64rem")
+    return page(f"Feedback: {title}", f"{intro}{table}{absent}", width="none", style=INDEX_STYLE)
+
+
+def late_note(manual: ManualGrades) -> str:
+    """How late something came, what that cost, and an extension, in a few words; empty where there is none of them."""
+    late = f"{span(manual.seconds_late)} late" if manual.seconds_late else ""
+    cost = f", {format_points(manual.penalty)} off" if manual.penalty else ""
+    more = f"{span(manual.seconds_more)} more given" if manual.seconds_more else ""
+    return "; ".join(filter(None, (late + cost, more)))
 
 
 def write_tickets(course: Course, record: Record, folder: Path) -> None:
@@ -154,19 +194,3 @@ def write_tickets(course: Course, record: Record, folder: Path) -> None:
 
 def _lines(text: str, longest: int) -> str:
     return card.escape(text, longest).replace("\n", "<br>")
-
-
-def _span(seconds: float) -> str:
-    """A length of time in words.
-
-    >>> _span(90), _span(7200), _span(200_000)
-    ('2 minutes', '2 hours', '2 days and 8 hours')
-    """
-    hours, days = round(seconds / 3600), int(seconds // 86400)
-    if seconds < 3600:
-        minutes = max(1, round(seconds / 60))
-        return f"{minutes} minute{'s' * (minutes != 1)}"
-    if days == 0:
-        return f"{hours} hour{'s' * (hours != 1)}"
-    rest = round((seconds - 86400 * days) / 3600)
-    return f"{days} day{'s' * (days != 1)}" + (f" and {rest} hour{'s' * (rest != 1)}" if rest else "")

@@ -1,8 +1,8 @@
 """What a class's points say: about the lesson's exercises, and about who needs help where.
 
-Difficulty and discrimination are those of classical test theory: the mean share of an exercise's points, and the
-correlation of an exercise's points with all the others' (item-rest correlation; Nunnally and Bernstein, "Psychometric
-Theory", 1994, section 8).
+The share of points and the discrimination are those of classical test theory: the mean share of an exercise's points
+(there called its difficulty, though a high one is easy), and the correlation of an exercise's points with all the
+others' (item-rest correlation; Nunnally and Bernstein, "Psychometric Theory", 1994, section 8).
 """
 
 import statistics
@@ -34,7 +34,7 @@ class ExerciseStatistics:
     name: str
     points: int
     bonus: bool
-    difficulty: float  # mean share of the points: 1 is easy for all
+    share: float  # mean share of the points, which test theory calls difficulty: 1 is easy for all
     discrimination: float | None  # None where nothing varies
     solved: int
     untouched: int  # who has not written anything
@@ -166,7 +166,7 @@ def exercise_statistics(name: str, records: Sequence[Record]) -> ExerciseStatist
         name=name,
         points=results[0]["points"],
         bonus=results[0]["bonus"],
-        difficulty=sum(map(_share, results)) / len(results),
+        share=sum(map(_share, results)) / len(results),
         discrimination=correlation([float(result["earned"]) for result in results], rest),
         solved=sum(result["solved"] for result in results),
         untouched=sum(untouched),

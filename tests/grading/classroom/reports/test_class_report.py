@@ -32,12 +32,12 @@ def planted(graded, name):
     return [one["exercises"][name] for one in graded.plan["students"]]
 
 
-def test_the_planted_difficulty_is_recovered(graded, found):
+def test_the_planted_shares_of_points_are_recovered(graded, found):
     assert len(found.totals) == len(graded.plan["students"])
     for item in found.items:
         wanted = np.mean([each["earned"] / item.points for each in planted(graded, item.name)])
-        assert item.difficulty == pytest.approx(wanted)
-    assert 0 < min(item.difficulty for item in found.items) < max(item.difficulty for item in found.items) < 1
+        assert item.share == pytest.approx(wanted)
+    assert 0 < min(item.share for item in found.items) < max(item.share for item in found.items) < 1
 
 
 def test_answers_with_the_courses_own_text_are_named_in_report_and_index(graded, found):

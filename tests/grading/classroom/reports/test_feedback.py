@@ -227,12 +227,12 @@ def test_a_course_without_a_gradebook_has_nothing_by_hand(graded, tmp_path):
 
 
 def test_lengths_of_time_are_said_in_words():
-    from storyteller_grading.classroom.reports.feedback import _span
+    from storyteller_grading.classroom.lateness import span
 
     spans = [timedelta(minutes=1), timedelta(minutes=59), timedelta(hours=1), timedelta(hours=23), timedelta(days=1),
              timedelta(days=2, hours=1)]  # fmt: skip
     said = ["1 minute", "59 minutes", "1 hour", "23 hours", "1 day", "2 days and 1 hour"]
-    assert [_span(one.total_seconds()) for one in spans] == said
+    assert [span(one.total_seconds()) for one in spans] == said
 
 
 def test_the_command_says_where_the_index_is(graded):
