@@ -1,6 +1,6 @@
 """The answers of lesson 03, plain, in its order.
 
-Legend: `N` = B*T tokens in a row, `D` model width, `F` feed-forward width of one expert, `E` experts, `k` experts that
+Legend: `N` = B*T tokens flattened, `D` model width, `F` feed-forward width of one expert, `E` experts, `k` experts that
 a token is routed to, `R` rows that all experts together work on, `L` layers.
 """
 

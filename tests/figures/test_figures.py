@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from storyteller import figures
+from storyteller.figures import charts
 
 matplotlib.use("Agg")
 
@@ -132,6 +133,26 @@ def test_the_cache_grows_by_the_heads_of_keys_and_values():
     assert "64 numbers" in two  # keys and values, 2 heads, 8 wide, 2 tokens
     assert "128 numbers" in figures.growing_cache(text, 1, n_heads=4, n_kv_heads=4, head_dim=8)
     assert "&lt;" in two
+    assert two.count("<tr") == two.count('<tr style="background:#fff"') == 3  # Jupyter's dark theme colours rows
+
+
+def test_a_logarithmic_axis_has_plain_numbers_where_they_are_short():
+    from matplotlib.figure import Figure
+
+    def written(xs):
+        axes = Figure().subplots()
+        axes.plot(xs, xs)
+        axes.set_xscale("log")
+        charts.plain_numbers(axes, xs)
+        return [label.get_text() for label in axes.get_xticklabels(which="both")]
+
+    assert {"500", "1,000", "2,000"} <= set(written([300, 4000]))
+    assert not any("," in text for text in written([1, 1e9]))
+
+
+def test_a_panel_writes_thousands_in_full():
+    figure = charts.panels_figure({"a": {"size": 3680.4}, "b": {"size": 0.000508}})
+    assert [text.get_text().strip() for text in figure.axes[0].texts] == ["3,680", "0.000508"]
 
 
 def test_the_residual_stream_has_two_parts_for_each_layer():

@@ -3,15 +3,16 @@
 It may have a mistake of the same name, and any whose text is true of it too: these pairs stand in `NAMED`, each read.
 """
 
+import functools
 import inspect
 from itertools import groupby, permutations
 
 import pytest
+from kept_mistakes import Kept, kept_mistakes
 
 from repository import ROOT
 from storyteller_course.exercises.lesson import load_lesson
 from storyteller_course.grading.grade import grade
-from storyteller_course.grading.known_mistakes import known_mistakes
 from storyteller_course.runner.in_process import InProcessStudent
 
 LESSONS = {  # by exercise
@@ -47,6 +48,12 @@ NAMED: dict[str, set[str]] = {
 }
 
 
+@functools.cache
+def mistakes_of(exercise: str) -> list[Kept]:
+    """The known wrong answers of an exercise, the same for all answers that are compared with them."""
+    return kept_mistakes(LESSONS[exercise], exercise)
+
+
 def test_there_are_such_exercises():
     assert ("keep_min_p", "keep_top_p") in PAIRS
     assert ("train_bpe_fast", "train_bpe") in PAIRS
@@ -56,7 +63,7 @@ def test_there_are_such_exercises():
 @pytest.mark.slow
 @pytest.mark.parametrize(("exercise", "other"), PAIRS)
 def test_no_answer_to_another_exercise_gets_a_name_that_is_not_true_of_it(exercise, other):
-    lesson, mistakes, named = LESSONS[exercise], known_mistakes(LESSONS[exercise], exercise), set()
+    lesson, mistakes, named = LESSONS[exercise], mistakes_of(exercise), set()
     answers = {wrong.name: LESSONS[other].namespace(wrong) for wrong in LESSONS[other].mistakes(other)}
     for name, namespace in {"right": vars(LESSONS[other].reference), **answers}.items():
         student = InProcessStudent({**vars(lesson.reference), exercise: namespace[other]})

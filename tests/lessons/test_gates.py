@@ -52,9 +52,9 @@ def course(request, tmp_path_factory) -> Course:
 def judge():
     """Grades a notebook, all of it or some exercises, with so many hidden inputs a case."""
 
-    def run(course: Course, path: Path, *, only=None, draws: int = 3):
+    def run(course: Course, path: Path, *, only=None, draws: int = 3, secret: str | None = "the gates"):
         # These answers are our own: where no sandbox is to be had (macOS, Windows) they may run without.
-        return judge_notebook(path, course.lesson, secret="the gates", draws=draws, only=only, unsafe=True)
+        return judge_notebook(path, course.lesson, secret=secret, draws=draws, only=only, unsafe=True)
 
     return run
 
@@ -214,12 +214,18 @@ def test_run_all_of_an_untouched_notebook_reaches_the_end(course):
 
 @pytest.fixture(scope="session")
 def judged_mistakes(course, judge):
-    """Each known wrong answer with what the judge says of it, beside right answers to all else."""
+    """Each known wrong answer with what the judge says of it, beside right answers to all else.
+
+    Hidden inputs can take points away and name a mistake that public ones did not name, and nothing else. So they are
+    drawn only where the public ones leave something to say.
+    """
     found = []
     for name in course.lesson.exercises:
         for wrong in course.lesson.mistakes(name):
             submission = course.submission(name, course.source(wrong))
-            [result] = judge(course, submission, only=[name]).exercises
+            [result] = judge(course, submission, only=[name], secret=None).exercises
+            if result.earned == result.points or not result.mistake:
+                [result] = judge(course, submission, only=[name]).exercises
             found.append((wrong, result))
     return found
 

@@ -8,12 +8,12 @@ import functools
 from collections import Counter
 
 import pytest
+from kept_mistakes import kept_mistakes
 from lucky_answers import SEEDS, Lucky, loses, made, spoiled
 
 from repository import ROOT
 from storyteller_course.exercises.lesson import load_lesson
 from storyteller_course.grading.grade import grade
-from storyteller_course.grading.known_mistakes import known_mistakes
 from storyteller_course.runner.in_process import InProcessStudent
 
 LESSONS = sorted(path.name for path in (ROOT / "lessons").glob("[0-9][0-9]_*") if path.is_dir())
@@ -150,9 +150,9 @@ def test_a_lucky_answer_loses_points(lesson, exercise):
 @pytest.mark.parametrize(("lesson", "exercise"), EXERCISES)
 def test_a_lucky_answer_gets_no_name_that_is_not_true_of_it(lesson, exercise):
     course, named = load_lesson(ROOT / "lessons" / lesson), set()
+    mistakes = kept_mistakes(course, exercise)
     for lucky in lucky_answers(lesson, exercise):
         student = InProcessStudent(spoiled(course, exercise, lucky.spoil))
-        mistakes = known_mistakes(course, exercise)
         result = grade(course.exercises[exercise], student, seeds=("lucky 1",), mistakes=mistakes)
         if result.mistake:
             named.add(f"{lucky.kind} {lucky.about}".strip() + f": {result.mistake}")

@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from storyteller.config import ModelConfig
+from storyteller_course import equal, shaped, true
 
 
 def gradients_of(function, *inputs, cotangent):
@@ -27,9 +28,15 @@ def config_of(d_model, n_heads, d_ff, *, vocab_size=8, n_layers=1, max_seq_len=1
     )  # fmt: skip
 
 
-def future_gradients(gradient, place):
-    """The part of a gradient, (B, T, D), that belongs to tokens after `place`."""
-    return gradient[:, place + 1 :]
+def sees_no_future(module, x, place, *, rope):
+    """The output at one place, (B, T, D), depends on token 0 and on none after that place, by its gradients."""
+    cotangent = torch.zeros_like(x)
+    cotangent[:, place] = 1.0
+    [gradient] = module.gradients(x, cotangent=cotangent, rope=rope).inputs
+    shaped(gradient, x.shape, "the gradient of x")
+    ahead = gradient[:, place + 1 :]
+    equal(ahead, torch.zeros_like(ahead), f"the gradient of output {place} by the tokens after it")
+    true(gradient[:, 0].abs().sum() > 0, f"Output {place} does not depend on token 0.", got=gradient)
 
 
 def head_by_head(q, k, v, n_heads, causal=False):

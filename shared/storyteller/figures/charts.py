@@ -67,6 +67,7 @@ def curves(
         )
     if "x" in log:
         axes.set_xscale("log")
+        plain_numbers(axes, [x for xs, _ in lines.values() for x in xs])
     if "y" in log:
         axes.set_yscale("log")
     for text, (x, y) in (marks or {}).items():
@@ -77,6 +78,16 @@ def curves(
         axes.annotate(f" {text}", (x, 1), xycoords=("data", "axes fraction"), fontsize=9, va="top", color="#444444")
     axes.legend(frameon=False)
     show(figure)
+
+
+def plain_numbers(axes: "Axes", xs: Series) -> None:
+    """Write 2,000 on a logarithmic axis and not 2 x 10^3, where it is short enough for that."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    if min(xs) >= 1 and max(xs) / min(xs) < 1000:
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def bars(values: Mapping[str, float], *, title: str, xlabel: str, form: str = "{:g}") -> None:
@@ -136,7 +147,8 @@ def panels_figure(values: Mapping[str, Mapping[str, float]]) -> "Figure":
         for place, (thing, figures) in enumerate(values.items()):
             height = figures.get(name, 0.0)
             axes.barh(thing, height, color=COLORS[place % len(COLORS)], height=0.65)
-            axes.text(height, place, f" {height:.3g}" if name in figures else " not measured", va="center", fontsize=8)
+            number = f" {height:,.0f}" if height >= 1000 else f" {height:.3g}"
+            axes.text(height, place, number if name in figures else " not measured", va="center", fontsize=8)
         axes.set_title(name, loc="left", fontsize=9)
         axes.margins(x=0.3)
         axes.set_xticks([])

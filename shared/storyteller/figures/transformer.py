@@ -57,6 +57,7 @@ def growing_cache(tokens: Sequence[bytes], step: int, *, n_heads: int, n_kv_head
         n_kv_heads: G; each has a row of boxes.
         head_dim: Dh.
     """
+    tr = '<tr style="background:#fff">'  # Jupyter has a colour of its own for every other row
     cells = []
     for head in range(n_kv_heads):
         shared = n_heads // n_kv_heads
@@ -65,7 +66,7 @@ def growing_cache(tokens: Sequence[bytes], step: int, *, n_heads: int, n_kv_head
         for place in range(len(tokens)):
             ground = COLORS[0] if place < step else COLORS[1] if place == step else "#fff"
             row.append(f'<td style="background:{ground};border:1px solid #9aa4b0;width:2em;height:1.1em"></td>')
-        cells.append(f"<tr>{''.join(row)}</tr>")
+        cells.append(f"{tr}{''.join(row)}</tr>")
     names = "".join(
         f'<td style="font-family:monospace;padding:1px 2px;color:{"#111" if place <= step else "#aaa"}">'
         f"{safe(visible(token))}</td>"
@@ -73,5 +74,5 @@ def growing_cache(tokens: Sequence[bytes], step: int, *, n_heads: int, n_kv_head
     )
     numbers = 2 * n_kv_heads * head_dim * (step + 1)
     legend = f"blue: in the cache; orange: new. {numbers:,} numbers in this layer."
-    table = f'<table style="color:#111;background:#fff"><tr><td></td>{names}</tr>{"".join(cells)}</table>'
+    table = f'<table style="color:#111;background:#fff">{tr}<td></td>{names}</tr>{"".join(cells)}</table>'
     return _FRAME.format(f"{table}<div>{legend}</div>")

@@ -5,7 +5,7 @@
     >>> f"{parameters.total:,} in all, {parameters.active:,} for a token"
     '505,965,312 in all, 166,226,688 for a token'
 
-Legend: `B` batch, `T` tokens in a sequence, `N` = B*T tokens in a row, `D` model width, `H` query heads, `G` key and
+Legend: `B` batch, `T` tokens in a sequence, `N` = B*T tokens flattened, `D` model width, `H` query heads, `G` key and
 value heads, `Dh` head width, `E` experts, `k` experts that a token is routed to, `F` feed-forward width, `V`
 vocabulary, `L` layers.
 

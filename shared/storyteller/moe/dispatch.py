@@ -19,7 +19,7 @@ All take the same arguments:
     experts: E functions, (R, D) to (R, D).
 and return (N, D): for token n the sum over its choices j of gate_weights[n, j] * experts[expert_ids[n, j]](x[n]).
 
-Legend: `N` tokens in a row, `D` model width, `F` feed-forward width of one expert, `E` experts, `k` experts that a
+Legend: `N` tokens flattened, `D` model width, `F` feed-forward width of one expert, `E` experts, `k` experts that a
 token is routed to, `R` rows that all experts together work on: N*k, unless some were dropped.
 
 Papers: Gale et al. 2022, "MegaBlocks" (sorting by expert) · Fedus et al. 2021, "Switch Transformers" (capacity).

@@ -9,7 +9,7 @@
 
 How the tokens get to their experts and back is in `storyteller.moe.dispatch`.
 
-Legend: `N` = B*T tokens in a row, `D` model width, `F` feed-forward width of one expert, `E` experts, `k` experts that
+Legend: `N` = B*T tokens flattened, `D` model width, `F` feed-forward width of one expert, `E` experts, `k` experts that
 a token is routed to.
 
 Papers: Shazeer et al. 2017, "Outrageously Large Neural Networks" · Fedus et al. 2021, "Switch Transformers" · Zoph et

@@ -8,7 +8,7 @@
 Both are of one layer and take an `attention_mask`, (B, T) bool, True = attend, as in transformers: tokens that are
 False are padding and do not count.
 
-Legend: `N` = B*T tokens in a row, `E` experts, `k` experts that a token is routed to.
+Legend: `N` = B*T tokens flattened, `E` experts, `k` experts that a token is routed to.
 """
 
 import torch

@@ -4,7 +4,7 @@
     >>> gate_weights.tolist(), expert_ids.tolist()
     ([[0.5, 0.5]], [[0, 2]])
 
-Legend: `N` = B*T tokens in a row, `D` model width, `E` experts, `k` experts that a token is routed to.
+Legend: `N` = B*T tokens flattened, `D` model width, `E` experts, `k` experts that a token is routed to.
 
 Papers: Shazeer et al. 2017, "Outrageously Large Neural Networks" · Fedus et al. 2021, "Switch Transformers" · Jiang et
 al. 2024, "Mixtral of Experts" · DeepSeek-AI 2024, "DeepSeek-V3 Technical Report".

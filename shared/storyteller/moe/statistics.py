@@ -5,7 +5,7 @@
     >>> statistics["utilization"]  # two of four experts have tokens
     0.5
 
-Legend: `N` = B*T tokens in a row, `E` experts, `k` experts that a token is routed to.
+Legend: `N` = B*T tokens flattened, `E` experts, `k` experts that a token is routed to.
 """
 
 from typing import TypedDict
