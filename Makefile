@@ -1,4 +1,4 @@
-# The course's commands; `make` alone lists them. Without make (Windows): see "Without make" in README.md.
+# The course's commands; `make` alone lists them. Without make (Windows): see docs/setup.md.
 
 PYTHON ?= python3
 VENV := .venv
@@ -12,7 +12,7 @@ SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadgroup
 export OMP_WAIT_POLICY := PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help install lab story lessons test slow notebooks-test browser bench census lint clean
+.PHONY: help install lab story lessons test slow notebooks-test browser bench census site slides lint clean
 
 help: ## show this list
 	@echo "make install          set up .venv with everything that the lessons need"
@@ -25,6 +25,8 @@ help: ## show this list
 	@echo "make browser          run the tests that open JupyterLab in Chromium"
 	@echo "make bench            compare speed and memory with other implementations"
 	@echo "make census           count what the code is like to read: files, helpers, ways of calls, longest functions"
+	@echo "make site             build the course's website into build/site/html"
+	@echo "make slides LESSON=01 make a lesson's slides, to show or to print"
 	@echo "make lint             ruff, mypy and the order of the lessons"
 	@echo "make clean            remove .venv and caches; trained models in runs/ and your lessons stay"
 	@echo
@@ -52,8 +54,12 @@ $(VENV)/.test: $(WHAT_IT_IS) | $(BIN)/python
 	@touch $@ $(VENV)/.story $(VENV)/.lessons
 
 $(VENV)/.browser: $(VENV)/.test
-	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e ".[browser]"
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e ".[browser,site]"
 	@touch $@
+
+$(VENV)/.site: $(WHAT_IT_IS) | $(BIN)/python
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e ".[lessons,site]"
+	@touch $@ $(VENV)/.story $(VENV)/.lessons
 
 $(VENV)/.lint: $(VENV)/.test
 	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt ruff mypy
@@ -87,6 +93,12 @@ bench: $(VENV)/.test
 
 census: $(VENV)/.test
 	$(BIN)/python -m bench.census
+
+site: $(VENV)/.site
+	$(BIN)/python -m website
+
+slides: $(VENV)/.site
+	$(BIN)/python -m website --slides $(or $(LESSON),$(error make slides LESSON=01 names the lesson))
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check .

@@ -22,6 +22,7 @@ PACKAGES = [
 ]
 PLACEHOLDERS = {"0N_name": "0[0-9]_*", "0N": "0[0-9]*", "NAME": "*"}
 FOREIGN = {"key_padding_mask"}  # names of PyTorch's that a page compares with ours
+USERS = ("runs/tiny", "build/")  # what users make: a run and its kin, the built site
 CODE = re.compile(r"`([^`\n]+)`")
 PATH = re.compile(r"[\w.*-]+(/[\w.*-]*)+|[\w*-]+\.(py|md|toml|ipynb|html|js|yml)")
 DOTTED = re.compile(r"storyteller(_course|_grading)?(\.\w+)+")
@@ -63,7 +64,7 @@ def resolves(dotted: str) -> bool:
 def words() -> frozenset[str]:
     """All words of the sources, in which a name that a page mentions must occur."""
     found: set[str] = set()
-    for folder in ("shared", "course", "grading", "lessons", "tests", "bench"):
+    for folder in ("shared", "course", "grading", "lessons", "tests", "bench", "website"):
         for path in (ROOT / folder).rglob("*"):
             if path.suffix in (".py", ".js", ".toml") and path != Path(__file__):
                 found |= set(re.findall(r"\w+", path.read_text(encoding="utf-8")))
@@ -77,7 +78,7 @@ def test_every_path_and_name_that_a_page_mentions_exists(page: Path) -> None:
         if DOTTED.fullmatch(mention):
             known = resolves(mention)
         elif PATH.fullmatch(mention):
-            known = is_there(mention, page)
+            known = is_there(mention, page) or mention.startswith(USERS)
         elif NAME.fullmatch(mention):
             known = mention in words() or mention in PLACEHOLDERS or mention in FOREIGN
         else:

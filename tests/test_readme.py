@@ -1,4 +1,4 @@
-"""The front door keeps what it promises: its links lead somewhere, and its commands exist."""
+"""The front door and the guides keep what they promise: their links lead somewhere, and their commands exist."""
 
 import re
 from pathlib import Path
@@ -56,8 +56,12 @@ def test_every_lesson_has_a_row_with_its_notebook_and_its_solution():
             assert f"]({notebook})" in text, notebook
 
 
+def test_it_is_short():
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").split()) <= 1800
+
+
 def test_every_corpus_stands_there_with_its_size():
-    section = (ROOT / "README.md").read_text(encoding="utf-8").split("\nCorpora: ")[1].split("\n\n")[0]
+    section = (ROOT / "docs/setup.md").read_text(encoding="utf-8").split("\nCorpora: ")[1].split("\n\n")[0]
     for name, corpus in HUB_CORPORA.items():
         found = re.search(rf"{name} [^;]*?\(([\d.,]+)( million)?", section, re.IGNORECASE)
         assert found, f"{name} is missing"
@@ -77,7 +81,7 @@ def test_the_filters_that_are_named_are_those_that_lesson_05_asks_for():
 
 
 def test_common_issues_are_worded_as_the_doctor_words_them():
-    section = (ROOT / "README.md").read_text(encoding="utf-8").split("### Common issues")[1].split("\n#")[0]
+    section = (ROOT / "docs/setup.md").read_text(encoding="utf-8").split("## Common issues")[1].split("\n#")[0]
     doctor = Path(ROOT / "course/storyteller_course/cli/doctor.py").read_text(encoding="utf-8").replace('\\"', '"')
     said = re.findall(r"\*(.+?)\*", section)
     assert len(said) >= 4

@@ -1,0 +1,69 @@
+"""The pages of the library's reference: one for each package, with all its public modules."""
+
+from __future__ import annotations
+
+import pkgutil
+from pathlib import Path
+
+from website.sources import ROOT, packages
+
+LESSONS = {"corpus": "01", "storyworld": "01", "tokenizer": "01", "transformer": "02", "moe": "03", "training": "04"}
+LESSONS |= dict.fromkeys(("inference", "evaluation", "runs", "export", "tracking", "serve"), "05")
+LESSONS |= {"rl": "06", "distributed": "07"}
+
+
+def reference_pages(source: Path, only: list[str] | None = None) -> None:
+    """Write `reference/index.md` and a page for each package.
+
+    Args:
+        source: the folder of Sphinx's sources.
+        only: the packages to write a page for; None: all.
+    """
+    folder = source / "reference"
+    folder.mkdir(parents=True, exist_ok=True)
+    names = [name for name in packages() if only is None or name in only]
+    for name in names:
+        (folder / f"{name}.rst").write_text(package_page(name), encoding="utf-8")
+    (folder / "course.rst").write_text(course_page(), encoding="utf-8")
+    intro = (
+        "# The library\n\nWhat each package of `storyteller` holds, from its docstrings. They stand in the order of "
+        "the lessons that teach them, and each builds only on those before it.\n\n"
+    )
+    rows = "".join(f"| [`{name}`]({name}.rst) | {LESSONS.get(name, '')} | {summary(name)} |\n" for name in names)
+    rows += "| [`storyteller_course`](course.rst) |  | what a notebook calls: `check`, `hint`, `predict`, `use` |\n"
+    menu = "\n".join([*names, "course"])
+    (folder / "index.md").write_text(
+        f"{intro}| package | lesson | what it holds |\n| --- | --- | --- |\n{rows}\n"
+        f"```{{toctree}}\n:hidden:\n\n{menu}\n```\n",
+        encoding="utf-8",
+    )
+
+
+def package_page(name: str) -> str:
+    """The page of a package, or of a single module: each public module under a heading of its own."""
+    title = f"storyteller.{name}"
+    page = f"{title}\n{'=' * len(title)}\n\n.. automodule:: {title}\n   :members:\n\n"
+    folder = ROOT / "shared" / "storyteller" / name
+    for module in pkgutil.walk_packages([str(folder)], f"{title}."):
+        if not any(part.startswith("_") for part in module.name.split(".")):
+            heading = module.name.removeprefix(f"{title}.")
+            page += f"{heading}\n{'-' * len(heading)}\n\n.. automodule:: {module.name}\n   :members:\n\n"
+    return page
+
+
+def course_page() -> str:
+    """The page of what a notebook calls."""
+    title = "storyteller_course"
+    page = f"{title}\n{'=' * len(title)}\n\nWhat the cells of a lesson call.\n\n"
+    functions = {"check": ["check", "hint", "progress"], "predict": ["predict", "reveal"], "use": ["use"]}
+    for module, names in functions.items():
+        page += f".. automodule:: storyteller_course.notebook.{module}\n   :members: {', '.join(names)}\n\n"
+    return page
+
+
+def summary(name: str) -> str:
+    """The first line of the package's docstring, without the number of its lesson."""
+    path = ROOT / "shared" / "storyteller" / name / "__init__.py"
+    path = path if path.is_file() else ROOT / "shared" / "storyteller" / f"{name}.py"
+    first = path.read_text(encoding="utf-8").split('"""')[1].strip().split("\n")[0]
+    return first.partition(": ")[2].rstrip(".") if first.startswith("Lesson") else first.rstrip(".")
