@@ -89,6 +89,7 @@ README = """\
 | `storyteller-grade release 01` | makes what students get |
 | `storyteller-grade collect 01 ZIP` | fetches what came back: from an LMS's zip, a folder, or nbgrader's exchange |
 | `storyteller-grade autograde 01` | grades it |
+| `storyteller-grade written 01` | a page on which you grade the written answers |
 | `storyteller-grade feedback 01`, `storyteller-grade report` | pages for students, and about the class |
 | `storyteller-grade export` | the grades for {systems} or a spreadsheet |
 """

@@ -79,7 +79,11 @@ def find_published(answers: Mapping[str, Mapping[str, str]], lesson: Lesson, pub
         lesson: whose solutions, stand-ins, known right answers, library and checks are looked at.
         published: of this lesson.
     """
-    elsewhere = {(one.student, one.exercise): one for one in find_course_texts(answers, lesson)}
+    elsewhere = {
+        (one.student, one.exercise): one
+        for one in find_course_texts(answers, lesson)
+        if one.exercise not in published.too_short or one.origin not in _own_origins(lesson, one.exercise)
+    }
     found, seen = [], {}
     for student, by_exercise in answers.items():
         for exercise, text in by_exercise.items():
@@ -91,6 +95,12 @@ def find_published(answers: Mapping[str, Mapping[str, str]], lesson: Lesson, pub
             elif other := elsewhere.get((student, exercise)):
                 found.append(other)
     return found
+
+
+def _own_origins(lesson: Lesson, exercise: str) -> set[str]:
+    """Where the course's own answers to an exercise stand, as `find_course_texts` calls these places."""
+    about = lesson.exercises[exercise]
+    return {f"the course's own {exercise}", about.stand_in, about.in_library}
 
 
 def closest(text: str, published: list[PublishedText]) -> tuple[str, float, str, str] | None:

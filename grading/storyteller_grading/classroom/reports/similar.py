@@ -24,7 +24,13 @@ from storyteller_grading.classroom.autograde.records import Record, Records
 from storyteller_grading.classroom.course import Course
 from storyteller_grading.classroom.reports.course_text import MIN_FINGERPRINTS, CourseText, given_texts
 from storyteller_grading.classroom.reports.fingerprints import fingerprints
-from storyteller_grading.classroom.reports.published_answers import MIN_SHARE, find_published, published_answers
+from storyteller_grading.classroom.reports.published_answers import (
+    MIN_SHARE,
+    SOLUTION,
+    STAND_IN,
+    find_published,
+    published_answers,
+)
 from storyteller_grading.judge.report import lesson_title, page
 
 MIN_SIMILARITY = 0.35  # a score from which a pair is shown
@@ -282,18 +288,15 @@ def why_no_pairs(result: Similarity) -> str:
 
 
 def course_table(result: Similarity) -> str:
-    """Who has the course's own text, by student; and of which exercises nothing can be said."""
-    by_student: dict[str, list[CourseText]] = {}
-    for one in result.of_the_course:
-        by_student.setdefault(one.student, []).append(one)
-    rows = [
-        f'<tr><td>{card.escape(student)}</td><td class="number">{len(found)}</td><td>'
-        + "<br>".join(f"{card.escape(one.exercise)}: {_described(one)}" for one in found)
-        + "</td></tr>"
-        for student, found in sorted(by_student.items(), key=lambda item: (-len(item[1]), item[0]))
-    ]
-    head = '<tr><th>student</th><th class="number">exercises</th><th>and whose text each has</th></tr>'
-    table = f"<table>{head}{''.join(rows)}</table>" if rows else "<p>Nobody's answer is.</p>"
+    """Who has the solution, and folded who has another text of the course; and of what nothing can be said."""
+    solutions = [one for one in result.of_the_course if one.origin in (SOLUTION, STAND_IN)]
+    others = [one for one in result.of_the_course if one.origin not in (SOLUTION, STAND_IN)]
+    folded = (
+        f"<details><summary>Another text of the course: {len({one.student for one in others})} "
+        f"student{'s' * (len({one.student for one in others}) != 1)}</summary>{_by_student(others)}</details>"
+        if others
+        else "<p>Nobody has another text of the course.</p>"
+    )
     short = (
         f'<p class="quiet">Too short to say: {card.escape(", ".join(result.too_short))}. Of the solution to each of '
         f"these, fewer than {MIN_FINGERPRINTS} fingerprints are its own; whoever solves it can hardly write it "
@@ -306,13 +309,29 @@ def course_table(result: Similarity) -> str:
         "solution, the function that stands in for it, the course's other right answers, the library and the checks. "
         f"Listed is who has {100 * MIN_SHARE:.0f} % or more of what is such a text's own, whatever its names and its "
         "order are now. What other right answers have too does not count. It is evidence and no verdict: ask how the "
-        f"answer came about.</p>{table}{short}"
+        "answer came about.</p><h3>The published solution, or what stands in for it</h3>"
+        f"{_by_student(solutions) if solutions else '<p>Nobody has it.</p>'}{folded}{short}"
     )
 
 
+def _by_student(found: Sequence[CourseText]) -> str:
+    """A table with a line for each student, those with the most exercises first."""
+    by_student: dict[str, list[CourseText]] = {}
+    for one in found:
+        by_student.setdefault(one.student, []).append(one)
+    rows = [
+        f'<tr><td>{card.escape(student)}</td><td class="number">{len(texts)}</td><td>'
+        + "<br>".join(f"{card.escape(one.exercise)}: {_described(one)}" for one in texts)
+        + "</td></tr>"
+        for student, texts in sorted(by_student.items(), key=lambda item: (-len(item[1]), item[0]))
+    ]
+    head = '<tr><th>student</th><th class="number">exercises</th><th>whose text, and how much of it</th></tr>'
+    return f"<table>{head}{''.join(rows)}</table>"
+
+
 def course_copies(found: Sequence[CourseText], texts: Mapping[str, AnswerTexts]) -> list[str]:
-    """The answers beside the course's texts, folded."""
-    shown = [one for one in found if one.text]
+    """The answers that are the solution beside it, folded."""
+    shown = [one for one in found if one.text and one.origin in (SOLUTION, STAND_IN)]
     parts = []
     for one in shown[:MAX_COPIES]:
         answer = texts[one.student].get(one.exercise, "")
