@@ -22,14 +22,14 @@ from storyteller_grading.classroom.course import Course
 from storyteller_grading.classroom.lms.grades_csv import harmless
 
 DIGEST_CHARS = 10  # of 64; a wrong one among 200 students is a chance of 1 in 5 billion
-COLUMNS = ["at", "who", "student", "lesson", "reference", "what", "before", "after", "why"]
+COLUMNS = ["at", "who", "student", "lesson", "quote", "what", "before", "after", "why"]
 
 
 @dataclass(frozen=True)
 class Request:
     """What a quoted text means."""
 
-    reference: str
+    quote: str
     record: Record  # the grading that the student's page shows
     exercise: str
     case: dict[str, Any]  # as the record has it
@@ -50,7 +50,7 @@ def failed_cases(record: Record) -> Iterator[tuple[str, dict[str, Any]]]:
                 yield exercise["name"], case
 
 
-def references_section(secret: str, record: Record) -> str:
+def quotes_section(secret: str, record: Record) -> str:
     """For the student's page: what to quote, case by case; empty where nothing failed."""
     end, rows = digest_of(secret, record), []
     for exercise, case in failed_cases(record):
@@ -75,8 +75,8 @@ def find_request(course: Course, text: str) -> Request:
     Raises:
         StorytellerError: it is no such text, or nobody's.
     """
-    reference = text.strip().strip("`").strip()
-    parts = reference.split("/")
+    quote = text.strip().strip("`").strip()
+    parts = quote.split("/")
     if len(parts) != 4 or not all(parts):
         raise StorytellerError(
             f"{text!r} is no text to quote from a student's page, such as 01_data_preparation/count_pairs/ties/"
@@ -94,9 +94,9 @@ def find_request(course: Course, text: str) -> Request:
             cases = {(one["name"], case["id"]): case for one in record.data["exercises"] for case in one["cases"]}
             if (exercise, case_id) not in cases:
                 break
-            return Request(reference, record, exercise, cases[exercise, case_id], latest.sha256 != record.sha256)
+            return Request(quote, record, exercise, cases[exercise, case_id], latest.sha256 != record.sha256)
     raise StorytellerError(
-        f"{reference} is nobody's: no page of {lesson} in this course has it. See that it was copied whole, and from a "
+        f"{quote} is nobody's: no page of {lesson} in this course has it. See that it was copied whole, and from a "
         "page that was graded with this course's secret."
     )
 

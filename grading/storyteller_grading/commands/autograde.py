@@ -145,7 +145,7 @@ def regrade(
     if request:
         student, lesson = request.record.student, lesson or request.record.lesson
         if lesson_folder(lesson).name != request.record.lesson:
-            raise StorytellerError(f"{request.reference} is a case of {request.record.lesson}, not of {lesson}.")
+            raise StorytellerError(f"{request.quote} is a case of {request.record.lesson}, not of {lesson}.")
         console.print(about_request(request), markup=False, soft_wrap=True)
     place = opened.submitted / student
     handed_in = sorted(path.name for path in place.iterdir() if path.is_dir()) if place.is_dir() else []
@@ -160,7 +160,7 @@ def regrade(
             who=who or login_name(),
             student=student,
             lesson=folder.name,
-            reference=request.reference if request else "",
+            quote=request.quote if request else "",
             what="graded again",
             before="",
             after="",

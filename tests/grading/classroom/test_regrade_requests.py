@@ -63,7 +63,7 @@ def test_regrade_takes_the_text_gives_points_and_logs_both(graded, home):
     assert "2 entries" in done.output, done.output
     with open(graded.folder / "regrades.csv", encoding="utf-8-sig", newline="") as file:
         again, overruled = csv.DictReader(file)
-    assert (again["who"], again["student"], again["reference"], again["what"]) == ("prof", "ada", text, "graded again")
+    assert (again["who"], again["student"], again["quote"], again["what"]) == ("prof", "ada", text, "graded again")
     assert again["before"] == again["after"] == "80 points"
     assert (overruled["before"], overruled["after"]) == ("0 points", "15 points")
     assert overruled["why"] == "The text was unclear."

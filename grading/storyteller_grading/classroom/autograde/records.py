@@ -53,7 +53,7 @@ create table if not exists change (
     who text not null,
     student text not null,
     lesson text not null,
-    reference text not null,
+    quote text not null,
     what text not null,
     before text not null,
     after text not null,
@@ -71,7 +71,7 @@ class Change:
     who: str
     student: str
     lesson: str
-    reference: str = ""  # the text that the student quoted
+    quote: str = ""  # the text that the student quoted
     what: str  # such as "graded again"
     before: str
     after: str

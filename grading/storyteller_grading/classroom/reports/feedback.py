@@ -21,7 +21,7 @@ from storyteller_grading.classroom.autograde.records import Record, Records
 from storyteller_grading.classroom.course import UNTIMED, Course, nbgrader_time
 from storyteller_grading.classroom.lateness import due_text, late_rule, span
 from storyteller_grading.classroom.lms.system import format_points
-from storyteller_grading.classroom.regrade_requests import references_section
+from storyteller_grading.classroom.regrade_requests import quotes_section
 from storyteller_grading.classroom.reports.give_back import with_name
 from storyteller_grading.classroom.roster import Student
 from storyteller_grading.judge.notebooks import Unreadable, contents
@@ -34,10 +34,10 @@ INDEX_STYLE = """
 body { padding: 0 clamp(1rem, 3vw, 3rem); } .students { width: 100%; } .students td:last-child { width: 45%; }
 @media (max-width: 40rem) {
  .students, .students tbody { display: block; } .students th, .students td { border: 0; padding: 0; }
- .students tr { display: grid; grid-template-columns: 1fr auto auto; gap: 0 .9rem; padding: .3rem 0;
+ .students tr { display: grid; grid-template-columns: 1fr 6rem 6.5rem; padding: .3rem 0;
   border-bottom: 1px solid var(--line); }
  .students tr > :nth-child(1) { grid-area: 1 / 1; } .students tr > :nth-child(2) { grid-area: 2 / 1; }
- .students td:last-child { grid-area: 2 / 2 / 2 / 4; width: auto; text-align: right; }
+ .students td:last-child { grid-area: 3 / 1 / 3 / 4; width: auto; }
 }
 """
 
@@ -80,7 +80,7 @@ def write_feedback(
             student_page(record, by_hand.get(record.student), rule), names.get(record.student, Student(record.student))
         )
         shown, _, end = text.rpartition("</body>")
-        write_whole(folder / f"{lesson}.html", f"{shown}{references_section(secret, record)}\n</body>{end}")
+        write_whole(folder / f"{lesson}.html", f"{shown}{quotes_section(secret, record)}\n</body>{end}")
         write_tickets(course, record, folder)
         step(record.student)
     index = course.feedback / f"{lesson}.html"

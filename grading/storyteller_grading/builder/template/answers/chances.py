@@ -57,7 +57,7 @@ answers = [
             followers = [b for a, b in zip(text, text[1:]) if a == letter]
             if len(followers) == 0:
                 raise ValueError("no followers")
-            return {b: followers.count(b) / len(followers) for b in sorted(set(followers))}
+            return {b: followers.count(b) / len(followers) for b in dict.fromkeys(followers)}
         """,
     ),
 ]

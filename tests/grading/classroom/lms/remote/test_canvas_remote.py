@@ -197,8 +197,9 @@ def test_pauses_grow_and_the_servers_wish_is_heard(canvas):
         assert len(remote.grades()) == 4
     assert pauses == [0.001, 0.002, 7.0]
     state["throttle"] = 100
-    with pytest.raises(StorytellerError, match="did not answer in 6 tries"), remote.connection:
-        CanvasRemote(read_settings(course, "canvas", NAME), pause=pauses.append).grades()
+    remote = CanvasRemote(read_settings(course, "canvas", NAME), pause=pauses.append)
+    with remote.connection, pytest.raises(StorytellerError, match="did not answer in 6 tries"):
+        remote.grades()
 
 
 def test_settings_that_cannot_be_used_are_said(canvas, monkeypatch):
