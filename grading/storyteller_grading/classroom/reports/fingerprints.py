@@ -41,7 +41,8 @@ class Fingerprints:
 
 def fingerprints(source: str) -> Fingerprints:
     """The fingerprints of some code. Of code that is not Python only the tokens are looked at, as far as they go."""
-    source = source[:MAX_SOURCE_CHARS].replace("\0", "")
+    # Half a character, which Python from 3.12 on does not take apart, becomes a question mark.
+    source = source[:MAX_SOURCE_CHARS].replace("\0", "").encode("utf-8", "replace").decode("utf-8")
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
