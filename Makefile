@@ -11,8 +11,18 @@ SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadgroup
 # Waiting OpenMP threads that spin make a training step six to ten times slower on a busy machine.
 export OMP_WAIT_POLICY := PASSIVE
 
+# A virtual environment keeps the Python that it was made with; another one wants an environment of its own.
+ifeq ($(origin PYTHON),command line)
+version = $(shell $(1) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+ifneq ($(wildcard $(BIN)/python),)
+ifneq ($(call version,$(BIN)/python),$(call version,$(PYTHON)))
+$(error $(VENV) has Python $(call version,$(BIN)/python), and $(PYTHON) is another: add VENV=$(VENV)-other, or run make clean first)
+endif
+endif
+endif
+
 .DEFAULT_GOAL := help
-.PHONY: help install lab story lessons test slow notebooks-test browser bench census site slides lint clean
+.PHONY: help install lab story lessons test slow notebooks-test browser bench census site slides lint address clean
 
 help: ## show this list
 	@echo "make install          set up .venv with everything that the lessons need"
@@ -28,9 +38,10 @@ help: ## show this list
 	@echo "make site             build the course's website into build/site/html"
 	@echo "make slides LESSON=01 make a lesson's slides, to show or to print"
 	@echo "make lint             ruff, mypy and the order of the lessons"
+	@echo "make address          set the repository's address: links and badges that open the lessons elsewhere"
 	@echo "make clean            remove .venv and caches; trained models in runs/ and your lessons stay"
 	@echo
-	@echo "Another Python: make install PYTHON=python3.12"
+	@echo "Another Python: make install PYTHON=python3.12; beside .venv: make test PYTHON=python3.13 VENV=.venv-3.13"
 
 # Each set of packages is installed once, and again when what it is made from changes.
 $(BIN)/python:
@@ -105,6 +116,12 @@ lint: $(VENV)/.lint
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Asked for once, and kept in pyproject.toml; without one there are no badges.
+address: $(VENV)/.test
+	@address="$(ADDRESS)"; if [ -z "$$address" ]; then \
+	  printf 'The repository, such as https://github.com/OWNER/NAME (nothing for none): '; read -r address; fi; \
+	$(BIN)/storyteller-grade address "$$address"
 
 clean:
 	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache shared/*.egg-info *.egg-info

@@ -2,7 +2,7 @@
 
 In a notebook:
 
-    from storyteller_course import check, hint, predict, progress, reveal, use
+    from storyteller_course import begin, check, hint, predict, progress, reveal, use
 
 In the files of a lesson's folders `checks` and `answers`:
 
@@ -32,6 +32,7 @@ _NAMES_OF = {
     "exercises.known_answers": ("Given", "Right", "Wrong"),
     "exercises.lesson": ("Lesson", "load_lesson"),
     "exercises.recall": ("choice", "number", "recall_exercise"),
+    "notebook.locate": ("begin",),
     "notebook.check": ("CheckFailed", "check", "hint", "progress"),
     "notebook.predict": ("predict", "reveal"),
     "notebook.use": ("use",),
@@ -56,6 +57,7 @@ if TYPE_CHECKING:  # the same names for a type checker, which does not run `__ge
     from storyteller_course.exercises.lesson import Lesson, load_lesson
     from storyteller_course.exercises.recall import choice, number, recall_exercise
     from storyteller_course.notebook.check import CheckFailed, check, hint, progress
+    from storyteller_course.notebook.locate import begin
     from storyteller_course.notebook.predict import predict, reveal
     from storyteller_course.notebook.use import use
     from storyteller_course.runner.student_errors import StudentError

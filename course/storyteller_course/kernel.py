@@ -3,7 +3,7 @@
 It loads `notebook/shell.py` before a notebook's first cell, which says what a name needs that is not there yet.
 
     complaint()      # "" when notebooks find a kernel that starts this Python
-    register()       # make it so
+    register()       # make it so; on the command line: python -m storyteller_course.kernel
 
 The kernel belongs to the environment that the course is installed in (`sys.prefix`) and goes with it: nothing is left
 in the user's home, and two clones of the course do not take each other's kernel.
@@ -85,3 +85,8 @@ def register() -> bool:
             "install the course into a virtual environment of your own."
         ) from error
     return True
+
+
+if __name__ == "__main__":
+    register()
+    print(f"The kernel {DISPLAY_NAME} is registered with {sys.executable}.")

@@ -2,6 +2,7 @@
 
     storyteller-grade build            # all lessons; `build 01` for one, `--check` says what has drifted
     storyteller-grade new 06_rhymes    # a new lesson from a template that builds
+    storyteller-grade address https://github.com/OWNER/NAME   # links, badges, and where notebooks fetch the course
     storyteller-grade judge work/01_data_preparation.ipynb
     storyteller-grade release 01       # what a class gets of a lesson, without the answers
     storyteller-grade collect 01 submissions.zip
@@ -16,7 +17,7 @@ import typer
 
 from storyteller.cli.typer_extensions import Interruptible, run_app
 from storyteller.utils.openmp import sleep_while_waiting
-from storyteller_grading.commands.author import build, judge, new
+from storyteller_grading.commands.author import address, build, judge, new
 from storyteller_grading.commands.autograde import autograde, regrade
 from storyteller_grading.commands.course import collect, extend, init, rehearse, release
 from storyteller_grading.commands.results import HELP, export, feedback, report, similar
@@ -34,6 +35,7 @@ app = typer.Typer(
 app.command()(build)
 app.command()(new)
 app.command()(judge)
+app.command()(address)
 app.command()(init)
 app.command()(release)
 app.command()(extend)

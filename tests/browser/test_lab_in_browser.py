@@ -114,7 +114,7 @@ def test_answers_are_checked_explained_and_counted(lab, lesson, right):
     assert "CheckFailed" not in solved
     progress = lab.output(lab.last)
     lab.shot("5-progress")
-    assert "6 of 100 points" in progress  # without running it again
+    assert "6 of 110 points" in progress  # without running it again
 
     shown = lab.reply(f'check("{EXERCISE}", show="reference")')
     lab.shot("6-reference")
@@ -150,7 +150,7 @@ def test_answers_that_misbehave_get_a_helpful_sentence(lab):
 
 def test_run_all_goes_on_to_the_end_of_an_untouched_notebook(lab):
     lab.run_all()
-    assert "0 of 100 points" in lab.output(lab.last)
+    assert "0 of 110 points" in lab.output(lab.last)
     lab.shot("9-end")
     assert "the course's" in lab.output(lab.cell_with('use("train_bpe")'))
     lab.shot("9-middle")

@@ -111,9 +111,30 @@ def deliver(course: Path, work: Path, **options) -> workspace.Delivery:
 def test_the_first_time_the_lessons_are_copied_without_what_only_the_builder_needs(course, work):
     delivery = deliver(course, work)
     names = sorted(path.relative_to(work).as_posix() for path in work.rglob("*") if path.is_file())
-    given = [NOTEBOOK, f"{NAME}/checks/add.py", f"{NAME}/reference.py", f"solutions/{NAME}.ipynb"]
+    given = [f"{NAME}/.course/reference.py", NOTEBOOK, f"{NAME}/checks/add.py", f"solutions/{NAME}.ipynb"]
     assert names == [".storyteller/copied.json", *given]
     assert sorted(delivery.new) == given
+    assert deliver(course, work) == workspace.Delivery()
+
+
+def test_answers_that_an_older_course_left_beside_the_notebook_go_out_of_sight(course, work, started, capsys):
+    for name in ("reference.py", "answers/add.py"):
+        (old := work / NAME / name).parent.mkdir(parents=True, exist_ok=True)
+        (course / NAME / name).parent.mkdir(exist_ok=True)
+        for file in (old, course / NAME / name):
+            file.write_text("# an answer\n", encoding="utf-8")
+    (work / NAME / "answers" / "__pycache__").mkdir()
+    (work / NAME / "answers" / "__pycache__" / "add.pyc").write_bytes(b"")
+    copied = {
+        f"{NAME}/{name}": workspace.fingerprint(work / NAME / name) for name in ("reference.py", "answers/add.py")
+    }
+    (work / ".storyteller").mkdir()
+    (work / ".storyteller" / "copied.json").write_text(json.dumps(copied), encoding="utf-8")
+    assert command("lab") == 0
+    in_sight = {path.name for path in (work / NAME).iterdir() if not path.name.startswith(".")}
+    assert in_sight == {f"{NAME}.ipynb", "checks"}
+    assert (work / NAME / ".course" / "answers" / "add.py").read_text(encoding="utf-8") == "# an answer\n"
+    assert ".py" not in capsys.readouterr().out  # nothing of them is new
     assert deliver(course, work) == workspace.Delivery()
 
 
@@ -168,15 +189,15 @@ def test_a_notebook_that_was_only_run_is_brought_up_to_date(course, work):
 
 def test_checks_are_brought_up_to_date_and_edited_ones_are_kept_aside(course, work):
     deliver(course, work)
-    (work / NAME / "reference.py").write_text("# my notes\n", encoding="utf-8")
+    (work / NAME / ".course" / "reference.py").write_text("# my notes\n", encoding="utf-8")
     for name in ("checks/add.py", "reference.py"):
         (course / NAME / name).write_text("# better\n", encoding="utf-8")
     delivery = deliver(course, work)
     assert delivery.updated == [f"{NAME}/checks/add.py"]
     kept = work / NAME / "kept" / "reference.py"
-    assert delivery.kept == {f"{NAME}/reference.py": kept}
+    assert delivery.kept == {f"{NAME}/.course/reference.py": kept}
     assert kept.read_text(encoding="utf-8") == "# my notes\n"
-    assert {(work / NAME / name).read_text(encoding="utf-8") for name in ("checks/add.py", "reference.py")} == {
+    assert {(work / NAME / name).read_text(encoding="utf-8") for name in ("checks/add.py", ".course/reference.py")} == {
         "# better\n"
     }
 
@@ -590,7 +611,7 @@ def test_progress_shows_points_what_is_solved_and_what_comes_next(recorded, caps
     assert command("progress", "01") == 0
     assert [" ".join(row.split()) for row in capsys.readouterr().out.splitlines()[1:]] == [
         "solved add ** 8 of 8",
-        "solved double * 4 of 4 (bonus)",
+        "solved double * 4 of 4 bonus",
         "begun halve * 1 of 2",
         "Next: `halve`.",
     ]

@@ -3,6 +3,8 @@
 import matplotlib
 import pytest
 import torch
+from matplotlib.colors import to_rgb
+from matplotlib.text import Text
 
 from storyteller import figures
 from storyteller.figures import charts
@@ -158,3 +160,18 @@ def test_a_panel_writes_thousands_in_full():
 def test_the_residual_stream_has_two_parts_for_each_layer():
     picture = figures.residual_stream(3)
     assert picture.count(">attention<") == picture.count(">feed-forward<") == 3
+
+
+def test_a_chart_stands_on_dark_pages_too(shown):
+    """Its ground lets the page through, and its words have a contrast of about four on white and on black."""
+    lines = {"one": ([1, 2], [3, 4])}
+    figures.curves(lines, title="t", xlabel="x", ylabel="y", marks={"here": (1, 3)}, upright={"there": 2})
+    figure = shown[-1]
+    assert figure.get_facecolor()[3] == 0
+    words = [text for text in figure.findobj(Text) if text.get_text().strip()]
+    assert {"t", "x", "y", "here", " there", "one"} <= {text.get_text() for text in words}
+    for text in words:
+        grey = to_rgb(text.get_color())[0]
+        luminance = ((grey + 0.055) / 1.055) ** 2.4
+        assert 1.05 / (luminance + 0.05) > 4
+        assert (luminance + 0.05) / 0.056 > 4  # JupyterLab's dark ground is #111

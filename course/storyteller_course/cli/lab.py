@@ -155,13 +155,17 @@ def trust(files: Sequence[Path]) -> None:
     for file in files:
         if file.suffix == ".ipynb":
             notary.sign(nbformat.read(file, as_version=4))
+    notary.store.close()
 
 
 def update_notes(delivery: Any, *, first: bool) -> Sequence[str]:
     """What a student should know about an update, in sentences; nothing when nothing has changed."""
-    notes = [] if first or not delivery.new else [f"New: {', '.join(delivery.new)}."]
-    if delivery.updated:
-        notes.append(f"Brought up to date with the course: {', '.join(delivery.updated)}.")
+    from storyteller_course.exercises.lesson import HIDDEN
+
+    new, updated = ([name for name in names if f"/{HIDDEN}/" not in name] for names in (delivery.new, delivery.updated))
+    notes = [] if first or not new else [f"New: {', '.join(new)}."]
+    if updated:
+        notes.append(f"Brought up to date with the course: {', '.join(updated)}.")
     for name, kept in delivery.kept.items():
         notes.append(f"Brought up to date: {name}. Yours was different and is kept as {kept}.")
     for name, new in delivery.beside.items():

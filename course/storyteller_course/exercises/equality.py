@@ -1,6 +1,7 @@
 """Where two values first differ: lists, dictionaries, sets, texts, numbers, tensors, nested as deep as one likes."""
 
 import math
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
@@ -11,7 +12,8 @@ from typing import Any
 # right for float64 too: norms and softmaxes are computed in float32 everywhere.
 TOLERANCES = {"float64": (1e-4, 1e-5), "float32": (1e-4, 1e-5), "float16": (5e-3, 1e-3), "bfloat16": (2e-2, 1e-2)}
 FLOAT32_DIGITS = 5  # a difference behind so many equal digits is one of rounding
-MAX_DIGITS = 17  # that a float64 has at most
+MAX_DIGITS = 9  # shown of a number; a float64 has 17
+LONG_FLOAT = re.compile(r"(?<![\w.])\d+\.\d{7,}(?:e[+-]?\d+)?")
 
 
 @dataclass(frozen=True)
@@ -75,13 +77,19 @@ def kind_of(value: Any) -> str:
 
 
 def brief(value: Any) -> str:
-    """A value in a message: its `repr`, cut where it is long."""
+    """A value in a message: its `repr`, cut where it is long, and without digits that nobody reads.
+
+    >>> brief([0.1 + 0.2, 3.0]), brief(2.9999999999999996)
+    ('[0.3, 3.0]', '3.0')
+    """
     if isinstance(value, int) and abs(value) > 10**30:  # Python refuses to write out very long numbers
         return f"a whole number of {value.bit_length():,} bits"
     try:
         text = repr(value[:100] if isinstance(value, str | bytes | list | tuple) else value)
     except ValueError:  # such a number within
         text = f"<{type(value).__name__}>"
+    if not isinstance(value, str | bytes | bytearray):
+        text = LONG_FLOAT.sub(lambda found: repr(float(f"{float(found[0]):.6g}")), text)
     return text if len(text) <= 100 else text[:100] + " ..."
 
 
@@ -154,8 +162,10 @@ def you_have(got: Any, wanted: Any) -> str:
     while digits < MAX_DIGITS and f"{got:.{digits}g}" == f"{wanted:.{digits}g}":
         digits += 1
     text = f"you have {got:.{digits}g}, it should be {wanted:.{digits}g}"
+    if digits == MAX_DIGITS and f"{got:.{digits}g}" == f"{wanted:.{digits}g}":
+        return f"you have nearly {wanted:.6g}, and it should be exactly that: more than {digits} digits agree"
     if _is_rounding(got, wanted):
-        agree = min(MAX_DIGITS, int(-math.log10(abs(got - wanted) / abs(wanted))) + 1)
+        agree = min(17, int(-math.log10(abs(got - wanted) / abs(wanted))) + 1)
         text += f" (the first {agree} digits agree: computed in {'float32' if agree > FLOAT32_DIGITS else 'float16'}?)"
     return text
 

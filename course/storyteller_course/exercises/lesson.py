@@ -5,6 +5,8 @@ checks/NAME.py       one exercise; what several of them share stands in files be
 answers/NAME.py      its known answers, `answers`; not in a class release
 reference.py         the reference's answers; not in a class release
 mistakes.zip         in a class release alone, and wanted.zip, stand_ins.zip and steps.json too
+
+In a student's own folder reference.py and answers lie in `.course`, out of sight of who looks for the notebook.
 """
 
 import hashlib
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from storyteller_course.grading.known_mistakes import RecordedMistake
 
 CHECKS, ANSWERS, REFERENCE = "checks", "answers", "reference.py"  # of a lesson's folder
+HIDDEN = ".course"  # of a lesson in a student's folder: what holds its reference and its answers
 MISTAKES = "mistakes.zip"  # in a class release: what the known wrong answers give, see `grading/known_mistakes.py`
 WANTED = "wanted.zip"  # in a class release: what its checks compare with, see `recorded.py`
 STAND_INS_FILE = "stand_ins.zip"  # in a class release: what takes an exercise's place, see `stand_ins.py`
@@ -147,7 +150,7 @@ def load_lesson(folder: Path | str) -> Lesson:
     if (folder / WANTED).is_file():
         for exercise in exercises.values():
             exercise.wanted = folder / WANTED
-    reference = folder / REFERENCE
+    reference = _home_of_answers(folder) / REFERENCE
     plain = _plain_answers(folder, exercises)
     module = _stand_ins_module(folder.name, plain)
     stand_ins = {name: exercise.stand_in or f"{module}.{name}" for name, exercise in exercises.items()}
@@ -174,10 +177,16 @@ def load_lesson(folder: Path | str) -> Lesson:
 
 
 def _files(folder: Path) -> Iterator[Path]:
+    home = _home_of_answers(folder)
     yield from sorted((folder / CHECKS).glob("*.py"))
-    yield from sorted((folder / ANSWERS).glob("*.py"))
-    alone = REFERENCE, MISTAKES, WANTED, STAND_INS_FILE, STEPS_FILE
-    yield from (path for name in alone if (path := folder / name).is_file())
+    yield from sorted((home / ANSWERS).glob("*.py"))
+    alone = [folder / name for name in (MISTAKES, WANTED, STAND_INS_FILE, STEPS_FILE)]
+    yield from (path for path in (home / REFERENCE, *alone) if path.is_file())
+
+
+def _home_of_answers(folder: Path) -> Path:
+    """Where the reference and the known answers of a lesson are."""
+    return folder / HIDDEN if (folder / HIDDEN).is_dir() else folder
 
 
 def _load(path: Path, private: str) -> types.ModuleType:
@@ -241,8 +250,8 @@ def _steps(folder: Path, exercises: dict[str, Exercise], reference: types.Module
 
 def _plain_answers(folder: Path, exercises: dict[str, Exercise]) -> PlainAnswers:
     """The reference's answers, or those that a class release has, without what comes from the library."""
-    if (folder / REFERENCE).is_file():
-        plain = PlainAnswers.read((folder / REFERENCE).read_text(encoding="utf-8"))
+    if (reference := _home_of_answers(folder) / REFERENCE).is_file():
+        plain = PlainAnswers.read(reference.read_text(encoding="utf-8"))
     elif (folder / STAND_INS_FILE).is_file():
         plain = unpack_answers(folder / STAND_INS_FILE)
     else:
@@ -256,13 +265,14 @@ def _stand_ins_module(lesson: str, plain: PlainAnswers) -> str:
 
 def _answers(folder: Path, private: str, exercises: dict[str, Exercise]) -> list[KnownAnswer]:
     """The known answers of all exercises, in the exercises' order; none in a class release."""
-    if not (folder / ANSWERS).is_dir():
+    home = _home_of_answers(folder) / ANSWERS
+    if not home.is_dir():
         return []
-    modules = _load_folder(folder / ANSWERS, f"{private}_answers")
+    modules = _load_folder(home, f"{private}_answers")
     known: dict[str, list[KnownAnswer]] = {name: getattr(module, "answers", []) for name, module in modules.items()}
     for name, answers in known.items():
         for answer in answers:
-            path = folder / ANSWERS / f"{name}.py"
+            path = home / f"{name}.py"
             if name not in exercises:
                 raise StorytellerError(f"{path} answers {name!r}, which {folder / CHECKS} does not have.")
             if answer.exercise != name:

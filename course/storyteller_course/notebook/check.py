@@ -43,7 +43,7 @@ def check(name: str, *, show: Literal["", "reference"] = "") -> None:
         show: "reference" shows the course's answer beside yours, once yours has full marks.
 
     Raises:
-        CheckFailed: a case fails.
+        CheckFailed: a case fails. Of a bonus exercise the card alone says so: Validate is about what counts.
         StorytellerError: there is no such exercise, or its cell failed when it ran last.
     """
     from storyteller_course.grading.grade import grade
@@ -76,6 +76,8 @@ def check(name: str, *, show: Literal["", "reference"] = "") -> None:
     if shown_progress is not None:
         shown_progress.update(_bundle(*_progress_of(lesson)), raw=True)
     if not result.solved:
+        if lesson.exercises[name].bonus:
+            return
         raise CheckFailed(result)
     if show:
         _show_reference(lesson, name, namespace)
@@ -120,7 +122,7 @@ def hint(name: str) -> None:
     title = f"Hint {seen} of {len(hints)}"
     shown = hints[:seen]
     body = "".join(f'<div class="sty-say">{number}. {card.prose(text)}</div>' for number, text in enumerate(shown, 1))
-    head = f'<div class="sty-head"><span class="sty-name">{name}</span><span class="sty-quiet">{title}</span></div>'
+    head = f'<div class="sty-head"><span class="sty-name">{name}</span> <span class="sty-quiet">{title}</span></div>'
     lines = [f"{name}: {title}", *(f"  {number}. {text}" for number, text in enumerate(shown, 1))]
     display_card(card.wrap(head + body), "\n".join(lines))
 
@@ -152,7 +154,10 @@ def _progress_of(lesson: Lesson) -> tuple[str, str]:
 
 
 def progress_html(lesson: Lesson, standings: list[Standing], predictions: Mapping[str, bool]) -> str:
-    """The lesson's exercises, one a row, with stars, points and state, and how many predictions came true."""
+    """The lesson's exercises, one a row, with stars, points and state, and how many predictions came true.
+
+    A lesson has 110 points: 100 from its checks, and 10 for the answer in words. Bonus points are told apart.
+    """
     earned, points, bonus = _totals(standings)
     rows = []
     for standing in standings:
@@ -160,18 +165,21 @@ def progress_html(lesson: Lesson, standings: list[Standing], predictions: Mappin
             state, mark = "sty-ok", "✓"
         elif standing.checked and standing.earned:
             state, mark = "sty-no", "✗"
+        elif standing.written:
+            state, mark = "sty-quiet", "✎"
         else:
             state, mark = "sty-quiet", "·"
         stars = "★" * standing.stars
-        score = f"{standing.earned} / {standing.points}" + (" bonus" if standing.bonus else "")
+        score = _score(standing, " / ")
         rows.append(
-            f'<span class="sty-mark {state}">{mark}</span><span class="{state}"><code>{standing.name}</code></span>'
-            f'<span class="sty-quiet">{stars}</span><span class="sty-points">{score}</span>'
+            f'<div class="sty-row"><span class="sty-mark {state}">{mark}</span> '
+            f'<span class="{state}"><code>{standing.name}</code></span> '
+            f'<span class="sty-quiet">{stars}</span> <span class="sty-points">{score}</span></div>'
         )
     share = 100 * earned // points if points else 0
     head = (
-        f'<div class="sty-head"><span class="sty-name">{lesson.name}</span>'
-        f'<span class="sty-bar"><i class="sty-full" style="width:{share}%"></i></span>'
+        f'<div class="sty-head"><span class="sty-name">{lesson.name}</span> '
+        f'<span class="sty-bar"><i class="sty-full" style="width:{share}%"></i></span> '
         f'<span class="sty-points">{earned} of {points} points{bonus}</span></div>'
     )
     foot = "".join(f'<div class="sty-foot">{card.prose(line)}</div>' for line in _foot(standings, predictions))
@@ -184,31 +192,45 @@ def progress_text(lesson: Lesson, standings: list[Standing], predictions: Mappin
     lines = [f"{lesson.name}: {earned} of {points} points{bonus}"]
     for standing in standings:
         word = "solved" if standing.solved else "begun" if standing.checked and standing.earned else "open"
+        word = "written" if standing.written else word
         stars = "*" * standing.stars
-        score = f"{standing.earned} of {standing.points}" + (" (bonus)" if standing.bonus else "")
+        score = _score(standing, " of ")
         lines.append(f"  {word:<7} {standing.name:<22} {stars:<4} {score}")
     return "\n".join([*lines, *_foot(standings, predictions)])
 
 
+def _score(standing: Standing, of: str) -> str:
+    """The points of an exercise in words; those of an answer in words are a person's to give."""
+    if standing.written is not None:
+        return f"{standing.points}, read by a person"
+    return f"{standing.earned}{of}{standing.points}" + (" bonus" if standing.bonus else "")
+
+
 def _foot(standings: list[Standing], predictions: Mapping[str, bool]) -> list[str]:
-    """What comes next, and how many predictions came true, where any was made."""
+    """What comes next, who gives which points, and how many predictions came true, where any was made."""
+    by_hand = sum(standing.points for standing in standings if standing.written is not None)
+    whose = (
+        f"The checks give {_totals(standings)[1] - by_hand} of the points, a reader of your answer in words {by_hand}."
+    )
     told = f"You predicted {sum(predictions.values())} of {len(predictions)} outcomes."
-    return [_next(standings), *([told] if predictions else [])]
+    return [_next(standings), *([whose] if by_hand else []), *([told] if predictions else [])]
 
 
 def _totals(standings: list[Standing]) -> tuple[int, int, str]:
-    """Points so far and points to be had, both without bonus exercises, and what those have brought, in words."""
+    """Points so far and points to be had, both without bonus exercises, and what those have brought, as in +6 bonus."""
     graded = [standing for standing in standings if not standing.bonus]
     bonus = sum(standing.earned for standing in standings if standing.bonus)
-    note = f", and {bonus} bonus" if bonus else ""
+    note = f" +{bonus} bonus" if bonus else ""
     return sum(standing.earned for standing in graded), sum(standing.points for standing in graded), note
 
 
 def _next(standings: list[Standing]) -> str:
-    unsolved = [standing for standing in standings if not standing.solved]
+    unsolved = [standing for standing in standings if not standing.solved and not standing.written]
     if not unsolved:
         return "Everything is solved."
     graded = [standing for standing in unsolved if not standing.bonus]
+    if graded and graded[0].written is False:
+        return f"All checks that count pass; the answer in words, `{graded[0].name}`, is still to be written."
     if not graded:
         return f"All that counts is solved; `{unsolved[0].name}` is there for those who want more."
     return f"Next: `{graded[0].name}`."

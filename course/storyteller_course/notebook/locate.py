@@ -7,6 +7,37 @@ from pathlib import Path
 from storyteller.errors import StorytellerError
 from storyteller_course.exercises.lesson import Lesson, is_lesson, load_lesson
 
+_begun: list[str] = []  # the lesson that the notebook's first cell names
+
+
+def begin(name: str) -> None:
+    """Have `check` and the others find a lesson's files, wherever its notebook lies; each notebook calls this first.
+
+    They lie beside the notebook, or in the course that is installed. In the second case progress is noted beside the
+    notebook. Where they are nowhere, a line says so.
+
+    Args:
+        name: the lesson's, such as `01_data_preparation`.
+    """
+    from storyteller_course.notebook import shell, workspace
+
+    shell.load()
+    _begun[:] = [name]
+    if any(is_lesson(folder) for folder in _here()):
+        return
+    try:
+        lesson = workspace.lesson_named(workspace.course_lessons(), name)
+    except StorytellerError:  # installed from a wheel, which has no lessons
+        lesson = None
+    if lesson is None:
+        shell.show(
+            f"The files of this lesson, `checks` and the like, are not in {Path.cwd()}: unpack the lesson's zip, and "
+            "open the notebook in its folder."
+        )
+        return
+    os.environ["STORYTELLER_LESSON"] = str(lesson)
+    os.environ.setdefault("STORYTELLER_STATE", str(Path.cwd() / ".storyteller"))
+
 
 def current_lesson() -> Lesson | None:
     """The lesson of the notebook's folder, or the one that STORYTELLER_LESSON names."""
@@ -55,9 +86,10 @@ def _here() -> list[Path]:
     named = os.environ.get("STORYTELLER_LESSON", "")
     if named:
         return [Path(named).resolve()]
-    notebook = Path(os.environ.get("JPY_SESSION_NAME", ""))  # set by the Jupyter server
+    # The Jupyter server sets JPY_SESSION_NAME; others do not, and a notebook may have been renamed.
+    name = _begun[0] if _begun else Path(os.environ.get("JPY_SESSION_NAME", "")).stem
     above = Path.cwd().parent
-    return [Path.cwd(), above / "lessons" / notebook.stem, above / notebook.stem]
+    return [Path.cwd(), above / "lessons" / name, above / name]
 
 
 def is_own(lesson: Lesson) -> bool:

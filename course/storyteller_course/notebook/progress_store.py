@@ -19,6 +19,7 @@ from storyteller.utils.atomic_io import write_json
 from storyteller_course.exercises.lesson import Lesson
 
 FOLDER = ".storyteller"
+TO_WRITE = "*Write your answer here.*"  # what a student finds in the place of an answer in words
 MAX_CHECKED = 500  # remembered results of checks
 
 
@@ -34,6 +35,7 @@ class Standing:
     checked: bool = False  # was it ever checked?
     bonus: bool = False
     hints: int = 0  # hints seen
+    written: bool | None = None  # of an answer in words, which a person reads: is anything written? None of others
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ class ProgressStore:
         return self._entry(self._read("progress.json"), lesson, exercise).get("solved") is True
 
     def summary(self, lesson: Lesson) -> list[Standing]:
-        """How far the student is with each exercise of a lesson, in the lesson's order."""
+        """How far the student is with each exercise of a lesson, in the lesson's order; answers in words come last."""
         data = self._read("progress.json")
         standings = []
         for exercise in lesson.exercises.values():
@@ -92,7 +94,24 @@ class ProgressStore:
             standings.append(
                 Standing(**about, **numbers, solved=entry.get("solved") is True, checked="solved" in entry)
             )
-        return standings
+        return [*standings, *self.written(lesson)]
+
+    def written(self, lesson: Lesson) -> list[Standing]:
+        """The lesson's answers in words, which the notebook knows, as it is saved; none where it cannot be read."""
+        try:
+            cells = json.loads(lesson.notebook.read_text(encoding="utf-8"))["cells"]
+            found = [cell for cell in cells if cell["metadata"].get("storyteller", {}).get("role") == "written"]
+            return [
+                Standing(
+                    name=cell["metadata"]["nbgrader"]["grade_id"],
+                    stars=0,
+                    points=int(cell["metadata"]["nbgrader"]["points"]),
+                    written="".join(cell["source"]).strip() not in ("", TO_WRITE),
+                )
+                for cell in found
+            ]
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return []
 
     def note_prediction(self, lesson_name: str, name: str, *, came_true: bool) -> None:
         """Note whether a prediction came true, unless one of this name was noted before."""

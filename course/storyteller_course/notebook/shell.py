@@ -61,7 +61,11 @@ def explain(
 
 
 def show(text: str) -> None:
-    """A quiet line below a cell; what is in backticks becomes code."""
+    """A quiet line below a cell; what is in backticks becomes code. Without IPython it is printed."""
+    ipython = sys.modules.get("IPython")
+    if ipython is None or ipython.get_ipython() is None:
+        print(text)
+        return
     from IPython.display import display
 
     marked = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text, quote=False))

@@ -3,7 +3,8 @@
     my-lessons/
       01_data_preparation/
         01_data_preparation.ipynb    the student's; only `storyteller reset` changes it, one cell at a time
-        checks/, ...                 the course's; brought up to date with the course
+        checks/                      the course's; brought up to date with the course
+        .course/                     the reference and known answers, which checks need; out of sight
         kept/                        what `storyteller reset` or an update put aside
       solutions/                     the course's: solved, with outputs
       .storyteller/                  what was copied, and what is solved; losing it loses no answer
@@ -17,14 +18,15 @@ text is: that it was run or saved does not make it the student's.
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from storyteller.errors import StorytellerError
 from storyteller.utils.atomic_io import write_json, write_whole
-from storyteller_course.exercises.lesson import ANSWERS, CHECKS, MISTAKES
+from storyteller_course.exercises.lesson import ANSWERS, CHECKS, HIDDEN, MISTAKES, REFERENCE
 from storyteller_course.notebook.progress_store import FOLDER as STATE
 
 DEFAULT = Path("my-lessons")
@@ -147,7 +149,7 @@ def deliver(lessons: Sequence[Path], work: Path, *, beside: bool = False) -> Del
         raise StorytellerError(
             f"{work} cannot be made or written to ({error.strerror}); name another folder with --work."
         ) from error
-    copied = read_copied(work)
+    copied = put_out_of_sight(work, read_copied(work))
     delivery = Delivery()
     for name, source in _course_files(lessons):
         if _bring(source, work, name, copied.get(name), delivery, beside=beside):
@@ -185,11 +187,41 @@ def _course_files(lessons: Sequence[Path]) -> Iterator[tuple[str, Path]]:
         files = [*lesson.iterdir(), *(lesson / CHECKS).glob("*.py"), *(lesson / ANSWERS).glob("*.py")]
         for file in sorted(files):
             if file.is_file() and not file.name.startswith(".") and file.name not in FOR_BUILDING:
-                yield file.relative_to(lesson.parent).as_posix(), file
+                yield name_in_work(file.relative_to(lesson.parent)), file
     for lesson in lessons:
         solution = lesson.parent.parent / SOLUTIONS / f"{lesson.name}.ipynb"
         if solution.is_file():
             yield f"{SOLUTIONS}/{solution.name}", solution
+
+
+def name_in_work(course: PurePath) -> str:
+    """The name that a file of the course has in a student's folder: what holds answers is out of sight there.
+
+    >>> name_in_work(PurePath("01_data_preparation/answers/decode.py"))
+    '01_data_preparation/.course/answers/decode.py'
+    """
+    lesson, *inside = course.parts
+    return PurePath(lesson, *([HIDDEN] if inside[0] in (ANSWERS, REFERENCE) else []), *inside).as_posix()
+
+
+def put_out_of_sight(work: Path, copied: dict[str, str]) -> dict[str, str]:
+    """Move answers that an older version of the course put beside a notebook; gives what was copied, as it is now.
+
+    Args:
+        work: the student's folder.
+        copied: what was copied, by name.
+    """
+    now = {}
+    for name, mark in copied.items():
+        hidden = name_in_work(PurePath(name))
+        if hidden != name and HIDDEN not in PurePath(name).parts and (work / name).is_file():
+            (work / hidden).parent.mkdir(parents=True, exist_ok=True)
+            (work / name).replace(work / hidden)
+            shutil.rmtree((work / name).parent / "__pycache__", ignore_errors=True)
+            if not any((work / name).parent.iterdir()):
+                (work / name).parent.rmdir()
+        now[hidden] = mark
+    return now
 
 
 def read_copied(work: Path) -> dict[str, str]:

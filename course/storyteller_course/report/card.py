@@ -19,9 +19,9 @@ def html(result: ExerciseResult, *, foot: str = "") -> str:
     """The card of a result as HTML; `foot` is a line below it, in which `code` is in backticks."""
     share = 100 * result.earned / result.points if result.points else 0
     full = "sty-full" if result.earned == result.points else ""
-    body = [
-        f'<div class="sty-head"><span class="sty-name">{escape(result.name)}</span>'
-        f'<span class="sty-bar"><i class="{full}" style="width:{share:.0f}%"></i></span>'
+    body = [  # the spaces between the parts are for where the style is dropped
+        f'<div class="sty-head"><span class="sty-name">{escape(result.name)}</span> '
+        f'<span class="sty-bar"><i class="{full}" style="width:{share:.0f}%"></i></span> '
         f'<span class="sty-points">{result.earned} of {result.points} points</span></div>'
     ]
     if result.unfinished:
@@ -105,7 +105,7 @@ def _case(case: CaseResult, repeated: bool) -> str:
     points = f"{case.earned} / {case.points}" if case.points else "guard"
     again = f' <span class="sty-quiet">({_again(case)})</span>' if repeated and not case.passed else ""
     line = (
-        f'<div class="sty-line"><span class="sty-mark">{mark}</span><span>{prose(case.title)}{again}</span>'
+        f'<div class="sty-line"><span class="sty-mark">{mark}</span> <span>{prose(case.title)}{again}</span> '
         f'<span class="sty-points">{points}</span></div>'
     )
     details = f'<div class="sty-more">{"".join(parts)}</div>' if any(parts) else ""
@@ -215,5 +215,5 @@ STYLE = """<style>
 .sty:has(.sty-pair){max-width:none}
 .sty.sty .sty-pair pre{max-height:420px;white-space:pre;word-break:normal;overflow-wrap:normal;margin:2px 0}
 .sty-grid{display:grid;grid-template-columns:auto 1fr auto auto;gap:1px 14px;align-items:baseline}
-.sty-grid .sty-points{text-align:right}.sty-quiet{opacity:.6}
+.sty-row{display:contents}.sty-grid .sty-points{text-align:right}.sty-quiet{opacity:.6}
 </style>"""

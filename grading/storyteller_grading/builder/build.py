@@ -3,6 +3,7 @@
     draft = draft_lesson(Path("lessons/01_data_preparation"))
     draft.notebook()               # solved, not executed
     build_lesson(folder, solutions)  # executes it, writes both notebooks
+    keep_outputs(folder, solutions)  # writes both where no code has changed, with the outputs that are there
     drift_of_sources(folder, solutions)  # compares them cell by cell
 
 jupytext reads the lesson, nbgrader makes the student notebook; this module joins them. Outputs are compared by
@@ -30,8 +31,10 @@ from storyteller_course.exercises.lesson import ANSWERS, CHECKS, REFERENCE
 from storyteller_course.exercises.recall import answer_source
 from storyteller_course.exercises.stand_ins import resolve
 from storyteller_grading.builder.cells import (
+    BEGIN,
     Draft,
     answer_cell,
+    begin_cells,
     check_cell,
     demo_cell,
     head_cell,
@@ -46,6 +49,7 @@ from storyteller_grading.builder.nbgrader_release import CELL_LIMIT, student_not
 from storyteller_grading.builder.numbers_in_text import check_cell as number_check
 from storyteller_grading.builder.numbers_in_text import marks_of, values_in
 from storyteller_grading.builder.predictions import check_predictions
+from storyteller_grading.builder.repository import address_of
 from storyteller_grading.builder.solution_regions import MarkedAnswer, answer_of, check_steps, regions_of
 from storyteller_grading.builder.teaching_gates import check_teaching
 
@@ -81,6 +85,45 @@ def build_lesson(folder: Path, solutions: Path) -> ExecutionCost:
     return run
 
 
+def keep_outputs(folder: Path, solutions: Path) -> None:
+    """Write both notebooks of a lesson anew without running them: the outputs that are committed stay.
+
+    This is right where texts have changed, or what the builder adds to a lesson, and no code.
+
+    Raises:
+        BuildError: there is no solution yet, code has changed, or a text that has numbers of the run in it.
+    """
+    draft, answered = draft_lesson(folder), answers_of(load_checked(folder))
+    path = solutions / f"{folder.name}.ipynb"
+    if not path.is_file():
+        raise BuildError(folder / "lesson.md", 1, f"there is no solutions/{path.name} yet: build it without --no-run.")
+    there = {cell.id: cell for cell in nbformat.read(path, as_version=4).cells}
+    notebook = draft.notebook()
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    for cell in notebook.cells:
+        was = there.get(cell.id)
+        if cell.cell_type == "markdown" and marks_of(cell.source):
+            if was is None or values_in(cell.source, was.source) is None:
+                raise BuildError(*draft.places[cell.id], "this text has numbers of the run: build it without --no-run.")
+            cell.source = was.source
+        elif cell.cell_type == "code" and cell.id != BEGIN and (was is None or was.source != cell.source):
+            raise BuildError(*draft.places[cell.id], "this code has changed: build it without --no-run.")
+    new, old = ([cell.id for cell in cells if cell.cell_type == "code" and cell.id != BEGIN]
+                for cells in (code, there.values()))  # fmt: skip
+    if new != old:
+        raise BuildError(folder / "lesson.md", 1, "cells with code were moved or taken out: build it without --no-run.")
+    for number, cell in enumerate(code, 1):
+        cell.execution_count, cell.outputs = number, there[cell.id].outputs if cell.id in there else []
+        for output in cell.outputs:
+            if output.output_type == "execute_result":
+                output.execution_count = number
+    solution = nbformat.writes(notebook) + "\n"
+    student = student_notebook(folder.name, solution)
+    refuse_leaks(draft, student, answered)
+    write_whole(path, solution)
+    write_whole(folder / f"{folder.name}.ipynb", student)
+
+
 def draft_lesson(folder: Path) -> Draft:
     """The solved notebook of a lesson, not executed.
 
@@ -104,8 +147,13 @@ def draft_lesson(folder: Path) -> Draft:
         check_teaching(pieces, {name: (one.exercise, one.answer) for name, one in answered.items()}, lesson, path)
     draft = Draft(lesson.name)
     exercise = ""
+    begun = False
     for piece, following in pairwise([*pieces, None]):
         assert piece is not None
+        if piece.kind != "text" and not begun:
+            for cell in begin_cells(lesson.name, address_of(folder.parent.parent)):
+                draft.add(cell, path, piece.line)
+            begun = True
         if piece.kind == "exercise":
             exercise = piece.name
             one = answered[exercise]

@@ -14,8 +14,11 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from storyteller_course import Exercise
 from storyteller_course.exercises.recall import in_markdown
+from storyteller_grading.builder import first_cell
+from storyteller_grading.builder.repository import links_in_words
 
 WRITTEN_POINTS = 10
+BEGIN = "begin"  # the id of the first code cell, which brings the course
 METADATA = {
     "kernelspec": {"display_name": "Storyteller", "language": "python", "name": "storyteller"},
     "language_info": {
@@ -59,6 +62,17 @@ class Draft:
         return notebook
 
 
+def begin_cells(lesson: str, address: str) -> list[NotebookNode]:
+    """Links that open the notebook elsewhere, where the repository has an address, and the cell that brings the course.
+
+    JupyterLab and Colab show the cell folded: it is of use elsewhere than in `storyteller lab`.
+    """
+    words = links_in_words(address, lesson)
+    cells = [_text(words, id="anywhere", metadata={})] if words else []
+    folded = {"jupyter": {"source_hidden": True}, "cellView": "form"}
+    return [*cells, _code(first_cell.source(lesson, address), id=BEGIN, metadata=folded | _role("begin"))]
+
+
 def text_cell(source: str, draft: Draft) -> NotebookNode:
     """Prose of the lesson."""
     return _text(source, id=draft.unused("text-" + _hash(source)), metadata={})
@@ -84,7 +98,7 @@ def head_cell(exercise: Exercise) -> NotebookNode:
     """What the student reads above an exercise: name, stars, points, what it builds on, where the library has it."""
     if exercise.questions:
         return _text(_recall_head(exercise), id=exercise.name + "-head", metadata=_head_metadata(exercise))
-    worth = "bonus, extra credit" if exercise.bonus else f"{exercise.points} points"
+    worth = f"+{exercise.points} bonus" if exercise.bonus else f"{exercise.points} points"
     stars = "★" * exercise.stars + "☆" * (3 - exercise.stars)
     kind = "Find the bug" if exercise.bug_hunt else "Exercise"
     lines = [f"#### {kind}: `{exercise.name}` · {stars} · {worth}", ""]

@@ -25,6 +25,7 @@ from traitlets import default
 from traitlets.config import Config
 
 from storyteller_course.exercises.scaffold import Scaffold, goal_of, steps_of
+from storyteller_course.notebook.progress_store import TO_WRITE
 from storyteller_grading.builder.predictions import PREDICT, without_prediction
 
 CELL_LIMIT = 600  # seconds that nbgrader may spend on one cell; lessons train for minutes
@@ -93,7 +94,7 @@ class ClearToSteps(ClearSolutions):  # type: ignore[misc]
 
     @default("text_stub")
     def _text_stub(self) -> str:
-        return "*Write your answer here.*"
+        return TO_WRITE
 
     def preprocess_cell(self, cell: NotebookNode, resources: Any, cell_index: int) -> tuple[NotebookNode, Any]:
         """As nbgrader's; the prediction that the solution makes is the student's to make."""

@@ -29,6 +29,9 @@ def build(
     ] = None,
     check: Annotated[bool, typer.Option("--check", help="Say what has drifted, write nothing.")] = False,
     sources: Annotated[bool, typer.Option("--sources", help="With --check: do not execute, compare sources.")] = False,
+    no_run: Annotated[
+        bool, typer.Option("--no-run", help="Run nothing and keep the outputs: where texts have changed and no code.")
+    ] = False,
 ) -> None:
     """Make the lessons' notebooks from their sources, or say which have drifted."""
     from storyteller_grading.builder.lesson_folders import find_lessons, lessons_folder
@@ -40,10 +43,28 @@ def build(
     elif check or sources:
         raise typer.Exit(report_drift(folders, solutions, run=not sources))
     else:
-        from storyteller_grading.builder.build import build_lesson
+        from storyteller_grading.builder.build import build_lesson, keep_outputs
 
         for folder in folders:
-            print(build_lesson(folder, solutions), flush=True)
+            if no_run:
+                keep_outputs(folder, solutions)
+            else:
+                print(build_lesson(folder, solutions), flush=True)
+
+
+def address(
+    address: Annotated[str, typer.Argument(metavar="URL", help="As https://github.com/OWNER/NAME; '' for none.")],
+) -> None:
+    """Set the repository's address: notebooks get links and fetch the course from there, the README gets badges."""
+    from storyteller_grading.builder.build import keep_outputs
+    from storyteller_grading.builder.lesson_folders import find_lessons, lessons_folder
+    from storyteller_grading.builder.repository import set_address
+
+    home = lessons_folder()
+    written = set_address(home.parent, address)
+    for folder in find_lessons(home, []):
+        keep_outputs(folder, home.parent / "solutions")
+    print(f"The repository's address is {written}." if written else "The repository has no address, and no badges.")
 
 
 def report_drift(folders: list[Path], solutions: Path, *, run: bool) -> int:

@@ -132,7 +132,7 @@ def as_page(result: SubmissionResult) -> str:
     title = lesson_title(result.lesson)
     name = card.escape(result.notebook, MAX_NOTE_CHARS)
     body = [f'<h1>{card.escape(title, MAX_NOTE_CHARS)}</h1><p class="quiet">{name}</p>']
-    body.append(f'<p class="total">{result.earned} of {result.points} points{_extra(result)}</p>')
+    body.append(f'<p class="total">{result.earned} of {result.points} points from the checks{_extra(result)}</p>')
     if result.fault:
         body += [f"<p>{card.prose(result.fault)}</p>", BY_HAND]
     else:
@@ -206,7 +206,7 @@ def overview(result: SubmissionResult) -> str:
     """The points by exercise and case, each exercise with a link to its card."""
     rows = []
     for exercise in result.exercises:
-        name, extra = card.escape(exercise.name), " (extra credit)" if exercise.name in result.bonus else ""
+        name, extra = card.escape(exercise.name), " (bonus)" if exercise.name in result.bonus else ""
         marks = "".join(
             f'<span class="{"ok" if case.passed else "no"}" title="{card.escape(case.title)}">'
             f"{'✓' if case.passed else '✗'}</span>"
@@ -230,7 +230,7 @@ def as_table(result: SubmissionResult) -> list[tuple[str, str, str]]:
         reason = "" if not failed else failed[0].explanation or failed[0].message
         name = exercise.name + (" (bonus)" if exercise.name in result.bonus else "")
         rows.append((name, f"{exercise.earned}/{exercise.points}", clean(reason.split("\n")[0], 100)))
-    return [*rows, ("sum", f"{result.earned}/{result.points}", _extra(result).strip(", "))]
+    return [*rows, ("checks", f"{result.earned}/{result.points}", _extra(result).strip())]
 
 
 def write_result(result: SubmissionResult, folder: Path) -> None:
@@ -278,4 +278,4 @@ def _notes(result: SubmissionResult) -> list[str]:
 
 
 def _extra(result: SubmissionResult) -> str:
-    return f", and {result.extra} of extra credit" if result.extra else ""
+    return f" +{result.extra} bonus" if result.extra else ""

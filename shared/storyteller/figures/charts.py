@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+INK = "#767676"  # of what is black on white paper; contrast 4.5 to white, 4.2 to JupyterLab's dark ground
+DARKEST = 0.35  # of the largest channel: what has no more counts as black
+
 Series = Sequence[float]
 Curve = tuple[Series, Series]  # x and y
 
@@ -203,11 +206,37 @@ def dress(axes: "Axes", title: str, xlabel: str, ylabel: str) -> None:
     axes.grid(alpha=0.25)
 
 
+def suit_any_ground(figure: "Figure") -> None:
+    """Let a chart stand on light pages and dark ones: its ground lets the page through, what is black becomes grey.
+
+    Numbers on a heat map's fields stay as they are. A drawing with boxes of its own keeps its white ground.
+    """
+    from matplotlib.colors import to_rgb
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import FancyBboxPatch
+    from matplotlib.text import Text
+
+    if any(isinstance(patch, FancyBboxPatch) for axes in figure.axes for patch in axes.patches):
+        return
+    figure.patch.set_alpha(0)
+    on_fields = {text for axes in figure.axes if axes.images for text in axes.texts}
+    for axes in figure.axes:
+        axes.patch.set_alpha(0)
+        axes.tick_params(which="both", color=INK, labelcolor=INK)
+        axes.spines[:].set_edgecolor(INK)
+    for artist in {*figure.findobj(Text), *figure.findobj(Line2D)} - on_fields:
+        if max(to_rgb(artist.get_color())) <= DARKEST:
+            artist.set_color(INK)
+            if isinstance(artist, Line2D) and artist.get_markerfacecolor() == "none":
+                artist.set_markeredgecolor(INK)
+
+
 def show(figure: "Figure") -> None:
     """Show a finished chart, once."""
     import matplotlib.pyplot as plt
     from IPython.display import display
 
+    suit_any_ground(figure)
     display(figure)
     plt.close(figure)  # or the inline backend would show it once more
 
@@ -216,6 +245,7 @@ def as_html(figure: "Figure", alt: str) -> str:
     """A finished chart as an image inside HTML, for a picture with a slider."""
     import matplotlib.pyplot as plt
 
+    suit_any_ground(figure)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     plt.close(figure)

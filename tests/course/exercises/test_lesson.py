@@ -28,6 +28,20 @@ def test_a_folder_is_read_once_and_again_after_a_change(work: Path) -> None:
     assert load_lesson(work / "01_toys").exercises["double"].cases[0].title == "doubles it"
 
 
+def test_a_students_folder_has_reference_and_answers_out_of_sight(work: Path) -> None:
+    folder = work / "01_toys"
+    (folder / ".course").mkdir()
+    for name in ("reference.py", "answers"):
+        (folder / name).rename(folder / ".course" / name)
+    lesson = load_lesson(folder)
+    assert lesson.reference is not None
+    assert [answer.name for answer in lesson.mistakes("double")] == ["adds_two", "squares"]
+    assert lesson.stand_in("double")(4) == 8
+    reference = folder / ".course" / "reference.py"
+    reference.write_text(reference.read_text(encoding="utf-8") + "\n# changed\n", encoding="utf-8")
+    assert load_lesson(folder) is not lesson
+
+
 def test_a_class_release_has_neither_reference_nor_answers(work: Path) -> None:
     (work / "01_toys" / "reference.py").unlink()
     shutil.rmtree(work / "01_toys" / "answers")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from student_calls import run
 
+from storyteller_course.exercises.lesson import load_lesson
 from storyteller_course.notebook import check
 from storyteller_course.notebook.check import CheckFailed
 from storyteller_course.notebook.progress_store import ProgressStore
@@ -86,7 +87,7 @@ def test_progress_says_what_is_solved_and_what_comes_next(
     capsys.readouterr()
     run({}, "progress()")
     out = capsys.readouterr().out.splitlines()
-    assert out[0] == "01_toys: 6 of 25 points, and 3 bonus"
+    assert out[0] == "01_toys: 6 of 25 points +3 bonus"
     assert out[1].split() == ["solved", "double", "*", "2", "of", "2"]
     assert out[-1] == "Next: `quadruple`."
 
@@ -94,8 +95,39 @@ def test_progress_says_what_is_solved_and_what_comes_next(
 def test_a_bonus_stands_apart_from_the_points(toys: Any) -> None:
     full = [replace(one, earned=one.points, solved=True, checked=True) for one in ProgressStore(None).summary(toys)]
     for page in (check.progress_html(toys, full, {}), check.progress_text(toys, full, {})):
-        assert "25 of 25 points, and 3 bonus" in page
+        assert "25 of 25 points +3 bonus" in page
     assert 'style="width:100%"' in check.progress_html(toys, full, {})
+
+
+def test_a_bonus_that_is_not_solved_is_said_by_its_card_alone(
+    work: Path, answers: Answers, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(answers("def shout(text): return text"), 'check("shout")')
+    assert "shout: 0 of 3 points" in capsys.readouterr().out
+
+
+def test_an_answer_in_words_counts_with_its_points_and_is_a_persons_to_read(
+    work: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    notebook = work / "01_toys" / "01_toys.ipynb"
+    metadata = {"storyteller": {"role": "written"}, "nbgrader": {"grade_id": "why", "points": 10}}
+    for text, state, foot in (("*Write your answer here.*", "open", ""), ("Because.", "written", "")):
+        cell = {"cell_type": "markdown", "metadata": metadata, "source": [text]}
+        notebook.write_text(json.dumps({"cells": [cell]}), encoding="utf-8")
+        run({}, "progress()")
+        out = capsys.readouterr().out.splitlines()
+        assert out[0] == "01_toys: 0 of 35 points"
+        assert f"{state} why 10, read by a person{foot}" in [" ".join(line.split()) for line in out]
+        assert out[-1] == "The checks give 25 of the points, a reader of your answer in words 10."
+    standings = [
+        s if s.written is not None else replace(s, solved=True) for s in ProgressStore(None).summary(_toys(work))
+    ]
+    assert check._next(standings) == "Everything is solved."
+    assert "`why`, is still to be written" in check._next([replace(s, written=s.written and False) for s in standings])
+
+
+def _toys(work: Path) -> Any:
+    return load_lesson(work / "01_toys")
 
 
 def test_what_comes_next_after_all_that_counts(toys: Any) -> None:

@@ -147,3 +147,25 @@ def test_the_marks_of_right_and_wrong_can_be_read_on_light_and_dark_pages(theme:
     for colour in found[:2] if theme == "light" else found[2:]:
         brighter, darker = sorted((luminance(colour), luminance(page)), reverse=True)
         assert (brighter + 0.05) / (darker + 0.05) >= 4.5, (colour, page)
+
+
+def test_where_the_style_is_dropped_the_words_do_not_run_together() -> None:
+    page = card.html(result(PASSED, failed(0.1 + 0.2, 7.5)))
+    page = re.sub(r"<style>.*?</style>", "", page, flags=re.DOTALL)
+    lines = [" ".join(re.sub(r"<[^>]+>", "", line).split()) for line in re.split(r"</?div[^>]*>", page)]
+    assert "f 3 of 5 points" in lines
+    assert "✓ works 3 / 3" in lines
+    assert "✗ does it 0 / 2" in lines
+
+
+def test_no_number_has_more_digits_than_anybody_reads() -> None:
+    for got, wanted in (
+        (0.1 + 0.2, 7.5),
+        (0.1 + 0.2, 0.3),
+        ({0.1 + 0.2}, {1.5}),
+        ({0.1 + 0.2: 1}, {0.5: 1}),
+        (1 / 3, 1),
+    ):
+        one = result(failed(got, wanted))
+        for said in (card.text(one), re.sub(r"<style>.*?</style>", "", card.html(one), flags=re.DOTALL)):
+            assert not re.search(r"\d\.\d{9,}", said), said

@@ -33,7 +33,7 @@ def test_cells_come_in_the_order_of_the_lesson_with_head_answer_try_and_check(tm
     names = [one.id for one in solved(write_toy(tmp_path)).cells]
     ours = [name for name in names if not name.startswith(("text-", "code-"))]
     assert ours == [
-        *("setup", "double-head", "double", "double-try", "double-check"),
+        *("begin", "setup", "double-head", "double", "double-try", "double-check"),
         *("Adder-head", "Adder", "Adder-check", "half-head", "half", "half-check", "why-head", "why"),
     ]
 

@@ -27,6 +27,7 @@ from storyteller_grading.classroom.autograde.grade_task import TaskOutcome
 from storyteller_grading.classroom.autograde.records import Record
 from storyteller_grading.classroom.course import CONFIG, Course
 from storyteller_grading.classroom.lateness import extension_of, read_extensions
+from storyteller_grading.classroom.lms.system import format_points
 
 NO_ANSWER = "No response."  # nbgrader's own words
 _log = logging.getLogger("storyteller.gradebook")
@@ -184,6 +185,7 @@ class LessonBook:
         try:
             SaveCells(log=_log).preprocess(self.release, self._resources())
         except RuntimeError as error:
+            self.gradebook.close()
             raise StorytellerError(
                 f"The cells of {self.lesson} have changed since submissions were graded ({error}): grade with the "
                 "lesson as it was handed out, or begin a new course."
@@ -329,8 +331,9 @@ class ManualEntry:
 class ManualGrades:
     """One student's lesson in the gradebook."""
 
-    score: float  # everything: automatic, by hand, extra credit, less the penalty
-    points: float
+    score: float  # everything: automatic, by hand, extra credit and bonus, less the penalty
+    points: float  # of the checks and the answer in words
+    bonus: float = 0.0  # of the score, what came from bonus exercises, whose cells have 0 points
     penalty: float = 0.0
     seconds_late: float = 0.0
     seconds_more: float = 0.0  # of an extension
@@ -353,12 +356,22 @@ class ManualGrades:
         return cls(
             score=float(submission.score - submission.late_submission_penalty),
             points=float(submission.max_score),
+            bonus=sum(
+                float(grade.score)
+                for notebook in submission.notebooks
+                for grade in notebook.grades
+                if not grade.max_score and grade.cell.cell_type == "code"
+            ),
             penalty=float(submission.late_submission_penalty),
             seconds_late=late_seconds(submission),
             seconds_more=submission.extension.total_seconds() if submission.extension else 0.0,
             due=due.replace(tzinfo=UTC) if (due := submission.assignment.duedate) else None,
             entries=tuple(entries),
         )
+
+    def __str__(self) -> str:
+        plus = f" +{format_points(self.bonus)} bonus" if self.bonus else ""
+        return f"{format_points(self.score - self.bonus)} of {format_points(self.points)} points{plus}"
 
     @property
     def waits(self) -> bool:

@@ -245,7 +245,7 @@ def changes(before: TaskOutcome | None, after: TaskOutcome) -> Iterator[str]:
     was, now = _cases(before), _cases(after)
     differing = [key for key in {**was, **now} if was.get(key) != now.get(key)]
     was_extra, extra = before.data["extra"], after.data["extra"]
-    more = f" and {was_extra} -> {extra} of extra credit" if was_extra != extra else ""
+    more = f", bonus {was_extra} -> {extra}" if was_extra != extra else ""
     yield f"{after.lesson}: {before.data['earned']} -> {points}{more}; {len(differing)} of {len(now)} cases changed."
     for key in differing:
         yield f"  {': '.join(key)}: {_result(was.get(key))} -> {_result(now.get(key))}"

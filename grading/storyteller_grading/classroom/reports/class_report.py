@@ -118,7 +118,7 @@ def facts(lesson: LessonStatistics, names: dict[str, str]) -> str:
     missing = [name for name in names if name not in lesson.statuses]
     values = {
         "handed in": str(len(lesson.statuses)),
-        "mean": f"{lesson.mean:.1f} of {lesson.points}",
+        "mean of the checks": f"{lesson.mean:.1f} of {lesson.points}",
         "median": f"{lesson.median:g}",
         "standard deviation": f"{lesson.deviation:.1f}",
         "not readable": str(count("unreadable")),
@@ -161,7 +161,7 @@ def exercise_table(lesson: LessonStatistics) -> str:
     )
     rows = []
     for item in lesson.items:
-        extra = ' <span class="quiet">extra credit</span>' if item.bonus else ""
+        extra = ' <span class="quiet">bonus</span>' if item.bonus else ""
         value = item.discrimination
         shown = "–" if value is None else f"{value:.2f}"
         weak = ' class="number no"' if value is not None and value < MIN_DISCRIMINATION else ' class="number"'

@@ -123,9 +123,7 @@ def manual_section(record: Record, by_hand: ManualGrades, rule: str = "") -> str
     if not parts:
         return ""
     so_far = " so far" if by_hand.waits else ""
-    total = (
-        f"<p>All together{so_far}: <b>{format_points(by_hand.score)} of {format_points(by_hand.points)} points</b>.</p>"
-    )
+    total = f"<p>All together{so_far}: <b>{by_hand}</b>.</p>"
     return f'<h2>Graded by hand</h2><div class="hand">{"".join(parts)}{total}</div>'
 
 
@@ -150,7 +148,7 @@ def index_page(
             f"{to_look_at} answer{'s' * (to_look_at != 1)} to look at: see the report" if to_look_at else "",
             f"the course's own text in {', '.join(copied)}" if copied else "",
         ]
-        whole = f"{format_points(manual.score)} of {format_points(manual.points)}" if manual else ""
+        whole = str(manual).replace(" points", "") if manual else ""
         rows.append(
             f'<tr><td><a href="{where}">{card.escape(record.student)}</a></td>'
             f"<td>{card.escape(f'{student.first_name} {student.last_name}'.strip())}</td>"
@@ -162,8 +160,8 @@ def index_page(
     missing = [card.escape(name) for name in names if name not in graded]
     absent = f"<p>Nothing graded from {len(missing)}: {', '.join(missing)}.</p>" if missing else ""
     head = (
-        '<tr><th>student</th><th>name</th><th class="roomy"></th><th class="number">automatic</th>'
-        '<th class="number">gradebook</th><th></th></tr>'
+        '<tr><th>student</th><th>name</th><th class="roomy"></th><th class="number">checks</th>'
+        '<th class="number">all together</th><th></th></tr>'
     )
     title = lesson_title(lesson)
     table = f'<div class="wide"><table class="students">{head}{"".join(rows)}</table></div>'

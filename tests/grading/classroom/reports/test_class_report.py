@@ -184,7 +184,7 @@ def test_the_command_writes_page_and_table(graded, tmp_path):
     assert "r.html" in done.output
     page = (tmp_path / "r.html").read_text(encoding="utf-8")
     assert "Lesson 06: Next letter" in page
-    assert math.isfinite(float(re.findall(r"<b>([\d.]+) of 100</b>mean", page)[0]))
+    assert math.isfinite(float(re.findall(r"<b>([\d.]+) of 100</b>mean of the checks", page)[0]))
     assert (tmp_path / "t.csv").is_file()
 
 

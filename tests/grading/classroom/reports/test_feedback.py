@@ -94,10 +94,14 @@ def test_the_page_agrees_with_the_gradebook(graded):
             submission = book.find_submission(graded.lesson.name, record.student)
             score = submission.score - submission.late_submission_penalty
             said = re.search(
-                r"All together(?: so far)?: <b>([\d.]+) of ([\d.]+) points", page_of(graded, record.student)
+                r"All together(?: so far)?: <b>([\d.]+) of ([\d.]+) points(?: \+([\d.]+) bonus)?",
+                page_of(graded, record.student),
             )
             assert said is not None
-            assert (float(said[1]), float(said[2])) == (pytest.approx(score), submission.max_score)
+            assert float(said[1]) + float(said[3] or 0) == pytest.approx(score)
+            assert float(said[2]) == submission.max_score
+            assert float(said[1]) <= submission.max_score
+            assert float(said[3] or 0) == record.data["extra"]
 
 
 def test_late_work_is_said_with_its_penalty(graded):
