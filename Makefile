@@ -65,7 +65,7 @@ $(VENV)/.test: $(WHAT_IT_IS) | $(BIN)/python
 	@touch $@ $(VENV)/.story $(VENV)/.lessons
 
 $(VENV)/.browser: $(VENV)/.test
-	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e ".[browser,site]"
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e ".[browser]"
 	@touch $@
 
 $(VENV)/.site: $(WHAT_IT_IS) | $(BIN)/python

@@ -97,7 +97,8 @@ def build_site(out: Path, lessons: list[str], packages: list[str] | None, run: P
     shutil.copytree(ROOT / "docs" / "pictures", source / "pictures", dirs_exist_ok=True)
     os.environ["STORYTELLER_SITE_EXTRA"] = str(out / "extra")
     cache = str(out / "doctrees")
-    code = build_main(["-c", str(HERE), "-b", "html", "-d", cache, "-W", "--keep-going", "-q", str(source), str(html)])
+    command = ["-c", str(HERE), "-b", "html", "-d", cache, "-j", "auto", "-W", "--keep-going", "-q"]
+    code = build_main([*command, str(source), str(html)])
     if code:
         raise StorytellerError("Sphinx has complained, see above: mend what it names, and build again.")
     if wrong := broken_links(html.resolve()):

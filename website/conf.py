@@ -36,7 +36,6 @@ autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 88
-default_role = "code"
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 
@@ -50,7 +49,8 @@ html_js_files = ["theme.js"]
 html_extra_path = [os.environ["STORYTELLER_SITE_EXTRA"]] if "STORYTELLER_SITE_EXTRA" in os.environ else []
 html_copy_source = False
 html_show_sphinx = False
-html_theme_options = {"top_of_page_buttons": []}
+html_theme_options: dict[str, object] = {"top_of_page_buttons": []}
+highlight_language = "text"
 pygments_style = "a11y-high-contrast-light"
 pygments_dark_style = "a11y-high-contrast-dark"
 copybutton_exclude = ".linenos, .gp, .go"

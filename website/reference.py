@@ -17,13 +17,16 @@ def reference_pages(source: Path, only: list[str] | None = None) -> None:
 
     Args:
         source: the folder of Sphinx's sources.
-        only: the packages to write a page for; None: all.
+        only: the packages that are described; None: all. The others get a page that says so.
     """
     folder = source / "reference"
     folder.mkdir(parents=True, exist_ok=True)
-    names = [name for name in packages() if only is None or name in only]
+    names = packages()
     for name in names:
-        (folder / f"{name}.rst").write_text(package_page(name), encoding="utf-8")
+        page = (
+            package_page(name) if only is None or name in only else f"{name}\n{'=' * len(name)}\n\nNot in this build.\n"
+        )
+        (folder / f"{name}.rst").write_text(page, encoding="utf-8")
     (folder / "course.rst").write_text(course_page(), encoding="utf-8")
     intro = (
         "# The library\n\nWhat each package of `storyteller` holds, from its docstrings. They stand in the order of "
@@ -42,7 +45,7 @@ def reference_pages(source: Path, only: list[str] | None = None) -> None:
 def package_page(name: str) -> str:
     """The page of a package, or of a single module: each public module under a heading of its own."""
     title = f"storyteller.{name}"
-    page = f"{title}\n{'=' * len(title)}\n\n.. automodule:: {title}\n   :members:\n\n"
+    page = f"{title}\n{'=' * len(title)}\n\n.. automodule:: {title}\n   :members:\n   :ignore-module-all:\n\n"
     folder = ROOT / "shared" / "storyteller" / name
     for module in pkgutil.walk_packages([str(folder)], f"{title}."):
         if not any(part.startswith("_") for part in module.name.split(".")):

@@ -84,7 +84,8 @@ def slides(cells: list[dict[str, Any]], file: str, source: Path) -> list[dict[st
             choices = "\n".join(f"- {choice}" for choice in strings(found[1]))
             made.append(markdown(f"### {title}\n\nWhat do you expect?\n\n{choices}"))
         elif outputs := [output for output in cell.get("outputs", []) if is_picture(output)]:
-            made.append(markdown(f"### {title}"))
+            if made[-1]["cell_type"] == "code" or len(made[-1]["source"].split()) > WORDS:
+                made.append(markdown(f"### {title}"))  # otherwise it stands under the text that leads to it
             made.append(cell | {"outputs": outputs, "metadata": {"tags": ["remove-input"]}})
     return [cell | {"id": f"slide-{i}"} for i, cell in enumerate(made)]
 

@@ -6,11 +6,14 @@ import subprocess
 import sys
 
 import pytest
+from docutils import nodes
 
 from repository import ROOT
 from website.check_links import broken_links
+from website.docstrings import readable
 from website.lessons import folded, lesson_page
 from website.links import rewrite
+from website.mathml import mathml
 from website.slides import sections, shortened, slides
 from website.sources import guides, lesson_names, packages, page_of
 
@@ -128,3 +131,33 @@ def test_a_lesson_that_is_not_there_is_one_sentence():
     assert found.returncode == 2
     assert found.stderr.startswith("There is no lesson '44': the lessons are 01_data_preparation")
     assert found.stderr.count("\n") == 1
+
+
+def test_a_docstring_keeps_its_blocks_and_its_code():
+    lines = [
+        "Says `x`s.",
+        "",
+        "a.py    one",
+        "        more",
+        "b.py    two",
+        "",
+        "Takes |x|:",
+        "    x: `y`",
+        "and `p",
+        "q`.",
+    ]
+    readable(None, "module", "m", None, None, lines)
+    assert "\n".join(lines) == (
+        "Says ``x``\\ s.\n\n.. code-block:: text\n\n   a.py    one\n           more\n   b.py    two\n\n"
+        "Takes \\|x\\|:\n\n.. code-block:: text\n\n       x: `y`\n\nand ``p\nq``."
+    )
+
+
+def test_formulas_are_mathml_with_every_command_known():
+    texts = [(ROOT / "lessons" / name / "lesson.md").read_text(encoding="utf-8") for name in lesson_names()]
+    formulas = [formula for text in texts for formula in re.findall(r"\$\$(.+?)\$\$", text, re.DOTALL)]
+    assert len(formulas) > 30
+    for formula in formulas:
+        found = mathml(nodes.math(formula, formula), "block")
+        assert found.startswith("<math")
+        assert "\\" not in re.sub("<[^>]*>", "", found), formula
