@@ -25,15 +25,15 @@ GUARD = (
     "works. While it fails, none of the other cases of its exercise counts.</p>"
 )
 STYLE = """
-.exercise { display: grid; grid-template-columns: minmax(0, 720px) minmax(0, 1fr); gap: .3rem 1.2rem;
+.exercise { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: .3rem 1.2rem;
  align-items: start; margin: .4rem 0 1.4rem; }
 .exercise > .sty { max-width: none; }
 .answer { position: sticky; top: .5rem; } .answer p { margin: 0 0 .2rem; font-size: .85rem; }
-.answer pre { margin: 0; max-height: 90vh; overflow: auto; font-size: .8rem; line-height: 1.5; white-space: pre;
+.answer pre { margin: 0; max-height: 90vh; overflow: auto; font-size: .8rem; line-height: 1.5;
  background: rgba(128, 128, 128, .09); border-radius: 5px; padding: .5rem 0; }
-.answer span { display: block; padding-right: .6rem; min-width: max-content; }
-.answer span b { display: inline-block; width: 2.6rem; padding-right: .7rem; text-align: right; font-weight: 400;
- opacity: .5; user-select: none; }
+.answer span { display: block; padding: 0 .6rem 0 2.6rem; text-indent: -2.6rem; }
+.answer span b { display: inline-block; width: 2.6rem; padding-right: .7rem; text-align: right; text-indent: 0;
+ font-weight: 400; opacity: .5; user-select: none; }
 .answer .raised { background: rgba(217, 130, 43, .3); }
 summary { cursor: pointer; margin: .3rem 0; }
 @media (max-width: 60rem) { .exercise { grid-template-columns: minmax(0, 1fr); } .answer { position: static; } }

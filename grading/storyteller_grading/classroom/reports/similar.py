@@ -47,17 +47,19 @@ MAX_COPIES = 200  # answers with the course's own text of which both texts are s
 MAX_LINES = 400  # of an answer that are shown
 STYLE = """
 .pair { display: grid; grid-template-columns: 1fr 1fr; gap: 1rem; } .pair pre { margin: 0; font-size: .8rem;
- background: #f7f7f7; padding: .6rem; overflow-x: auto; white-space: pre-wrap; }
-mark { background: #ffe2b8; color: inherit; display: block; } summary { cursor: pointer; margin: .4rem 0; }
-h2 { border-top: 2px solid #ddd; padding-top: 1rem; }
+ background: rgba(128, 128, 128, .1); padding: .6rem; overflow-x: auto; white-space: pre-wrap; }
+mark { background: rgba(217, 130, 43, .3); color: inherit; display: block; }
+summary { cursor: pointer; margin: .4rem 0; }
+h2 { border-top: 2px solid rgba(128, 128, 128, .3); padding-top: 1rem; }
+@media (max-width: 40rem) { .pair { grid-template-columns: minmax(0, 1fr); } }
 """
 MEANING = (
     "<p><b>This is evidence to look at, and no verdict.</b> From each answer was taken away what the course gave, "
     "what the course itself would write, and what more than {common} of the class write. Of what is "
     "left, the score is the share that both have of all that either has: runs of tokens and parts of the syntax "
     "tree, whatever the names, the comments and the order of functions. Two who learned from the same page can "
-    "have a high score; two who copied the course's own solution have none, and are listed below the pairs; short "
-    "answers say little.</p>"
+    "have a high score; short answers say little. An answer that is the course's own text is in no pair and is listed "
+    "below them.</p>"
     '<p class="quiet">{compared} students were compared. Shown are pairs from {like} and '
     "{shared} shared fingerprints on, or with nearly all of one longer exercise in common; the highest score of "
     "all other pairs is {usual}.</p>"
@@ -223,11 +225,14 @@ def write_similar(course: Course, lesson: Lesson, out: Path, *, like: float) -> 
         raise StorytellerError(f"Of {lesson.name} fewer than two notebooks were graded, nothing to compare: {first}.")
     answers = {record.student: record.answers for record in graded}
     published = published_answers(lesson)
-    result = replace(
-        similar_pairs(answers, common=texts_of(lesson), like=like),
-        of_the_course=find_published(answers, lesson, published),
-        too_short=published.too_short,
-    )
+    found = find_published(answers, lesson, published)
+    listed = {(one.student, one.exercise) for one in found}
+    others = {
+        student: {name: text for name, text in texts.items() if (student, name) not in listed}
+        for student, texts in answers.items()
+    }
+    pairs = similar_pairs(others, common=texts_of(lesson), like=like)
+    result = replace(pairs, of_the_course=found, too_short=published.too_short)
     write_whole(out, similar_page(lesson.name, result, graded, like=like))
     return out, result
 
