@@ -73,7 +73,7 @@ def test_a_notebook_runs_in_a_copy_of_its_folder_and_keeps_nothing_of_the_run(tm
     source = "import os\nfrom pathlib import Path\nprint(sorted(os.listdir()))\nPath('left').write_text('x')"
     widget = "import ipywidgets\nipywidgets.IntSlider()"
     notebook, run = execute(draft_of(folder, source, widget, tags=("nbval-ignore-output",)), folder)
-    assert notebook.cells[0].outputs[0].text == "['answers', 'checks', 'lesson.md', 'reference.py']\n"
+    assert notebook.cells[0].outputs[0].text == "['09_toys.ipynb', 'answers', 'checks', 'lesson.md', 'reference.py']\n"
     assert not (folder / "left").exists()
     text = json.dumps(notebook)
     assert "widget-view" not in text
