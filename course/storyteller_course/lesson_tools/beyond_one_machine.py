@@ -69,13 +69,15 @@ class Rank:
     def all_reduce(self, message: Tensor) -> Tensor:
         """The sum of what all ranks call it with."""
         share = 2 * (self.ranks - 1) / self.ranks
-        return self._meet("all_reduce", share * _bytes_of(message), self._sum, message)
+        total: Tensor = self._meet("all_reduce", share * _bytes_of(message), self._sum, message)
+        return total
 
     def all_to_all(self, messages: Sequence[Tensor]) -> list[Tensor]:
         """One tensor for each rank, and the tensors that they have for this one; they may have different lengths."""
         require(len(messages) == self.ranks, f"all_to_all takes {self.ranks} tensors, one for each rank.")
         others = [one for rank, one in enumerate(messages) if rank != self.rank]
-        return self._meet("all_to_all", sum(map(_bytes_of, others)), self._swap, list(messages))
+        arrived: list[Tensor] = self._meet("all_to_all", sum(map(_bytes_of, others)), self._swap, list(messages))
+        return arrived
 
     def reduce_scatter(self, vector: Tensor) -> Tensor:
         """Part r of the sum of all ranks' vectors (n,), as `tensor_split` cuts it."""
@@ -93,7 +95,8 @@ class Rank:
         """Send to the next rank, and receive from the one before; behind the last comes rank 0."""
         if self.ranks == 1:
             return message.clone()
-        return self._meet("exchange", _bytes_of(message), self._pass_on, message)
+        arrived: Tensor = self._meet("exchange", _bytes_of(message), self._pass_on, message)
+        return arrived
 
     def note(self, what: str) -> None:
         """Leave word where this rank is, for whoever looks after it."""
@@ -291,7 +294,10 @@ class _Starter:
                 "TORCH_CPP_LOG_LEVEL": "ERROR",  # that another rank is gone is told by `in_processes`
             }
             command = [sys.executable, "-m", "storyteller_course.lesson_tools.one_rank"]
-            self.process = subprocess.Popen(command, env={**os.environ, **settings}, stdin=subprocess.PIPE)
+            # In a session of its own: Ctrl-C reaches the notebook alone, and `in_processes` ends the ranks.
+            self.process = subprocess.Popen(
+                command, env={**os.environ, **settings}, stdin=subprocess.PIPE, start_new_session=True
+            )
             atexit.register(self.close)
         assert self.process.stdin is not None
         self.process.stdin.write(f"{folder} {ranks}\n".encode())
