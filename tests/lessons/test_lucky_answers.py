@@ -89,6 +89,16 @@ NAMED: dict[str, set[str]] = {
         "argument as first epsilon: epsilon_fixed",
         "argument as first normalization: grpo_by_token",
     },
+    "ring_all_reduce": {"in place own: own_changed"},
+    "combine_gradients": {
+        "argument as first max_norm: never_shortened",
+        "argument as first n_targets: mean_over_ranks",
+    },
+    "zero_step": {"argument as first state: state_not_used"},
+    "plan_run": {
+        "argument as first memory: memory_left_out",
+        "argument as first budget: no_budget",
+    },
     "reinforce": {
         "argument as first updates: one_update",
         "argument as first kl_weight: kl_left_out",

@@ -168,7 +168,8 @@ class StudentProxy:
         outcome = replace(outcome, error=error, seconds=seconds, tells=tells, echo=echo, trivial=trivial)
         self._outcomes.append(outcome)
         if self._failed_callback is not None:
-            raise self._failed_callback
+            failed, self._failed_callback = self._failed_callback, None  # a case may catch it and ask again
+            raise failed
         if error is not None:
             raise error
         return outcome.value

@@ -14,6 +14,7 @@ charts.py            distributions, lines, bars, and probabilities before and af
 attention.py         attention weights as heat maps, RoPE as clock faces
 transformer.py       the residual stream, the growing KV cache
 expert_layer.py      a layer of experts in its block, and on several machines
+parallel.py          a ring that sums, memory of each device, a pipeline's turns
 routing.py           loads of experts, routed tokens, dispatch step by step
 training.py          curves of a run, load of its experts, descent, steps of AdamW, the range of float16
 traced_story.py      a generated story in colors
@@ -25,6 +26,7 @@ from storyteller.figures.charts import bars, chances, curves, dots, histogram, p
 from storyteller.figures.display import colored, colored_html, page, progress_bar, slider, table, token_row, visible
 from storyteller.figures.expert_layer import all_to_all, layer_in_the_block
 from storyteller.figures.generator_widget import generator
+from storyteller.figures.parallel import pipeline, ring_step, stacked
 from storyteller.figures.routing import balance_picture, colored_by_expert, dispatch_step, expert_map, loads
 from storyteller.figures.training import adam_steps, descent, float16_range, run_curves
 from storyteller.figures.transformer import growing_cache, residual_stream
@@ -54,11 +56,14 @@ __all__ = [
     "looked_at",
     "page",
     "panels",
+    "pipeline",
     "progress_bar",
     "rated_maps",
     "residual_stream",
+    "ring_step",
     "run_curves",
     "slider",
+    "stacked",
     "table",
     "token_row",
     "visible",
