@@ -105,9 +105,15 @@ def _begin(work: ChunkWork) -> None:
     global _work
     _work = work
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started it
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A process that is killed does not end its children: they see to it themselves."""
     parent = mp.parent_process()
-    if parent is not None:  # one that is killed does not end its children
-        threading.Thread(target=lambda: (wait([parent.sentinel]), os._exit(1)), daemon=True).start()
+    assert parent is not None
+    wait([parent.sentinel])
+    os._exit(1)
 
 
 def _work_on(method: str, chunk: Any) -> Any:
