@@ -103,6 +103,7 @@ class TrainConfig:
     gradient_checkpointing: bool = False  # recompute activations instead of keeping them
     evaluate_every: int = 200  # steps between evaluations on the validation split
     checkpoint_every: int = 200  # steps between checkpoints
+    async_checkpoints: bool = False  # write them while training goes on, from a copy of weights and optimizer
     keep_checkpoints: int = 2  # checkpoints kept on disk; at least 2, so that a damaged one has a predecessor
     seed: int = 1  # decides the initial weights and the order of the data
 

@@ -128,6 +128,11 @@ def test_a_time_that_is_none_is_refused_before_anything_is_made(here, capsys, mi
     assert not list(here.iterdir())
 
 
+def test_a_time_and_checkpoints_in_the_background_are_not_both_given(here, capsys):
+    said = fails(capsys, "train", "--minutes", "1", "--async-checkpoints")
+    assert "leave --async-checkpoints out" in said
+
+
 @pytest.mark.parametrize("place", ["a-file", "a-file/run"])
 def test_a_run_cannot_lie_where_a_file_is(here, capsys, place):
     (here / "a-file").write_text("mine", encoding="utf-8")

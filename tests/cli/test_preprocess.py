@@ -87,9 +87,14 @@ def test_ctrl_c_says_how_to_go_on(here, monkeypatch):
     def interrupt(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("storyteller.training.token_shards.write_shards", interrupt)
+    monkeypatch.setattr("storyteller.training.token_shards.preparing.prepare_shards", interrupt)
     with pytest.raises(StorytellerError, match="the same command goes on from there"):
         run("preprocess", "--corpus", "a.jsonl")
+
+
+def test_workers_and_a_scheduler_are_not_both_given(here):
+    with pytest.raises(StorytellerError, match="give one of them"):
+        run("preprocess", "--workers", 2, "--scheduler", "tcp://127.0.0.1:1")
 
 
 @pytest.mark.parametrize(

@@ -111,3 +111,20 @@ def test_a_full_disk_of_one_process_stops_all_and_costs_no_checkpoint(tmp_path, 
     with pytest.raises(StorytellerError, match=r"Process 1 could not write its part of the checkpoint of step 4"):
         go(tmp_path, 2, shard=2, mishap={"kind": "full disk", "rank": 1, "step": 3})
     assert [path.name for path in list_checkpoints(tmp_path)] == ["step-000002"]
+
+
+@pytest.mark.slow
+def test_two_processes_that_save_while_they_train_are_killed_in_the_middle_and_end_as_undisturbed(
+    tmp_path, undisturbed
+):
+    said = go(tmp_path, 2, shard=2, in_background=True, mishap={"kind": "kill", "rank": 1, "step": 5})
+    assert len(said) == 1
+    assert difference(weights(tmp_path), undisturbed) < 1e-9
+    assert not list(tmp_path.glob(".*"))  # nothing half written
+
+
+@pytest.mark.slow
+def test_a_full_disk_while_training_goes_on_stops_all_and_costs_no_checkpoint(tmp_path):
+    with pytest.raises(StorytellerError, match=r"Process 1 could not write its part of the checkpoint of step 4"):
+        go(tmp_path, 2, shard=2, in_background=True, mishap={"kind": "full disk", "rank": 1, "step": 3})
+    assert [path.name for path in list_checkpoints(tmp_path)] == ["step-000002"]

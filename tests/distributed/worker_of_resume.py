@@ -27,9 +27,11 @@ def new_trainer(
     components: TrainerComponents | None = None,
     *,
     steps: int = 12,
+    in_background: bool = False,
 ) -> Trainer:
     """A run in float64 of 12 steps, of which a process may make only the first ones."""
-    config = tiny_train_config(steps=12, batch_size=5, grad_accum_steps=2, balance_scope="global", checkpoint_every=2)
+    fields = {"balance_scope": "global", "checkpoint_every": 2, "async_checkpoints": in_background}
+    config = tiny_train_config(steps=12, batch_size=5, grad_accum_steps=2, **fields)
     batches = TrainingBatches(tiny_source(documents=60), batch_size=5, seq_len=SEQ_LEN, seed=1)
     trainer = Trainer(
         build_model(tiny_model_config(n_experts=4), seed=1).double(),
@@ -75,7 +77,8 @@ def main(wanted: dict[str, Any]) -> None:
         shape = choose_mesh(worker.processes, shard=wanted.get("shard", 1), expert=wanted.get("expert", 1))
         processes = ParallelProcesses(worker, Meshes.build(shape, "cpu"))
         folder = Path(wanted["folder"])
-        trainer = new_trainer(folder, processes, processes.components(), steps=wanted.get("steps", 12))
+        options = {"steps": wanted.get("steps", 12), "in_background": wanted.get("in_background", False)}
+        trainer = new_trainer(folder, processes, processes.components(), **options)
         trainer.subscribe(lambda event: print(event.text) if worker.rank == 0 and isinstance(event, Message) else None)
         trainer.resume()
         if worker.rank == 0:

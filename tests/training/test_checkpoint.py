@@ -5,6 +5,7 @@ import json
 import math
 import os
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from storyteller.moe.layer import build_model
 from storyteller.training import checkpoint as ckpt
 from storyteller.training.batches import TrainingBatches
 from storyteller.training.checkpoint import Checkpoint, list_checkpoints, load_checkpoint, save_checkpoint
-from storyteller.training.events import Message
+from storyteller.training.events import Message, Saved, StepDone
 from tiny_training import tiny_model_config, tiny_source, tiny_trainer
 
 FILES = ("model.safetensors", "state.safetensors", "checkpoint.json")
@@ -227,6 +228,61 @@ class TestWriting:
         (tmp_path / "run").write_text("", encoding="utf-8")
         with pytest.raises(StorytellerError, match="could not be written"):
             save_checkpoint(tmp_path / "run", small_checkpoint(1))
+
+
+class TestWhileTrainingGoesOn:
+    def test_a_run_leaves_the_same_files(self, tmp_path):
+        saved = []
+        for name, in_background in (("one", False), ("other", True)):
+            note = lambda event: saved.append(event) if isinstance(event, Saved) else None  # noqa: E731
+            result = tiny_trainer(tmp_path / name, async_checkpoints=in_background, on_event=note).run()
+            assert result.checkpoint == tmp_path / name / "step-000006"
+        one, other = (load_checkpoint(tmp_path / name) for name in ("one", "other"))
+        for checkpoint in (one, other):
+            del checkpoint.values["train_config"]
+            for name in [name for name in checkpoint.state if name.startswith("random/")]:
+                del checkpoint.state[name]
+        assert equal(one, other)
+        assert [event.step for event in saved] == [2, 4, 6, 2, 4, 6]
+        assert [path.name for path in list_checkpoints(tmp_path / "other")] == ["step-000004", "step-000006"]
+
+    def test_what_is_written_is_the_state_at_its_step_however_slow_the_disk(self, tmp_path, monkeypatch):
+        go_on = threading.Event()
+        write = ckpt._write
+        monkeypatch.setattr(ckpt, "_write", lambda *arguments: (go_on.wait(60), write(*arguments)))
+        trainer = tiny_trainer(tmp_path, async_checkpoints=True)
+        trainer.train_step()
+        wanted = ckpt.copied(trainer.state_dict())
+        trainer.save()
+        for _ in range(2):  # not held up
+            trainer.train_step()
+        assert list_checkpoints(tmp_path) == []
+        go_on.set()
+        trainer._note_saved(wait=True)
+        written = load_checkpoint(tmp_path)
+        assert equal(written, wanted)
+        assert not equal(written, trainer.state_dict())
+
+    def test_what_goes_wrong_is_raised_after_the_next_step_and_earlier_checkpoints_stay(self, tmp_path, monkeypatch):
+        trainer = tiny_trainer(tmp_path, async_checkpoints=True, checkpoint_every=1, steps=50)
+        steps = []
+
+        def watch(event):
+            if isinstance(event, Saved) and event.step == 2:
+
+                def full(*_):
+                    raise OSError(errno.ENOSPC, "No space left on device")
+
+                monkeypatch.setattr(ckpt, "save_file", full)
+            if isinstance(event, StepDone):
+                steps.append(event.step)
+
+        trainer.subscribe(watch)
+        with pytest.raises(StorytellerError, match=r"could not be written.*No space left.*make room"):
+            trainer.run()
+        assert steps[-1] < 50
+        assert load_checkpoint(tmp_path).step >= 2
+        assert not list(tmp_path.glob(".*"))
 
 
 class TestState:

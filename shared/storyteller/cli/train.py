@@ -43,6 +43,9 @@ def train(
     balance_scope: Annotated[
         str | None, typer.Option(help="balance the experts over each forward pass (local) or each step (global)")
     ] = None,
+    async_checkpoints: Annotated[
+        bool | None, typer.Option(help="write checkpoints while training goes on; needs memory for a copy")
+    ] = None,
     processes: Annotated[int | None, typer.Option(min=1, help="train in so many processes on this machine")] = None,
     shard: Annotated[int, typer.Option(min=1, help="divide the weights among so many processes")] = 1,
     expert: Annotated[int, typer.Option(min=1, help="divide the experts among so many processes")] = 1,
@@ -56,6 +59,8 @@ def train(
     """
     if minutes is not None and (not 0 < minutes < math.inf or steps is not None):
         raise StorytellerError(f"--minutes is {minutes}: it must be a number above 0, and without --steps.")
+    if minutes is not None and async_checkpoints:
+        raise StorytellerError("--minutes looks at the time when a checkpoint is whole: leave --async-checkpoints out.")
     options = {
         "steps": steps,
         "batch_size": batch_size,
@@ -65,6 +70,7 @@ def train(
         "seed": seed,
         "gradient_checkpointing": gradient_checkpointing,
         "balance_scope": balance_scope,
+        "async_checkpoints": async_checkpoints,
     }
     seconds = None if minutes is None else minutes * 60
     run = run_config_from(name, corpus=corpus, stories=stories, seconds=seconds, options=options)
@@ -114,7 +120,7 @@ def train_in_processes(run: "RunConfig", folder: Path, wanted: Arrangement, *, d
             run = replace(run, train=replace(run.train, dtype=candidate_dtypes(worker.device)[0]))
         if run.train.dtype == "float16" and shape.sharded > 1:  # the loss's scale would follow a part of the gradient
             raise StorytellerError("float16 needs whole weights in each process: use bfloat16 or float32 with shards.")
-        processes = ParallelProcesses(worker, Meshes.build(shape, worker.device.type))
+        processes = ParallelProcesses(worker, Meshes.build(shape, worker.device.type), dtype=run.train.dtype)
         components = RunComponents(trainer=processes.components())
         train_and_show(run, folder, device=str(worker.device), track=track, processes=processes, components=components)
 

@@ -13,25 +13,28 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import regex
 
-from storyteller.corpus.dedupe import Duplicates
+from storyteller.corpus.dedupe import NEAR, Duplicates, Fingerprint, fingerprint
 from storyteller.corpus.rules import ALWAYS, TAG, is_tokenized, leave_out_forum, undo_tokenization
 from storyteller.corpus.story import Story
 from storyteller.errors import optional_import
 
+SHOWN_CHARS = 200  # of a story that was dropped, from which the report takes its example
 SPECIAL_TOKEN = re.compile(r"<\|[a-z_]+\|>")  # what tokenizers reserve, `<|endoftext|>` above all
 
 # The closing quote ” is E2 80 9D in UTF-8. Read as Windows-1252 the first two become â€, but 9D is no character there
 # and many tools dropped it. Put it back, or ftfy would read "â€ " as a dagger and swallow the space.
 _LOST_BYTE = re.compile("â€(?![\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ])")
 
-_SUSPICIOUS = re.compile(r"[^\n\t -~]|&")
+# Signs that are neither ASCII nor half of some mojibake: read as any other encoding, they begin no character of UTF-8.
+_SUSPICIOUS = re.compile(r"[^\n\t -~“”‘’–—…]|&")
 
 _SENTENCE_END = regex.compile(r"(?:[.!?…][\"'”’)\]*_~]*(?=\s|$)|[\p{STerm}--[.!?]][\"'”’」』)]*)", regex.V1)
-_ENDS_WELL = re.compile(r"[^\w\s,;(\[]\s*$|_\s*$")
-_FAREWELL = re.compile(r"[\W_]*(?:the )?end\W*$", re.IGNORECASE)
+_ENDS_WELL = re.compile(r"[^\w\s,;(\[]|_")  # the last sign of a text
+_FAREWELL = re.compile(r"end\W*$", re.IGNORECASE)
 # With these a sentence goes on: articles, conjunctions, prepositions, pronouns before a noun or verb, auxiliaries.
 _GOES_ON = re.compile(
     r"(?:^|\s)(?:a|an|the|and|or|but|nor|so|if|as|than|because|while|when|which|who|whose|that|this|these|those|each|"
@@ -46,6 +49,8 @@ _WORD = regex.compile(
 )
 _FULL_WIDTH = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}]")  # scripts whose commas and stops are full-width
 _LETTER = regex.compile(r"[\p{L}\p{M}]")
+_ASCII_SPACES = bytes(code for code in range(128) if chr(code).isspace())
+_NO_ASCII_LETTERS = bytes(code for code in range(128) if not chr(code).isalpha())
 _STRAIGHT = str.maketrans({"“": '"', "”": '"', "„": '"', "‟": '"', "‘": "'", "’": "'", "‚": "'", "‛": "'"})
 
 
@@ -57,9 +62,7 @@ class Cleaning:
     min_letters: float = 0.6  # share of the characters (spaces aside) that must be letters
     max_chars: int = 200_000  # longer is a book or a mistake, not a story
     near_duplicates: bool = True  # also drop stories that share most of their word 5-grams with an earlier one
-    similarity: float = 0.8  # Jaccard similarity of the word 5-grams from which two stories count as one
-    window: int = 50_000  # kept stories in which a near duplicate is looked for
-    exact_window: int = 1_000_000  # kept stories in which an exact duplicate is looked for
+    similarity: float = NEAR  # Jaccard similarity of the word 5-grams from which two stories count as one
 
 
 @dataclass
@@ -79,12 +82,24 @@ class CleaningReport:
         self.dropped[reason] += 1
         shown = self.examples.setdefault(reason, [])
         if len(shown) < 3:
-            shown.append(" ".join(text[:200].split())[:60])
+            shown.append(" ".join(text[:SHOWN_CHARS].split())[:60])
 
     def note(self, sentence: str) -> None:
         """Remember a sentence about the corpus, once."""
         if sentence not in self.notes:
             self.notes.append(sentence)
+
+    def add(self, other: "CleaningReport") -> None:
+        """Take in what another report counted after this one."""
+        self.read += other.read
+        self.kept += other.kept
+        self.dropped.update(other.dropped)
+        self.changed.update(other.changed)
+        self.told_apart.update(other.told_apart)
+        for reason, shown in other.examples.items():
+            self.examples[reason] = [*self.examples.get(reason, []), *shown][:3]
+        for sentence in other.notes:
+            self.note(sentence)
 
     @property
     def sentences(self) -> list[str]:
@@ -127,7 +142,7 @@ def clean_text(text: str, *, tokenized: bool | None = None) -> tuple[str, set[st
             "spaced punctuation",
             lambda text: undo_tokenization(text) if (is_tokenized(text) if tokenized is None else tokenized) else text,
         ),
-        ("curly quotes", lambda text: text.translate(_STRAIGHT)),
+        ("curly quotes", lambda text: text if text.isascii() else text.translate(_STRAIGHT)),
         ("layout", lay_out),
         ("words to a forum", leave_out_forum),
     ):
@@ -159,7 +174,10 @@ def trim_cut(text: str) -> str:
     ('Tom ran.', 'Tom ran. He had the power of magic')
     """
     before, gap, last = text.rpartition("\n\n")
-    if _FAREWELL.search(last) or (_ENDS_WELL.search(last) and not last.endswith((" -", " –"))):
+    solid = last.rstrip()
+    if _ENDS_WELL.fullmatch(solid[-1:]) and not last.endswith((" -", " –")):
+        return text
+    if _FAREWELL.search(last):
         return text
     if not _GOES_ON.search(last) and last.count('"') % 2 == 0:
         return text
@@ -172,7 +190,8 @@ def clean(
 ) -> Iterator[Story]:
     """Mend the stories that can be mended and drop the rest, one by one.
 
-    Memory is bounded whatever the corpus: see `Duplicates`.
+    Of each story that is kept some 50 bytes are remembered, so that its duplicates are found wherever they come: see
+    `Duplicates`.
 
     Args:
         stories: what to clean.
@@ -184,31 +203,54 @@ def clean(
     """
     settings = settings or Cleaning()
     report = report if report is not None else CleaningReport()
-    duplicates = Duplicates(
-        similarity=settings.similarity if settings.near_duplicates else None,
-        window=settings.window,
-        exact_window=settings.exact_window,
-    )
+    duplicates = Duplicates()
     for story in stories:
-        report.read += 1
-        text, changes = clean_text(story.text)
-        trimmed = trim_cut(text)
-        if trimmed != text:
-            changes.add("cut sentence at the end")
-        reason = _reason_to_drop(text, trimmed, settings) or duplicates.seen(trimmed)
-        if reason:
-            report.drop(reason, text)
-            continue
-        tokenized = "spaced punctuation" in changes
-        prompt = clean_prompt(story.prompt, tokenized=tokenized) if story.prompt else ""
-        if SPECIAL_TOKEN.search(prompt):
-            report.drop("special token inside the text", prompt)
-            continue
-        if prompt != story.prompt:
-            changes.add("prompt")
-        report.changed.update(changes)
+        mended = mend_story(story, settings)
+        if is_kept(mended, duplicates, report):
+            yield Story(text=mended.text, prompt=mended.prompt, genre=story.genre, facts=story.facts)
+
+
+class Mended(NamedTuple):
+    """A story after cleaning, and what decides whether it is kept."""
+
+    text: str  # without a last sentence that was cut off
+    prompt: str
+    changes: tuple[str, ...]  # names of what was changed, see `CleaningReport.changed`
+    fault: str | None  # why it is no story to learn from
+    bad_prompt: bool  # a special token is in its prompt
+    fingerprint: Fingerprint  # () where it has a fault
+    beginning: str  # of the text as it was mended, for the report
+
+
+def mend_story(story: Story, settings: Cleaning) -> Mended:
+    """Mend one story: all of cleaning that needs no other story, so that many may be mended side by side."""
+    text, changes = clean_text(story.text)
+    trimmed = trim_cut(text)
+    if trimmed != text:
+        changes.add("cut sentence at the end")
+    fault = _reason_to_drop(text, trimmed, settings)
+    if fault:
+        return Mended("", "", (), fault, False, (), text[:SHOWN_CHARS])
+    prompt = clean_prompt(story.prompt, tokenized="spaced punctuation" in changes) if story.prompt else ""
+    if prompt != story.prompt:
+        changes.add("prompt")
+    marks = fingerprint(trimmed, similarity=settings.similarity if settings.near_duplicates else None)
+    bad_prompt = SPECIAL_TOKEN.search(prompt) is not None
+    return Mended(trimmed, prompt, tuple(sorted(changes)), None, bad_prompt, marks, text[:SHOWN_CHARS])
+
+
+def is_kept(mended: Mended, duplicates: Duplicates, report: CleaningReport) -> bool:
+    """Whether a story is kept among those before it: it has no fault and is no duplicate. The report learns it."""
+    report.read += 1
+    if reason := mended.fault or duplicates.seen(mended.fingerprint):
+        report.drop(reason, mended.beginning)
+    elif mended.bad_prompt:
+        report.drop("special token inside the text", mended.prompt)
+    else:
+        report.changed.update(mended.changes)
         report.kept += 1
-        yield Story(text=trimmed, prompt=prompt, genre=story.genre, facts=story.facts)
+        return True
+    return False
 
 
 def n_words(text: str) -> int:
@@ -229,8 +271,11 @@ def _reason_to_drop(text: str, trimmed: str, settings: Cleaning) -> str | None:
         return "special token inside the text"
     if len(text) > settings.max_chars:
         return f"longer than {settings.max_chars:,} characters"
-    solid = len("".join(text.split()))
-    letters = sum(map(str.isalpha, text)) if text.isascii() else len(_LETTER.findall(text))
+    if text.isascii():
+        data = text.encode()
+        solid, letters = len(data.translate(None, _ASCII_SPACES)), len(data.translate(None, _NO_ASCII_LETTERS))
+    else:
+        solid, letters = len("".join(text.split())), len(_LETTER.findall(text))
     if "�" in text or "\0" in text or letters < settings.min_letters * solid:
         return "not text"
     if 2 * len(trimmed) < len(text):
@@ -260,8 +305,9 @@ def mend_characters(text: str) -> str:
 
 def mend_pieces(text: str) -> str:
     """Put entities and brackets together again that have spaces within; take a forum's labels away."""
-    for rule in ALWAYS:
-        text = rule.apply(text)
+    if "&" in text or "(" in text or "[" in text:  # no rule mends a text without them
+        for rule in ALWAYS:
+            text = rule.apply(text)
     return text
 
 

@@ -12,9 +12,9 @@ has tales in short sentences, of which no two are told alike, from a world of mi
 
 import hashlib
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from storyteller.corpus import clean as cleaning
 from storyteller.corpus.clean import Cleaning, CleaningReport
@@ -73,33 +73,50 @@ def load_stories(
         StorytellerError: the corpus or split does not exist, cannot be reached, or cannot be read as stories; the
             latter while iterating.
     """
+    report = report if report is not None else CleaningReport()
+    read = read_corpus(corpus, split=split, limit=limit, seed=seed, report=report)
+    if clean and not read.clean:
+        stories = cleaning.clean(read.stories, settings=settings, report=report)
+    else:
+        stories = counted(read.stories, report)
+    if not read.divided and split != "all":
+        stories = (story for story in stories if split_of(story.text) == split)
+    return _not_empty(itertools.islice(stories, limit), corpus, split, report)
+
+
+class CorpusStories(NamedTuple):
+    """The stories of a corpus as they lie there."""
+
+    stories: Iterator[Story]
+    divided: bool  # they are those of one split; otherwise all of them, which `split_of` divides
+    clean: bool  # they were made, and there is nothing to clean
+
+
+def read_corpus(
+    corpus: str | Path, *, split: str, limit: int | None, seed: int, report: CleaningReport
+) -> CorpusStories:
+    """The stories of a corpus before they are cleaned, counted and divided; arguments and errors as `load_stories`."""
     if split not in (*SPLIT_NAMES, "all"):
         raise StorytellerError(f"There is no split {split!r}; choose one of {', '.join(SPLIT_NAMES)} or all.")
     if limit is not None and limit < 1:
         raise StorytellerError(f"limit is {limit}; it must be 1 or more, or be left out to read all.")
-    report = report if report is not None else CleaningReport()
     if isinstance(corpus, str) and corpus.partition(":")[0] in EMBEDDED_WORLDS:
-        return _storyworld(corpus, split, limit, seed, report)
+        return CorpusStories(_storyworld(corpus, split, limit, seed), divided=True, clean=True)
     if not str(corpus).strip():
         raise StorytellerError(f"The corpus has no name; choose {CORPUS_NAMES}, or give the path of a file or folder.")
-    divided = True
     if isinstance(corpus, str) and corpus in HUB_CORPORA:
         hub_corpus = HUB_CORPORA[corpus]
         if split not in hub_corpus.rows:
             raise StorytellerError(f"{corpus} has no split {split!r}; it has {', '.join(hub_corpus.rows)}.")
-        stories: Iterator[Story] = iter(HubStream(hub_corpus.repository, split=split))
-    else:
-        path = Path(corpus)
-        # A bare word that is no file is more likely a corpus misspelled than a path.
-        if not path.exists() and isinstance(corpus, str) and path.name == corpus and not path.suffix:
-            raise StorytellerError(
-                f"There is no corpus {corpus!r}; choose {CORPUS_NAMES}, or give the path of a file or folder."
-            )
-        stories, divided = read_path(path, split=split, report=report)
-    stories = cleaning.clean(stories, settings=settings, report=report) if clean else _counted(stories, report)
-    if not divided and split != "all":
-        stories = (story for story in stories if split_of(story.text) == split)
-    return _not_empty(itertools.islice(stories, limit), corpus, split, report)
+        return CorpusStories(iter(HubStream(hub_corpus.repository, split=split)), divided=True, clean=False)
+    path = Path(corpus)
+    # A bare word that is no file is more likely a corpus misspelled than a path.
+    if not path.exists() and isinstance(corpus, str) and path.name == corpus and not path.suffix:
+        raise StorytellerError(
+            f"There is no corpus {corpus!r}; choose {CORPUS_NAMES}, or give the path of a file or folder."
+        )
+    stories, divided = read_path(path, split=split, report=report)
+    return CorpusStories(stories, divided=divided, clean=False)
 
 
 def split_of(text: str) -> Split:
@@ -115,17 +132,18 @@ def split_of(text: str) -> Split:
     return "test" if uniform < 2 * HELD_OUT_SHARE else "train"
 
 
-def _storyworld(corpus: str, split: str, limit: int | None, seed: int, report: CleaningReport) -> Iterator[Story]:
+def _storyworld(corpus: str, split: str, limit: int | None, seed: int) -> Iterator[Story]:
     from storyteller.storyworld.generate import generate
 
     world, _, names = corpus.partition(":")
     genres = [genre for genre in names.split("+") if genre]
     wanted = "train" if split == "all" else split
     count = limit or STORYWORLD_STORIES[split]
-    return _counted(generate(count, seed=seed, split=wanted, only=genres, world=world), report)
+    return generate(count, seed=seed, split=wanted, only=genres, world=world)
 
 
-def _counted(stories: Iterator[Story], report: CleaningReport) -> Iterator[Story]:
+def counted(stories: Iterable[Story], report: CleaningReport) -> Iterator[Story]:
+    """Stories that are kept as they are."""
     for story in stories:
         report.read += 1
         report.kept += 1
@@ -133,18 +151,22 @@ def _counted(stories: Iterator[Story], report: CleaningReport) -> Iterator[Story
 
 
 def _not_empty(stories: Iterator[Story], corpus: str | Path, split: str, report: CleaningReport) -> Iterator[Story]:
-    """The stories; an error where there is none, because nothing can be learned from an empty corpus."""
     first = next(stories, None)
     if first is None:
-        if report.kept:  # none of them fell to this split
-            raise StorytellerError(
-                f"{corpus} has {report.kept:,} {'story' if report.kept == 1 else 'stories'}, too few to hold any out "
-                f"for {split}: give more, or a folder with the files train.txt and valid.txt."
-            )
-        why = ", ".join(f"{n:,} {reason}" for reason, n in report.dropped.items()) or "nothing was dropped"
-        raise StorytellerError(
-            f"{corpus} gives no story for the split {split!r}: {report.read:,} read, {why}; give it longer or other "
-            "texts, or try another split."
-        )
+        raise no_story(corpus, split, report)
     yield first
     yield from stories
+
+
+def no_story(corpus: str | Path, split: str, report: CleaningReport) -> StorytellerError:
+    """The error of a split without a story, because nothing can be learned from it."""
+    if report.kept:  # none of them fell to this split
+        return StorytellerError(
+            f"{corpus} has {report.kept:,} {'story' if report.kept == 1 else 'stories'}, too few to hold any out "
+            f"for {split}: give more, or a folder with the files train.txt and valid.txt."
+        )
+    why = ", ".join(f"{n:,} {reason}" for reason, n in report.dropped.items()) or "nothing was dropped"
+    return StorytellerError(
+        f"{corpus} gives no story for the split {split!r}: {report.read:,} read, {why}; give it longer or other "
+        "texts, or try another split."
+    )

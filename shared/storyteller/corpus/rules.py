@@ -55,6 +55,8 @@ ALWAYS: tuple[Rule, ...] = (
 
 # What only a program that cuts text into words leaves behind.
 _MARKS = re.compile(r"(?<!`)``(?!`)|[^\d\s]''(?!')|\w n't\b|[“‘][ \t]+\w|\w ’ ?(?:s|t|re|ve|ll|d|m)\b", re.IGNORECASE)
+# In lower case; without any of them there is no mark, nor a stop with a space before it.
+_HINTS = ("``", "''", " ’", "“ ", "“\t", "‘ ", "‘\t", " ,", "\t,", " .", "\t.", " n't")
 _STOP = re.compile(r"\w([ \t]*)([,.])(?=\s|$)")
 
 TOKENIZED: tuple[Rule, ...] = (
@@ -140,6 +142,9 @@ def is_tokenized(text: str) -> bool:
     >>> is_tokenized("`` Stop !"), is_tokenized("He ran , fell ."), is_tokenized("Pourquoi ? Il court.")
     (True, True, False)
     """
+    lower = text.lower()
+    if not any(hint in lower for hint in _HINTS):
+        return False
     if _MARKS.search(text):
         return True
     stops = Counter((sign, space != "") for space, sign in _STOP.findall(text))
@@ -215,6 +220,7 @@ ADVERT = _rule(  # a whole paragraph, which goes only before the story's first o
     keeps="He drove at 90 km/h and/or slept.",
 )
 FORUM = (FORUM_NOTE, LINK, ADVERT)
+_FORUM_SIGNS = ("[", "r/", "u/", "subreddit", "http", "www.", ".com", ".org", ".net")  # links and adverts have one
 _RULER = re.compile(r"[\s\-_*=~#.—–]*")  # a line that parts a story from what is said about it
 
 
@@ -224,6 +230,8 @@ def leave_out_forum(text: str) -> str:
     Args:
         text: paragraphs with a blank line between.
     """
+    if not any(sign in text for sign in _FORUM_SIGNS) and "edit" not in text.lower():
+        return text
     paragraphs = [paragraph for paragraph in text.split("\n\n") if not FORUM_NOTE.pattern.match(paragraph)]
     if 2 * len(paragraphs) < text.count("\n\n") + 1:  # mostly notes: then they are the story
         paragraphs = text.split("\n\n")

@@ -12,6 +12,7 @@ Sources: Li et al. 2020, "PyTorch Distributed: Experiences on Accelerating Data 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
@@ -19,7 +20,7 @@ import torch
 import torch.distributed as dist
 import torch.distributed.checkpoint as dcp
 from torch import Tensor, nn
-from torch.distributed.fsdp import FSDPModule, fully_shard
+from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import DTensor
 from torch.nn.parallel import DistributedDataParallel
 
@@ -28,12 +29,13 @@ from storyteller.distributed.mesh import Meshes, check_fits
 from storyteller.distributed.sharded_checkpoint import load_shards, read_by_first, save_by_first, save_shards
 from storyteller.distributed.worker import Worker
 from storyteller.errors import require
+from storyteller.moe.router import Router
 from storyteller.training import checkpoint as ckpt
 from storyteller.training.batches import IGNORE_INDEX, Batch, BatchSource
 from storyteller.training.optim import parameter_groups
 from storyteller.training.processes import OneProcess
 from storyteller.training.trainer import TrainerComponents
-from storyteller.transformer.decoder import Decoder
+from storyteller.transformer.decoder import Decoder, RMSNorm
 
 T = TypeVar("T")
 
@@ -72,14 +74,17 @@ class ParallelProcesses(OneProcess):
     Args:
         worker: this process's place among the others.
         meshes: how they are arranged.
+        dtype: in which products are computed; of divided weights, also that in which they are brought together.
     """
 
     alone = False
 
-    def __init__(self, worker: Worker, meshes: Meshes) -> None:
-        self.worker, self.meshes = worker, meshes
+    def __init__(self, worker: Worker, meshes: Meshes, *, dtype: str = "float32") -> None:
+        self.worker, self.meshes, self.dtype = worker, meshes, dtype
         self.is_first = worker.rank == 0
         self.has_whole_model = meshes.shape.sharded == 1
+        # Checkpoints may be written while training sends messages.
+        self._saving = dist.new_group(backend="gloo", timeout=timedelta(seconds=worker.timeout))
         self._wrapped: nn.Module | None = None
         self._experts: list[nn.Parameter] = []  # those that are split over the mesh's dimension `expert`
 
@@ -96,8 +101,8 @@ class ParallelProcesses(OneProcess):
             # The only buffer that changes is the router's bias, which every process moves alike.
             named = inspect.signature(DistributedDataParallel).parameters
             name = "forward_sync_buffers" if "forward_sync_buffers" in named else "broadcast_buffers"  # before 2.13
-            options: dict[str, Any] = {name: False}
-            ddp = DistributedDataParallel(model, gradient_as_bucket_view=True, **options)
+            still: dict[str, Any] = {name: False}
+            ddp = DistributedDataParallel(model, gradient_as_bucket_view=True, **still)
             ddp.register_comm_hook(None, _sum_bucket)
             self._wrapped = ddp
             return ddp
@@ -108,8 +113,18 @@ class ParallelProcesses(OneProcess):
         if self.meshes.shape.expert > 1:
             self._experts = split_experts(model, self.meshes.experts)
         mesh = self.meshes.dense if self.meshes.shape.replicate > 1 else self.meshes.dense["shard"]
-        for part in (*model.blocks, model):
-            fully_shard(part, mesh=mesh, ignored_params=set(self._experts))
+        options: dict[str, Any] = {"mesh": mesh, "ignored_params": set(self._experts)}
+        for block in model.blocks:
+            if self.dtype == "bfloat16":
+                # The matrices travel in 16 bits, in which they are multiplied anyway. What the router and the norms
+                # compute stays in float32, and so do the embedding and the sums of gradients.
+                exact = [part for part in block.modules() if isinstance(part, Router | RMSNorm)]
+                fully_shard(exact, **options)
+                short = MixedPrecisionPolicy(torch.bfloat16, reduce_dtype=torch.float32, cast_forward_inputs=False)
+                fully_shard(block, mp_policy=short, **options)
+            else:
+                fully_shard(block, **options)
+        fully_shard(model, **options)
         for module in model.modules():
             if isinstance(module, FSDPModule):
                 module.set_gradient_divide_factor(1.0)  # a sum, and by the operation that gloo has as well
@@ -216,8 +231,8 @@ class ParallelProcesses(OneProcess):
     def save_checkpoint(self, folder: Path, checkpoint: ckpt.Checkpoint, *, keep: int) -> Path:
         """Of a model that each process has whole, by the first; otherwise each process writes its part."""
         if self.has_whole_model:
-            return save_by_first(folder, checkpoint, keep=keep)
-        return save_shards(folder, checkpoint, keep=keep)
+            return save_by_first(folder, checkpoint, keep=keep, group=self._saving)
+        return save_shards(folder, checkpoint, keep=keep, group=self._saving)
 
     def load_checkpoint(
         self, folder: Path, model: Decoder, *, fingerprint: str | None, notice: ckpt.Notice

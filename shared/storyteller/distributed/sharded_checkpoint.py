@@ -31,16 +31,22 @@ from storyteller.transformer.decoder import Decoder
 from storyteller.utils.atomic_io import force_to_disk
 
 
-def save_by_first(folder: Path, checkpoint: ckpt.Checkpoint, *, keep: int) -> Path:
-    """The first process writes; the others go on once it is written."""
+def save_by_first(folder: Path, checkpoint: ckpt.Checkpoint, *, keep: int, group: dist.ProcessGroup) -> Path:
+    """The first process writes; the others go on once it is written. `group`: as in `save_shards`."""
     if dist.get_rank() == 0:
         ckpt.save_checkpoint(folder, checkpoint, keep=keep)
-    dist.barrier()
+    dist.barrier(group=group)
     return ckpt.path_of(folder, checkpoint.step)
 
 
-def save_shards(folder: Path, checkpoint: ckpt.Checkpoint, *, keep: int) -> Path:
+def save_shards(folder: Path, checkpoint: ckpt.Checkpoint, *, keep: int, group: dist.ProcessGroup) -> Path:
     """Every process writes what it has of a checkpoint; then all but the newest `keep` are deleted.
+
+    Args:
+        folder: of the run.
+        checkpoint: of its tensors, this process's parts.
+        keep: how many checkpoints stay.
+        group: all processes, in a group for this alone: training may send messages at the same time.
 
     Returns:
         the checkpoint's own folder.
@@ -57,11 +63,12 @@ def save_shards(folder: Path, checkpoint: ckpt.Checkpoint, *, keep: int) -> Path
         if first:
             ckpt.clear_partial(folder)
             partial.mkdir(parents=True)
-        dist.barrier()
-        dcp.save(tensors, storage_writer=dcp.HuggingFaceStorageWriter(str(partial), save_distributed=True))
+        dist.barrier(group=group)
+        writer = dcp.HuggingFaceStorageWriter(str(partial), save_distributed=True)
+        dcp.save(tensors, storage_writer=writer, process_group=group)
         own = {path.name: ckpt.file_checksum(path) for path in partial.glob(f"shard-{dist.get_rank() + 1:05d}-*")}
         sums: list[dict[str, str]] = [{} for _ in range(dist.get_world_size())]
-        dist.all_gather_object(sums, own)
+        dist.all_gather_object(sums, own, group=group)
         if first:
             together = {name: checksum for each in sums for name, checksum in sorted(each.items())}
             ckpt.write_settings(partial, checkpoint, together)
@@ -72,7 +79,7 @@ def save_shards(folder: Path, checkpoint: ckpt.Checkpoint, *, keep: int) -> Path
             os.replace(partial, target)
             force_to_disk(folder)
             ckpt.delete_old(folder, keep=keep)
-        dist.barrier()
+        dist.barrier(group=group)
     except (OSError, SafetensorError, dcp.CheckpointException) as error:
         rank, reason = dist.get_rank(), cast(BaseException, error)
         if isinstance(error, dcp.CheckpointException):

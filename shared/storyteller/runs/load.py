@@ -17,10 +17,11 @@ from storyteller.training.checkpoint import (
     Checkpoint,
     DamagedCheckpoint,
     Notice,
+    check_checkpoint,
     load_checkpoint,
-    read_checkpoint,
+    load_weights,
+    path_of,
     refuse_other_parts,
-    restore_weights,
 )
 from storyteller.transformer.decoder import Decoder
 
@@ -55,14 +56,18 @@ def load_trained(
     notice: Notice | None = None,
     build: Callable[..., Decoder] = build_model,
 ) -> tuple[Decoder, Tokenizer, Checkpoint]:
-    """As `load_model`, and the checkpoint itself, which says how the model was trained."""
+    """As `load_model`, and the checkpoint without its tensors, which says how the model was trained.
+
+    The weights go into the model one by one, so that they are in memory once.
+    """
     # First the checkpoint: where there is none, that is what the user should hear.
     run = run_of(folder)
     if run == folder:
-        checkpoint = load_checkpoint(run, with_state=False, notice=notice)
+        checkpoint = load_checkpoint(run, with_state=False, notice=notice, read=check_checkpoint)
+        path = path_of(run, checkpoint.step)
     else:  # that very one was asked for
         try:
-            checkpoint = read_checkpoint(folder, with_state=False)
+            checkpoint, path = check_checkpoint(folder, with_state=False), folder
         except DamagedCheckpoint as error:
             raise StorytellerError(f"{folder} cannot be used ({error}); name another checkpoint of the run.") from error
     tokenizer = Tokenizer.load(run / "tokenizer.json")
@@ -70,7 +75,7 @@ def load_trained(
         raise StorytellerError(f"{run / 'tokenizer.json'} is not the tokenizer that the model was trained with.")
     model = build(from_dict(ModelConfig, checkpoint.values["model_config"]), seed=0)
     refuse_other_parts(model, checkpoint.values)
-    restore_weights(model, checkpoint.weights)
+    load_weights(path, model)
     return model.to(device).eval(), tokenizer, checkpoint
 
 

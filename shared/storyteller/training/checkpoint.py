@@ -23,7 +23,7 @@ import os
 import re
 import shutil
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,7 +31,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from storyteller.config import TrainConfig, with_current_names
@@ -58,6 +58,15 @@ class Checkpoint:
     weights: dict[str, Tensor]  # the model's, by parameter name
     state: dict[str, Tensor]  # tensors of the optimizer and the random generators
     values: dict[str, Any]  # the rest: what JSON can hold
+
+
+def copied(checkpoint: Checkpoint) -> Checkpoint:
+    """The same training state in memory of its own, so that training can go on while it is written."""
+    weights, state = (
+        {name: tensor.detach().clone() for name, tensor in tensors.items()}
+        for tensors in (checkpoint.weights, checkpoint.state)
+    )
+    return replace(checkpoint, weights=weights, state=state)
 
 
 class DamagedCheckpoint(StorytellerError):
@@ -173,12 +182,8 @@ def read_checkpoint(path: Path, *, with_state: bool = True) -> Checkpoint:
     """
     checkpoint = check_checkpoint(path, with_state=with_state)
     try:
-        if parts := sorted(path.glob(PARTS)):
-            tensors = _read_parts(parts, with_state=with_state)
-            state = {name: tensor for name, tensor in tensors.items() if is_state(name)}
-            weights = {name: tensor for name, tensor in tensors.items() if name not in state}
-        else:
-            weights, state = load_file(path / WEIGHTS), load_file(path / STATE) if with_state else {}
+        weights = dict(stored_tensors(path))
+        state = dict(stored_tensors(path, state=True)) if with_state else {}
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise DamagedCheckpoint(f"{type(error).__name__}: {error}") from error
     return replace(checkpoint, weights=weights, state=state)
@@ -189,30 +194,45 @@ def is_state(name: str) -> bool:
     return "/" in name
 
 
-def _read_parts(files: Sequence[Path], *, with_state: bool) -> dict[str, Tensor]:
-    """The whole tensors of a divided checkpoint, one set of them in memory."""
+def stored_tensors(path: Path, *, state: bool = False) -> Iterator[tuple[str, Tensor]]:
+    """The whole tensors of a checkpoint by name, one after the other; those of a divided one are put together.
+
+    Args:
+        path: the checkpoint's own folder; its bytes are not checked.
+        state: those of the optimizer and the random generators, in place of the weights.
+
+    Raises:
+        OSError, SafetensorError, ValueError, KeyError: a file is not as it was written.
+    """
+    files = sorted(path.glob(PARTS))
+    if not files:
+        with safe_open(path / (STATE if state else WEIGHTS), framework="pt") as whole:
+            for name in whole.keys():  # noqa: SIM118  # no dict
+                yield name, whole.get_tensor(name)
+        return
     with ExitStack() as opened:
         where: dict[str, list[tuple[Any, list[int]]]] = {}  # name -> files, and where in the tensor their parts begin
         for file in files:
             part = opened.enter_context(safe_open(file, framework="pt"))
             places = json.loads(part.metadata()[PLACES])
             for name in part.keys():  # noqa: SIM118  # no dict
-                if with_state or not is_state(name):
+                if is_state(name) is state:
                     where.setdefault(name, []).append((part, places[name][OFFSETS]))
-        tensors = {}
         for name, parts in where.items():
             shapes = [part.get_slice(name).get_shape() for part, _ in parts]
             ends = (
                 [a + b for a, b in zip(begin, shape, strict=True)]
                 for (_, begin), shape in zip(parts, shapes, strict=True)
             )
-            whole = [max(along) for along in zip(*ends, strict=True)]
+            together = [max(along) for along in zip(*ends, strict=True)]
+            tensor: Tensor | None = None
             for part, begin in parts:
                 piece = part.get_tensor(name)
-                if name not in tensors:
-                    tensors[name] = piece.new_empty(whole)
-                tensors[name][tuple(slice(a, a + b) for a, b in zip(begin, piece.shape, strict=True))] = piece
-        return tensors
+                if tensor is None:
+                    tensor = piece.new_empty(together)
+                tensor[tuple(slice(a, a + b) for a, b in zip(begin, piece.shape, strict=True))] = piece
+            assert tensor is not None
+            yield name, tensor
 
 
 def load_checkpoint(
@@ -291,22 +311,38 @@ def model_weights(model: nn.Module) -> dict[str, Tensor]:
     return {name: parameter.detach() for name, parameter in model.named_parameters()} | buffers
 
 
-def restore_weights(model: nn.Module, weights: dict[str, Tensor]) -> None:
+def restore_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
     """Copy saved weights into a model.
 
     Raises:
         StorytellerError: the names or shapes are not those of the model.
     """
     own = model_weights(model)
-    wrong = sorted(
+    _refuse_unfit(
         name for name in own.keys() | weights.keys()
         if name not in own or name not in weights or own[name].shape != weights[name].shape
     )  # fmt: skip
-    if wrong:
-        raise StorytellerError(f"The checkpoint does not fit the model: {', '.join(wrong[:3])} differ; use its config.")
     with torch.no_grad():
         for name, tensor in own.items():
             tensor.copy_(weights[name])
+
+
+def load_weights(path: Path, model: nn.Module) -> None:
+    """As `restore_weights`, from a checkpoint's own folder: of its tensors, one at a time is in memory."""
+    own = model_weights(model)
+    missing = set(own)
+    with torch.no_grad():
+        for name, tensor in stored_tensors(path):
+            if name not in own or own[name].shape != tensor.shape:
+                _refuse_unfit([name])
+            own[name].copy_(tensor)
+            missing.discard(name)
+    _refuse_unfit(missing)
+
+
+def _refuse_unfit(names: Iterable[str]) -> None:
+    if wrong := sorted(names):
+        raise StorytellerError(f"The checkpoint does not fit the model: {', '.join(wrong[:3])} differ; use its config.")
 
 
 def optimizer_state(optimizer: torch.optim.Optimizer, model: nn.Module) -> dict[str, Tensor]:

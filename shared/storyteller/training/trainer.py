@@ -12,7 +12,7 @@ import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -133,6 +133,8 @@ class Trainer:
         self._load: Tensor | None = None  # (layers, E), how often a token of this step chooses each expert
         self.metrics: Metrics | None = None  # of the last evaluation
         self.saved: Path | None = None  # the last checkpoint
+        self._saver: ThreadPoolExecutor | None = None  # writes checkpoints while training goes on
+        self._saving: tuple[int, Future[Path]] | None = None  # the step of the one that is being written
         self._handlers = [] if on_event is None else [on_event]
         self._trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self._pace: deque[tuple[int, float]] = deque(maxlen=20)  # tokens and seconds of the last steps
@@ -159,6 +161,7 @@ class Trainer:
                 self.use_dtype(fastest_dtype(self))
             while self.step < self.config.steps and not self.processes.stops(interrupt.is_set()):
                 self.train_step()
+                self._note_saved(wait=False)
                 if self.validation and self._due(self.config.evaluate_every):
                     self.metrics = evaluate(
                         self.model,
@@ -172,6 +175,7 @@ class Trainer:
                 if self._due(self.config.checkpoint_every):
                     self.save()
             self.save()
+            self._note_saved(wait=True)
         interrupted = self.step < self.config.steps
         return TrainingResult(step=self.step, interrupted=interrupted, metrics=self.metrics, checkpoint=self.saved)
 
@@ -370,12 +374,31 @@ class Trainer:
     # --- Checkpoints --------------------------------------------------------------------------------------------------
 
     def save(self) -> None:
-        """Write a checkpoint of the training state, unless there is one or there is no folder."""
+        """Write a checkpoint of the training state, unless there is one or there is no folder.
+
+        With `config.async_checkpoints` it is written while training goes on, one checkpoint at a time. What goes wrong
+        with it is raised after the next step, and at the end of the run at the latest.
+        """
         if self.folder is None or self.saved == ckpt.path_of(self.folder, self.step):
             return
         keep = self.config.keep_checkpoints
-        self.saved = self.processes.save_checkpoint(self.folder, self.state_dict(), keep=keep)
-        self._emit(Saved(step=self.step, path=self.saved))
+        if not self.config.async_checkpoints:
+            self.saved = self.processes.save_checkpoint(self.folder, self.state_dict(), keep=keep)
+            self._emit(Saved(step=self.step, path=self.saved))
+        elif self._saving is None or self._saving[0] != self.step:
+            self._note_saved(wait=True)
+            if self._saver is None:
+                self._saver = ThreadPoolExecutor(1)
+            state = ckpt.copied(self.state_dict())
+            writing = self._saver.submit(self.processes.save_checkpoint, self.folder, state, keep=keep)
+            self._saving = self.step, writing
+
+    def _note_saved(self, *, wait: bool) -> None:
+        """Tell of the checkpoint that was written meanwhile, if it is; `wait` until it is."""
+        if self._saving is not None and (wait or self._saving[1].done()):
+            (step, written), self._saving = self._saving, None
+            self.saved = written.result()
+            self._emit(Saved(step=step, path=self.saved))
 
     def resume(self) -> bool:
         """Go on from the latest valid checkpoint in the folder.

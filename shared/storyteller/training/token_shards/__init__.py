@@ -12,6 +12,6 @@ last complete shard, and the folder it leaves is equal, byte for byte, to that o
 
 from storyteller.training.token_shards.index import INDEX
 from storyteller.training.token_shards.reading import TokenShards, open_shards
-from storyteller.training.token_shards.writing import Progress, training_text, write_shards
+from storyteller.training.token_shards.writing import Progress, ShardWriter, training_text, write_shards
 
-__all__ = ["INDEX", "Progress", "TokenShards", "open_shards", "training_text", "write_shards"]
+__all__ = ["INDEX", "Progress", "ShardWriter", "TokenShards", "open_shards", "training_text", "write_shards"]

@@ -2,10 +2,12 @@
 
 import hashlib
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any
+from types import TracebackType
+from typing import IO, Any, Self
 
 import numpy as np
 
@@ -35,6 +37,129 @@ def training_text(story: Story, *, prompts: bool = False) -> str:
     'A race\\n\\nTom ran.'
     """
     return f"{' '.join(story.prompt.split())}\n\n{story.text}" if prompts and story.prompt else story.text
+
+
+class ShardWriter:
+    """Documents, one behind the other, into the shards of a folder; use it in a `with` statement.
+
+    Where an earlier run was killed, the first `resumed` documents are in complete shards already: they must be added
+    again, without their ids, and are compared with what was written.
+
+    Attributes:
+        finished: the folder is complete, and nothing may be added.
+        resumed: documents that an earlier run has written.
+
+    Args:
+        folder: is made where it does not exist.
+        tokenizer: which gives the ids.
+        shard_tokens, prompts, source: see `write_shards`.
+
+    Raises:
+        StorytellerError: the folder holds shards of other settings or another tokenizer, or damaged ones.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        tokenizer: Tokenizer,
+        *,
+        shard_tokens: int = SHARD_TOKENS,
+        prompts: bool = False,
+        source: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.folder = Path(folder)
+        self._head = _head(tokenizer, shard_tokens=shard_tokens, prompts=prompts, source=source)
+        self.finished = (self.folder / INDEX).exists()
+        if self.finished:
+            index = read_index(self.folder / INDEX)
+            _refuse_other(index, self._head, self.folder)
+            (self.folder / UNFINISHED).unlink(missing_ok=True)  # of a run that was killed in its last moment
+            self._done = shards_of(index, self.folder)
+        else:
+            self._done = _resume(self.folder, self._head)
+        self.resumed = _total(self._done).documents
+        self._to_compare = [] if self.finished else [*reversed(self._done)]
+        self._shard: _OpenShard | None = None
+        self._stories, self._read = hashlib.sha256(), 0  # of the shard that is written or compared
+
+    @property
+    def progress(self) -> Progress:
+        """What the folder holds, the shard that is being written included."""
+        done, shard = _total(self._done), self._shard
+        if shard is None:
+            return Progress(done.documents, done.tokens, self.resumed)
+        return Progress(done.documents + shard.ends.count, done.tokens + shard.tokens.count, self.resumed)
+
+    def add(self, text: str, ids: bytes | None) -> None:
+        """The next document.
+
+        Args:
+            text: that it was made from.
+            ids: its tokens, the end token last, as `document_bytes` gives them; not looked at where the document is
+                one of the first `resumed`.
+        """
+        _add_text(self._stories, text)
+        self._read += 1
+        if self._to_compare:
+            if self._read == self._to_compare[-1].documents:
+                self._compare()
+            return
+        if self._shard is None:
+            self._shard = _OpenShard(self.folder, f"shard-{len(self._done):05d}", self._head["dtype"])
+        assert ids is not None
+        self._shard.tokens.write(ids)
+        self._shard.ends.write(self._shard.tokens.count.to_bytes(8, "little"))
+        if self._shard.tokens.count >= self._head["shard_tokens"]:
+            self._close_shard()
+
+    def finish(self) -> Progress:
+        """No document is left: write the index.
+
+        Raises:
+            StorytellerError: there was no document, or fewer than an earlier run has written.
+        """
+        if not self.finished:
+            if self._to_compare:
+                self._compare()  # a corpus that has become shorter
+            if self._shard is not None:
+                self._close_shard()
+            if not self._done:
+                raise StorytellerError(f"There is no story to write into {self.folder}; the corpus is empty.")
+            write_json(self.folder / INDEX, self._head | {"shards": [asdict(shard) for shard in self._done]})
+            (self.folder / UNFINISHED).unlink(missing_ok=True)
+        return self.progress
+
+    def _compare(self) -> None:
+        shard = self._to_compare.pop()
+        if self._stories.hexdigest() != shard.stories_sha256:
+            raise StorytellerError(
+                f"The stories are not those that {self.folder} was begun with ({shard.name}); delete the folder to "
+                "begin again."
+            )
+        self._stories, self._read = hashlib.sha256(), 0
+
+    def _close_shard(self) -> None:
+        assert self._shard is not None
+        shard, self._shard = self._shard, None
+        shard.files.close()
+        sums = (digest.hexdigest() for digest in (shard.tokens.digest, shard.ends.digest, self._stories))
+        self._done.append(Shard(shard.name, shard.tokens.count, shard.ends.count, *sums))
+        self._stories, self._read = hashlib.sha256(), 0
+        write_json(self.folder / UNFINISHED, self._head | {"shards": [asdict(shard) for shard in self._done]})
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """A shard that is not complete is removed; the next run writes it anew."""
+        if self._shard is not None:
+            shard, self._shard = self._shard, None
+            if error is None:
+                error = RuntimeError("not finished")
+            with suppress(RuntimeError):  # others go on, and those of a full disk as one sentence
+                shard.files.__exit__(type(error), error, error.__traceback__)
 
 
 def write_shards(
@@ -69,26 +194,30 @@ def write_shards(
         StorytellerError: the folder holds shards of other stories, settings or tokenizer, or damaged ones; there is no
             story; the disk is full.
     """
-    folder = Path(folder)
-    head = _head(tokenizer, shard_tokens=shard_tokens, prompts=prompts, source=source)
-    if (folder / INDEX).exists():
-        index = read_index(folder / INDEX)
-        _refuse_other(index, head, folder)
-        (folder / UNFINISHED).unlink(missing_ok=True)  # of a run that was killed in its last moment
-        return _total(shards_of(index, folder))
-    done = _resume(folder, head)
-    texts = (training_text(story, prompts=prompts) for story in stories)
-    for shard in done:
-        _skip(texts, shard, folder)
-    start = _total(done)
-    while new := _write_shard(texts, tokenizer, folder, head, done, start.documents, on_progress):
-        done.append(new)
-        write_json(folder / UNFINISHED, head | {"shards": [asdict(shard) for shard in done]})
-    if not done:
-        raise StorytellerError(f"There is no story to write into {folder}; the corpus is empty.")
-    write_json(folder / INDEX, head | {"shards": [asdict(shard) for shard in done]})
-    (folder / UNFINISHED).unlink(missing_ok=True)
-    return Progress(_total(done).documents, _total(done).tokens, start.documents)
+    with ShardWriter(folder, tokenizer, shard_tokens=shard_tokens, prompts=prompts, source=source) as writer:
+        if writer.finished:
+            return writer.progress
+        texts = (training_text(story, prompts=prompts) for story in stories)
+        for text in itertools.islice(texts, writer.resumed):
+            writer.add(text, None)
+        while batch := list(itertools.islice(texts, _BATCH)):
+            for text, ids in zip(batch, document_bytes(batch, tokenizer), strict=True):
+                writer.add(text, ids)
+            if on_progress:
+                on_progress(writer.progress)
+        return writer.finish()
+
+
+def document_bytes(texts: Sequence[str], tokenizer: Tokenizer) -> list[bytes]:
+    """The tokens of each text and the end token, as the files of a shard hold them."""
+    dtype = np.dtype(dtype_of(tokenizer)).newbyteorder("<")
+    encoded = tokenizer.encode_batch(texts, special="escape")
+    return [np.array([*ids, tokenizer.end_id], dtype=dtype).tobytes() for ids in encoded]
+
+
+def dtype_of(tokenizer: Tokenizer) -> str:
+    """The numbers that hold a token."""
+    return "uint16" if tokenizer.vocab_size <= 1 << 16 else "uint32"
 
 
 def _head(
@@ -100,7 +229,7 @@ def _head(
         "tokenizer": tokenizer.fingerprint,
         "vocab_size": tokenizer.vocab_size,
         "end_id": tokenizer.end_id,
-        "dtype": "uint16" if tokenizer.vocab_size <= 1 << 16 else "uint32",
+        "dtype": dtype_of(tokenizer),
         "shard_tokens": shard_tokens,
         "prompts": prompts,
         "source": dict(source or {}),
@@ -129,75 +258,28 @@ def _refuse_other(index: Mapping[str, Any], head: Mapping[str, Any], folder: Pat
         raise StorytellerError(f"{folder} holds shards of another run: {was}; name another folder or delete it.")
 
 
-def _skip(texts: Iterator[str], shard: Shard, folder: Path) -> None:
-    """Read the stories of a complete shard again, and see that they are the same."""
-    digest = hashlib.sha256()
-    for text in itertools.islice(texts, shard.documents):
-        _add_text(digest, text)
-    if digest.hexdigest() != shard.stories_sha256:
-        raise StorytellerError(
-            f"The stories are not those that {folder} was begun with ({shard.name}); delete the folder to begin again."
-        )
+class _OpenShard:
+    """The files of a shard that is being written; closed without an error they get their names."""
 
-
-def _write_shard(
-    texts: Iterator[str],
-    tokenizer: Tokenizer,
-    folder: Path,
-    head: Mapping[str, Any],
-    done: list[Shard],
-    resumed: int,
-    on_progress: Callable[[Progress], None] | None,
-) -> Shard | None:
-    """Write the next shard; None where no story is left."""
-    first = next(texts, None)
-    if first is None:
-        return None
-    texts_left = itertools.chain([first], texts)
-    name, before = f"shard-{len(done):05d}", _total(done)
-    stories_digest = hashlib.sha256()
-    with replacing(folder / f"{name}.bin") as tokens_file, replacing(folder / f"{name}.ends") as ends_file:
-        tokens, ends = _Sink(tokens_file, head["dtype"]), _Sink(ends_file, "uint64")
-        while tokens.count < head["shard_tokens"] and (
-            batch := _batch(texts_left, head["shard_tokens"] - tokens.count)
-        ):
-            for text, ids in zip(batch, tokenizer.encode_batch(batch, special="escape"), strict=True):
-                _add_text(stories_digest, text)
-                tokens.write([*ids, tokenizer.end_id])
-                ends.write([tokens.count])
-            if on_progress:
-                on_progress(Progress(before.documents + ends.count, before.tokens + tokens.count, resumed))
-    return Shard(
-        name, tokens.count, ends.count, tokens.digest.hexdigest(), ends.digest.hexdigest(), stories_digest.hexdigest()
-    )
-
-
-def _batch(texts: Iterator[str], room: int) -> list[str]:
-    """The next stories to encode together: none but the last can fill the shard; none at all where it is full.
-
-    A token is at least one byte, so stories of less than `room` bytes, end tokens counted, cannot close the shard.
-    """
-    batch: list[str] = []
-    for text in texts if room > 0 else ():
-        batch.append(text)
-        room -= len(text.encode("utf-8", "surrogatepass")) + 1
-        if room <= 0 or len(batch) == _BATCH:
-            break
-    return batch
+    def __init__(self, folder: Path, name: str, dtype: str) -> None:
+        self.name, self.files = name, ExitStack()
+        with self.files as opening:  # the second may fail
+            files = [opening.enter_context(replacing(folder / f"{name}{suffix}")) for suffix in (".bin", ".ends")]
+            self.files = opening.pop_all()
+        self.tokens, self.ends = _Sink(files[0], np.dtype(dtype).itemsize), _Sink(files[1], 8)
 
 
 class _Sink:
-    """Numbers into a file, with a count and a checksum."""
+    """Numbers of so many bytes into a file, with a count and a checksum."""
 
-    def __init__(self, file: IO[bytes], dtype: str):
-        self._file, self._dtype = file, np.dtype(dtype).newbyteorder("<")
+    def __init__(self, file: IO[bytes], width: int):
+        self._file, self._width = file, width
         self.count, self.digest = 0, hashlib.sha256()
 
-    def write(self, numbers: list[int]) -> None:
-        data = np.array(numbers, dtype=self._dtype).tobytes()
-        self._file.write(data)
-        self.digest.update(data)
-        self.count += len(numbers)
+    def write(self, numbers: bytes) -> None:
+        self._file.write(numbers)
+        self.digest.update(numbers)
+        self.count += len(numbers) // self._width
 
 
 def _add_text(digest: "hashlib._Hash", text: str) -> None:
