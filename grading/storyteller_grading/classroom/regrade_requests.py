@@ -56,16 +56,17 @@ def quotes_section(secret: str, record: Record) -> str:
     for exercise, case in failed_cases(record):
         quoted = card.escape("/".join((record.lesson, exercise, case["id"], end)))
         about = f"{card.escape(exercise)}: {card.prose(case['title'])}"
-        rows.append(f"<tr><td>{about}</td><td><code>{quoted}</code></td></tr>")
+        rows.append(f"<li>{about}<br><code>{quoted}</code></li>")
     if not rows:
         return ""
     say = (
         "Read first what the case says above. If you still think that the check is wrong, tell your teacher why, and "
-        "quote the text beside the case: it says which case of which hand-in you mean."
+        "quote the text below the case: it says which case of which hand-in you mean."
     )
     return (
-        f'<details id="regrade"><summary>Is a case graded wrongly? What to quote</summary><p>{say}</p>'
-        f'<div class="wide"><table>{"".join(rows)}</table></div></details>'
+        "<style>#regrade code { user-select: all; overflow-wrap: anywhere; }</style>"
+        '<details id="regrade"><summary>Is a case graded wrongly? What to quote</summary>'
+        f"<p>{say}</p><ul>{''.join(rows)}</ul></details>"
     )
 
 

@@ -26,10 +26,12 @@ def split_names(text: str) -> list[str]:
 
 def progress_bar(console: "Console | None" = None) -> "Progress":
     """A bar with its count and the time that is left. It is gone at the end, and off a terminal it is never there."""
+    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    console = console or Console()
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    return Progress(*columns, console=console, transient=True)
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 def cleaned(text: str) -> str:

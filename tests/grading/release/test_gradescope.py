@@ -16,9 +16,11 @@ import pytest
 from toy_class import NAME, RIGHT, SECRET, notebook
 
 from storyteller_course.exercises.lesson import load_lesson
+from storyteller_course.grading.grade import grade
+from storyteller_course.runner.in_process import InProcessStudent
 from storyteller_grading.judge.gradescope import as_results, find_notebook, main
 from storyteller_grading.judge.hidden_seeds import DRAWS
-from storyteller_grading.judge.judge import blank_result, judge_notebook
+from storyteller_grading.judge.judge import SubmissionResult, blank_result
 from storyteller_grading.judge.sandbox.probe import examine
 from storyteller_grading.release.gradescope import autograder_zip, secret_of
 from storyteller_grading.release.wheel import build_wheel, constraints_file
@@ -72,10 +74,12 @@ def by_name(results):
     return {test["name"]: (test["score"], test["max_score"], test["status"]) for test in results["tests"]}
 
 
-def test_an_exercise_is_a_test_and_the_score_is_their_sum(home, tmp_path):
-    lesson, file = load_lesson(home), tmp_path / f"{NAME}.ipynb"
-    file.write_text(json.dumps(notebook(home, WRONG)), encoding="utf-8")
-    results = in_form(as_results(judge_notebook(file, lesson, secret=SECRET, unsafe=True)))
+def test_an_exercise_is_a_test_and_the_score_is_their_sum(home):
+    lesson, names = load_lesson(home), {}
+    for source in WRONG.values():
+        exec(source, names)
+    exercises = [grade(exercise, InProcessStudent(names)) for exercise in lesson.exercises.values()]
+    results = in_form(as_results(SubmissionResult(lesson=NAME, notebook=f"{NAME}.ipynb", exercises=exercises)))
     assert by_name(results) == {
         "double": (50.0, 50.0, "passed"),
         "Adder": (30.0, 30.0, "passed"),
@@ -84,7 +88,6 @@ def test_an_exercise_is_a_test_and_the_score_is_their_sum(home, tmp_path):
     assert results["score"] == sum(test["score"] for test in results["tests"])
     [said] = [test["output"] for test in results["tests"] if test["name"] == "half"]
     assert said.startswith("half: 0 of 20 points")
-    assert SECRET not in json.dumps(results)
     assert {test["visibility"] for test in results["tests"]} == {results["visibility"]} == {"visible"}
     assert results["stdout_visibility"] == "hidden"
 
@@ -149,7 +152,7 @@ def test_gradescopes_two_scripts_grade_a_hand_in(home, tmp_path):
     [packages] = (root / "source" / "venv").glob("lib/python*/site-packages")
     (packages / "rest.pth").write_text("\n".join(site.getsitepackages()) + "\n", encoding="utf-8")  # all else
 
-    def graded(document):
+    def graded(document):  # what run_autograder says of a hand-in
         for path in (root / "submission").iterdir():
             path.unlink()
         if document:
@@ -158,7 +161,9 @@ def test_gradescopes_two_scripts_grade_a_hand_in(home, tmp_path):
         assert done.returncode == 0, done.stderr.decode()
         return in_form(json.loads((root / "results" / "results.json").read_text(encoding="utf-8")))
 
-    assert graded(notebook(home))["score"] == 100.0
+    best = graded(notebook(home))
+    assert best["score"] == 100.0
+    assert SECRET not in json.dumps(best)
     assert by_name(graded(notebook(home, WRONG)))["half"] == (0.0, 20.0, "failed")
     nothing = graded(None)
     assert nothing["score"] == 0.0
