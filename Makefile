@@ -32,7 +32,7 @@ help: ## show this list
 	@echo "make test             run the tests"
 	@echo "make slow             run the tests that take longer than ten seconds each"
 	@echo "make notebooks-test   run every solution from top to bottom, offline, and compare its outputs"
-	@echo "make browser          run the tests that open JupyterLab in Chromium"
+	@echo "make browser          run the tests that open JupyterLab and the website in Chromium"
 	@echo "make bench            compare speed and memory with other implementations"
 	@echo "make census           count what the code is like to read: files, helpers, ways of calls, longest functions"
 	@echo "make site             build the course's website into build/site/html"

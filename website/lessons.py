@@ -34,16 +34,20 @@ def lesson_page(name: str, source: Path) -> None:
     assert page is not None
     notebook = json.loads((ROOT / file).read_text(encoding="utf-8"))
     cells = [folded(cell) for cell in notebook["cells"]]
-    level = 1
+    level, heading = 1, ""
     for cell in cells:
         if cell["cell_type"] == "markdown":
             text = without_link_to_itself("".join(cell["source"]))
             # An exercise's head has level 4 in the notebook, wherever it stands; a page leaves no level out.
-            if cell["metadata"].get("storyteller", {}).get("role") == "head":
+            is_head = cell["metadata"].get("storyteller", {}).get("role") == "head"
+            if is_head:
                 text = "#" * min(4, level + 1) + text.removeprefix("####")
-            else:
-                level = max([len(found[1]) for found in HEADING.finditer(text)][-1:] or [level])
+            for marks, words in HEADING.findall(text):
+                level, heading = level if is_head else len(marks), words
             cell["source"] = rewrite(text, f"lessons/{name}/lesson.md", page, source)  # where its links are meant from
+        else:  # what a picture shows stands in its title; for those who cannot see it, at least where it belongs
+            about_picture = {"image": {"alt": f"A picture of “{heading}”"}}
+            cell["metadata"]["mystnb"] = cell["metadata"].get("mystnb", {}) | about_picture
     if (HERE / "play" / f"{name[:2]}.html").is_file():
         place_figure(cells, name)
     cells.insert(1, {"cell_type": "markdown", "metadata": {}, "source": about(name), "id": "how-to-read"})

@@ -19,7 +19,7 @@ def rewrite(text: str, file: str, page: str, source: Path) -> str:
     """The markdown of a file, with links that hold on its page of the site.
 
     A link to a file that no page shows leads to the repository, where its address is known; otherwise its words
-    stay, without a link. Pictures are copied.
+    stay, without a link. Pictures are copied; of one that lies elsewhere, a badge say, only the words are kept.
 
     Args:
         text: markdown.
@@ -55,8 +55,8 @@ def rewrite(text: str, file: str, page: str, source: Path) -> str:
     def link(match: re.Match[str]) -> str:
         is_image, words, where = match.groups()
         if is_image:
-            return f"![{words}]({where if '://' in where else picture(where)})"
-        led = target(where)
+            return words if "://" in where else f"![{words}]({picture(where)})"
+        words, led = LINK.sub(link, words), target(where)
         return words if led is None else f"[{words}]({led})"
 
     def outside_fences(part: str) -> str:

@@ -51,12 +51,14 @@ def test_a_file_has_the_page_that_shows_it(file, page):
 def test_links_lead_to_pages_and_what_no_page_shows_keeps_its_words(tmp_path):
     text = (
         "[words](glossary.md#words), [layer](../shared/storyteller/moe/layer.py), [law](../LICENSE), [web](https://a.b)\n"
+        "[![Open](https://a.b/badge.svg)](https://a.b)\n"
         "```\n[left](alone.md)\n```\n![a card](pictures/card.png)"
     )
     found = rewrite(text, "docs/architecture.md", "guides/architecture", tmp_path)
     assert "[words](glossary.md#words), [layer](../reference/moe.rst)" in found
     assert "[law]" not in found or "(https://" in found.split("[law]")[1][:20]
     assert "[web](https://a.b)" in found
+    assert "\n[Open](https://a.b)\n" in found
     assert "[left](alone.md)" in found
     assert "![a card](../pictures/card.png)" in found
     assert (tmp_path / "pictures" / "card.png").is_file()

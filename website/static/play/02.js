@@ -13,7 +13,7 @@ function ropeScore(m, n) {
   if (!place) return;
   const where = { query: 12, key: 9 };
   const clocks = element("div", { class: "clocks" });
-  const curve = element("svg", { viewBox: "0 0 400 120", role: "img", "aria-label": "score by distance" });
+  const curve = element("svg", { viewBox: "0 0 400 110", role: "img", "aria-label": "score by distance" });
   const said = element("p", { "aria-live": "polite" });
 
   function hand(position, speed, kind) {
@@ -26,10 +26,10 @@ function ropeScore(m, n) {
       element("svg", { viewBox: "0 0 100 100", "aria-hidden": "true" }, element("circle", { cx: 50, cy: 50, r: 45 }),
         hand(query, speed, "query"), hand(key, speed, "key")),
       element("figcaption", {}, `pair ${pair}: ${Number(speed.toPrecision(2))} radians a token`))));
-    const at = (distance) => [200 + distance * 3.1, 60 - 50 * ropeScore(distance, 0)];
+    const at = (distance) => [200 + distance * 3.1, 95 - 85 * ropeScore(distance, 0)];
     const points = Array.from({ length: 127 }, (_, i) => at(i - 63).join(",")).join(" ");
     const [x, y] = at(query - key);
-    curve.replaceChildren(element("line", { x1: 0, x2: 400, y1: 60, y2: 60, class: "axis" }), element("polyline", { points, class: "query" }),
+    curve.replaceChildren(element("line", { x1: 0, x2: 400, y1: 95, y2: 95, class: "axis" }), element("polyline", { points, class: "query" }),
       element("circle", { cx: x, cy: y, r: 6, class: "here" }));
     said.textContent = `Query at ${query}, key at ${key}: distance ${query - key}, score ${ropeScore(query, key).toFixed(3)} of 1.`;
   }

@@ -21,7 +21,7 @@ function routeTopK(logits, k) {
     chart.replaceChildren(...logits.map((_, expert) => {
       const rank = ids.indexOf(expert);
       const weight = rank < 0 ? 0 : weights[rank];
-      return barRow(`expert ${expert}`, weight, rank < 0 ? `not chosen (${all[expert].toFixed(2)} of all)` : weight.toFixed(2), rank < 0 ? "" : "chosen");
+      return barRow(`expert ${expert}`, weight, rank < 0 ? "not chosen" : weight.toFixed(2), rank < 0 ? "" : "chosen");
     }));
     said.textContent = `Chosen: ${ids.map((expert, i) => `expert ${expert} with ${weights[i].toFixed(2)}`).join(", ")}. ` +
       `The others, ${(100 * ids.reduce((rest, expert) => rest - all[expert], 1)).toFixed(0)}% of the softmax over all, do no work.`;

@@ -1,7 +1,7 @@
 // Advantages of a group of stories: less the mean, divided by the standard deviation or not, or less the mean of the others.
 "use strict";
 
-const KINDS = ["GRPO: less the mean, divided by the standard deviation", "Dr. GRPO: less the mean", "RLOO: less the mean of the others"];
+const KINDS = ["GRPO, divided by the deviation", "Dr. GRPO, not divided", "RLOO, less the others' mean"];
 
 function advantages(rewards, kind) {
   const size = rewards.length;
