@@ -348,6 +348,7 @@ def test_a_trusted_notebook_has_a_signature_that_jupyter_knows(course, tmp_path,
     notary = importlib.import_module("nbformat.sign").NotebookNotary()
     assert notary.check_signature(nbformat.read(course / NOTEBOOK, as_version=4))
     assert not notary.check_signature(nbformat.read(course.parent / "solutions" / f"{NAME}.ipynb", as_version=4))
+    notary.store.close()
 
 
 def test_lab_says_what_an_update_did(course, work, started, capsys):
