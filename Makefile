@@ -12,7 +12,7 @@ SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadgroup
 export OMP_WAIT_POLICY := PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help install lab story lessons test slow notebooks-test browser bench census lint clean
+.PHONY: help install lab story lessons test slow notebooks-test browser bench bench-gpu census lint clean
 
 help: ## show this list
 	@echo "make install          set up .venv with everything that the lessons need"
@@ -24,6 +24,7 @@ help: ## show this list
 	@echo "make notebooks-test   run every solution from top to bottom, offline, and compare its outputs"
 	@echo "make browser          run the tests that open JupyterLab in Chromium"
 	@echo "make bench            compare speed and memory with other implementations"
+	@echo "make bench-gpu        measure a training step on a GPU, beside transformers"
 	@echo "make census           count what the code is like to read: files, helpers, ways of calls, longest functions"
 	@echo "make lint             ruff, mypy and the order of the lessons"
 	@echo "make clean            remove .venv and caches; trained models in runs/ and your lessons stay"
@@ -84,6 +85,9 @@ browser: $(VENV)/.browser
 
 bench: $(VENV)/.test
 	$(BIN)/python -m bench
+
+bench-gpu: $(VENV)/.test
+	$(BIN)/python -m bench.gpu
 
 census: $(VENV)/.test
 	$(BIN)/python -m bench.census
