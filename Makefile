@@ -22,7 +22,7 @@ endif
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help install lab story lessons test slow notebooks-test browser bench census site slides lint address clean
+.PHONY: help install lab story lessons test slow notebooks-test browser bench bench-gpu census site slides lint address clean
 
 help: ## show this list
 	@echo "make install          set up .venv with everything that the lessons need"
@@ -34,6 +34,7 @@ help: ## show this list
 	@echo "make notebooks-test   run every solution from top to bottom, offline, and compare its outputs"
 	@echo "make browser          run the tests that open JupyterLab and the website in Chromium"
 	@echo "make bench            compare speed and memory with other implementations"
+	@echo "make bench-gpu        measure a training step on a GPU, beside transformers"
 	@echo "make census           count what the code is like to read: files, helpers, ways of calls, longest functions"
 	@echo "make site             build the course's website into build/site/html"
 	@echo "make slides LESSON=01 make a lesson's slides, to show or to print"
@@ -101,6 +102,9 @@ browser: $(VENV)/.browser
 
 bench: $(VENV)/.test
 	$(BIN)/python -m bench
+
+bench-gpu: $(VENV)/.test
+	$(BIN)/python -m bench.gpu
 
 census: $(VENV)/.test
 	$(BIN)/python -m bench.census
