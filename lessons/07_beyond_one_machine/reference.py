@@ -81,7 +81,7 @@ def ring_all_reduce(
     Every rank runs this code. It cuts its tensor, flattened, into P parts as
     `tensor_split` does. In the first half, rank r begins by sending its part r, and
     from then on sends the part that it has just added to. In the second half it sends
-    the part that it has just received in full. Part numbers go round: part P is part 0.
+    the part that has just become complete here. Numbers go round: part P is part 0.
 
     Args:
         own: this rank's tensor, of any shape; all ranks have the same shape.
