@@ -3,7 +3,7 @@
 import base64
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from storyteller.figures.display import COLORS
 
@@ -212,8 +212,9 @@ def suit_any_ground(figure: "Figure") -> None:
         axes.patch.set_alpha(0)
         axes.tick_params(which="both", color=INK, labelcolor=INK)
         axes.spines[:].set_edgecolor(INK)
-    for artist in {*figure.findobj(Text), *figure.findobj(Line2D)} - on_fields:
-        if max(to_rgb(artist.get_color())) <= DARKEST:
+    artists: list[Any] = [*figure.findobj(Text), *figure.findobj(Line2D)]
+    for artist in artists:
+        if artist not in on_fields and max(to_rgb(artist.get_color())) <= DARKEST:
             artist.set_color(INK)
             if isinstance(artist, Line2D) and artist.get_markerfacecolor() == "none":
                 artist.set_markeredgecolor(INK)
