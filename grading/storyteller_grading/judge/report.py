@@ -32,8 +32,8 @@ STYLE = """
 .answer pre { margin: 0; max-height: 90vh; overflow: auto; font-size: .8rem; line-height: 1.5;
  background: rgba(128, 128, 128, .09); border-radius: 5px; padding: .5rem 0; }
 .answer span { display: block; padding: 0 .6rem 0 2.6rem; text-indent: -2.6rem; }
-.answer span b { display: inline-block; width: 2.6rem; padding-right: .7rem; text-align: right; text-indent: 0;
- font-weight: 400; opacity: .5; user-select: none; }
+.answer span b { display: inline-block; box-sizing: border-box; width: 2.6rem; padding-right: .7rem;
+ text-align: right; text-indent: 0; font-weight: 400; opacity: .5; user-select: none; }
 .answer .raised { background: rgba(217, 130, 43, .3); }
 summary { cursor: pointer; margin: .3rem 0; }
 @media (max-width: 60rem) { .exercise { grid-template-columns: minmax(0, 1fr); } .answer { position: static; } }
