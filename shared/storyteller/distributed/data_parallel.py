@@ -118,7 +118,7 @@ class ParallelProcesses(OneProcess):
             if self.dtype == "bfloat16":
                 # The matrices travel in 16 bits, in which they are multiplied anyway. What the router and the norms
                 # compute stays in float32, and so do the embedding and the sums of gradients.
-                exact = [part for part in block.modules() if isinstance(part, Router | RMSNorm)]
+                exact: list[nn.Module] = [part for part in block.modules() if isinstance(part, Router | RMSNorm)]
                 fully_shard(exact, **options)
                 short = MixedPrecisionPolicy(torch.bfloat16, reduce_dtype=torch.float32, cast_forward_inputs=False)
                 fully_shard(block, mp_policy=short, **options)
