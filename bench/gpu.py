@@ -41,7 +41,7 @@ Step = Callable[[], None]
 
 def main() -> None:
     """Measure, and print one table for each preset; exit code 2 where there is no GPU."""
-    parser = argparse.ArgumentParser(prog="python -m bench.gpu", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m bench.gpu", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("presets", nargs="*", default=["small", "base", "full"], help="small, base, full")
     parser.add_argument("--rounds", type=int, default=5, help="how often each candidate is timed (5)")
     arguments = parser.parse_args()
@@ -82,8 +82,13 @@ def run(one: Preset, device: torch.device, *, rounds: int) -> list[Row]:
     for name in steps:
         shape = dense if name == "ours, dense" else one.model
         mfu = training_flops(shape) * speed[name] / peak
-        figures = {"tokens/s": int(speed[name]), "MFU": f"{mfu:.1%}", "peak memory, GB": round(memory[name], 2)}
-        goal, met = "", None
+        figures: dict[str, Any] = {
+            "tokens/s": int(speed[name]),
+            "MFU": f"{mfu:.1%}",
+            "peak memory, GB": round(memory[name], 2),
+        }
+        goal = ""
+        met: bool | None = None
         if name == "ours":
             ratio = speed["ours"] / speed["transformers"]
             figures["times transformers"] = round(ratio, 2)
