@@ -228,8 +228,10 @@ def suit_any_ground(figure: "Figure") -> None:
     for artist in drawn - on_fields:
         if max(to_rgb(artist.get_color())) <= DARKEST:
             artist.set_color(INK)
-            if isinstance(artist, Line2D) and artist.get_markerfacecolor() == "none":
-                artist.set_markeredgecolor(INK)
+    for line in figure.findobj(Line2D):
+        edge: Any = line.get_markeredgecolor()  # type: ignore[attr-defined]
+        if edge != "none" and max(to_rgb(edge)) <= DARKEST:
+            line.set_markeredgecolor(INK)  # type: ignore[attr-defined]
 
 
 def show(figure: "Figure") -> None:
