@@ -33,7 +33,8 @@ Fingerprint = tuple[int, ...]  # a number for the words, then one for each band;
 def _drawn(name: str, shape: tuple[int, ...], dtype: str) -> np.ndarray:
     """Numbers that look random and are the same on every machine and in every version of numpy."""
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
-    return np.frombuffer(hashlib.shake_128(name.encode()).digest(size), dtype=dtype).reshape(shape)
+    drawn: np.ndarray = np.frombuffer(hashlib.shake_128(name.encode()).digest(size), dtype=dtype).reshape(shape)
+    return drawn
 
 
 _PLACES = _drawn("words of a shingle", (SHINGLE_WORDS,), "<u8") | np.uint64(1)  # a factor for each word of a shingle
