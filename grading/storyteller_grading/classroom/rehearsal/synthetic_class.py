@@ -204,7 +204,7 @@ def choose_answers(kind: str, answers: KnownAnswers, deck: Deck, rng: random.Ran
             chosen[name] = rng.choice(styles[name]) if styles[name] else REFERENCE
     if kind == "half":
         solved = names[: max(1, rng.randint(len(names) // 3, 2 * len(names) // 3))]
-        return {name: chosen[name] if name in solved else STUB for name in names}
+        chosen = {name: chosen[name] if name in solved else STUB for name in names}
     if kind == "mistaken" or (kind in ("late", "hostile", "damaged") and rng.random() < 0.5):
         taken: set[str] = set()
         for _ in range(rng.randint(1, min(MAX_MISTAKES, len(names)))):

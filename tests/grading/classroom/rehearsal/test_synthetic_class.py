@@ -115,7 +115,7 @@ def test_copies_of_the_solution_are_planted_and_no_honest_student_has_it_where_t
     copied = [one for one in people if one.kind == "copied"]
     assert {answer for one in copied for answer in one.answers.values()} == set(COPIES)
     assert all(len(set(one.answers.values())) == 1 for one in copied)
-    honest = [one for one in people if one.kind in ("right", "half")]
+    honest = [one for one in people if one.kind == "right"]
     styles = {name for name in lesson.exercises if lesson.alternatives(name)}
     assert styles
     assert not [one.id for one in honest for name in styles if one.answers[name] == REFERENCE]
