@@ -149,7 +149,7 @@ def interrupted(*arguments, **options):
     [
         ("storyteller.tokenizer.Tokenizer.train", ["tokenizer", "--corpus", "one.txt"], "nothing was written"),
         (
-            "storyteller.training.token_shards.write_shards",
+            "storyteller.training.token_shards.preparing.prepare_shards",
             ["preprocess", "--corpus", "one.txt"],
             "complete shards are kept",
         ),
