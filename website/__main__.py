@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 
 from storyteller.errors import StorytellerError
-from website.check_links import broken_links
+from website.check_links import broken_links, drop_dead_ways_back
 from website.lessons import lesson_page
 from website.links import rewrite
 from website.reference import reference_pages
@@ -101,6 +101,7 @@ def build_site(out: Path, lessons: list[str], packages: list[str] | None, run: P
     code = build_main([*command, str(source), str(html)])
     if code:
         raise StorytellerError("Sphinx has complained, see above: mend what it names, and build again.")
+    drop_dead_ways_back(html.resolve())
     if wrong := broken_links(html.resolve()):
         raise StorytellerError("Some links lead nowhere:\n" + "\n".join(wrong))
     return html / "index.html"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -27,6 +28,26 @@ class Page(HTMLParser):
             self.fetched.add(found.get("href", ""))
         if "src" in found:
             self.fetched.add(found["src"])
+
+
+def drop_dead_ways_back(folder: Path) -> None:
+    """Take away the links from a source page to entries of the reference that do not exist.
+
+    Sphinx writes one beside each function that it has read, also beside those that no page of the reference names, and
+    under the name of whichever module it met first.
+    """
+    anchors: dict[Path, set[str]] = {}
+    for path in sorted((folder / "_modules").rglob("*.html")):
+
+        def kept(link: re.Match[str], here: Path = path.parent) -> str:
+            parts = urlsplit(link[1])
+            there = (here / unquote(parts.path)).resolve()
+            if there not in anchors:
+                anchors[there] = Page(there.read_text(encoding="utf-8")).anchors if there.exists() else set()
+            return link[0] if unquote(parts.fragment) in anchors[there] else ""
+
+        text = path.read_text(encoding="utf-8")
+        path.write_text(re.sub(r'<a class="viewcode-back" href="([^"]+)">.*?</a>', kept, text), encoding="utf-8")
 
 
 def broken_links(folder: Path) -> list[str]:
