@@ -56,6 +56,9 @@ def site(tmp_path_factory):
     return front.parent
 
 
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
+
+
 @pytest.mark.parametrize("width", ["phone", "screen"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_kind_of_page_is_accessible_and_fits(chrome, site, scheme, width, tmp_path):
@@ -66,7 +69,8 @@ def test_every_kind_of_page_is_accessible_and_fits(chrome, site, scheme, width, 
             take(page, f"site-{Path(name).stem}-{scheme}-{width}", tmp_path)
             too_wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
             assert too_wide <= 0, name
-            axe = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]})
+            # Without `preload`, with which axe itself asks for the style sheets once more, and is refused for files.
+            axe = Axe().run(page, options={"runOnly": RULES, "preload": False})
             assert axe.violations_count == 0, f"{name}: {axe.generate_report()[:3000]}"
     assert complaints == []  # nothing was asked for from elsewhere
 
