@@ -22,6 +22,7 @@ import nbformat
 import psutil
 
 from bench.common import Row
+from storyteller.utils.workers import available_cores
 from storyteller_course.exercises.exercise import PUBLIC
 from storyteller_course.exercises.lesson import Lesson, load_lesson
 from storyteller_course.grading.grade import grade
@@ -49,7 +50,7 @@ def run(*, rounds: int = 9) -> list[Row]:
         beside = Path(folder) / "theirs"
         theirs = median(_theirs(beside / str(turn), lesson.name, document) for turn in range(min(rounds, 3)))
     checks, cells = _checks(lesson, document), _cells(document)
-    jobs = _processors()
+    jobs = available_cores()
     mine, other = max(ours - checks / jobs, 0.0), max(theirs - cells, 0.0)
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     return [
@@ -81,10 +82,6 @@ def run(*, rounds: int = 9) -> list[Row]:
     ]
 
 
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def _ours(folder: Path, lesson: Lesson, document: dict[str, Any]) -> tuple[float, int, float]:
     """Wall seconds a submission of a class, with the start of the judges; the most memory; CPU seconds a submission.
 
@@ -99,7 +96,7 @@ def _ours(folder: Path, lesson: Lesson, document: dict[str, Any]) -> tuple[float
     came: list[float] = []
     with _Memory() as memory:
         began = time.perf_counter()
-        wanted, computed = GradingOptions(jobs=_processors(), unsafe=True), sum(os.times()[:4])
+        wanted, computed = GradingOptions(jobs=available_cores(), unsafe=True), sum(os.times()[:4])
         summary = autograde(course, lesson.folder, wanted, step=lambda outcome: came.append(time.perf_counter()))
     scores = {outcome.data["earned"] for outcome in summary.outcomes}
     if scores != {100}:

@@ -9,6 +9,7 @@ lessons.py       a solved notebook becomes a page: answers folded, a figure that
 slides.py        a solved notebook becomes slides
 reference.py     the pages of the reference, one for each package
 conf.py          Sphinx's configuration; mathml.py and docstrings.py are its extensions
+run_sphinx.py    builds the pages; a warning is an error, and so is a link that leads nowhere
 check_links.py   every link of the built pages leads somewhere, and nothing is fetched from elsewhere
 pages/           the front page, written by hand
 static/          style, and static/play/ the JavaScript of the figures that can be played with

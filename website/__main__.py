@@ -18,10 +18,10 @@ import sys
 from pathlib import Path
 
 from storyteller.errors import StorytellerError
-from website.check_links import broken_links, drop_dead_ways_back
 from website.lessons import lesson_page
 from website.links import rewrite
 from website.reference import reference_pages
+from website.run_sphinx import run_sphinx
 from website.sources import ROOT, guides, lesson_names
 
 HERE = Path(__file__).parent
@@ -74,8 +74,6 @@ def build_site(out: Path, lessons: list[str], packages: list[str] | None, run: P
     Returns:
         The front page.
     """
-    from sphinx.cmd.build import build_main
-
     source, html = out / "source", out / "html"
     for folder in (source, html, out / "extra"):
         shutil.rmtree(folder, ignore_errors=True)
@@ -96,14 +94,7 @@ def build_site(out: Path, lessons: list[str], packages: list[str] | None, run: P
     (source / "index.md").write_text(index, encoding="utf-8")
     shutil.copytree(ROOT / "docs" / "pictures", source / "pictures", dirs_exist_ok=True)
     os.environ["STORYTELLER_SITE_EXTRA"] = str(out / "extra")
-    cache = str(out / "doctrees")
-    command = ["-c", str(HERE), "-b", "html", "-d", cache, "-j", "auto", "-W", "--keep-going", "-q"]
-    code = build_main([*command, str(source), str(html)])
-    if code:
-        raise StorytellerError("Sphinx has complained, see above: mend what it names, and build again.")
-    drop_dead_ways_back(html.resolve())
-    if wrong := broken_links(html.resolve()):
-        raise StorytellerError("Some links lead nowhere:\n" + "\n".join(wrong))
+    run_sphinx("html", source, html, out / "doctrees")
     return html / "index.html"
 
 

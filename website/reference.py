@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import pkgutil
+import re
 from pathlib import Path
 
 from website.sources import ROOT, packages
-
-LESSONS = {"corpus": "01", "storyworld": "01", "tokenizer": "01", "transformer": "02", "moe": "03", "training": "04"}
-LESSONS |= dict.fromkeys(("inference", "evaluation", "runs", "export", "tracking", "serve"), "05")
-LESSONS |= {"rl": "06", "distributed": "07"}
 
 
 def reference_pages(source: Path, only: list[str] | None = None) -> None:
@@ -32,7 +29,7 @@ def reference_pages(source: Path, only: list[str] | None = None) -> None:
         "# The library\n\nWhat each package of `storyteller` holds, from its docstrings. They stand in the order of "
         "the lessons that teach them, and each builds only on those before it.\n\n"
     )
-    rows = "".join(f"| [`{name}`]({name}.rst) | {LESSONS.get(name, '')} | {summary(name)} |\n" for name in names)
+    rows = "".join(f"| [`{name}`]({name}.rst) | {' | '.join(summary(name))} |\n" for name in names)
     rows += "| [`storyteller_course`](course.rst) |  | what a notebook calls: `check`, `hint`, `predict`, `use` |\n"
     menu = "\n".join([*names, "course"])
     (folder / "index.md").write_text(
@@ -64,9 +61,10 @@ def course_page() -> str:
     return page
 
 
-def summary(name: str) -> str:
-    """The first line of the package's docstring, without the number of its lesson."""
+def summary(name: str) -> tuple[str, str]:
+    """The number of the lesson that teaches a package, "" for none, and what it holds: its docstring's first line."""
     path = ROOT / "shared" / "storyteller" / name / "__init__.py"
     path = path if path.is_file() else ROOT / "shared" / "storyteller" / f"{name}.py"
     first = path.read_text(encoding="utf-8").split('"""')[1].strip().split("\n")[0]
-    return first.partition(": ")[2].rstrip(".") if first.startswith("Lesson") else first.rstrip(".")
+    lesson, what = re.fullmatch(r"(?:Lesson (\d\d): )?(.*?)\.?", first).groups(default="")  # type: ignore[union-attr]
+    return lesson, what

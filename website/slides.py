@@ -14,9 +14,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from storyteller.errors import StorytellerError
-from website.check_links import broken_links
 from website.links import rewrite
+from website.run_sphinx import run_sphinx
 from website.sources import ROOT
 
 HERE = Path(__file__).parent
@@ -38,8 +37,6 @@ def build_slides(name: str, out: Path) -> Path:
     Raises:
         StorytellerError: Sphinx has complained, or a link leads nowhere.
     """
-    from sphinx.cmd.build import build_main
-
     folder = out / name
     shutil.rmtree(folder, ignore_errors=True)
     source, html = folder / "source", folder / "html"
@@ -48,11 +45,7 @@ def build_slides(name: str, out: Path) -> Path:
     notebook["cells"] = slides(notebook["cells"], f"lessons/{name}/lesson.md", source)
     (source / "index.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
     os.environ["STORYTELLER_SLIDES"] = "1"
-    command = ["-c", str(HERE), "-b", "revealjs", "-d", str(folder / "doctrees"), "-q", "-W", "--keep-going"]
-    if build_main([*command, str(source), str(html)]):
-        raise StorytellerError("Sphinx has complained, see above: mend what it names, and build again.")
-    if wrong := broken_links(html.resolve()):
-        raise StorytellerError("Some links lead nowhere:\n" + "\n".join(wrong))
+    run_sphinx("revealjs", source, html, folder / "doctrees")
     return (html / "index.html").resolve()
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
+
+from storyteller_grading.builder.repository import address_of
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -68,6 +69,4 @@ def page_of(file: str) -> str | None:
 
 def repository() -> str | None:
     """The repository's address, from `[project.urls]` of pyproject.toml; None where none is set."""
-    urls = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"].get("urls", {})
-    address = next((url for name, url in urls.items() if name.lower() in ("repository", "source")), None)
-    return address.rstrip("/") if address else None
+    return address_of(ROOT) or None

@@ -8,6 +8,8 @@ prints that sentence and ends with exit code 2; a notebook shows it without a tr
 import importlib
 from types import ModuleType
 
+MAX_SAID_CHARS = 160  # of another library's error
+
 
 class StorytellerError(Exception):
     """Something the user can mend; the message says how."""
@@ -21,6 +23,12 @@ def require(condition: bool, message: str) -> None:
     """Raise a StorytellerError with this message unless the condition holds."""
     if not condition:
         raise StorytellerError(message)
+
+
+def first_line(error: BaseException) -> str:
+    """What another library's error says, in short, for a sentence of ours; its kind where it says nothing."""
+    text = next(iter(str(error).strip().splitlines()), type(error).__name__).rstrip(". ")
+    return text if len(text) <= MAX_SAID_CHARS else text[: MAX_SAID_CHARS - 3] + "..."
 
 
 def optional_import(name: str, *, extra: str) -> ModuleType:

@@ -18,16 +18,8 @@ from storyteller.moe.dispatch import Experts, dispatch_loop
 from storyteller.training.batches import IGNORE_INDEX
 from storyteller.transformer.decoder import swiglu
 from storyteller_course import load_lesson
-from storyteller_course.lesson_tools.beyond_one_machine import (
-    RanksFailed,
-    adamw_on,
-    fit_line,
-    in_processes,
-    in_threads,
-    kill_this_process,
-    small_decoder,
-    story_rows,
-)
+from storyteller_course.lesson_tools.beyond_one_machine import adamw_on, fit_line, small_decoder, story_rows
+from storyteller_course.lesson_tools.ranks import RanksFailed, in_processes, in_threads, kill_this_process
 
 LESSON = load_lesson(ROOT / "lessons" / "07_beyond_one_machine")
 reference = LESSON.reference

@@ -4,7 +4,6 @@ The stories are the beginnings of the tales that `storyteller story` learns: fiv
 them in half a minute.
 """
 
-import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -28,6 +27,7 @@ from storyteller.tokenizer import Tokenizer
 from storyteller.training.batches import IGNORE_INDEX, InMemoryTokens, TrainingBatches
 from storyteller.training.trainer import Microbatch, Trainer
 from storyteller.transformer.decoder import Decoder
+from storyteller_course.lesson_tools.sentences import sentences
 
 CORPUS = "storyworld-tales-small"
 SENTENCES, MAX_TOKENS = 5, 110  # of a story; one that has not ended by then is cut
@@ -58,7 +58,7 @@ class Judged(NamedTuple):
 
 def beginning(text: str) -> str:
     """The first five sentences of a story."""
-    return " ".join(re.split(r"(?<=[.!?\"])\s+", text)[:SENTENCES])
+    return " ".join(sentences(text)[:SENTENCES])
 
 
 def beginnings(count: int, *, split: str = "train") -> list[str]:

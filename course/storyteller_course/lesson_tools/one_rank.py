@@ -1,6 +1,6 @@
 """The processes of lesson 07: one that has loaded PyTorch, and its children, each of which is a rank of one call.
 
-`beyond_one_machine.in_processes` starts the first (python -m storyteller_course.lesson_tools.one_rank) and writes a
+`ranks.in_processes` starts the first (python -m storyteller_course.lesson_tools.one_rank) and writes a
 line to it for each call: a folder and the number of ranks. A child takes a function and its arguments out of the
 folder, calls the function, and leaves the result there. The first process notes how each of its children has ended.
 """
@@ -17,18 +17,7 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 
-from storyteller_course.lesson_tools.beyond_one_machine import (
-    JOB,
-    LOOK_S,
-    OVER,
-    GlooRank,
-    end_file,
-    errors_file,
-    pid_file,
-    result_file,
-    said_file,
-    state_file,
-)
+from storyteller_course.lesson_tools.ranks import JOB, LOOK_S, OVER, GlooRank, rank_file
 
 MEET_S = 240.0  # for all ranks of a call to be there
 
@@ -48,8 +37,8 @@ def main() -> None:
                 child = os.fork()
                 if child == 0:
                     be_a_rank(folder, rank, ranks)
-                write(folder / pid_file(rank), str(child).encode())
-                children[child] = folder / end_file(rank)
+                write(rank_file(folder, "pid", rank), str(child).encode())
+                children[child] = rank_file(folder, "end", rank)
         while children:
             child, status = os.waitpid(-1, os.WNOHANG)
             if not child:
@@ -61,13 +50,13 @@ def main() -> None:
 
 def be_a_rank(folder: Path, rank: int, ranks: int) -> None:
     """In a child: meet the others, call the function, and stay until all are done, for others may still wait."""
-    for path, number in ((folder / said_file(rank), 1), (folder / errors_file(rank), 2)):
+    for path, number in ((rank_file(folder, "said", rank), 1), (rank_file(folder, "errors", rank), 2)):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
     parent = os.getppid()
     try:
         store = dist.FileStore(str(folder / "store"), ranks)
         dist.init_process_group("gloo", store=store, rank=rank, world_size=ranks, timeout=timedelta(seconds=MEET_S))
-        me = GlooRank(rank, ranks, folder / state_file(rank))
+        me = GlooRank(rank, ranks, rank_file(folder, "state", rank))
         job, args = pickle.loads((folder / JOB).read_bytes())
         result = ("value", job(me, *args))
         me.note("done")
@@ -76,14 +65,14 @@ def be_a_rank(folder: Path, rank: int, ranks: int) -> None:
         result = ("error", f"{type(error).__name__}: {error}")
     sys.stdout.flush()
     sys.stderr.flush()
-    write(folder / result_file(rank), pickle.dumps(result))
+    write(rank_file(folder, "result", rank), pickle.dumps(result))
     while folder.is_dir() and not (folder / OVER).exists() and os.getppid() == parent:
         time.sleep(LOOK_S)
     os._exit(0)  # without a last meeting: some of the others may be gone
 
 
 def write(path: Path, content: bytes) -> None:
-    """A file that is there in full or not at all."""
+    """A file that is there in full or not at all. Unlike `write_whole` it makes no folder: a call's may be over."""
     partial = path.with_name(f"{path.name}.partial")
     partial.write_bytes(content)
     partial.rename(path)

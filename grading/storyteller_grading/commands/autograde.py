@@ -1,7 +1,6 @@
 """The commands that grade a class: `autograde`, and `regrade` for an appeal; both behind a bar."""
 
 import getpass
-import os
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -42,13 +41,17 @@ def autograde(
     """Grade what a class handed in; what is graded already, and has not changed, is not graded again."""
     from rich.console import Console
 
+    from storyteller.utils.workers import available_cores
     from storyteller_grading.builder.lesson_folders import lesson_folder
     from storyteller_grading.classroom.autograde.autograde import GradingOptions
     from storyteller_grading.classroom.course import Course
 
-    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     options = GradingOptions(
-        students=split_names(students), only_new=only_new, jobs=jobs or processors, scheduler=scheduler, unsafe=unsafe
+        students=split_names(students),
+        only_new=only_new,
+        jobs=jobs or available_cores(),
+        scheduler=scheduler,
+        unsafe=unsafe,
     )
     console, began = Console(highlight=False), time.perf_counter()
     summary = autograde_with_progress(Course.open(course), lesson_folder(lesson), options, console)

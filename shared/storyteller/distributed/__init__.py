@@ -1,4 +1,4 @@
-"""Beyond one machine: a run whose steps are shared out among several processes, devices and machines.
+"""Lesson 07: a run whose steps are shared out among several processes, devices and machines.
 
 mesh.py                how the processes are arranged: replicate x shard x expert
 data_parallel.py       what the trainer asks where there are several processes; DDP, or weights divided by block

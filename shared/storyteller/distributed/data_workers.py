@@ -20,8 +20,9 @@ from itertools import islice
 from multiprocessing.connection import wait
 from typing import Any
 
-from storyteller.errors import StorytellerError, optional_import
+from storyteller.errors import StorytellerError, first_line
 from storyteller.training.token_shards.preparing import ChunkWork, InThisProcess, Workers
+from storyteller.utils.workers import available_cores, dask_client
 
 ALONE = 8  # chunks that are worked on here before processes are started: with a few stories these would take longer
 AHEAD = 2  # chunks that wait for each worker
@@ -45,7 +46,7 @@ def data_workers(work: ChunkWork, *, workers: int | None = None, scheduler: str 
         with _dask_workers(work, scheduler) as dask:
             yield dask
         return
-    number = workers or (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    number = workers or available_cores()
     if number == 1:
         yield InThisProcess(work)
         return
@@ -125,22 +126,9 @@ def _work_on(method: str, chunk: Any) -> Any:
 
 @contextmanager
 def _dask_workers(work: ChunkWork, address: str) -> Iterator[Workers]:
-    distributed = optional_import("distributed", extra="cluster")
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what goes wrong is said here, once
+    client, threads = dask_client(address, timeout=CONNECT_S, otherwise="use --workers on this machine")
     try:
-        client = distributed.Client(address, timeout=CONNECT_S, set_as_default=False)
-    except (OSError, ValueError, TimeoutError) as error:
-        raise StorytellerError(
-            f"No Dask scheduler answers at {address} ({_first_line(error)}): start one with dask "
-            "scheduler and give the address that it names, or use --workers on this machine."
-        ) from None
-    try:
-        threads = sum(client.nthreads().values())
-        if not threads:
-            raise StorytellerError(
-                f"The Dask scheduler at {address} has no worker: start some with dask worker {address} --nthreads 1 "
-                "--nworkers N, where storyteller is installed."
-            )
         here = _versions()
         for place, there in client.run(_versions).items():
             if there != here:
@@ -156,7 +144,7 @@ def _dask_workers(work: ChunkWork, address: str) -> Iterator[Workers]:
         if not of_dask and not isinstance(error, TimeoutError | CancelledError | asyncio.CancelledError | ImportError):
             raise
         raise StorytellerError(
-            f"The Dask cluster at {address} could not finish its part ({_first_line(error)}): see whether its "
+            f"The Dask cluster at {address} could not finish its part ({first_line(error)}): see whether its "
             f"scheduler and workers run and have this version of storyteller; {KEPT}."
         ) from None
     finally:
@@ -182,11 +170,6 @@ class _DaskWorkers:
             return self._client.submit(_call, self._work, method, chunk, pure=False)
 
         return _in_order(submit, chunks, AHEAD * self._threads)
-
-
-def _first_line(error: BaseException) -> str:
-    """What an error says, in short."""
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)[:160].rstrip(". ")
 
 
 def _versions() -> list[str]:

@@ -8,6 +8,7 @@ import queue
 import threading
 from collections.abc import Callable
 
+from storyteller.errors import first_line
 from storyteller.tracking.store import OpenRun, is_server, local_uri, store_errors
 
 Job = Callable[[OpenRun], None]
@@ -72,16 +73,11 @@ class Writer:
         except self._errors as error:
             if not is_server(self.uri):
                 self._lost = True
-                self.messages.put(f"Tracking stopped: {self.uri} cannot be written to ({_first_line(error)}).")
+                self.messages.put(f"Tracking stopped: {self.uri} cannot be written to ({first_line(error)}).")
                 return
             away, self.uri, self._run = self.uri, local_uri(), None
             self.messages.put(
-                f"The MLflow server {away} cannot be reached ({_first_line(error)}): training goes on, and from here "
+                f"The MLflow server {away} cannot be reached ({first_line(error)}): training goes on, and from here "
                 f"on it is logged to {self.uri}."
             )
             self._do(job)
-
-
-def _first_line(error: Exception) -> str:
-    text = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
-    return text if len(text) <= 160 else text[:157] + "..."

@@ -30,7 +30,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
-from storyteller.errors import StorytellerError
+from storyteller.utils.workers import dask_client
 from storyteller_grading.classroom.autograde.grade_task import (
     Task,
     TaskOutcome,
@@ -207,22 +207,14 @@ def grade_on_cluster(address: str, tasks: Iterable[Task]) -> Generator[TaskOutco
     Raises:
         StorytellerError: the scheduler does not answer, or has no workers.
     """
-    from distributed import Client, as_completed
+    from distributed import as_completed
 
-    try:
-        client = Client(address, timeout=CONNECT_TIMEOUT_S)
-    except (OSError, TimeoutError, ValueError) as error:
-        raise StorytellerError(
-            f"No Dask scheduler answers at {address} ({error}): start one with `dask scheduler`, or leave --scheduler "
-            "out to grade on this machine."
-        ) from None
+    here = "leave --scheduler out to grade on this machine"
+    client, threads = dask_client(address, timeout=CONNECT_TIMEOUT_S, otherwise=here)
     with client:
-        threads = sum(client.nthreads().values())
-        if not threads:
-            raise StorytellerError(f"The cluster at {address} has no workers: start some with `dask worker {address}`.")
         waiting = iter(tasks)
         sent: dict[str, tuple[Task, int]] = {}
-        futures = as_completed()
+        futures = as_completed(loop=client.loop)
         for task in islice(waiting, TASKS_AHEAD * threads):
             _send(client, task, 1, sent, futures)
         for future in futures:

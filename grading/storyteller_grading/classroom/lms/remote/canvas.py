@@ -108,4 +108,4 @@ class CanvasRemote:
             progress = self.connection.get(f"/api/v1/progress/{int(progress['id'])}").json()
         if progress.get("workflow_state") != "completed":
             said = self.connection.without_token(str(progress.get("message") or "it does not say why"))
-            raise StorytellerError(f"Canvas could not enter the grades ({said[:200]}): look into its gradebook.")
+            raise StorytellerError(f"Canvas could not enter the grades ({said}): look into its gradebook.")

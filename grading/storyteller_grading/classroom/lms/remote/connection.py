@@ -110,7 +110,7 @@ class Connection:
 
     def refusal(self, answer: httpx.Response) -> str:
         """What a refused request means, in a sentence."""
-        said = self.without_token(" ".join(answer.text.split()))[:MAX_SAID_CHARS]
+        said = self.without_token(" ".join(answer.text.split()))
         why = {
             401: "the token is wrong, has expired, or may not do this: make a new one as a teacher of this course",
             403: "the token's owner may not do this: it needs a teacher's rights in this course",
@@ -121,5 +121,5 @@ class Connection:
         return f"{self.host} answers {answer.status_code}: {why}. It says: {said or 'nothing'}"
 
     def without_token(self, text: str) -> str:
-        """A text in which the token does not stand."""
-        return text.replace(self.token, "...")
+        """The beginning of what the server says, for a message; the token does not stand in it."""
+        return text.replace(self.token, "...")[:MAX_SAID_CHARS]

@@ -20,7 +20,6 @@ from storyteller_grading.classroom.lms.remote.settings import RemoteSettings
 from storyteller_grading.classroom.lms.system import Claim
 
 SERVICE = "/webservice/rest/server.php"
-MAX_SAID_CHARS = 200
 
 
 class MoodleRemote:
@@ -53,7 +52,7 @@ class MoodleRemote:
         if isinstance(answer, dict) and answer.get("exception"):
             said = self.connection.without_token(f"{answer.get('errorcode')}: {answer.get('message')}")
             raise StorytellerError(
-                f"Moodle refuses {function} ({said[:MAX_SAID_CHARS]}): the token's service must have this function, "
+                f"Moodle refuses {function} ({said}): the token's service must have this function, "
                 "and its owner a teacher's rights in the course."
             )
         return answer
