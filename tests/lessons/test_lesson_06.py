@@ -2,7 +2,9 @@
 
 import copy
 import random
+from typing import Any
 
+import nbformat
 import pytest
 import torch
 from torch import Tensor
@@ -11,8 +13,10 @@ from repository import ROOT
 from storyteller.inference.sampling_options import Sampling
 from storyteller.rl import advantages, losses, rewards
 from storyteller.rl.rollouts import Prompt, sample_rollouts
+from storyteller.runs import pipeline
+from storyteller.runs.load import load_model
 from storyteller.tokenizer import Tokenizer
-from storyteller_course import load_lesson
+from storyteller_course import capstone, load_lesson
 from storyteller_course.lesson_tools import learning_from_a_reward as tools
 
 LESSON = load_lesson(ROOT / "lessons" / "06_learning_from_a_reward")
@@ -168,3 +172,22 @@ def test_rows_are_those_of_the_librarys_rollouts(teller):
     assert rows.mask.sum() == told.mask.sum()
     torch.testing.assert_close(rows.log_probs.sum(dim=1), told.log_probs.sum(dim=1))
     assert not rows.mask[:, 0].any()
+
+
+def test_a_capstone_of_lesson_05_is_taken_in_by_one_line(monkeypatch, tmp_path):
+    """Section 13 as the solution has it, with the run's folder in the place of None."""
+    monkeypatch.setenv("STORYTELLER_FAST", "1")
+    monkeypatch.setattr(pipeline, "VALIDATION_STORIES", 8)
+    monkeypatch.chdir(tmp_path)
+    capstone.train(capstone.gather(), quiet=True)
+    trained, _ = load_model(tmp_path / "runs" / "capstone")
+    solution = nbformat.read(ROOT / "solutions" / "06_learning_from_a_reward.ipynb", as_version=4)
+    code = [cell.source for cell in solution.cells if cell.cell_type == "code"]
+    begins = ("import argparse", "FAST = ", "def token_log_probs", "def clipped_loss", "def kl_k3")
+    section = next(i for i, source in enumerate(code) if "RUN = None" in source)
+    notebook: dict[str, Any] = {"P": 2, "G": 4}
+    for source in [source for source in code[:section] if source.startswith(begins)] + code[section : section + 3]:
+        exec(source.replace("RUN = None", 'RUN = "runs/capstone"'), notebook)
+    assert notebook["own"].config == trained.config
+    assert not torch.equal(notebook["own"].embedding.weight, trained.embedding.weight)  # it has learned
+    assert notebook["trainer"].apart < 1e-4
