@@ -92,11 +92,6 @@ def _config() -> ModelConfig:
     return preset("tiny").model
 
 
-def _experts() -> Experts:
-    d_ff = _config().d_ff
-    return Experts(_random(E, 2 * d_ff, D, seed=3) / 8, _random(E, D, d_ff, seed=4) / 8)
-
-
 def _routed(seed: int = 1) -> tuple[Tensor, Tensor, Tensor]:
     """The router's logits and probabilities, (T, E) each, and the experts that each token is routed to, (T, k)."""
     logits = _random(T, E, seed=seed)
@@ -143,7 +138,8 @@ def _route_top_k(part: Part) -> Work:
 def _dispatch_sorted(part: Part) -> Work:
     logits, _, experts = _routed()
     weights = logits.topk(K).values.softmax(-1)
-    run = _experts()
+    d_ff = _config().d_ff
+    run = Experts(_random(E, 2 * d_ff, D, seed=3) / 8, _random(E, D, d_ff, seed=4) / 8)
     return _with_gradients(lambda x, w: part(x, w, experts, run), _random(T, D), weights)
 
 

@@ -69,7 +69,11 @@ class History:
         """Note one event of a trainer."""
         if not isinstance(event, StepDone):
             return
-        self._forget_from(event.step)
+        # A run that goes on from a checkpoint repeats steps: what was noted of them before goes.
+        for series in (self.loss, self.balance, self.learning_rate, self.gradient_norm, self.planned):
+            del series[event.step - 1 :]
+        points = bisect_left(self.load_steps, event.step)
+        del self.loads[points:], self.load_steps[points:]
         self.loss.append(event.loss)
         self.balance.append(sum(event.balance_losses) / max(1, len(event.balance_losses)))
         self.learning_rate.append(event.learning_rate)
@@ -78,12 +82,6 @@ class History:
         if event.step % max(1, event.steps // MAX_LOAD_POINTS) == 0 and self._routing:
             self.loads.append([_load(layer) for layer in self._routing])
             self.load_steps.append(event.step)
-
-    def _forget_from(self, step: int) -> None:
-        for series in (self.loss, self.balance, self.learning_rate, self.gradient_norm, self.planned):
-            del series[step - 1 :]
-        points = bisect_left(self.load_steps, step)
-        del self.loads[points:], self.load_steps[points:]
 
     @property
     def replanned(self) -> list[int]:
