@@ -112,7 +112,7 @@ def looked_at(tokens: Sequence[bytes], weights: Sequence[float], *, query: int, 
             f'padding:0 1px;white-space:nowrap">{text}</span>&#8203;'
         )
     return (
-        '<div style="font-family:monospace;line-height:1.7;max-width:60em;background:#fff;padding:2px">'
+        '<div style="font-family:monospace;line-height:1.7;max-width:60em;background:#fff;color:#111;padding:2px">'
         + "".join(spans)
         + "</div>"
     )
