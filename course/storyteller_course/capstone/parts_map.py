@@ -12,6 +12,7 @@ TITLES = {
     TRAINING: "04 training",
     INFERENCE: "05 telling",
 }
+NAME = "display:block;background:none;color:inherit;font-size:11px;line-height:1.2;padding:0"
 
 
 def show_map(by_student: Mapping[str, bool]) -> None:
@@ -37,7 +38,7 @@ def map_html(by_student: Mapping[str, bool]) -> str:
             breakable = safe(name).replace("_", "_<wbr>")  # a long name goes on in a second line
             boxes.append(
                 f'<div style="{look};border-radius:4px;padding:2px 6px;margin:3px 0">'
-                f'<code style="background:none;color:inherit;font-size:11px;padding:0">{breakable}</code>'
+                f'<code style="{NAME}">{breakable}</code>'
                 f'<div style="font-size:10px;line-height:1.2">{safe(role.work)}</div></div>'
             )
         columns.append(f'<div style="flex:1;min-width:6.5em"><b>{safe(title)}</b>{"".join(boxes)}</div>')

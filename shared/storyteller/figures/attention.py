@@ -100,7 +100,7 @@ def looked_at(tokens: Sequence[bytes], weights: Sequence[float], *, query: int, 
         label: before the text.
     """
     top = max(*(float(weight) for weight in weights), 1e-9)
-    spans = [f'<b style="display:inline-block;min-width:9em">{safe(label)}</b>'] if label else []
+    spans = [f'<b style="display:inline-block;min-width:9em;margin-right:1ch">{safe(label)}</b>'] if label else []
     for place, (token, weight) in enumerate(zip(tokens, weights, strict=True)):
         shade = float(weight) / top if place <= query else 0.0
         ground = f"rgba(47,109,176,{0.85 * shade:.2f})"
