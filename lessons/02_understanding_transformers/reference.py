@@ -23,6 +23,7 @@ def softmax(x: Tensor, dim: int = -1) -> Tensor:
     Returns:
         exp(x) / sum of exp(x), in the shape of x, without overflow; 0 where x is -inf.
     """
+    # Goal: the formula above, for numbers of any size.
     # Step 1: Move all numbers alike, so that none of them is too large for exp.
     shifted = x - x.amax(dim, keepdim=True)
     # Step 2: The exponential of each.
@@ -50,7 +51,8 @@ def attend(
         (B, H, T, Dh)
     """
     # Goal: the averages of the values, for any mask, for causal=True, and for neither.
-    # Step 1: The score of each query with each key: their dot product, divided by the square root of Dh.
+    # Step 1: The score of each query with each key: their dot product, divided by the square
+    # root of Dh.
     scores = q @ k.transpose(-2, -1) / math.sqrt(q.size(-1))  # (B, H, T, S)
     # Step 2: If causal: the mask that is True on and below the diagonal.
     if causal:
@@ -173,7 +175,8 @@ class MultiHeadAttention(nn.Module):
         q, k, v = self.q(x), self.k(source), self.v(source)  # (B, T, D), then (B, S, D) twice
         # Step 2: Split the features into heads, and bring the heads in front of the tokens.
         q, k, v = (part.unflatten(-1, (self.n_heads, -1)).transpose(1, 2) for part in (q, k, v))  # (B, H, T, Dh)
-        # Step 3: Where `rope` is given, turn the queries and the keys, and leave the values as they are.
+        # Step 3: Where `rope` is given, turn the queries and the keys, and leave the values as
+        # they are.
         if rope is not None:
             q, k = apply_rope(q, *rope), apply_rope(k, *rope)
         # Step 4: Attend: causally to the text itself, freely to a context.
@@ -246,7 +249,8 @@ class Block(nn.Module):
         """
         # Step 1: How far each hidden feature opens: silu of the gate's projection.
         opening = F.silu(self.gate(x))  # (..., F)
-        # Step 2: What would pass: the up-projection. Multiply feature by feature, and go back to the model's width.
+        # Step 2: What would pass: the up-projection. Multiply feature by feature, and go back
+        # to the model's width.
         back: Tensor = self.down(opening * self.up(x))  # (..., D)
         return back
 
@@ -323,9 +327,11 @@ class GPT(nn.Module):
         # Step 2: Through the blocks, one after the other, and the final norm.
         for block in self.blocks:
             x = block(x, rope=rope)
-        # Step 3: Logits: how well does x fit each token's embedding? (Tied: there is no other output matrix.)
+        # Step 3: Logits: how well does x fit each token's embedding? (Tied: there is no other
+        # output matrix.)
         logits = self.norm(x) @ self.embedding.weight.T  # (B, T, V)
-        # Step 4: The cross-entropy with the targets, if there are any, in which -100 does not count.
+        # Step 4: The cross-entropy with the targets, if there are any, in which -100 does not
+        # count.
         if targets is None:
             return logits, None
         return logits, F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=-100)
@@ -351,7 +357,8 @@ class GroupedQueryAttention(nn.Module):
 
     def __init__(self, d_model: int, n_heads: int, n_kv_heads: int) -> None:
         """Make the layers."""
-        # Step 1: Keep what `forward` needs. Queries for H heads, keys and values for G of the same width.
+        # Step 1: Keep what `forward` needs. Queries for H heads, keys and values for G of the
+        # same width.
         super().__init__()
         self.n_heads, self.n_kv_heads = n_heads, n_kv_heads
         width = d_model // n_heads
@@ -431,12 +438,15 @@ def parameters_and_flops(
         pass over one text: 2 for each multiplication with its addition. Attention is
         counted whole, as if no score were masked.
     """
-    # Step 1: The parameters of a block: four matrices of the attention, three of the feed-forward part, two norms.
+    # Step 1: The parameters of a block: four matrices of the attention, three of the
+    # feed-forward part, two norms.
     matrices = 4 * d_model * d_model + 3 * d_model * d_ff
     # Step 2: All parameters: the blocks, the embedding (once, it is tied) and the final norm.
     parameters = vocab_size * d_model + n_layers * (matrices + 2 * d_model) + d_model
-    # Step 3: Each token is multiplied with each matrix once; the embedding is multiplied at the output only.
+    # Step 3: Each token is multiplied with each matrix once; the embedding is multiplied at the
+    # output only.
     per_token = 2 * (n_layers * matrices + vocab_size * d_model)
-    # Step 4: In each block every query meets every key, and every weight a value; the heads together are D wide.
+    # Step 4: In each block every query meets every key, and every weight a value; the heads
+    # together are D wide.
     between_tokens = n_layers * 2 * (2 * seq_len * seq_len * d_model)
     return parameters, seq_len * per_token + between_tokens

@@ -28,6 +28,7 @@ def apply_temperature(logits: Tensor, temperature: float) -> Tensor:
         (B, V): the logits divided by the temperature; at 0 minus infinity for all
         tokens but one.
     """
+    # Goal: the formula above, and what is left of it at 0.
     # Step 1: Above 0: divide.
     if temperature > 0:
         return logits / temperature
@@ -156,7 +157,8 @@ def generate(
     ids, going = prompts, [True] * len(prompts)
     rows: list[list[int]] = [[] for _ in prompts]
     for step in range(uniform_draws.size(1)):
-        # Step 1: Let the model read the newest tokens, no more than it can, and take the logits of its last position.
+        # Step 1: Let the model read the newest tokens, no more than it can, and take the logits
+        # of its last position.
         logits = model(ids[:, -context:])[:, -1]  # (B, V)
         # Step 2: Which tokens does each row hold so far, its prompt included?
         seen = torch.zeros_like(logits, dtype=torch.bool).scatter(1, ids, True)  # (B, V)
@@ -192,7 +194,8 @@ def attend_cached(
         (B, H, T, Dh): what full causal attention over all S + T tokens gives for the
         new ones; and the new cache. The old cache is not changed.
     """
-    # Step 1: How many tokens are remembered? The new ones stand behind them: positions S to S + T - 1.
+    # Step 1: How many tokens are remembered? The new ones stand behind them: positions S
+    # to S + T - 1.
     start = 0 if cache is None else cache[0].size(2)
     end = start + q.size(2)
     # Step 2: Turn the new q and k by their own positions.
@@ -284,7 +287,8 @@ def best_size(law: Mapping[str, float], budget: float) -> tuple[float, float]:
     """
     # Step 1: What product of parameters and tokens does the budget pay for?
     product = budget / 6
-    # Step 2: Then the tokens follow from the parameters, and the loss has one variable. At the best its slope is 0.
+    # Step 2: Then the tokens follow from the parameters, and the loss has one variable. At the
+    # best its slope is 0.
     a, b = law["alpha"], law["beta"]
     parameters = (a * law["A"] / (b * law["B"]) * product**b) ** (1 / (a + b))
     # Step 3: The tokens take the rest of the budget.
@@ -317,12 +321,14 @@ def try_lever(
             run as it is, "worse" where every one has more; else "no clear difference".
     """
     results: dict[str, Any] = {}
-    # Step 1: Two kinds of runs: with the settings as they are, and with the lever's values in a copy of them.
+    # Step 1: Two kinds of runs: with the settings as they are, and with the lever's values in a
+    # copy of them.
     for kind, change in (("as it is", {}), ("changed", lever)):
         used = {**settings, **change}
         results[kind] = []
         for seed in seeds:
-            # Step 2: Open a run under a name of its own; log its settings, train, judge, log the figures.
+            # Step 2: Open a run under a name of its own; log its settings, train, judge, log
+            # the figures.
             with tracker.start_run(run_name=f"{kind}, seed {seed}"):
                 tracker.log_params({**used, "seed": seed})
                 figures = judge(train(used, seed))

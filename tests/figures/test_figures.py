@@ -79,6 +79,7 @@ def test_a_looked_at_text_frames_the_query_and_darkens_what_it_sees():
     assert text.count("outline:2px") == 1
     assert text.index("0.21)") < text.index("0.85)") < text.index("0.00)")  # the largest weight is the darkest
     assert "#aaa" in text.partition("c</span>")[0].rpartition("<span")[2]  # the future is grey
+    assert "background:#fff;color:#111" in text  # the label too, whatever the theme
 
 
 def test_clocks_have_two_hands_each():

@@ -12,6 +12,7 @@ TITLES = {
     TRAINING: "04 training",
     INFERENCE: "05 telling",
 }
+NAME = "display:block;background:none;color:inherit;font-size:11px;line-height:1.2;padding:0"
 
 
 def show_map(by_student: Mapping[str, bool]) -> None:
@@ -34,12 +35,13 @@ def map_html(by_student: Mapping[str, bool]) -> str:
                 continue
             look = f"background:{COLORS[0]};color:#fff;border:1px solid {COLORS[0]}"
             look = look if own else "background:#fff;color:#333;border:1px dashed #777"
+            breakable = safe(name).replace("_", "_<wbr>")  # a long name goes on in a second line
             boxes.append(
                 f'<div style="{look};border-radius:4px;padding:2px 6px;margin:3px 0">'
-                f'<code style="background:none;color:inherit;font-size:11px">{safe(name)}</code>'
+                f'<code style="{NAME}">{breakable}</code>'
                 f'<div style="font-size:10px;line-height:1.2">{safe(role.work)}</div></div>'
             )
-        columns.append(f'<div style="flex:1;min-width:8.2em"><b>{safe(title)}</b>{"".join(boxes)}</div>')
+        columns.append(f'<div style="flex:1;min-width:6.5em"><b>{safe(title)}</b>{"".join(boxes)}</div>')
     legend = f"{sum(by_student.values())} of {len(by_student)} parts are yours (filled); dashed: the course's."
     row = f'<div style="display:flex;gap:8px;align-items:flex-start">{"".join(columns)}</div>'
     return (

@@ -8,7 +8,7 @@ answers = [
         change=(
             (
                 ".transpose(1, 2) for part in (q, k, v))  # (B, H, T, Dh), S for k and v",
-                " for part in (q, k, v))  # a head has Dh = D/H features",
+                " for part in (q, k, v))  # Dh = D/H",
             ),
             (
                 "gathered = attend(q, k, v, causal=causal)  # (B, H, T, Dh)",

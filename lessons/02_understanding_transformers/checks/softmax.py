@@ -12,6 +12,7 @@ softmax = Exercise(
     "softmax",
     points=7,
     stars=1,
+    scaffold="goal",
     hints=(
         "exp(1000) is more than a float can hold, but exp(x - c) / sum of exp(x - c) is the same for every c. Which c "
         "makes all exponents 0 or less?",

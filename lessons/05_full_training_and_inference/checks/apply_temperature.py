@@ -14,6 +14,7 @@ apply_temperature = Exercise(
     in_library="storyteller.inference.sampling.apply_temperature",
     points=5,
     stars=1,
+    scaffold="goal",
     hints=(
         "Which logits give the probabilities of a token with p = 0.6 and one with p = 0.4 when each is squared and "
         "both are made to sum to 1? Take logarithms.",

@@ -100,7 +100,7 @@ def looked_at(tokens: Sequence[bytes], weights: Sequence[float], *, query: int, 
         label: before the text.
     """
     top = max(*(float(weight) for weight in weights), 1e-9)
-    spans = [f'<b style="display:inline-block;min-width:9em">{safe(label)}</b>'] if label else []
+    spans = [f'<b style="display:inline-block;min-width:9em;margin-right:1ch">{safe(label)}</b>'] if label else []
     for place, (token, weight) in enumerate(zip(tokens, weights, strict=True)):
         shade = float(weight) / top if place <= query else 0.0
         ground = f"rgba(47,109,176,{0.85 * shade:.2f})"
@@ -112,7 +112,7 @@ def looked_at(tokens: Sequence[bytes], weights: Sequence[float], *, query: int, 
             f'padding:0 1px;white-space:nowrap">{text}</span>&#8203;'
         )
     return (
-        '<div style="font-family:monospace;line-height:1.7;max-width:60em;background:#fff;padding:2px">'
+        '<div style="font-family:monospace;line-height:1.7;max-width:60em;background:#fff;color:#111;padding:2px">'
         + "".join(spans)
         + "</div>"
     )

@@ -62,7 +62,7 @@ def test_the_tracker_without_mlflow_is_the_practice_tracker(monkeypatch, capsys)
 
 def test_the_map_has_every_part_once_and_the_sentence_says_what_is_not_the_student_s():
     by_student = {role.name: role.name != "encode" for role in ROLES if not role.instead_of}
-    page = parts_map.map_html(by_student)
+    page = parts_map.map_html(by_student).replace("<wbr>", "")
     assert all(page.count(f">{name}<") == 1 for name in by_student)
     assert "25 of 26 parts are yours" in page
     assert "(encode)" in parts_map.map_text(by_student)
