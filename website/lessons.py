@@ -85,7 +85,7 @@ def folded(cell: dict[str, Any]) -> dict[str, Any]:
 
 def without_link_to_itself(text: str) -> str:
     """The head of a lesson without the sentence that leads to the solution: this page is the solution."""
-    return re.sub(r"\n\*\*The solution:\*\* \[[^\]]*\]\([^)]*\)\.", "", text)
+    return re.sub(r"\s\*\*The solution:\*\*\s\[[^\]]*\]\([^)]*\)\.", "", text)
 
 
 def about(name: str) -> str:

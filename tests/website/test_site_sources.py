@@ -77,6 +77,7 @@ def test_a_lesson_s_page_has_folded_answers_and_one_figure_to_play_with(name, tm
     assert len(answers) >= 8
     assert all("hide-input" in cell["metadata"]["tags"] for cell in answers)
     assert not any("### BEGIN SOLUTION" in "".join(cell["source"]) for cell in cells)
+    assert "**The solution:**" not in "".join(cells[0]["source"])
     assert not any("bring_course" in "".join(cell["source"]) for cell in cells)
     assert sum('class="play"' in "".join(cell["source"]) for cell in cells) == 1
     level = 0  # no heading is two levels below the one before it

@@ -33,11 +33,11 @@ def lab(
 
     given = list(arguments or [])
     asked = given.pop(0) if given and not given[0].startswith("-") else FIRST_LESSON
-    server = jupyter("notebook" if notebook else "lab")
     folder = workspace.find_work(work)
     workspace.find_lesson(lessons_to_open(folder), asked)  # refuses an unknown one before anything is copied
     if keep_out_of_home(os.environ, folder):
         print(f"You have no home that may be written to: Jupyter's own files are in {folder / JUPYTER_FILES}.")
+    server = jupyter("notebook" if notebook else "lab")
     bring_lessons(folder, beside=beside)
     lesson = workspace.find_lesson(workspace.lessons_in(folder), asked)
     if kernel.register():
