@@ -30,6 +30,8 @@ myst_enable_extensions = ["dollarmath", "html_image"]
 myst_heading_anchors = 4
 myst_links_external_new_tab = False
 
+smartquotes_action = "qe"  # quotation marks and dots; two hyphens begin an option, and are no dash
+
 # The library's reference.
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"

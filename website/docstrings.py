@@ -41,7 +41,9 @@ def readable(app: Sphinx, what: str, name: str, obj: object, options: object, li
         if line.lstrip().startswith(">>>"):
             literal = "doctest"
         if literal in ("indented", "columns"):
-            made += [(".. code-block:: text", False), ("", False)]
+            made.append((".. code-block:: text", False))
+            made += [("   :class: columns", False)] * (literal == "columns")  # long lines are wrapped, not cut
+            made.append(("", False))
         made.append((f"   {line}" if literal in ("indented", "columns") else line, not literal))
     runs = groupby(made, key=lambda one: one[1])
     texts = [

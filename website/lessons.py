@@ -33,13 +33,13 @@ def lesson_page(name: str, source: Path) -> None:
     page = page_of(file)
     assert page is not None
     notebook = json.loads((ROOT / file).read_text(encoding="utf-8"))
-    cells = [folded(cell) for cell in notebook["cells"]]
+    cells = [folded(cell) for cell in notebook["cells"] if role_of(cell) != "begin"]  # which installs the course
     level, heading = 1, ""
     for cell in cells:
         if cell["cell_type"] == "markdown":
             text = without_link_to_itself("".join(cell["source"]))
             # An exercise's head has level 4 in the notebook, wherever it stands; a page leaves no level out.
-            is_head = cell["metadata"].get("storyteller", {}).get("role") == "head"
+            is_head = role_of(cell) == "head"
             if is_head:
                 text = "#" * min(4, level + 1) + text.removeprefix("####")
             for marks, words in HEADING.findall(text):
@@ -57,10 +57,15 @@ def lesson_page(name: str, source: Path) -> None:
     target.write_text(json.dumps(notebook), encoding="utf-8")
 
 
+def role_of(cell: dict[str, Any]) -> str:
+    """What a cell is for: `"answer"`, `"check"` and so on; "" for text and demos."""
+    return str(cell["metadata"].get("storyteller", {}).get("role", ""))
+
+
 def folded(cell: dict[str, Any]) -> dict[str, Any]:
     """The cell with MyST-NB's tags; marks that only the notebook's machinery needs are left out."""
     cell = copy.deepcopy(cell)
-    role = cell["metadata"].get("storyteller", {}).get("role", "")
+    role = role_of(cell)
     if role not in FOLDED:
         return cell
     if cell["cell_type"] == "markdown":
@@ -80,7 +85,7 @@ def folded(cell: dict[str, Any]) -> dict[str, Any]:
 
 def without_link_to_itself(text: str) -> str:
     """The head of a lesson without the sentence that leads to the solution: this page is the solution."""
-    return re.sub(r"\n\*\*The solution:\*\* \[[^\]]*\]\([^)]*\)\.", "", text)
+    return re.sub(r"\s\*\*The solution:\*\*\s\[[^\]]*\]\([^)]*\)\.", "", text)
 
 
 def about(name: str) -> str:

@@ -77,6 +77,8 @@ def test_a_lesson_s_page_has_folded_answers_and_one_figure_to_play_with(name, tm
     assert len(answers) >= 8
     assert all("hide-input" in cell["metadata"]["tags"] for cell in answers)
     assert not any("### BEGIN SOLUTION" in "".join(cell["source"]) for cell in cells)
+    assert "**The solution:**" not in "".join(cells[0]["source"])
+    assert not any("bring_course" in "".join(cell["source"]) for cell in cells)
     assert sum('class="play"' in "".join(cell["source"]) for cell in cells) == 1
     level = 0  # no heading is two levels below the one before it
     for cell in cells:
@@ -150,7 +152,8 @@ def test_a_docstring_keeps_its_blocks_and_its_code():
     ]
     readable(None, "module", "m", None, None, lines)
     assert "\n".join(lines) == (
-        "Says ``x``\\ s.\n\n.. code-block:: text\n\n   a.py    one\n           more\n   b.py    two\n\n"
+        "Says ``x``\\ s.\n\n.. code-block:: text\n   :class: columns\n\n"
+        "   a.py    one\n           more\n   b.py    two\n\n"
         "Takes \\|x\\|:\n\n.. code-block:: text\n\n       x: `y`\n\nand ``p\nq``."
     )
 

@@ -245,7 +245,7 @@ def _declared() -> Iterator[tuple[str, str]]:
 def check_corpora(environment: dict[str, str] | None = None) -> Finding:
     """Are real corpora on this machine already? Nothing is downloaded to find out."""
     environment = dict(os.environ) if environment is None else environment
-    home = Path(environment.get("HF_HOME", Path.home() / ".cache" / "huggingface"))
+    home = Path(environment.get("HF_HOME", os.path.expanduser("~/.cache/huggingface")))
     patterns = {name: f"*{corpus.repository.split('/')[-1]}*" for name, corpus in HUB_CORPORA.items()}
     cached = [name for name, pattern in patterns.items() if any(home.glob(f"*/{pattern}"))]
     if cached:

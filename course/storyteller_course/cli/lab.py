@@ -33,11 +33,11 @@ def lab(
 
     given = list(arguments or [])
     asked = given.pop(0) if given and not given[0].startswith("-") else FIRST_LESSON
-    server = jupyter("notebook" if notebook else "lab")
     folder = workspace.find_work(work)
     workspace.find_lesson(lessons_to_open(folder), asked)  # refuses an unknown one before anything is copied
     if keep_out_of_home(os.environ, folder):
-        print(f"Your home may not be written to: Jupyter's own files are in {folder / JUPYTER_FILES}.")
+        print(f"You have no home that may be written to: Jupyter's own files are in {folder / JUPYTER_FILES}.")
+    server = jupyter("notebook" if notebook else "lab")
     bring_lessons(folder, beside=beside)
     lesson = workspace.find_lesson(workspace.lessons_in(folder), asked)
     if kernel.register():
@@ -70,13 +70,17 @@ def set_environment(environment: MutableMapping[str, str]) -> None:
 
 
 def keep_out_of_home(environment: MutableMapping[str, str], folder: Path) -> bool:
-    """Have Jupyter, IPython and Matplotlib write to the student's folder where they may not write to the home.
+    """Have Jupyter, IPython and Matplotlib write to the student's folder where they may not write to a home.
 
     Returns:
         Whether it was needed. What the user has set already is left as it is.
     """
     paths = optional_import("jupyter_core.paths", extra="lessons")
-    place = Path(paths.jupyter_data_dir())
+    try:
+        place = Path(paths.jupyter_data_dir())
+    except RuntimeError:  # there is no home at all, as for a container's user without a name
+        environment["HOME"] = str(folder / JUPYTER_FILES)
+        return True
     while not place.exists():
         place = place.parent
     if os.access(place, os.W_OK):

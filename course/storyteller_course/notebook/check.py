@@ -13,26 +13,14 @@ from typing import Any, Literal
 
 from storyteller.errors import StorytellerError
 from storyteller_course.exercises.lesson import Lesson
-from storyteller_course.grading.result import ExerciseResult
 from storyteller_course.notebook import shell
 from storyteller_course.notebook.locate import current_lesson, is_own, lesson_of
 from storyteller_course.notebook.progress_store import ProgressStore, Standing
+from storyteller_course.notebook.shell import CheckFailed
 from storyteller_course.report import card
 from storyteller_course.report.safe_repr import clean
 
 shell.load()
-
-
-class CheckFailed(Exception):
-    """A case failed. The card above says why, so a notebook shows this as one line."""
-
-    def __init__(self, result: ExerciseResult) -> None:
-        self.result = result
-        super().__init__(f"{result.name}: {result.earned} of {result.points} points; its card says more.")
-
-    def _render_traceback_(self) -> list[str]:
-        """What IPython shows in the place of a traceback."""
-        return [f"CheckFailed: {self}"]
 
 
 def check(name: str, *, show: Literal["", "reference"] = "") -> None:

@@ -11,10 +11,22 @@ import re
 import sys
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from storyteller_course.grading.result import ExerciseResult
 
 DEFINES = re.compile(r"^(?:def|class)[ \t]+(\w+)", re.MULTILINE)
 RUN_ABOVE = "Run the cells above it first: menu Run, Run All Above Selected Cell."
+
+
+class CheckFailed(Exception):
+    """A case failed. The check's card says why, so a notebook shows nothing else."""
+
+    def __init__(self, result: "ExerciseResult") -> None:
+        self.result = result
+        super().__init__(f"{result.name}: {result.earned} of {result.points} points; its card says more.")
+
 
 _out_of_date: dict[str, str] = {}  # by name: why what Python has is not what the name's cell says
 
@@ -28,7 +40,7 @@ def load_ipython_extension(shell: Any) -> None:
     if getattr(shell, "storyteller_explains", False):
         return
     shell.storyteller_explains = True
-    shell.set_custom_exc((NotImplementedError, NameError), explain)
+    shell.set_custom_exc((CheckFailed, NotImplementedError, NameError), explain)
     shell.events.register("post_run_cell", lambda result: note_run(result, shell.user_ns))
 
 
@@ -47,17 +59,32 @@ def explain(
     traceback: TracebackType | None,
     tb_offset: int | None = None,
 ) -> None:
-    """Show one line in the place of a traceback where an answer is not written, and one below it for a missing name."""
+    """Show one line in the place of a traceback where the reason is known.
+
+    That is an answer that is not written yet, and a name of a cell above that has not run; of a failed check the card
+    is on the page already. The cell has failed all the same, for Validate too, which shows what the shell keeps.
+    """
     from storyteller_course.runner.student_errors import STUB
 
-    text = str(error)
-    if isinstance(error, NotImplementedError) and (stub := STUB.search(text)):
+    shell._last_traceback = [f"{kind.__name__}: {error}"]
+    if isinstance(error, CheckFailed):
+        return
+    if isinstance(error, NotImplementedError) and (stub := STUB.search(text := str(error))):
         show(f"`{text[: stub.start()]}` is not written yet, so there is nothing to try.")
         return
-    shell.showtraceback((kind, error, traceback), tb_offset=tb_offset)
     name = getattr(error, "name", None)
-    if name and name in names_of_notebook():
+    above = name and name in names_of_notebook()
+    if not above or not _in_cell(traceback):
+        shell.showtraceback((kind, error, traceback), tb_offset=tb_offset)
+    if above:
         show(f"`{name}` comes from a cell above that has not run since this notebook's kernel started. {RUN_ABOVE}")
+
+
+def _in_cell(traceback: TracebackType | None) -> bool:
+    """Was it the cell itself that failed, and no function that it calls?"""
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    return traceback is not None and traceback.tb_frame.f_code.co_name == "<module>"
 
 
 def show(text: str) -> None:

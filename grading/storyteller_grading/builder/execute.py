@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import psutil
@@ -43,6 +44,7 @@ class ExecutionCost:
     seconds: float = 0.0
     gigabytes: float = 0.0  # the peak of all its processes together
     faults: list[str] = field(default_factory=list)
+    raised: dict[str, str] = field(default_factory=dict)  # cell id -> error, which is not always shown
     unfilled: dict[str, str] = field(default_factory=dict)  # texts whose numbers could not be computed: cell id -> why
 
     @property
@@ -133,9 +135,9 @@ def execute(draft: Draft, folder: Path) -> tuple[NotebookNode, ExecutionCost]:
         if cell.cell_type != "code":
             continue
         path, line = draft.places[cell.id]
+        if cell.id in run.raised:
+            raise BuildError(path, line, f"the cell {cell.id!r} raises {run.raised[cell.id]}")
         for output in cell.outputs:
-            if output.output_type == "error":
-                raise BuildError(path, line, f"the cell {cell.id!r} raises {output.ename}: {output.evalue}")
             if output.output_type == "stream" and output.name == "stderr":
                 raise BuildError(path, line, f"the cell {cell.id!r} writes to stderr: {output.text.strip()[:500]}")
             data: Mapping[str, object] = output.get("data", {})
@@ -170,12 +172,16 @@ def run_cells(notebook: NotebookNode, folder: Path, **variables: str) -> Executi
             probe = new_code_cell(numbers_in_text.computing(cell.source))
             await super().async_execute_cell(probe, cell_index)
             self.nb.cells[cell_index] = cell
+            if probe.id in run.raised:
+                run.unfilled[cell.id] = run.raised[probe.id]
             for output in probe.outputs:
-                if output.output_type == "error":
-                    run.unfilled[cell.id] = f"{output.ename}: {output.evalue}"
-                elif output.get("name") == "stdout":
+                if output.get("name") == "stdout":
                     cell.source = numbers_in_text.filled(cell.source, output.text)
             return cell
+
+    def note_error(cell: NotebookNode, cell_index: int, execute_reply: dict[str, Any]) -> None:
+        error = execute_reply["content"]
+        run.raised[cell.id] = f"{error['ename']}: {error['evalue']}"
 
     run = ExecutionCost(folder.name)
     with student_copy(folder) as copy, measured(run):
@@ -185,6 +191,7 @@ def run_cells(notebook: NotebookNode, folder: Path, **variables: str) -> Executi
             kernel_name="python3",
             timeout=CELL_LIMIT,
             allow_errors=True,
+            on_cell_error=note_error,
             record_timing=False,
             store_widget_state=False,
             extra_arguments=["--IPKernelApp.log_level=ERROR"],

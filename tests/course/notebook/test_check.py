@@ -29,10 +29,11 @@ def test_full_marks_print_a_card_and_are_noted(
     assert noted == {"lessons": {"01_toys": {"double": {"earned": 2, "points": 2, "solved": True}}}}
 
 
-def test_a_failed_case_raises_one_short_line(work: Path, answers: Answers, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(CheckFailed, match=r"double: 0 of 2 points") as caught:
+def test_a_failed_case_raises_and_says_the_points(
+    work: Path, answers: Answers, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(CheckFailed, match=r"double: 0 of 2 points"):
         run(answers("def double(x): return x + 2"), 'check("double")')
-    assert caught.value._render_traceback_() == ["CheckFailed: double: 0 of 2 points; its card says more."]
     out = capsys.readouterr().out
     assert "You add two" in out
     assert 'Stuck? `hint("double")`' in out
@@ -166,17 +167,46 @@ def test_in_a_kernel_cards_are_html_and_run_all_goes_on(work: Path) -> None:
         cell("print(use('double')(4))"),
     ]
     book = nbformat.v4.new_notebook(cells=cells)
+    failed: dict[int, Any] = {}  # by cell: what Jupyter is told of the error
     client = nbclient.NotebookClient(
-        book, kernel_name="python3", resources={"metadata": {"path": str(work / "01_toys")}}
+        book,
+        kernel_name="python3",
+        on_cell_error=lambda cell, cell_index, execute_reply: failed.update({cell_index: execute_reply["content"]}),
+        resources={"metadata": {"path": str(work / "01_toys")}},
     )
     client.execute()
     outputs = [each.outputs for each in book.cells]
     assert "2 of 25 points" in outputs[1][0].data["text/html"]  # brought up to date by the check further down
-    shown, error = outputs[3]
+    [shown] = outputs[3]  # the card, and no traceback
     assert "return table[x]" in shown.data["text/html"]
     assert "line 3" in shown.data["text/plain"]
-    assert (error.output_type, error.ename) == ("error", "CheckFailed")
-    assert error.traceback == ["CheckFailed: double: 0 of 2 points; its card says more."]
+    assert list(failed) == [3, 7]
+    assert failed[3]["traceback"] == ["CheckFailed: double: 0 of 2 points; its card says more."]
     assert [output.output_type for output in outputs[5]] == ["display_data"]
     assert "stopped after" in outputs[7][0].data["text/plain"]
     assert outputs[8][0].text == "double: yours.\n8\n"
+
+
+@pytest.mark.slow
+def test_validate_fails_a_check_whose_card_is_all_that_is_shown(work: Path) -> None:
+    nbformat, validator = pytest.importorskip("nbformat"), pytest.importorskip("nbgrader.validator")
+    from traitlets.config import Config
+
+    marks = {"grade": True, "solution": False, "locked": True, "points": 2, "schema_version": 3, "cell_type": "code"}
+    right, wrong = cell('check("double")'), cell('check("counts")')
+    for number, each in enumerate((right, wrong)):
+        each.metadata["nbgrader"] = {**marks, "grade_id": f"check-{number}"}
+    stub = cell('def counts(words):\n    raise NotImplementedError("counts: fill in the TODOs.")')
+    cells = [cell("from storyteller_course import check"), cell("def double(x):\n    return x * 2"), stub, right, wrong]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), "mine.ipynb")
+    patient = Config({"Execute": {"timeout": 600}})
+    assert validator.Validator(config=patient).validate("mine.ipynb") == {
+        "failed": [
+            {
+                "source": wrong.source,
+                "error": "CheckFailed: counts: 0 of 4 points; its card says more.",
+                "raw_error": "CheckFailed: counts: 0 of 4 points; its card says more.",
+            }
+        ]
+    }

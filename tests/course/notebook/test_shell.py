@@ -40,9 +40,11 @@ def test_a_name_of_a_cell_above_says_that_the_cells_above_come_first(work: Path)
     checked, word, letter, own, deep = outputs(
         work / "01_toys", 'check("double")', "Word", "letter", "mine", "def f():\n    return double(1)\nf()"
     )
-    for text in (checked, word, letter, deep):
-        assert "NameError" in text
+    for name, text in (("check", checked), ("Word", word), ("letter", letter)):
+        assert text.startswith(f"`{name}` comes from a cell above")  # and no traceback
         assert "Run, Run All Above Selected Cell" in text
+    assert "NameError" in deep  # where in f it was
+    assert "Run, Run All Above Selected Cell" in deep
     assert "NameError" in own
     assert "Run All Above" not in own
 
@@ -53,6 +55,15 @@ def test_an_answer_that_is_not_written_is_one_line_and_no_traceback(work: Path) 
     assert tried == "`double` is not written yet, so there is nothing to try."
     assert "Traceback" in other
     assert "later" in other
+
+
+def test_of_a_failed_check_the_card_alone_is_shown(work: Path) -> None:
+    *_, checked, failed = outputs(
+        work / "01_toys", SETUP, "def double(x):\n    return x + 2", 'check("double")', "1 / 0"
+    )
+    assert checked.startswith("double: 0 of 2 points")
+    assert "CheckFailed" not in checked
+    assert "ZeroDivisionError" in failed
 
 
 def test_a_check_does_not_look_at_what_was_there_before_the_cell_failed(work: Path) -> None:
