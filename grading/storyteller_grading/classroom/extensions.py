@@ -9,6 +9,7 @@ from storyteller_grading.classroom.autograde.records import Records
 from storyteller_grading.classroom.course import Course, course_lock
 from storyteller_grading.classroom.lateness import read_extensions, span, write_extensions
 from storyteller_grading.classroom.lms.system import format_points
+from storyteller_grading.classroom.roster import is_student_id
 
 
 def give_more_time(course: Course, student: str, folder: Path | None, days: float) -> list[str]:
@@ -24,7 +25,7 @@ def give_more_time(course: Course, student: str, folder: Path | None, days: floa
         StorytellerError: the roster has no such student, or a file cannot be used.
     """
     roster = [one.id for one in course.students()]
-    if roster and student not in roster:
+    if student not in roster and (roster or not is_student_id(student) or not (course.submitted / student).is_dir()):
         raise StorytellerError(f"{course.roster_file} has no student {student!r}; give the id that stands there.")
     with course.writing(), course_lock(course):
         lesson = folder.name if folder else ""

@@ -88,7 +88,7 @@ def find_request(course: Course, text: str) -> Request:
     with Records(course.records_file) as records:
         for latest in records.all_latest(lesson):
             for record in records.history(lesson, latest.student):
-                if record.status == "graded" and hmac.compare_digest(digest_of(secret, record), end):
+                if record.status == "graded" and hmac.compare_digest(digest_of(secret, record).encode(), end.encode()):
                     break
             else:
                 continue
@@ -102,15 +102,24 @@ def find_request(course: Course, text: str) -> Request:
     )
 
 
+def check_points(request: Request, points: float) -> None:
+    """Refuse points that the request's exercise does not have.
+
+    Raises:
+        StorytellerError: it has fewer, or they are no number from 0 on.
+    """
+    most = next(one["points"] for one in request.record.data["exercises"] if one["name"] == request.exercise)
+    if not 0 <= points <= most:
+        raise StorytellerError(f"{request.exercise} has {most} points: give 0 to {most} with --give.")
+
+
 def overrule(book: LessonBook, request: Request, points: float, why: str) -> tuple[float, float]:
     """Enter points for the request's exercise as a person gives them in formgrader; gives those before and after.
 
     Raises:
         StorytellerError: the exercise has fewer points, or is not in the gradebook.
     """
-    most = next(one["points"] for one in request.record.data["exercises"] if one["name"] == request.exercise)
-    if not 0 <= points <= most:
-        raise StorytellerError(f"{request.exercise} has {most} points: give 0 to {most} with --give.")
+    check_points(request, points)
     return book.overrule(request.record.student, request.exercise, points, why), points
 
 

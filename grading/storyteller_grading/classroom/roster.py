@@ -44,7 +44,8 @@ def read_roster(file: Path) -> list[Student]:
 
     Raises:
         StorytellerError: it cannot be read, is no csv in UTF-8 or UTF-16, or has a line of which it is not certain what
-            it says: a quotation mark that is not closed, more cells than columns, no id, one that is there already.
+            it says: a quotation mark that is not closed, more cells than columns, no id, one that is there already,
+            or another's lms_user_id.
     """
     try:
         text = decoded(file, file.read_bytes())
@@ -58,6 +59,7 @@ def read_roster(file: Path) -> list[Student]:
     if "id" not in columns:
         raise StorytellerError(f"{file} has no column `id`; its columns are {', '.join(COLUMNS)}.")
     students: dict[str, Student] = {}  # by an id of which the same letters are the same characters
+    users: dict[str, str] = {}  # of the LMS, and whose id each has
     for number, cells in lines:
         where = f"{file}, line {number},"
         if any(cells[len(columns) :]):
@@ -77,7 +79,14 @@ def read_roster(file: Path) -> list[Student]:
         if not is_student_id(student.id) or key in students:
             fault = "a student a second time" if key in students else "no student's id"
             raise StorytellerError(f"{where} has {fault}: {student.id!r}.")
+        if student.lms_user_id in users:
+            raise StorytellerError(
+                f"{where} gives {student.id!r} the lms_user_id {student.lms_user_id!r} of "
+                f"{users[student.lms_user_id]!r}: one of them would get the other's work and grade."
+            )
         students[key] = student
+        if student.lms_user_id:
+            users[student.lms_user_id] = student.id
     return list(students.values())
 
 

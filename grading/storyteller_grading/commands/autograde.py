@@ -136,7 +136,8 @@ def regrade(
     from storyteller_grading.classroom.autograde.records import Change, Records
     from storyteller_grading.classroom.course import Course
     from storyteller_grading.classroom.lms.system import format_points
-    from storyteller_grading.classroom.regrade_requests import find_request, overrule
+    from storyteller_grading.classroom.regrade_requests import check_points, find_request, overrule
+    from storyteller_grading.classroom.roster import is_student_id
 
     opened, console = Course.open(course), Console(highlight=False)
     request = find_request(opened, student) if "/" in student else None
@@ -149,7 +150,11 @@ def regrade(
         student, lesson = request.record.student, lesson or request.record.lesson
         if lesson_folder(lesson).name != request.record.lesson:
             raise StorytellerError(f"{request.quote} is a case of {request.record.lesson}, not of {lesson}.")
+        if give is not None:
+            check_points(request, give)
         console.print(about_request(request), markup=False, soft_wrap=True)
+    elif not is_student_id(student):
+        raise StorytellerError(f"{student!r} is no student's id, and no text quoted from a student's page.")
     place = opened.submitted / student
     handed_in = sorted(path.name for path in place.iterdir() if path.is_dir()) if place.is_dir() else []
     lessons = [lesson] if lesson else handed_in

@@ -58,6 +58,7 @@ PAGE = """<!DOCTYPE html>
 body {{ font: 16px/1.5 system-ui, sans-serif; max-width: {width}; margin: 2rem auto; padding: 0 1rem;
  color: var(--text); background: var(--ground); overflow-wrap: break-word; }}
 h1 {{ font-size: 1.6rem; margin-bottom: 0; }} h2 {{ font-size: 1.15rem; margin: 1.8rem 0 .5rem; }}
+h3 {{ font-size: 1rem; margin: 1.4rem 0 .3rem; }}
 a {{ color: var(--link); text-decoration: none; }} a:hover {{ text-decoration: underline; }}
 .total {{ font-size: 1.4rem; margin: .6rem 0; }} .note, .quiet {{ color: var(--quiet); }}
 table {{ border-collapse: collapse; }} th {{ text-align: left; font-weight: 600; }}

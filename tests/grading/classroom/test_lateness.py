@@ -1,5 +1,6 @@
 """Late work: marked and free of cost as it comes, points off by a rule of the course, and more time for some."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from typer.testing import CliRunner
 from storyteller.errors import StorytellerError
 from storyteller_grading.classroom.autograde.gradebook import LessonBook, read_manual_grades
 from storyteller_grading.classroom.autograde.records import Records
+from storyteller_grading.classroom.extensions import give_more_time
 from storyteller_grading.classroom.lateness import late_rule, read_extensions
 from storyteller_grading.classroom.reports.class_report import late_work
 from storyteller_grading.classroom.reports.feedback import manual_section
@@ -131,3 +133,13 @@ def test_wrong_input_of_the_command_is_said(graded, home, capsys):
         with pytest.raises(StorytellerError, match=said):
             CliRunner().invoke(app, ["extend", *arguments, "--course", str(graded.folder)], catch_exceptions=False)
     assert not graded.extensions_file.exists()
+
+
+def test_a_student_whom_neither_the_roster_nor_a_folder_knows_gets_no_time(tmp_path, home):
+    course = make_course(tmp_path / "course")
+    for name in ("zed", "..", ""):
+        with pytest.raises(StorytellerError, match=f"has no student {re.escape(repr(name))}"):
+            give_more_time(course, name, home, 2)
+    assert not course.extensions_file.exists()
+    (course.submitted / "zed").mkdir(parents=True)
+    assert give_more_time(course, "zed", home, 2) == [f"zed: 2 days more in {NAME}."]

@@ -48,6 +48,8 @@ def test_a_text_on_the_page_means_one_case_of_one_student(graded):
     for wrong in (mine[0][:-1] + ("0" if mine[0][-1] != "0" else "1"), mine[0].replace("/half/", "/third/")):
         with pytest.raises(StorytellerError, match="is nobody's"):
             find_request(graded, wrong)
+    with pytest.raises(StorytellerError, match="is nobody's"):
+        find_request(graded, mine[0][:-1] + "é")
     with pytest.raises(StorytellerError, match="copy it whole"):
         find_request(graded, f"{NAME}/half")
 
@@ -93,6 +95,21 @@ def test_points_need_a_case(graded, home):
     arguments = ["regrade", "ada", str(home), "--give", "5", "--course", str(graded.folder)]
     with pytest.raises(StorytellerError, match="--give needs the text"):
         CliRunner().invoke(app, arguments, catch_exceptions=False)
+
+
+@pytest.mark.parametrize("points", ["21", "-1", "nan"])
+def test_points_that_the_exercise_does_not_have_are_refused_before_anything_is_graded(graded, home, points):
+    arguments = ["regrade", quoted(graded, "ada")[0], str(home), "--give", points, "--course", str(graded.folder)]
+    with pytest.raises(StorytellerError, match="half has 20 points: give 0 to 20"):
+        CliRunner().invoke(app, arguments, catch_exceptions=False)
+    with Records(graded.records_file) as records:
+        assert not records.all_changes()
+
+
+@pytest.mark.parametrize("name", ["..", ".", "", "_unmatched"])
+def test_what_is_no_students_id_is_said(graded, name):
+    with pytest.raises(StorytellerError, match="is no student's id"):
+        CliRunner().invoke(app, ["regrade", name, "--course", str(graded.folder)], catch_exceptions=False)
 
 
 def test_the_log_is_harmless_in_a_spreadsheet(tmp_path):

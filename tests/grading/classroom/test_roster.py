@@ -81,6 +81,7 @@ def test_a_quotation_mark_that_is_not_closed_swallows_nobody(roster, lines, numb
         (f"{HEAD}\n../ada,Ada,,,\n", r"line 2, has no student's id: '\.\./ada'"),
         (f"{HEAD}\nada,,,,\nada,,,,\n", "line 3, has a student a second time"),
         (f"{HEAD}\nJos\u00e9,,,,\nJose\u0301,,,,\n", "line 3, has a student a second time"),
+        (f"{HEAD}\nada,,,,17\nalan,,,,17\n", "line 3, gives 'alan' the lms_user_id '17' of 'ada'"),
         (f"{HEAD}\nada,,,,1.23457E+11\n", r"line 2, has '1.23457E\+11' as `lms_user_id`, which a spreadsheet"),
         (f"{HEAD}\nada,,,,1001.0\n", "line 2, has '1001.0' as `lms_user_id`"),
         (f'{HEAD}\n"1,2E+07",,,,\n', "line 2, has '1,2E.07' as `id`"),
@@ -105,6 +106,11 @@ def test_names_of_columns_may_be_written_otherwise(roster, head):
 def test_columns_that_are_missing_or_unknown_do_no_harm(roster):
     assert roster("section,id\nA,ada\nB,alan\n") == [Student("ada"), Student("alan")]
     assert roster(f"{HEAD}\nada\n") == [Student("ada")]
+
+
+def test_leading_zeros_stay_and_tell_two_apart(roster):
+    people = roster(f"{HEAD}\n0042,Bo,Lee,bo@x.org,0042\n42,Bo,Lee,lee@x.org,42\n")
+    assert [(one.id, one.lms_user_id) for one in people] == [("0042", "0042"), ("42", "42")]
 
 
 @pytest.mark.parametrize("name", ["Jose\u0301", "सीता", "สมชาย", "Nguyễn", "ada.l@x.org", "o'neill", "山田", "4711"])

@@ -54,9 +54,12 @@ def export_grades(
         percent: percent of a lesson's points in place of points; nbgrader's own stays as it is.
 
     Raises:
-        StorytellerError: there is no gradebook or no such lesson, or the file cannot be written.
+        StorytellerError: there is no gradebook, no such lesson or no grade, or the file cannot be written.
     """
     system, grades = SYSTEMS[form], read_grades(course, lessons)
+    if not any(earned for _, earned in grades.points):
+        wanted = ", ".join(grades.lessons) or "any lesson"
+        raise StorytellerError(f"Nobody has a grade of {wanted} yet: storyteller-grade autograde comes first.")
     if percent:
         shares = [
             (student, {lesson: 100 * earned[lesson] / grades.lessons[lesson] for lesson in earned})

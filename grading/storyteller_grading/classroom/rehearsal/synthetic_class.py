@@ -16,6 +16,7 @@ import hashlib
 import itertools
 import json
 import random
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -260,11 +261,16 @@ def write_class(
         raise StorytellerError(
             f"A class has one student of each kind at least: give --students {MIN_STUDENTS} or more."
         )
-    refuse_real_class(course)
+    earlier = refuse_real_class(course)
     answers, secret, people = KnownAnswers(lesson), course.secret(), []
     release = json.loads(lesson.notebook.read_text(encoding="utf-8"))
     planned = plan_class(answers, students=students, seed=seed)
     begin(len(planned))
+    new = {one.id for one in planned}
+    begun = {"students": [{"id": name} for name in sorted(earlier | new)]}
+    write_whole(course.folder / PLAN, json.dumps(begun))  # so that one that is stopped can begin again
+    for name in earlier - new:
+        shutil.rmtree(course.submitted / name)
     for student in planned:
         folder, notebook = course.submitted / student.id / lesson.name, submission(student, release, answers)
         write_whole(folder / f"{lesson.name}.ipynb", notebook)
@@ -328,8 +334,8 @@ def plan_as_data(people: Sequence[PlannedStudent], lesson: Lesson, seed: int) ->
     }
 
 
-def refuse_real_class(course: Course) -> None:
-    """A rehearsal writes over what an earlier rehearsal wrote, and over nothing else.
+def refuse_real_class(course: Course) -> set[str]:
+    """A rehearsal writes over what an earlier rehearsal wrote, and over nothing else; gives who has handed in there.
 
     Raises:
         StorytellerError: somebody has handed in who is not in the plan of an earlier rehearsal.
@@ -346,3 +352,4 @@ def refuse_real_class(course: Course) -> None:
             f"{course.submitted} has what real students handed in ({others[0]}, ...): rehearse in a course folder of "
             "its own, which `storyteller-grade init` makes."
         )
+    return handed_in

@@ -36,9 +36,11 @@ body { padding: 0 clamp(1rem, 3vw, 3rem); } p, ul { max-width: 64rem; } h1 { mar
 svg { max-width: 100%; height: auto; } svg text { font: 11px system-ui, sans-serif; fill: var(--quiet); }
 svg rect { fill: var(--column); }
 .facts { display: flex; gap: 2rem; flex-wrap: wrap; margin: .8rem 0; } .facts b { display: block; font-size: 1.3rem; }
-h2 { border-top: 2px solid var(--line); padding-top: 1rem; } h3 { font-size: 1rem; margin: 1.4rem 0 .3rem; }
+h2 { border-top: 2px solid var(--line); padding-top: 1rem; }
 li { margin: .2rem 0; }
-@media (max-width: 40rem) { .heat td.name { max-width: 7rem; } .facts { gap: 1rem; } }
+@media (max-width: 40rem) { .heat td.name { max-width: 7rem; } .facts { gap: 1rem; }
+ .exercises { font-size: .85rem; } .exercises th { white-space: normal; hyphens: auto; font-size: .75rem; }
+}
 """
 
 
@@ -178,7 +180,7 @@ def exercise_table(lesson: LessonStatistics) -> str:
         f"{MIN_DISCRIMINATION:g} those who are good at the rest are hardly better at this one, so its text or its "
         "check is worth a look; where all or none solve it there is none.</p>"
     )
-    return f'<div class="wide"><table>{head}{"".join(rows)}</table></div>{note}'
+    return f'<div class="wide"><table class="exercises">{head}{"".join(rows)}</table></div>{note}'
 
 
 def mistake_lists(lesson: LessonStatistics) -> str:

@@ -34,7 +34,7 @@ INDEX_STYLE = """
 body { padding: 0 clamp(1rem, 3vw, 3rem); } .students { width: 100%; } .students td:last-child { width: 45%; }
 @media (max-width: 40rem) {
  .students, .students tbody { display: block; } .students th, .students td { border: 0; padding: 0; }
- .students tr { display: grid; grid-template-columns: 1fr 6rem 6.5rem; padding: .3rem 0;
+ .students tr { display: grid; grid-template-columns: 1fr 6rem 6.5rem; gap: 0 .5rem; padding: .3rem 0;
   border-bottom: 1px solid var(--line); }
  .students tr > :nth-child(1) { grid-area: 1 / 1; } .students tr > :nth-child(2) { grid-area: 2 / 1; }
  .students td:last-child { grid-area: 3 / 1 / 3 / 4; width: auto; }

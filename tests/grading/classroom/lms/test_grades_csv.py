@@ -165,6 +165,17 @@ def test_a_course_that_nobody_graded_says_what_to_do(tmp_path):
         read_grades(make_course(tmp_path / "course"))
 
 
+def test_where_nobody_handed_in_the_file_of_before_stays(tmp_path, home):
+    course = make_course(tmp_path / "course")
+    with LessonBook(course, NAME, home / f"{NAME}.ipynb"):
+        pass
+    file = tmp_path / "grades.csv"
+    file.write_text("the grades of before", encoding="utf-8")
+    with pytest.raises(StorytellerError, match=f"Nobody has a grade of {NAME} yet"):
+        export_grades(course, "canvas", file)
+    assert file.read_text(encoding="utf-8") == "the grades of before"
+
+
 @pytest.mark.parametrize("read", [read_grades, lambda course: read_manual_grades(course, NAME)])
 def test_a_damaged_gradebook_is_one_sentence(tmp_path, read):
     course = make_course(tmp_path / "course")

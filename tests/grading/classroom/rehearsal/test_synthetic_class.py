@@ -149,6 +149,21 @@ def test_a_rehearsal_refuses_a_real_class_and_too_small_ones(lesson, tmp_path):
     assert [path.name for path in course.submitted.iterdir()] == ["ada"]
 
 
+def test_one_that_was_stopped_begins_again_and_a_smaller_one_leaves_nobody_behind(lesson, tmp_path):
+    course = make_course(tmp_path)
+
+    def stop(student):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_class(course, lesson, students=MIN_STUDENTS + 2, seed=1, draws=0, step=stop)
+    for students in (MIN_STUDENTS + 1, MIN_STUDENTS):
+        people = write_class(course, lesson, students=students, seed=1, draws=0)
+        assert {path.name for path in course.submitted.iterdir()} == {one.id for one in people}
+        plan = json.loads((course.folder / PLAN).read_text(encoding="utf-8"))
+        assert [one["id"] for one in plan["students"]] == [one.id for one in people]
+
+
 def test_a_roster_that_was_there_is_kept_beside_the_new_one(lesson, tmp_path):
     course = make_course(tmp_path)
     course.roster_file.write_text("id,first_name\nada,Ada\n", encoding="utf-8")
