@@ -124,7 +124,7 @@ def test_a_run_that_was_interrupted_goes_on_and_encodes_nothing_again(corpus, wo
 
 
 def test_a_limit_holds_for_each_split(corpus, work, tmp_path):
-    done, _ = prepare(corpus, tmp_path, InThisProcess(work), limit=3)
+    done, _ = prepare(corpus, tmp_path, InThisProcess(work), limits=dict.fromkeys(SPLITS, 3))
     assert [progress.documents for progress in done.values()] == [3, 3]
 
 

@@ -6,6 +6,9 @@ from dataclasses import replace
 import pytest
 import torch
 
+from storyteller.corpus import local_files
+from storyteller.corpus.load import load_stories
+from storyteller.corpus.local_files import read_file
 from storyteller.errors import StorytellerError
 from storyteller.evaluation import stories as evaluated_stories
 from storyteller.evaluation.stories import consistency
@@ -14,8 +17,10 @@ from storyteller.runs.load import load_model
 from storyteller.runs.pipeline import prepare, train
 from storyteller.runs.run_config import RunConfig, is_finished
 from storyteller.runs.training_time import training_seconds
+from storyteller.storyworld import generate
 from storyteller.training.checkpoint import list_checkpoints
 from storyteller.training.events import Evaluated, StepDone
+from storyteller.training.token_shards import write_shards
 from tiny_training import PLAN
 
 CPU = torch.device("cpu")
@@ -47,6 +52,33 @@ def test_a_run_goes_from_nothing_to_a_model_that_can_tell(tmp_path):
     assert found["stories"] == 4
     assert 0 <= found["consistent"] <= 1
     assert (tmp_path / "sampled.txt").read_text(encoding="utf-8").count("--- ") == 4
+
+
+def test_an_undivided_corpus_is_read_once_for_both_splits(tmp_path, monkeypatch):
+    stories = [story.text for story in generate(120, seed=3)]
+    file = tmp_path / "stories.txt"
+    file.write_text("".join(f"{text}\n<|endoftext|>\n" for text in stories), encoding="utf-8")
+    plan = replace(PLAN, corpus=str(file))
+    read = []
+
+    def counting(path, *, report):
+        for story in read_file(path, report=report):
+            read.append(story.text.strip())
+            yield story
+
+    monkeypatch.setattr(local_files, "read_file", counting)
+    vocabulary = prepare(plan, tmp_path / "run", notice=lambda text: None).tokenizer
+    for_vocabulary, for_tokens = read[: -len(stories)], read[-len(stories) :]
+    assert for_tokens == stories
+    assert for_vocabulary == stories[: len(for_vocabulary)]  # as many as it takes for 40 of them to be for training
+    for split, limit in (("train", plan.stories), ("validation", 10)):
+        source = {"corpus": plan.corpus, "split": split, "limit": limit}
+        alone = load_stories(plan.corpus, split=split, limit=limit)
+        write_shards(alone, vocabulary, tmp_path / "each" / split, source=source)
+        once, each = tmp_path / "run" / split, tmp_path / "each" / split
+        assert {path.name: path.read_bytes() for path in once.iterdir()} == {
+            path.name: path.read_bytes() for path in each.iterdir()
+        }
 
 
 def test_the_time_that_it_took_is_kept(tmp_path):
@@ -217,11 +249,10 @@ def test_how_the_users_own_files_were_read_is_said_once(tmp_path):
     prepare(replace(PLAN, corpus=str(folder)), tmp_path / "run", notice=notices.append)
     said = [notice for notice in notices if not notice.endswith("...")]
     assert [notice.partition(",")[0] for notice in said if "told apart by blank lines" in notice] == [
-        "train.txt: 9 stories read",
-        "valid.txt: 9 stories read",
+        "train.txt and 1 more: 18 stories read",
     ]
     assert sum("notes.md was left out" in notice for notice in said) == 1
-    assert len(said) == 3
+    assert len(said) == 2
 
 
 def test_a_stage_that_is_done_is_not_done_again(tmp_path):

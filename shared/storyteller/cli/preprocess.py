@@ -89,7 +89,7 @@ def preprocess(
                 corpora,
                 writers,
                 doing,
-                limit=limit,
+                limits=dict.fromkeys(writers, limit),
                 prompts=prompts,
                 clean=clean,
                 seed=seed,

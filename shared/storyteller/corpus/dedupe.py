@@ -22,6 +22,8 @@ from functools import cache
 import numpy as np
 
 _WORD = re.compile(r"\w+")
+# The same for text in ASCII, in half the time: letters in lower case, digits and _ stay, and the rest becomes a space.
+_ASCII_WORDS = bytes(ord(sign.lower()) if _WORD.match(sign) else ord(" ") for sign in map(chr, range(128))).ljust(256)
 SHINGLE_WORDS = 5  # words in a row that are compared as one
 N_PERMUTATIONS = 64  # numbers of a signature; the error of the estimate is about 1 / sqrt(64)
 NEAR = 0.8  # similarity from which on two stories are near duplicates, unless something else is said
@@ -51,8 +53,8 @@ def fingerprint(text: str, *, similarity: float | None = NEAR) -> Fingerprint:
         text: the story.
         similarity: from which on another story counts as a near duplicate; None looks for exact duplicates only.
     """
-    words = _WORD.findall(text.lower())
-    exact = _number(" ".join(words).encode("utf-8", "surrogatepass"))
+    words = _words(text)
+    exact = _number(b" ".join(words))
     if similarity is None:
         return (exact,)
     n_bands, rows = bands_for(similarity)
@@ -60,10 +62,17 @@ def fingerprint(text: str, *, similarity: float | None = NEAR) -> Fingerprint:
     return (exact, *(_number(data[n * width : (n + 1) * width], b"band %d" % n) for n in range(n_bands)))
 
 
-def signature(words: Sequence[str]) -> np.ndarray:
+def _words(text: str) -> list[bytes]:
+    """The words of a text in lower case."""
+    if text.isascii():
+        return text.encode().translate(_ASCII_WORDS).split()
+    return [word.encode("utf-8", "surrogatepass") for word in _WORD.findall(text.lower())]
+
+
+def signature(words: Sequence[bytes]) -> np.ndarray:
     """The MinHash of a story's word 5-grams, (N_PERMUTATIONS,) uint32; of two stories, the share of equal numbers
     estimates the similarity."""
-    hashes = np.frombuffer(b"".join(map(_word_hash, words)), dtype="<u4").astype(np.uint64)  # (n,)
+    hashes = np.fromiter(map(zlib.crc32, words), np.uint64, len(words))  # (n,)
     if len(hashes) < SHINGLE_WORDS:
         hashes = np.pad(hashes, (0, SHINGLE_WORDS - len(hashes)))
     shingles = np.convolve(hashes, _PLACES, "valid")  # (n - 4,): five words and their factors, modulo 2**64
@@ -138,16 +147,3 @@ def _empty(size: int) -> "array[int]":
 def _number(data: bytes, about: bytes = b"") -> int:
     """64 bits of BLAKE2b; never 0, which marks a free place. By chance two of 10**7 agree in one of 10**5 corpora."""
     return int.from_bytes(hashlib.blake2b(data, digest_size=8, person=about).digest(), "little") or 1
-
-
-class _WordHashes(dict[str, bytes]):
-    """Word -> four bytes, computed once for each of the words that come again and again."""
-
-    def __missing__(self, word: str) -> bytes:
-        if len(self) >= 1 << 17:
-            self.clear()
-        value = self[word] = zlib.crc32(word.encode("utf-8", "surrogatepass")).to_bytes(4, "little")
-        return value
-
-
-_word_hash = _WordHashes().__getitem__

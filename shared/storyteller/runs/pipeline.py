@@ -25,7 +25,7 @@ from pathlib import Path
 import torch
 
 from storyteller.config import TrainConfig
-from storyteller.corpus.clean import CleaningReport
+from storyteller.corpus.clean import Cleaning, CleaningReport
 from storyteller.corpus.load import load_stories
 from storyteller.inference import generation_config
 from storyteller.inference.sampling_options import STORY_SAMPLING
@@ -39,7 +39,8 @@ from storyteller.training.batches import TrainingBatches, validation_batches
 from storyteller.training.events import Event, Saved, TrainingResult
 from storyteller.training.processes import ONE_PROCESS, OneProcess
 from storyteller.training.step_timing import Execution, candidate_dtypes, fastest, time_steps
-from storyteller.training.token_shards import INDEX, TokenShards, open_shards, write_shards
+from storyteller.training.token_shards import INDEX, ShardWriter, TokenShards, open_shards
+from storyteller.training.token_shards.preparing import ChunkWork, InThisProcess, prepare_shards
 from storyteller.training.trainer import Trainer, TrainerComponents, explain_oom
 from storyteller.transformer.decoder import Decoder
 
@@ -159,19 +160,21 @@ def prepare(run: RunConfig, folder: Path, *, notice: Notice, components: RunComp
         tokenizer = components.train_tokenizer(texts, vocab_size=run.model.vocab_size)
         tokenizer.save(file)
     encoder = components.encoder(tokenizer)
-    shards, said = {}, set[str]()
-    for split, limit in (("train", run.stories), ("validation", VALIDATION_STORIES)):
-        if not (folder / split / INDEX).is_file():
+    limits = {"train": run.stories, "validation": VALIDATION_STORIES}
+    if missing := [split for split in limits if not (folder / split / INDEX).is_file()]:
+        for split in missing:
             notice(f"Turning the {split} stories of {run.corpus} into tokens ...")
-            source = {"corpus": run.corpus, "split": split, "limit": limit}
-            report = CleaningReport()
-            stories = load_stories(run.corpus, split=split, limit=limit, report=report)
-            write_shards(stories, encoder, folder / split, source=source)
-            for sentence in report.sentences:  # how the user's own files were read
-                if sentence not in said:
-                    notice(sentence)
-            said.update(report.sentences)
-        shards[split] = open_shards(folder / split, encoder)
+        report = CleaningReport()
+        with ExitStack() as opened:
+            writers = {}
+            for split, limit in limits.items():
+                source = {"corpus": run.corpus, "split": split, "limit": limit}
+                writers[split] = opened.enter_context(ShardWriter(folder / split, encoder, source=source))
+            work = InThisProcess(ChunkWork(encoder, Cleaning()))
+            prepare_shards([run.corpus], writers, work, limits=limits, report=report)
+        for sentence in report.sentences:  # how the user's own files were read
+            notice(sentence)
+    shards = {split: open_shards(folder / split, encoder) for split in limits}
     if not (folder / generation_config.FILE_NAME).is_file():
         end_id, max_length = tokenizer.end_id, run.model.max_seq_len
         generation_config.write_sampling(folder, STORY_SAMPLING, max_length=max_length, end_id=end_id)

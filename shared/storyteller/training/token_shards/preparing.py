@@ -85,7 +85,7 @@ def prepare_shards(
     writers: Mapping[str, ShardWriter],
     workers: Workers,
     *,
-    limit: int | None = None,
+    limits: Mapping[str, int | None] | None = None,
     prompts: bool = False,
     clean: bool = True,
     seed: int = 1,
@@ -101,7 +101,7 @@ def prepare_shards(
         corpora: as `load_stories` takes them.
         writers: of each split, such as "train"; what is finished is left as it is.
         workers: where the stories are cleaned and encoded.
-        limit: stories of each split and corpus, at most.
+        limits: stories of a split in each corpus, at most; a split that is not there has no limit.
         prompts: put each story's prompt before it, see `training_text`.
         clean: mend the stories and drop what is none.
         seed: of storyworld.
@@ -114,15 +114,15 @@ def prepare_shards(
     Raises:
         StorytellerError: as `load_stories` and `ShardWriter`. Splits that are complete are finished before.
     """
-    report = report if report is not None else CleaningReport()
+    report, limits = report if report is not None else CleaningReport(), limits or {}
     wanted = tuple(split for split, writer in writers.items() if not writer.finished)
     empty: dict[str, StorytellerError] = {}
     # All are opened before the first is read, so that a corpus that is not there is known at once.
-    passes = [one for corpus in corpora for one in _passes(corpus, wanted, limit=limit, seed=seed)]
+    passes = [one for corpus in corpora for one in _passes(corpus, wanted, limits=limits, seed=seed)]
 
     def documents() -> Iterator[_Document]:
         for one in passes:
-            yield from _documents(one, workers, limit=limit, prompts=prompts, clean=clean, empty=empty)
+            yield from _documents(one, workers, limits=limits, prompts=prompts, clean=clean, empty=empty)
             report.add(one.report)
 
     waiting: deque[list[_Document]] = deque()  # chunks that are being encoded
@@ -155,11 +155,11 @@ def _figures(progress: Progress) -> tuple[int, int, int]:
     return progress.documents, progress.tokens, progress.resumed
 
 
-def _passes(corpus: str, splits: tuple[str, ...], *, limit: int | None, seed: int) -> Iterator[_Pass]:
+def _passes(corpus: str, splits: tuple[str, ...], *, limits: Mapping[str, int | None], seed: int) -> Iterator[_Pass]:
     """How a corpus is read: once for all splits, or once for each where it is divided as it lies there."""
     for split in splits:
         report = CleaningReport()
-        read = read_corpus(corpus, split=split, limit=limit, seed=seed, report=report)
+        read = read_corpus(corpus, split=split, limit=limits.get(split), seed=seed, report=report)
         if not read.divided:
             yield _Pass(corpus, splits, read.stories, read.divided, read.clean, report)
             return
@@ -170,7 +170,7 @@ def _documents(
     one: _Pass,
     workers: Workers,
     *,
-    limit: int | None,
+    limits: Mapping[str, int | None],
     prompts: bool,
     clean: bool,
     empty: dict[str, StorytellerError],
@@ -184,17 +184,15 @@ def _documents(
     else:
         kept = counted(one.stories, one.report)
     found: Counter[str] = Counter()
+    missing = list(one.splits)  # that have not reached their limit
     for story in kept:
         own = split_of(story.text)
-        splits = tuple(
-            split
-            for split in one.splits
-            if (one.divided or split in ("all", own)) and (limit is None or found[split] < limit)
-        )
+        splits = tuple(split for split in missing if one.divided or split in ("all", own))
         if splits:
             found.update(splits)
             yield _Document(splits, training_text(Story(story.text, story.prompt), prompts=prompts))
-        if limit is not None and all(found[split] == limit for split in one.splits):
+            missing = [split for split in missing if found[split] != limits.get(split)]
+        if not missing:
             break
     for split in one.splits:
         if not found[split]:
