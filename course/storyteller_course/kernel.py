@@ -21,6 +21,7 @@ from storyteller.utils.openmp import SETTINGS
 NAME = "storyteller"
 DISPLAY_NAME = "Storyteller"
 LOADS_SHELL = "--InteractiveShellApp.extra_extensions=storyteller_course.notebook.shell"
+OPTIONS = [LOADS_SHELL, "--IPKernelApp.log_level=ERROR"]  # a kernel's warnings would stand in the lab's terminal
 
 
 def complaint(folders: Sequence[Path] | None = None) -> str:
@@ -45,7 +46,7 @@ def complaint(folders: Sequence[Path] | None = None) -> str:
         return f"The kernel {NAME} starts {python}, not this Python."
     if missing := [name for name, value in SETTINGS.items() if environment.get(name) != value]:
         return f"The kernel {NAME} does not set {' and '.join(missing)}."
-    if LOADS_SHELL not in arguments:
+    if not set(OPTIONS) <= set(arguments):
         return f"The kernel {NAME} is that of an older version."
     return ""
 
@@ -78,7 +79,7 @@ def register() -> bool:
     try:
         place = kernelspec.install(kernel_name=NAME, display_name=DISPLAY_NAME, prefix=sys.prefix, env=dict(SETTINGS))
         kernel = read_json(file := Path(place) / "kernel.json", way_out="run storyteller lab once more")
-        write_json(file, kernel | {"argv": [*kernel["argv"], LOADS_SHELL]})
+        write_json(file, kernel | {"argv": [*kernel["argv"], *OPTIONS]})
     except OSError as error:
         raise StorytellerError(
             f"The kernel {NAME} cannot be registered, because {home()} may not be written to ({error.strerror}); "

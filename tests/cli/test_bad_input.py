@@ -179,7 +179,7 @@ def test_ctrl_c_in_training_keeps_a_checkpoint_and_says_how_to_go_on(tmp_path):
     while not (tmp_path / "run" / f"step-{every:06d}").exists() and run.poll() is None and time.monotonic() < until:
         time.sleep(0.2)
     run.send_signal(signal.SIGINT)
-    _, said = run.communicate(timeout=60)
+    _, said = run.communicate(timeout=600)
     assert run.returncode == 2, said
     assert said.count("\n") == 1
     assert "To go on: storyteller train tiny --out run --stories 300" in said
@@ -191,5 +191,5 @@ def test_ctrl_c_in_training_keeps_a_checkpoint_and_says_how_to_go_on(tmp_path):
     while not later.exists() and again.poll() is None and time.monotonic() < until:
         time.sleep(0.2)
     again.send_signal(signal.SIGINT)
-    again.communicate(timeout=60)
+    again.communicate(timeout=600)
     assert later.exists()

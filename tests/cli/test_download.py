@@ -85,7 +85,7 @@ def test_the_command_takes_several_data_sets_after_one_flag(repository, tmp_path
 def test_the_console_command_reads_several_data_sets_and_says_that_there_is_no_network(tmp_path):
     command = [sys.executable, "-c", "from storyteller_course.cli import download_main; download_main()"]
     arguments = ["--datasets", "tinystories", "writingprompts", "--out", str(tmp_path), "--limit", "5"]
-    run = subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=60)
+    run = subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=600)
     assert run.returncode == 2
     assert len(run.stderr.splitlines()) == 1
     assert "storyworld" in run.stderr

@@ -317,7 +317,7 @@ def test_a_home_that_may_not_be_written_to_is_left_alone(tmp_path):
     environment = {name: value for name, value in os.environ.items() if not name.startswith(names)}
     for prefix, needed in ((read_only, "True"), ([], "False")):
         run = subprocess.run(
-            [*prefix, *command], env=environment | {"HOME": str(home)}, capture_output=True, text=True, timeout=60
+            [*prefix, *command], env=environment | {"HOME": str(home)}, capture_output=True, text=True, timeout=600
         )
         if run.returncode and "bwrap" in run.stderr:
             pytest.skip(f"no sandbox here: {run.stderr.strip()}")

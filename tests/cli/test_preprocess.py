@@ -104,7 +104,7 @@ def test_the_console_command_says_bad_input_in_one_line_with_exit_code_2(here, n
     if content is not None:
         (here / name).write_bytes(content)
     command = [sys.executable, "-c", "from storyteller_course.cli import preprocess_main; preprocess_main()"]
-    done = subprocess.run([*command, "--corpus", name], capture_output=True, text=True, cwd=here, timeout=60)
+    done = subprocess.run([*command, "--corpus", name], capture_output=True, text=True, cwd=here, timeout=600)
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
     assert name in done.stderr

@@ -38,7 +38,7 @@ def test_a_run_is_stopped_on_two_processes_and_goes_on_in_one(tmp_path):
         while not (folder / "step-000250").exists() and process.poll() is None and time.monotonic() - begun < 300:
             time.sleep(0.1)
         process.send_signal(signal.SIGINT)
-        printed, said = process.communicate(timeout=60)
+        printed, said = process.communicate(timeout=600)
     assert process.returncode == 2
     assert printed.count("Learning a vocabulary") == 1
     assert said.startswith("storyteller: stopped at step ")
@@ -67,7 +67,7 @@ def test_torchrun_starts_the_same_run(tmp_path):
 def test_what_the_user_can_mend_is_said_once(tmp_path):
     (tmp_path / "run").write_text("no folder", encoding="utf-8")
     with start(tmp_path / "run", "--steps", "3", "--processes", "2") as process:
-        _, said = process.communicate(timeout=100)
+        _, said = process.communicate(timeout=600)
     assert process.returncode == 2
     assert said.startswith("storyteller: ")
     assert said.count("\n") == 1

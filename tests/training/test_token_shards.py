@@ -224,7 +224,7 @@ def test_a_full_disk_is_one_sentence_and_loses_nothing(tokenizer, tmp_path):
     def run(folder, limit):
         command = [sys.executable, "-c", program, str(tmp_path / "tokenizer.json"), str(folder), str(limit)]
         environment = os.environ | {"PYTHONPATH": str(modules)}
-        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=60)
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=600)
 
     said = run(tmp_path / "full", 2000).stdout
     assert said.startswith("The disk is full")

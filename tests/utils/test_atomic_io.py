@@ -88,7 +88,7 @@ def test_an_exception_between_write_and_rename_leaves_the_old_file_and_nothing_e
 
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")
 def test_a_kill_between_write_and_rename_leaves_the_old_file_and_the_next_run_clears_up(old):
-    killed = subprocess.run([sys.executable, "-c", KILLED_BEFORE_THE_RENAME, str(old)], timeout=60)
+    killed = subprocess.run([sys.executable, "-c", KILLED_BEFORE_THE_RENAME, str(old)], timeout=600)
     assert killed.returncode == -signal.SIGKILL
     assert (old.read_text(encoding="utf-8"), names(old.parent)) == ("old", ["run.json", "run.json.part"])
     write_whole(old, "newer")  # shorter than what the killed one left

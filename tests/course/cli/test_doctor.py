@@ -89,7 +89,7 @@ def test_a_folder_that_may_not_be_written_to_is_a_fault(tmp_path, monkeypatch):
         (json.dumps({"argv": ["elsewhere/python"]}), "advice", "starts elsewhere/python"),
         (json.dumps({"argv": [sys.executable]}), "advice", "does not set OMP_WAIT_POLICY and GOMP_SPINCOUNT"),
         (json.dumps({"argv": [sys.executable], "env": SETTINGS}), "advice", "is that of an older version"),
-        (json.dumps({"argv": [sys.executable, kernel.LOADS_SHELL], "env": SETTINGS}), "ok", "starts this Python"),
+        (json.dumps({"argv": [sys.executable, *kernel.OPTIONS], "env": SETTINGS}), "ok", "starts this Python"),
     ],
 )
 def test_the_kernel_must_start_this_python(content, verdict, words, tmp_path, monkeypatch):

@@ -19,7 +19,7 @@ def outputs(folder: Path, *sources: str) -> list[str]:
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
     nbclient.NotebookClient(
         notebook,
-        timeout=120,
+        timeout=600,
         kernel_name="python3",
         extra_arguments=[kernel.LOADS_SHELL],
         allow_errors=True,

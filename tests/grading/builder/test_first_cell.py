@@ -58,27 +58,38 @@ def test_where_the_course_cannot_be_had_one_sentence_says_what_to_do(python, tmp
     assert "Traceback" not in said
 
 
-def test_a_torch_that_is_too_old_is_kept_though_a_newer_one_could_be_had(python, tmp_path):
-    (about := packages_of(python) / "torch-2.3.0.dist-info").mkdir()
-    (about / "METADATA").write_text(METADATA.format("2.3.0"), encoding="utf-8")
-    shelf = tmp_path / "shelf"
-    shelf.mkdir()
-    with zipfile.ZipFile(shelf / "torch-99-py3-none-any.whl", "w") as wheel:
-        wheel.writestr("torch-99.dist-info/METADATA", METADATA.format("99"))
-        wheel.writestr("torch-99.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        wheel.writestr("torch-99.dist-info/RECORD", "")
-    folder = tmp_path / "lesson"
-    folder.mkdir()
-    with zipfile.ZipFile(folder / "storyteller-1-py3-none-any.whl", "w") as wheel:
-        needs = (
-            "Metadata-Version: 2.1\nName: storyteller\nVersion: 1\nRequires-Dist: torch>=2.6\nProvides-Extra: kernel\n"
+def write_wheel(folder: Path, name: str, version: str, about: str = "", files: dict[str, str] | None = None) -> None:
+    """A wheel that pip takes: what it needs, and its files."""
+    folder.mkdir(exist_ok=True)
+    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
+        wheel.writestr(
+            f"{name}-{version}.dist-info/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{about}"
         )
-        wheel.writestr("storyteller-1.dist-info/METADATA", needs)
-        wheel.writestr("storyteller-1.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
-        wheel.writestr("storyteller-1.dist-info/RECORD", "")
-    said = run(python, folder, source(LESSON, ""), PIP_FIND_LINKS=str(shelf))
-    assert "pip could not install the course (see above). It keeps what is here (torch==2.3.0" in said
-    assert [path.name for path in packages_of(python).glob("torch*")] == ["torch-2.3.0.dist-info"]
+        wheel.writestr(
+            f"{name}-{version}.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        wheel.writestr(f"{name}-{version}.dist-info/RECORD", "")
+        for path, text in (files or {}).items():
+            wheel.writestr(path, text)
+
+
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [
+        ("2.7.1", "begun with 01_data_preparation"),
+        ("2.3.0", "pip could not install the course (see above). It keeps what is here (torch==2.3.0"),
+    ],
+)
+def test_another_torch_is_kept_though_a_newer_one_could_be_had(python, tmp_path, version, said):
+    (about := packages_of(python) / f"torch-{version}.dist-info").mkdir()
+    (about / "METADATA").write_text(METADATA.format(version), encoding="utf-8")
+    write_wheel(tmp_path / "shelf", "torch", "99")
+    begin = {"storyteller_course/__init__.py": "def begin(lesson):\n    print('begun with', lesson)\n"}
+    write_wheel(
+        tmp_path / "lesson", "storyteller", "1", "Requires-Dist: torch>=2.6\nProvides-Extra: kernel\n", files=begin
+    )
+    assert said in run(python, tmp_path / "lesson", source(LESSON, ""), PIP_FIND_LINKS=str(tmp_path / "shelf"))
+    assert [path.name for path in packages_of(python).glob("torch*")] == [f"torch-{version}.dist-info"]
 
 
 @pytest.mark.slow

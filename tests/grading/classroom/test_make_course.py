@@ -58,7 +58,7 @@ def test_the_command_nbgrader_takes_the_configuration(tmp_path, solution):
     (tmp_path / "exchange").mkdir(mode=0o777)
     (tmp_path / "exchange").chmod(0o777)
     command = [sys.executable, "-m", "nbgrader", "list", f"--Exchange.root={tmp_path / 'exchange'}"]
-    done = subprocess.run(command, cwd=course.folder, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=course.folder, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
 
 
