@@ -159,7 +159,7 @@ def exercise_table(lesson: LessonStatistics) -> str:
     head = (
         '<tr><th>exercise</th><th class="number roomy">points</th><th class="number">solved by</th>'
         '<th class="roomy"></th><th class="number">points earned</th><th class="number">discrimination</th>'
-        '<th class="number">untouched by</th></tr>'
+        '<th class="number roomy">untouched by</th></tr>'
     )
     rows = []
     for item in lesson.items:
@@ -171,7 +171,7 @@ def exercise_table(lesson: LessonStatistics) -> str:
             f'<tr><td>{card.escape(item.name)}{extra}</td><td class="number roomy">{item.points}</td>'
             f'<td class="number">{item.solved} of {len(lesson.totals)}</td>'
             f'<td class="roomy">{bar(item.share)}</td><td class="number">{100 * item.share:.1f} %</td>'
-            f'<td{weak}>{shown}</td><td class="number">{item.untouched}</td></tr>'
+            f'<td{weak}>{shown}</td><td class="number roomy">{item.untouched}</td></tr>'
         )
     note = (
         '<p class="quiet">Solved: all its points. Points earned: the mean share of its points over all students; an '

@@ -37,7 +37,7 @@ body { padding: 0 clamp(1rem, 3vw, 3rem); } .students { width: 100%; } .students
  .students tr { display: grid; grid-template-columns: 1fr 6rem 6.5rem; gap: 0 .5rem; padding: .3rem 0;
   border-bottom: 1px solid var(--line); }
  .students tr > :nth-child(1) { grid-area: 1 / 1; } .students tr > :nth-child(2) { grid-area: 2 / 1; }
- .students td:last-child { grid-area: 3 / 1 / 3 / 4; width: auto; }
+ .students .number { white-space: normal; } .students td:last-child { grid-area: 3 / 1 / 3 / 4; width: auto; }
 }
 """
 
