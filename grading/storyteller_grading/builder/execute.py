@@ -174,9 +174,10 @@ def run_cells(notebook: NotebookNode, folder: Path, **variables: str) -> Executi
             self.nb.cells[cell_index] = cell
             if probe.id in run.raised:
                 run.unfilled[cell.id] = run.raised[probe.id]
-            for output in probe.outputs:
-                if output.get("name") == "stdout":
-                    cell.source = numbers_in_text.filled(cell.source, output.text)
+            else:
+                # A line may arrive in pieces.
+                printed = "".join(output.text for output in probe.outputs if output.get("name") == "stdout")
+                cell.source = numbers_in_text.filled(cell.source, printed)
             return cell
 
     def note_error(cell: NotebookNode, cell_index: int, execute_reply: dict[str, Any]) -> None:
