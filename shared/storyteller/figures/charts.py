@@ -144,7 +144,8 @@ def panels_figure(values: Mapping[str, Mapping[str, float]]) -> "Figure":
     names = list(dict.fromkeys(name for figures in values.values() for name in figures))
     columns = min(2, len(names))  # at the width of a notebook the type of three is too small to read
     rows = -(-len(names) // columns)  # rounded up
-    size = (2.5 * columns + 1.8, rows * (0.8 + 0.25 * len(values)))
+    labels = max(1.8, 0.08 * max(map(len, values), default=0))  # inches that the things' names take
+    size = (2.5 * columns + labels, rows * (0.8 + 0.25 * len(values)))
     figure, grid = plt.subplots(rows, columns, figsize=size, dpi=90, layout="constrained", squeeze=False, sharey=True)
     for name, axes in zip(names, grid.flat, strict=False):
         for place, (thing, figures) in enumerate(values.items()):
