@@ -42,7 +42,7 @@ from bench.common import Row, show
 from storyteller.config import ModelConfig
 from storyteller.moe.layer import build_model
 from storyteller_course import Lesson, check, load_lesson
-from storyteller_course.notebook.check import CheckFailed
+from storyteller_course.notebook.shell import CheckFailed
 from storyteller_grading.builder.build import answers_of, load_checked, secrets_of, without_open_book
 from storyteller_grading.release.wheel import PARTS as WHEEL_SOURCES
 

@@ -33,8 +33,9 @@ _NAMES_OF = {
     "exercises.lesson": ("Lesson", "load_lesson"),
     "exercises.recall": ("choice", "number", "recall_exercise"),
     "notebook.locate": ("begin",),
-    "notebook.check": ("CheckFailed", "check", "hint", "progress"),
+    "notebook.check": ("check", "hint", "progress"),
     "notebook.predict": ("predict", "reveal"),
+    "notebook.shell": ("CheckFailed",),
     "notebook.use": ("use",),
     "runner.student_errors": ("StudentError",),
 }
@@ -56,9 +57,10 @@ if TYPE_CHECKING:  # the same names for a type checker, which does not run `__ge
     from storyteller_course.exercises.known_answers import Given, Right, Wrong
     from storyteller_course.exercises.lesson import Lesson, load_lesson
     from storyteller_course.exercises.recall import choice, number, recall_exercise
-    from storyteller_course.notebook.check import CheckFailed, check, hint, progress
+    from storyteller_course.notebook.check import check, hint, progress
     from storyteller_course.notebook.locate import begin
     from storyteller_course.notebook.predict import predict, reveal
+    from storyteller_course.notebook.shell import CheckFailed
     from storyteller_course.notebook.use import use
     from storyteller_course.runner.student_errors import StudentError
 

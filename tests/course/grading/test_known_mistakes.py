@@ -17,7 +17,7 @@ from storyteller_course.exercises.lesson import MISTAKES, Lesson, load_lesson
 from storyteller_course.grading.diagnosis import words
 from storyteller_course.grading.grade import grade, run_case
 from storyteller_course.grading.known_mistakes import Mistake, known_mistakes
-from storyteller_course.notebook.check import CheckFailed
+from storyteller_course.notebook.shell import CheckFailed
 from storyteller_course.runner.in_process import InProcessStudent
 from storyteller_course.runner.student_errors import StudentError
 from storyteller_grading.release.bundle import record_mistakes

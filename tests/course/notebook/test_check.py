@@ -12,8 +12,8 @@ from student_calls import run
 
 from storyteller_course.exercises.lesson import load_lesson
 from storyteller_course.notebook import check
-from storyteller_course.notebook.check import CheckFailed
 from storyteller_course.notebook.progress_store import ProgressStore
+from storyteller_course.notebook.shell import CheckFailed
 
 Answers = Callable[..., dict[str, Any]]
 
