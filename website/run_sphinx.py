@@ -22,7 +22,9 @@ def run_sphinx(builder: str, source: Path, html: Path, doctrees: Path) -> None:
     """
     from sphinx.cmd.build import build_main
 
-    command = ["-c", str(Path(__file__).parent), "-b", builder, "-d", str(doctrees), "-j", "auto", "-W"]
+    command = ["-c", str(Path(__file__).parent), "-b", builder, "-d", str(doctrees), "-W"]
+    if builder == "html":  # slides are a single page, and their builder reads in one process only
+        command += ["-j", "auto"]
     if build_main([*command, "--keep-going", "-q", str(source), str(html)]):
         raise StorytellerError("Sphinx has complained, see above: mend what it names, and build again.")
     drop_dead_ways_back(html.resolve())
