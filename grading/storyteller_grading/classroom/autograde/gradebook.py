@@ -242,7 +242,13 @@ def open_gradebook(course: Course) -> Any:
                 os.environ["PATH"] = path_variable
         os.replace(part, path)
     named = nbgrader_config(course).get("CourseDirectory", {}).get("course_id")
-    return Gradebook(course.gradebook_url, named or "default_course")
+    book = Gradebook.__new__(Gradebook)
+    try:
+        book.__init__(course.gradebook_url, named or "default_course")
+    except BaseException:
+        book.close()  # a locked or damaged file would stay open
+        raise
+    return book
 
 
 @contextmanager

@@ -116,16 +116,11 @@ class Records:
             with contextlib.suppress(FileExistsError):
                 os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))  # SQLite would let others read it
             self.connection = sqlite3.connect(path, timeout=TIMEOUT_S, isolation_level=None)
-            self.connection.execute("pragma journal_mode = wal")
-            self.connection.execute("pragma synchronous = full")
-            self.connection.execute(TABLE)
-            self.connection.execute(INDEX)
-            self.connection.execute(CHANGES)
-            if not self._has_seeds():
-                self.connection.execute("begin immediate")  # another may be at it
-                if not self._has_seeds():
-                    self.connection.execute(SEEDS)
-                self.connection.execute("commit")
+            try:
+                self._make_tables()
+            except BaseException:
+                self.close()
+                raise
 
     def __enter__(self) -> "Records":
         return self
@@ -134,6 +129,18 @@ class Records:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _make_tables(self) -> None:
+        self.connection.execute("pragma journal_mode = wal")
+        self.connection.execute("pragma synchronous = full")
+        self.connection.execute(TABLE)
+        self.connection.execute(INDEX)
+        self.connection.execute(CHANGES)
+        if not self._has_seeds():
+            self.connection.execute("begin immediate")  # another may be at it
+            if not self._has_seeds():
+                self.connection.execute(SEEDS)
+            self.connection.execute("commit")
 
     def _has_seeds(self) -> bool:
         return "seeds" in [row[1] for row in self.connection.execute("pragma table_info(grading)")]

@@ -1,5 +1,6 @@
 """What is kept of each grading, and what grading again has changed."""
 
+import contextlib
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -13,7 +14,7 @@ def test_a_record_keeps_digest_and_seeds_also_in_a_file_that_had_no_place_for_th
     ada = outcome("ada", {"double": 50})
     with Records(tmp_path / "records.db") as records:
         records.put(ada, None)
-    with sqlite3.connect(tmp_path / "records.db") as before:
+    with contextlib.closing(sqlite3.connect(tmp_path / "records.db")) as before:
         before.execute("alter table grading drop column seeds")
     assert "seeds" in COLUMNS
     with ThreadPoolExecutor(8) as together:  # the place is made once
