@@ -25,7 +25,7 @@ from storyteller.config import ModelConfig, TrainConfig, from_dict, to_dict
 from storyteller.errors import StorytellerError
 from storyteller.moe.layer import MoELayer
 from storyteller.moe.losses import load_balancing_loss, router_z_loss
-from storyteller.moe.router import Routing, update_bias
+from storyteller.moe.router import Routing, count_choices, update_bias
 from storyteller.tokenizer import Tokenizer
 from storyteller.training import checkpoint as ckpt
 from storyteller.training.batches import Batch, BatchSource
@@ -522,4 +522,4 @@ def explain_oom(config: TrainConfig) -> Iterator[None]:
 def _choices(layer: Routing, attention_mask: Tensor | None) -> Tensor:
     """How often each expert was chosen, (E,), by the tokens that are no padding."""
     chosen = layer.expert_ids if attention_mask is None else layer.expert_ids[attention_mask.flatten()]
-    return torch.bincount(chosen.flatten(), minlength=layer.probs.size(1))
+    return count_choices(chosen, layer.probs.size(1))
