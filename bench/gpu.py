@@ -28,7 +28,7 @@ from storyteller.errors import StorytellerError
 from storyteller.export.mixtral_weights import config_fields
 from storyteller.moe.cost_model import training_flops
 from storyteller.moe.layer import build_model
-from storyteller.training.batches import InMemoryTokens, TrainingBatches
+from storyteller.training.batches import BatchSource, InMemoryTokens, ReadAhead, TrainingBatches
 from storyteller.training.mixed_precision import autocast
 from storyteller.training.optim import adamw, parameter_groups
 from storyteller.training.trainer import Trainer
@@ -102,7 +102,10 @@ def run(one: Preset, device: torch.device, *, rounds: int) -> list[Row]:
 def our_step(model: ModelConfig, train: TrainConfig, device: torch.device) -> Step:
     """A step of the trainer."""
     config = replace(train, dtype="bfloat16")
-    trainer = Trainer(build_model(model, seed=1).to(device), config, _batches(model, train))
+    batches: BatchSource = _batches(model, train)
+    if device.type == "cuda":
+        batches = ReadAhead(batches, number=train.grad_accum_steps, pin=True)
+    trainer = Trainer(build_model(model, seed=1).to(device), config, batches)
     trainer.model.train()
     return trainer.train_step
 

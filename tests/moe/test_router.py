@@ -2,7 +2,7 @@ import torch
 from torch import Tensor
 
 from storyteller.config import ModelConfig
-from storyteller.moe.router import Router, route_top_k, route_with_bias, update_bias
+from storyteller.moe.router import Router, count_choices, route_top_k, route_with_bias, update_bias
 
 CONFIG = ModelConfig(vocab_size=31, max_seq_len=16, d_model=8, n_layers=2, n_heads=2, n_kv_heads=1, d_ff=6, n_experts=4)
 
@@ -37,3 +37,8 @@ def test_a_bias_changes_which_experts_are_chosen_and_not_how_much_they_count():
 def test_the_bias_of_an_expert_rises_where_it_had_too_little_and_falls_where_it_had_too_much():
     moved = update_bias(torch.tensor([0.5, -0.1, 0.0, 0.2]), torch.tensor([9, 0, 4, 3]), rate=0.1)
     torch.testing.assert_close(moved, torch.tensor([0.4, 0.0, 0.0, 0.3]))
+
+
+def test_choices_are_counted_as_bincount_counts_them():
+    expert_ids = torch.tensor([[0, 3], [3, 1], [0, 3]])
+    assert torch.equal(count_choices(expert_ids, 5), torch.bincount(expert_ids.flatten(), minlength=5))

@@ -11,9 +11,16 @@ from hypothesis import strategies as st
 from storyteller.corpus import Story
 from storyteller.errors import StorytellerError
 from storyteller.tokenizer import Tokenizer
-from storyteller.training.batches import IGNORE_INDEX, PAD_DOCUMENT, InMemoryTokens, TrainingBatches, validation_batches
+from storyteller.training.batches import (
+    IGNORE_INDEX,
+    PAD_DOCUMENT,
+    InMemoryTokens,
+    ReadAhead,
+    TrainingBatches,
+    validation_batches,
+)
 from storyteller.training.token_shards import open_shards, write_shards
-from tiny_training import SEQ_LEN, tiny_source
+from tiny_training import SEQ_LEN, tiny_source, tiny_trainer
 
 DOCUMENTS = [[11, 12, 13], [21], [31, 32, 33, 34, 35], [41, 42]]
 
@@ -253,3 +260,80 @@ def test_rows_of_a_batch_are_those_of_the_whole_batch_and_the_place_goes_on(alig
         assert torch.equal(part.targets, batch.targets[rows])
         assert torch.equal(part.document_ids, batch.document_ids[rows])
         assert whole.state_dict() == parts.state_dict()
+
+
+class TestReadAhead:
+    def batches(self, *, number: int | None = None):
+        plain = TrainingBatches(numbered(50), batch_size=2, seq_len=5, seed=1)
+        return plain if number is None else ReadAhead(plain, number=number, pin=False)
+
+    @pytest.mark.parametrize("number", [1, 3])
+    def test_batches_and_places_are_those_of_the_source_alone(self, number):
+        plain, ahead = self.batches(), self.batches(number=number)
+        for _ in range(12):  # more than two epochs
+            assert ahead.state_dict() == plain.state_dict()
+            assert same(next(ahead), next(plain))
+        assert ahead.state_dict() == plain.state_dict()
+
+    def test_it_goes_on_behind_the_last_batch_given_out_not_the_last_one_read(self):
+        plain, ahead = self.batches(), self.batches(number=2)
+        for _ in range(3):
+            next(ahead), next(plain)
+        place = ahead.state_dict()
+        wanted = [next(plain) for _ in range(4)]
+        for one in (ahead, self.batches(number=3)):  # the same one once more, and one in another process
+            one.load_state_dict(place)
+            assert one.state_dict() == place
+            assert all(same(next(one), batch) for batch in wanted)
+
+    def test_it_reads_while_nobody_asks(self):
+        class Counting(TrainingBatches):
+            drawn = 0
+
+            def __next__(self):
+                type(self).drawn += 1
+                return super().__next__()
+
+        ahead = ReadAhead(Counting(numbered(50), batch_size=2, seq_len=5, seed=1), number=2, pin=False)
+        assert Counting.drawn == 0  # nothing before the first is asked for
+        next(ahead)
+        for future in ahead._ready:
+            future.result()
+        assert Counting.drawn == 3
+
+    def test_what_goes_wrong_in_the_source_is_raised_where_a_batch_is_drawn(self):
+        class Broken(TrainingBatches):
+            def __next__(self):
+                raise StorytellerError("The shard is damaged.")
+
+        with pytest.raises(StorytellerError, match="damaged"):
+            next(ReadAhead(Broken(numbered(50), batch_size=2, seq_len=5, seed=1), number=1, pin=False))
+
+    def test_a_run_that_stopped_goes_on_as_if_it_had_not(self, tmp_path):
+        def trainer(folder):
+            made = tiny_trainer(folder, steps=6, grad_accum_steps=2, report_every=4)
+            made.batches = ReadAhead(made.batches, number=2, pin=False)
+            return made
+
+        whole = tiny_trainer(grad_accum_steps=2)
+        whole.run()
+        first = trainer(tmp_path)
+        for _ in range(3):
+            first.train_step()
+        first.save()
+        second = trainer(tmp_path)
+        assert second.resume()
+        second.run()
+        assert second.step == 6
+        for ours, theirs in zip(second.model.parameters(), whole.model.parameters(), strict=True):
+            assert torch.equal(ours, theirs)
+
+    @pytest.mark.gpu
+    @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA GPU")
+    def test_on_a_gpu_batches_come_from_pinned_memory(self):
+        plain = self.batches()
+        ahead = ReadAhead(self.batches(), number=2, pin=True)
+        for _ in range(12):
+            batch, wanted = next(ahead), next(plain)
+            assert batch.inputs.is_pinned()
+            assert same(batch.to("cuda").to("cpu"), wanted)

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from storyteller.moe.layer import build_model
-from storyteller.training.optim import clip_gradients, cosine_schedule, parameter_groups
+from storyteller.training.optim import clip_gradients, clip_without_waiting, cosine_schedule, parameter_groups
 from tiny_training import tiny_model_config
 
 
@@ -92,6 +92,18 @@ class TestClipping:
         norm, (clipped,) = clip_gradients([torch.tensor([3.0, 4.0, 12.0])], 1.3)
         assert norm.item() == 13
         torch.testing.assert_close(clipped, torch.tensor([0.3, 0.4, 1.2]))
+
+    @pytest.mark.parametrize("scale", [1e-30, 1e-3, 1.0, 1e3, 1e30, math.inf, math.nan, 0.0])
+    def test_without_waiting_it_is_the_same_to_the_last_bit(self, scale):
+        normal = torch.randn(50, generator=torch.Generator().manual_seed(1))
+        gradients = [normal[:7] * scale, normal[7:].view(-1, 1)]
+        if scale == 0.0:
+            gradients = [torch.zeros(3), torch.zeros(2, 2)]
+        for max_norm in (1.0, 1e4):
+            (norm, wanted), (own, got) = clip_gradients(gradients, max_norm), clip_without_waiting(gradients, max_norm)
+            torch.testing.assert_close(own, norm, rtol=0, atol=0, equal_nan=True)
+            for ours, theirs in zip(got, wanted, strict=True):
+                torch.testing.assert_close(ours, theirs, rtol=0, atol=0, equal_nan=True)
 
     def test_a_gradient_that_is_not_finite_is_reported_and_left(self):
         norm, (clipped,) = clip_gradients([torch.tensor([1.0, math.inf])], 1.0)

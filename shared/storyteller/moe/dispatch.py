@@ -8,8 +8,8 @@
     [3.25, 11.0, 30.0]
 
 One sum in several forms. `dispatch_loop` is the plain one: read it first. `dispatch_sorted` is the one for training,
-`dispatch_batched` the one for training in 16 bits on a CPU.
-`dispatch_one_token` and `dispatch_grouped` are for generation, `dispatch_dense` is for graphs that other programs run.
+`dispatch_batched` the one for training in 16 bits on a CPU, `dispatch_grouped` in 16 bits on a GPU and for generation.
+`dispatch_one_token` is for generation too, `dispatch_dense` for graphs that other programs run.
 `choose_dispatch` is where one of them is chosen.
 
 All take the same arguments:
@@ -81,8 +81,10 @@ def within_capacity(expert_ids: Tensor, *, n_experts: int, capacity: int) -> Ten
 
     Source: Fedus et al. 2021, section 2.2 ("expert capacity").
     """
-    taken = F.one_hot(expert_ids.flatten(), n_experts).cumsum(dim=0)  # (N*k, E), choices of e up to and with this one
-    rank = taken.gather(1, expert_ids.flatten()[:, None])  # (N*k, 1), 1 for the expert's first token
+    chosen = expert_ids.flatten()[:, None]  # (N*k, 1)
+    one_hot = chosen.new_zeros(len(chosen), n_experts).scatter(1, chosen, 1)  # (N*k, E)
+    taken = one_hot.cumsum(dim=0)  # (N*k, E), choices of e up to and with this one
+    rank = taken.gather(1, chosen)  # (N*k, 1), 1 for the expert's first token
     return (rank <= capacity).view_as(expert_ids)
 
 
@@ -147,19 +149,29 @@ def dispatch_one_token(x: Tensor, gate_weights: Tensor, expert_ids: Tensor, expe
 
 
 def dispatch_grouped(x: Tensor, gate_weights: Tensor, expert_ids: Tensor, experts: Experts) -> Tensor:
-    """All experts in two calls of PyTorch's grouped product, which has no gradient on a CPU.
+    """All experts in two calls of PyTorch's grouped product. Each token has k outputs, which are added up.
 
-    In generation nothing is dropped, so each token has k outputs: they are put back in order and added up.
+    On a GPU nothing here waits for the number of any expert's rows, which only the GPU knows. So a dropped choice
+    cannot be left out: it goes to the last expert and has the gate weight 0. If the experts' rows ended before it,
+    `grouped_mm` would leave in its place whatever the memory held, NaN too, in outputs and in gradients.
     """
-    N, k = expert_ids.shape
-    order, sizes = sort_by_expert(expert_ids, len(experts))  # (N*k,), (E,)
-    if len(order) < N * k:
-        return dispatch_sorted(x, gate_weights, expert_ids, experts)
-    rows, ends = x.index_select(0, order // k), sizes.cumsum(0, dtype=torch.int32)  # (N*k, D), (E,)
-    gates, up = F.grouped_mm(rows, experts.gate_up.transpose(1, 2), offs=ends).chunk(2, dim=-1)  # (N*k, F) each
-    outputs = F.grouped_mm(F.silu(gates) * up, experts.down.transpose(1, 2), offs=ends)  # (N*k, D)
+    (N, k), E = expert_ids.shape, len(experts)
+    dtype = product_dtype(x)  # autocast does not know grouped products
+    gate_up, down = (weights.to(dtype).transpose(1, 2) for weights in (experts.gate_up, experts.down))
+    chosen, order = expert_ids.flatten().clamp(max=E - 1).sort(stable=True)  # (N*k,) each
+    ends = torch.searchsorted(chosen, torch.arange(E, device=x.device), right=True, out_int32=True)  # (E,)
+    rows = x.to(dtype).index_select(0, order // k)  # (N*k, D)
+    gates, up = F.grouped_mm(rows, gate_up, offs=ends).chunk(2, dim=-1)  # (N*k, F) each
+    outputs = F.grouped_mm(F.silu(gates) * up, down, offs=ends)  # (N*k, D)
     outputs = outputs.index_select(0, order.argsort()).view(N, k, -1)  # (N, k, D), by token again
-    return (outputs * gate_weights[:, :, None]).sum(dim=1)  # (N, D)
+    weights = gate_weights.masked_fill(expert_ids == E, 0)  # (N, k)
+    return (outputs * weights[:, :, None]).sum(dim=1).to(x.dtype)  # (N, D)
+
+
+def product_dtype(x: Tensor) -> torch.dtype:
+    """In which dtype a matrix product with x is computed: autocast's, where it is on."""
+    device = x.device.type
+    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
 
 
 def dispatch_batched(x: Tensor, gate_weights: Tensor, expert_ids: Tensor, experts: Experts) -> Tensor:
@@ -217,6 +229,22 @@ def choose_dispatch(x: Tensor, experts: Experts) -> Dispatch:
         return dispatch_grouped
     low_precision = autocast or x.dtype in (torch.bfloat16, torch.float16)
     # Generation has few rows and no gradients: its shapes are few anyway, and most places would stay empty.
+    if not on_cpu and grouped_without_waiting(x, experts):
+        return dispatch_grouped
     if on_cpu and low_precision and (torch.is_grad_enabled() or len(x) >= PLACES_MULTIPLE * len(experts)):
         return dispatch_batched
     return dispatch_sorted
+
+
+def grouped_without_waiting(x: Tensor, experts: Experts) -> bool:
+    """Whether this GPU has a kernel for grouped products: elsewhere PyTorch waits for the rows of each expert.
+
+    That is so in bfloat16 on NVIDIA's Hopper and Blackwell (compute capability 9 and 10), for rows of whole 16 bytes.
+    """
+    return (
+        x.device.type == "cuda"
+        and product_dtype(x) == torch.bfloat16
+        and all(width % 8 == 0 for width in experts.down.shape[1:])
+        and hasattr(F, "grouped_mm")
+        and torch.cuda.get_device_capability(x.device)[0] in (9, 10)
+    )

@@ -11,8 +11,9 @@ False are padding and do not count.
 Legend: `N` = B*T tokens flattened, `E` experts, `k` experts that a token is routed to.
 """
 
-import torch
 from torch import Tensor
+
+from storyteller.moe.router import count_choices
 
 
 def load_balancing_loss(
@@ -38,7 +39,7 @@ def load_balancing_loss(
     if attention_mask is not None:
         probs, expert_ids = probs[attention_mask.flatten()], expert_ids[attention_mask.flatten()]
     n_tokens, n_experts = probs.shape
-    f = torch.bincount(expert_ids.flatten(), minlength=n_experts) / n_tokens if load is None else load  # (E,)
+    f = count_choices(expert_ids, n_experts) / n_tokens if load is None else load  # (E,)
     return n_experts * (f * probs.mean(dim=0)).sum()
 
 

@@ -78,6 +78,19 @@ def route_with_bias(scores: Tensor, bias: Tensor, k: int) -> tuple[Tensor, Tenso
     return chosen / (chosen.sum(dim=-1, keepdim=True) + 1e-20), expert_ids
 
 
+def count_choices(expert_ids: Tensor, n_experts: int) -> Tensor:
+    """How often each expert was chosen, (E,) int64.
+
+    What `torch.bincount` gives, but that would wait for a GPU, to see whether any number is above `n_experts`.
+
+    Args:
+        expert_ids: (N, k) int64
+        n_experts: E.
+    """
+    chosen = expert_ids.flatten()  # (N*k,)
+    return chosen.new_zeros(n_experts).scatter_add(0, chosen, torch.ones_like(chosen))
+
+
 @torch.no_grad()
 def update_bias(bias: Tensor, counts: Tensor, *, rate: float) -> Tensor:
     """The bias after a step: up by `rate` for an expert that had less than its even share, down for one that had more.

@@ -35,7 +35,7 @@ from storyteller.runs.run_config import RunConfig, resolve_run
 from storyteller.runs.time_budget import Deadline, steps_within
 from storyteller.runs.training_time import timing
 from storyteller.tokenizer import Tokenizer
-from storyteller.training.batches import TrainingBatches, validation_batches
+from storyteller.training.batches import BatchSource, ReadAhead, TrainingBatches, validation_batches
 from storyteller.training.events import Event, Saved, TrainingResult
 from storyteller.training.processes import ONE_PROCESS, OneProcess
 from storyteller.training.step_timing import Execution, candidate_dtypes, fastest, time_steps
@@ -199,10 +199,15 @@ def new_trainer(
     config = replace(run.model, vocab_size=data.tokenizer.vocab_size)
     batch_size, seq_len, seed = run.train.batch_size, config.max_seq_len, run.train.seed
     align = run.train.align_documents
+    batches: BatchSource = TrainingBatches(
+        data.train, batch_size=batch_size, seq_len=seq_len, seed=seed, align_documents=align
+    )
+    if device.type == "cuda" and processes is ONE_PROCESS:  # several processes read only their own rows of each batch
+        batches = ReadAhead(batches, number=run.train.grad_accum_steps, pin=True)
     return Trainer(
         components.build_model(config, seed=seed).to(device),
         run.train,
-        TrainingBatches(data.train, batch_size=batch_size, seq_len=seq_len, seed=seed, align_documents=align),
+        batches,
         validation=validation_batches(
             data.validation,
             batch_size=batch_size,

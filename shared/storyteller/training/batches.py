@@ -17,7 +17,9 @@ padded (GPT-3, appendix B). Two choices go with it:
     ([[5, 6, 7, 0]], [[6, 7, 0, 8]], [[0, 0, 0, 0]])
 """
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -101,8 +103,15 @@ class Batch:
         return None if bool(real.all()) else real
 
     def to(self, device: torch.device | str) -> "Batch":
-        """The same batch on another device."""
-        return Batch(self.inputs.to(device), self.targets.to(device), self.document_ids.to(device))
+        """The same batch on another device. A GPU copies it by itself where it lies in pinned memory."""
+        on_its_own = torch.device(device).type == "cuda"  # the other way, the numbers would be read before they arrive
+        return Batch(
+            *(part.to(device, non_blocking=on_its_own) for part in (self.inputs, self.targets, self.document_ids))
+        )
+
+    def pin(self) -> "Batch":
+        """The same batch in memory from which a GPU copies without this process."""
+        return Batch(self.inputs.pin_memory(), self.targets.pin_memory(), self.document_ids.pin_memory())
 
 
 class BatchSource(Protocol):
@@ -230,6 +239,45 @@ class TrainingBatches:
                 )
         self.epoch, self.position = state["epoch"], state["position"]
         self._starts = self._order()
+
+
+class ReadAhead:
+    """A `BatchSource` that reads the next batches of another one, on a thread, while the last one is computed on.
+
+    Its place is that of the batch given out last, however far it has read: a run that goes on leaves none out.
+
+    Args:
+        source: the other one; nobody else draws from it.
+        number: of batches to have ready.
+        pin: put them where a GPU copies from without this process.
+    """
+
+    def __init__(self, source: BatchSource, *, number: int, pin: bool) -> None:
+        self.source, self.number, self.pin = source, number, pin
+        self._reader = ThreadPoolExecutor(1)  # one batch after the other, in order
+        self._ready: deque[Future[tuple[Batch, dict[str, int]]]] = deque()
+        self._place = source.state_dict()  # behind the batch given out last
+
+    def __next__(self) -> Batch:
+        while len(self._ready) <= self.number:
+            self._ready.append(self._reader.submit(self._read))
+        batch, self._place = self._ready.popleft().result()
+        return batch
+
+    def _read(self) -> tuple[Batch, dict[str, int]]:
+        batch = next(self.source)
+        return batch.pin() if self.pin else batch, self.source.state_dict()
+
+    def state_dict(self) -> dict[str, int]:
+        """The place behind the batch given out last."""
+        return self._place
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Go to a saved place; what was read ahead is thrown away."""
+        while self._ready:
+            self._ready.popleft().result()
+        self.source.load_state_dict(state)
+        self._place = self.source.state_dict()
 
 
 class _FixedBatches(Sequence[Batch]):

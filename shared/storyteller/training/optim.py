@@ -69,16 +69,34 @@ def clip_gradients(gradients: Sequence[Tensor], max_norm: float) -> tuple[Tensor
         max_norm: the greatest length.
 
     Returns:
-        The length before, (), and the gradients after: the same ones where they are short enough or not finite.
+        The length before, (), and the gradients after: the same where they are short enough or not finite.
 
     Source: Pascanu et al., "On the difficulty of training recurrent neural networks", algorithm 1.
     """
     if not gradients:
         return torch.zeros(()), gradients
-    norm: Tensor = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(gradient) for gradient in gradients]))
+    if not gradients[0].is_cpu:
+        return clip_without_waiting(gradients, max_norm)
+    norm = _length(gradients)
     if norm <= max_norm or not torch.isfinite(norm):
         return norm, gradients
     return norm, [gradient * (max_norm / norm) for gradient in gradients]
+
+
+def clip_without_waiting(gradients: Sequence[Tensor], max_norm: float) -> tuple[Tensor, Sequence[Tensor]]:
+    """The same, to the last bit, without a look at the length: only a GPU that is waited for could say it.
+
+    So gradients that are short enough, or not finite, are multiplied by 1.
+    """
+    norm = _length(gradients)
+    factor = (max_norm / norm).clamp(max=1).where(torch.isfinite(norm), 1)  # ()
+    return norm, [gradient * factor for gradient in gradients]
+
+
+def _length(gradients: Sequence[Tensor]) -> Tensor:
+    lengths = [torch.linalg.vector_norm(gradient) for gradient in gradients]
+    length: Tensor = torch.linalg.vector_norm(torch.stack(lengths))  # ()
+    return length
 
 
 StepFunction = Callable[..., tuple[Tensor, dict[str, Any]]]  # (parameter, gradient, state, *, lr, ...) -> (new, state)

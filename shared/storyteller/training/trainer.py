@@ -25,7 +25,7 @@ from storyteller.config import ModelConfig, TrainConfig, from_dict, to_dict
 from storyteller.errors import StorytellerError
 from storyteller.moe.layer import MoELayer
 from storyteller.moe.losses import load_balancing_loss, router_z_loss
-from storyteller.moe.router import Routing, update_bias
+from storyteller.moe.router import Routing, count_choices, update_bias
 from storyteller.tokenizer import Tokenizer
 from storyteller.training import checkpoint as ckpt
 from storyteller.training.batches import Batch, BatchSource
@@ -47,6 +47,8 @@ from storyteller.training.processes import ONE_PROCESS, OneProcess
 from storyteller.training.rng_state import random_state, restore_random
 from storyteller.training.step_timing import candidate_dtypes, fastest_dtype
 from storyteller.transformer.decoder import Decoder
+
+REPORT_EVERY = 10  # steps on a GPU, after which their losses are read
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +84,17 @@ class PassLosses(NamedTuple):
     choices: Tensor  # (layers, E), how often each expert was chosen; (0,) unless a bias balances them
 
 
+class UntoldStep(NamedTuple):
+    """A step whose update was made, with figures that are still on the device."""
+
+    step: int
+    tokens: int  # targets seen so far
+    n_targets: int
+    totals: PassLosses
+    gradient_norm: Tensor  # ()
+    learning_rate: float
+
+
 class Trainer:
     """Trains a model step by step; it can stop and go on at any step.
 
@@ -99,6 +112,10 @@ class Trainer:
             its own. The result is the same. On a CPU a small model's products are too short to be shared among cores;
             whole passes are not.
         processes: among which each step is shared out; by default there is only this one.
+        report_every: after how many steps their losses are read and told of; by default 1, and 10 on a GPU, which
+            computes what it is given ahead of time, but not while somebody waits to read a loss. Evaluations and
+            checkpoints come after all steps before them. Under float16, with several processes and with
+            `components.gradients`, each step is read at once.
     """
 
     def __init__(
@@ -114,6 +131,7 @@ class Trainer:
         components: TrainerComponents = TrainerComponents(),
         parallel_microbatches: int = 1,
         processes: OneProcess = ONE_PROCESS,
+        report_every: int | None = None,
     ) -> None:
         if model.config.balance == "bias" and components.gradients is not None:
             raise StorytellerError(
@@ -128,6 +146,9 @@ class Trainer:
         model.checkpoint_blocks = config.gradient_checkpointing
         self._wrapped = processes.wrap(model)  # before the optimizer, which needs to know the parameters as they stay
         self.optimizer = components.optimizer(components.parameter_groups(model, config.weight_decay), config)
+        self.report_every = report_every or (REPORT_EVERY if self.device.type == "cuda" else 1)
+        self._untold: list[UntoldStep] = []
+        self._untold_seconds = 0.0  # that these took
         self.step, self.tokens = 0, 0  # updates made, targets seen
         self._choices: Tensor | None = None  # (layers, E), of the step's passes
         self._load: Tensor | None = None  # (layers, E), how often a token of this step chooses each expert
@@ -163,6 +184,7 @@ class Trainer:
                 self.train_step()
                 self._note_saved(wait=False)
                 if self.validation and self._due(self.config.evaluate_every):
+                    self.report()
                     self.metrics = evaluate(
                         self.model,
                         self.validation,
@@ -174,6 +196,7 @@ class Trainer:
                     self._emit(Evaluated(step=self.step, metrics=self.metrics))
                 if self._due(self.config.checkpoint_every):
                     self.save()
+            self.report()
             self.save()
             self._note_saved(wait=True)
         interrupted = self.step < self.config.steps
@@ -184,22 +207,65 @@ class Trainer:
         self.config = replace(self.config, steps=steps)
 
     def train_step(self) -> None:
-        """Make one update of the weights, and tell of it."""
+        """Make one update of the weights, and tell of it: at once, or together with others (`report_every`)."""
         started = time.perf_counter()
-        losses = self.backward(self.processes.draw(self.batches, self.config.grad_accum_steps))
-        self.finish_step(losses, self.update(), seconds=time.perf_counter() - started)
+        batches = self.processes.draw(self.batches, self.config.grad_accum_steps)
+        if self.report_every == 1 or self._reads_each_step:
+            losses = self.backward(batches)
+            self.finish_step(losses, self.update(), seconds=time.perf_counter() - started)
+            return
+        totals, n_targets = self._make_passes(batches)
+        norm = self._clip()
+        learning_rate = self._apply()
+        self.step, self.tokens = self.step + 1, self.tokens + n_targets
+        self._untold.append(UntoldStep(self.step, self.tokens, n_targets, totals, norm, learning_rate))
+        self._untold_seconds += time.perf_counter() - started
+        if len(self._untold) >= self.report_every:
+            self.report()
+
+    @property
+    def _reads_each_step(self) -> bool:
+        """Whether a step itself needs numbers that only its end gives."""
+        return self.scaler.is_enabled() or not self.processes.alone or self.components.gradients is not None
+
+    def report(self) -> None:
+        """Read the losses of the steps that nobody was told of yet, and tell of them.
+
+        Raises:
+            StorytellerError: the loss or the gradient of one of them is no longer a number.
+        """
+        started = time.perf_counter()
+        steps, self._untold = self._untold, []
+        read = [(_read(step.totals, step.n_targets), float(step.gradient_norm)) for step in steps]
+        seconds, self._untold_seconds = self._untold_seconds + time.perf_counter() - started, 0.0
+        for step, (losses, norm) in zip(steps, read, strict=True):
+            self._require_finite("loss", losses.loss, step=step.step)
+            self._require_finite("gradient", norm, step=step.step)
+            update = Update(step.learning_rate, norm, skipped=False)
+            self._tell(losses, update, step=step.step, tokens=step.tokens, seconds=seconds / len(steps))
 
     def finish_step(
         self, losses: StepLosses, update: Update, *, seconds: float, figures: Mapping[str, float] | None = None
     ) -> None:
         """Count a step that took so many seconds, and tell of it."""
-        self.step += 1
-        self.tokens += losses.n_targets
+        self.step, self.tokens = self.step + 1, self.tokens + losses.n_targets
+        self._tell(losses, update, step=self.step, tokens=self.tokens, seconds=seconds, figures=figures)
+
+    def _tell(
+        self,
+        losses: StepLosses,
+        update: Update,
+        *,
+        step: int,
+        tokens: int,
+        seconds: float,
+        figures: Mapping[str, float] | None = None,
+    ) -> None:
         self._pace.append((losses.n_targets, seconds))
         n_tokens, n_seconds = (sum(column) for column in zip(*self._pace, strict=True))
         self._emit(
             StepDone(
-                step=self.step,
+                step=step,
                 steps=self.config.steps,
                 loss=losses.loss,
                 balance_losses=losses.balance_losses,
@@ -207,9 +273,9 @@ class Trainer:
                 learning_rate=update.learning_rate,
                 gradient_norm=update.gradient_norm,
                 skipped=update.skipped,
-                tokens=self.tokens,
+                tokens=tokens,
                 tokens_per_second=n_tokens / n_seconds,
-                seconds_left=(self.config.steps - self.step) * n_seconds / len(self._pace),
+                seconds_left=(self.config.steps - step) * n_seconds / len(self._pace),
                 figures=figures or {},
             )
         )
@@ -227,29 +293,28 @@ class Trainer:
 
         The auxiliary losses are summed over the layers: each router feels the same pressure however deep the model is.
         """
-        self.optimizer.zero_grad()
         if self.components.gradients is not None and not self.scaler.is_enabled():
+            self.optimizer.zero_grad()
             losses = self.components.gradients(self, batches)
         else:
-            n_targets, n_tokens = self.processes.step_size(batches)
-            passes = [
-                Microbatch(batch, batch.n_targets / max(1, n_targets), batch.n_tokens / max(1, n_tokens))
-                for batch in batches
-            ]
-            self._load = self._count_first(passes) if self.config.balance_scope == "global" else None
-            each = self._sequential(passes) if self._threads is None else self._threaded(passes, self._threads)
-            own = PassLosses(*(sum(column) for column in zip(*each, strict=True)))
-            total = PassLosses(*self.processes.total(*own))
-            self._choices = total.choices
-            losses = StepLosses(
-                loss=total.loss.item(),
-                balance_losses=tuple(total.load_balancing.tolist()),
-                router_z_loss=total.router_z.item(),
-                n_targets=n_targets,
-            )
-        if not math.isfinite(losses.loss):
-            raise self._diverged("loss", losses.loss)
+            losses = _read(*self._make_passes(batches))
+        self._require_finite("loss", losses.loss, step=self.step + 1)
         return losses
+
+    def _make_passes(self, batches: Sequence[Batch]) -> tuple[PassLosses, int]:
+        """Leave the gradients of a step in the model; its losses, on the device, and the number of its targets."""
+        self.optimizer.zero_grad()
+        n_targets, n_tokens = self.processes.step_size(batches)
+        passes = [
+            Microbatch(batch, batch.n_targets / max(1, n_targets), batch.n_tokens / max(1, n_tokens))
+            for batch in batches
+        ]
+        self._load = self._count_first(passes) if self.config.balance_scope == "global" else None
+        each = self._sequential(passes) if self._threads is None else self._threaded(passes, self._threads)
+        own = PassLosses(*(sum(column) for column in zip(*each, strict=True)))
+        total = PassLosses(*self.processes.total(*own))
+        self._choices = total.choices
+        return total, n_targets
 
     def _sequential(self, passes: Sequence[Microbatch]) -> Iterator[PassLosses]:
         """One pass after the other; each adds to the gradients in place, of which there is one set."""
@@ -275,8 +340,8 @@ class Trainer:
 
     def _forward(self, microbatch: Microbatch) -> tuple[Tensor, PassLosses]:
         """One forward pass: the scaled scalar that its gradient is taken of, and the losses in it."""
-        batch = microbatch.batch.to(self.device)
-        mask, components, config = batch.attention_mask, self.components, self.config
+        batch, mask = _to_device(microbatch.batch, self.device)
+        components, config = self.components, self.config
         with autocast(self.device, self.dtype):
             # (B, T, V), a Routing for each MoE layer
             logits, routing = self._wrapped(batch.inputs, attention_mask=mask)
@@ -313,10 +378,10 @@ class Trainer:
             return None
         counts = []
         for microbatch in passes:
-            batch = microbatch.batch.to(self.device)
+            batch, mask = _to_device(microbatch.batch, self.device)
             with autocast(self.device, self.dtype):
-                routing = self._wrapped(batch.inputs, attention_mask=batch.attention_mask).routing
-            chosen = torch.stack([_choices(layer, batch.attention_mask) for layer in routing])  # (layers, E)
+                routing = self._wrapped(batch.inputs, attention_mask=mask).routing
+            chosen = torch.stack([_choices(layer, mask) for layer in routing])  # (layers, E)
             counts.append(chosen * (microbatch.token_share > 0))
         return self._share_of_tokens(torch.stack(counts).sum(dim=0))
 
@@ -334,16 +399,25 @@ class Trainer:
 
     def update(self) -> Update:
         """Clip the gradients, set the learning rate of this step and let the optimizer change the weights."""
-        config = self.config
+        gradient_norm = float(self._clip())
+        skipped = not math.isfinite(gradient_norm)
+        if skipped and (not self.scaler.is_enabled() or self.scaler.get_scale() < 1):
+            self._require_finite("gradient", gradient_norm, step=self.step + 1)
+        return Update(self._apply(), gradient_norm, skipped=skipped)
+
+    def _clip(self) -> Tensor:
+        """Shorten the gradients; their length before, ()."""
         self.scaler.unscale_(self.optimizer)
         trained = [parameter for parameter in self._trained if parameter.grad is not None]
         gradients = [parameter.grad for parameter in trained if parameter.grad is not None]
-        norm, clipped = self.components.clip_gradients(gradients, config.max_grad_norm)
+        norm, clipped = self.components.clip_gradients(gradients, self.config.max_grad_norm)
         for parameter, gradient in zip(trained, clipped, strict=True):
             parameter.grad = gradient
-        gradient_norm = float(norm)
-        if not math.isfinite(gradient_norm) and (not self.scaler.is_enabled() or self.scaler.get_scale() < 1):
-            raise self._diverged("gradient", gradient_norm)
+        return norm
+
+    def _apply(self) -> float:
+        """Change the weights by the gradients, at the learning rate of this step, which is returned."""
+        config = self.config
         warmup = round(config.warmup_ratio * config.steps)
         learning_rate = config.learning_rate * self.components.schedule(
             self.step, steps=config.steps, warmup=warmup, min_lr_ratio=config.min_lr_ratio
@@ -353,7 +427,7 @@ class Trainer:
         self.scaler.step(self.optimizer)  # under float16, not if the gradient overflowed
         self.scaler.update()
         self._move_biases()
-        return Update(learning_rate, gradient_norm, skipped=not math.isfinite(gradient_norm))
+        return learning_rate
 
     def _move_biases(self) -> None:
         """Of a model that is balanced by a bias: move it by what each expert had in this step."""
@@ -364,10 +438,12 @@ class Trainer:
             if layer.balance_bias is not None:
                 layer.balance_bias = update_bias(layer.balance_bias, counts, rate=self.config.bias_rate)
 
-    def _diverged(self, what: str, value: float) -> StorytellerError:
+    def _require_finite(self, what: str, value: float, *, step: int) -> None:
+        if math.isfinite(value):
+            return
         kept = f"the last good checkpoint is {self.saved}" if self.saved else "no checkpoint was written yet"
-        return StorytellerError(
-            f"The {what} became {value} at step {self.step + 1}, so training stopped; {kept}. Go on from there with a "
+        raise StorytellerError(
+            f"The {what} became {value} at step {step}, so training stopped; {kept}. Go on from there with a "
             f"learning rate below {self.config.learning_rate}, or in float32 if it ran in {self.dtype}."
         )
 
@@ -381,6 +457,7 @@ class Trainer:
         """
         if self.folder is None or self.saved == ckpt.path_of(self.folder, self.step):
             return
+        self.report()  # so that no weights are kept that nobody has seen the loss of
         keep = self.config.keep_checkpoints
         if not self.config.async_checkpoints:
             self.saved = self.processes.save_checkpoint(self.folder, self.state_dict(), keep=keep)
@@ -519,7 +596,23 @@ def explain_oom(config: TrainConfig) -> Iterator[None]:
         ) from error
 
 
+def _read(totals: PassLosses, n_targets: int) -> StepLosses:
+    """The numbers, once the device has computed them."""
+    return StepLosses(
+        loss=totals.loss.item(),
+        balance_losses=tuple(totals.load_balancing.tolist()),
+        router_z_loss=totals.router_z.item(),
+        n_targets=n_targets,
+    )
+
+
+def _to_device(batch: Batch, device: torch.device) -> tuple[Batch, Tensor | None]:
+    """The batch there, and its attention mask; whether it needs one is seen here, where nobody waits for it."""
+    mask = batch.attention_mask
+    return batch.to(device), None if mask is None else mask.to(device)
+
+
 def _choices(layer: Routing, attention_mask: Tensor | None) -> Tensor:
     """How often each expert was chosen, (E,), by the tokens that are no padding."""
     chosen = layer.expert_ids if attention_mask is None else layer.expert_ids[attention_mask.flatten()]
-    return torch.bincount(chosen.flatten(), minlength=layer.probs.size(1))
+    return count_choices(chosen, layer.probs.size(1))
