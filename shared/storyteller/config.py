@@ -40,7 +40,8 @@ class ModelConfig:
     norm_eps: float = 1e-5  # epsilon in RMSNorm
     tie_embeddings: bool = True  # the output layer shares the embedding's weights
     init_std: float = 0.02  # standard deviation of the initial weights
-    init: Literal["normal", "mimetic"] = "normal"  # mimetic: attention begins as one that copies
+    # mimetic: attention begins as one that copies; induction: and that goes on as the story went on before
+    init: Literal["normal", "mimetic", "induction"] = "normal"
 
     def __post_init__(self) -> None:
         for name in ("vocab_size", "max_seq_len", "d_model", "n_layers", "n_heads", "n_kv_heads", "d_ff"):
@@ -72,7 +73,10 @@ class ModelConfig:
             self.positions in ("rope", "learned"),
             f"positions is {self.positions!r}; it must be 'rope' or 'learned'.",
         )
-        require(self.init in ("normal", "mimetic"), f"init is {self.init!r}; it must be 'normal' or 'mimetic'.")
+        require(
+            self.init in ("normal", "mimetic", "induction"),
+            f"init is {self.init!r}; it must be 'normal', 'mimetic' or 'induction'.",
+        )
 
     @property
     def head_dim(self) -> int:
@@ -157,7 +161,7 @@ PRESETS: Mapping[str, Preset] = {
                 n_kv_heads=4,
                 d_ff=128,
                 init_std=0.06,
-                init="mimetic",
+                init="induction",
             ),
             # Two stories a step, for many steps in a short time; where there are two cores, side by side. The gradient
             # of two stories is noisy, which is why AdamW remembers its square for longer than usual.

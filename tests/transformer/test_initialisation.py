@@ -83,6 +83,36 @@ def test_with_a_mimetic_start_the_first_head_looks_at_the_token_before(
     assert seen[1][0].diagonal(-1, dim1=1, dim2=2).mean() < 0.3  # in the first layer only
 
 
+@pytest.mark.parametrize("n_kv_heads", [4, 2])
+def test_with_an_induction_start_a_token_looks_at_what_followed_it_before(n_kv_heads: int) -> None:
+    seen = []
+
+    def spy(q: Tensor, k: Tensor, v: Tensor, **options: object) -> Tensor:
+        future = torch.ones(q.size(2), q.size(2), dtype=torch.bool).triu(1)
+        scores = q @ k.transpose(-2, -1) / q.size(-1) ** 0.5
+        seen.append(scores.masked_fill(future, -torch.inf).softmax(-1))  # (B, H, T, T)
+        return F.scaled_dot_product_attention(q, k, v, is_causal=True)
+
+    config = replace(MOE, d_model=128, n_kv_heads=n_kv_heads, vocab_size=1000, max_seq_len=64, init_std=0.06)
+    once = torch.randperm(1000, generator=torch.Generator().manual_seed(0))[:20]
+    places = torch.arange(25, 39)  # of the second time, at each of which the token 19 places before followed this one
+    following, log_prob = {}, {}
+    for init in ("mimetic", "induction"):
+        model = Decoder(replace(config, init=init), seed=3, attend=spy)
+        log_probs = model(once.repeat(2)[None]).logits[0].log_softmax(-1)
+        following[init] = seen[-1][0, 0, places, places - 19].mean()
+        log_prob[init] = log_probs[places].gather(1, once.repeat(2)[places + 1, None]).mean()
+    assert following["induction"] > 3 * following["mimetic"]
+    assert log_prob["induction"] > log_prob["mimetic"]
+
+
+@pytest.mark.parametrize("changes", [{"n_layers": 1}, {"n_kv_heads": 1}, {"positions": "learned"}, {"d_model": 8}])
+def test_where_no_induction_head_fits_the_start_is_mimetic(changes: dict) -> None:
+    config = replace(MOE, **changes)
+    one, other = (Decoder(replace(config, init=init), seed=3).state_dict() for init in ("mimetic", "induction"))
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
 def test_the_mark_that_all_tokens_share_hardly_changes_the_probabilities() -> None:
     config = replace(MOE, d_model=64, vocab_size=300, init="mimetic")
     model = Decoder(config, seed=3)
@@ -100,7 +130,7 @@ def test_learned_positions_may_start_mimetic_too() -> None:
 
 
 def test_an_unknown_way_to_initialize_is_refused() -> None:
-    with pytest.raises(StorytellerError, match="'normal' or 'mimetic'"):
+    with pytest.raises(StorytellerError, match="'normal', 'mimetic' or 'induction'"):
         replace(MOE, init="magic")  # type: ignore[arg-type]
 
 

@@ -16,6 +16,8 @@ from storyteller.transformer.attention import Attention, rope_frequencies
 if TYPE_CHECKING:
     from storyteller.transformer.decoder import Decoder
 
+FAR = 0.03  # radians: pairs of RoPE that turn by less from one position to the next can compare tokens far apart
+
 # How the names of those matrices end whose result is added to the residual stream.
 INTO_RESIDUAL = (
     "attention.out.weight", "feed_forward.down.weight", "feed_forward.down", "feed_forward.shared.down.weight"
@@ -35,6 +37,7 @@ def initialize(model: "Decoder", *, seed: int) -> None:
     | the norms' weights | 1 |
     | any bias (the library has none) | 0 |
     | with `init="mimetic"`, then: attention, and one direction of the embedding | see `start_mimetic` |
+    | with `init="induction"`, then: one head of the second layer too | see `start_induction` |
 
     Shared experts are drawn as a dense part is. The matrices whose results are added to the residual stream are drawn
     smaller since 2 * n_layers of them add up
@@ -53,8 +56,10 @@ def initialize(model: "Decoder", *, seed: int) -> None:
             parameter.copy_(torch.empty(parameter.shape, device="cpu").normal_(0, std, generator=generator))
         else:
             parameter.fill_(0.0 if name.endswith("bias") else 1.0)
-    if config.init == "mimetic":
+    if config.init != "normal":
         start_mimetic(model, generator)
+    if config.init == "induction":
+        start_induction(model)
 
 
 @torch.no_grad()
@@ -62,7 +67,7 @@ def start_mimetic(model: "Decoder", generator: torch.Generator) -> None:
     """Let attention begin where long training would bring it: with heads that find a name and copy it.
 
     In every layer like tokens find each other (`_start_as_copier`). In the first, one head adds the token before to
-    each token (`_start_looking_back`). Together they are induction heads: in the second layer "red" finds whatever
+    each token (`_start_looking_back`). Training makes induction heads of them: in the second layer "red" finds whatever
     followed an earlier "red", for "kite" now holds "red" too, and copies it.
 
     The head that looks back needs a mark that all tokens share: a ninth of each embedding's squared length points in
@@ -129,3 +134,41 @@ def _start_looking_back(attention: Attention, shared: Tensor, *, rope_base: floa
     q, k, _ = attention.qkv.weight.split((H * Dh, G * Dh, G * Dh))
     q.view(H, Dh, -1)[: H // G] = torch.outer(query, shared)  # all query heads that read the first key head
     k.view(G, Dh, -1)[0] = torch.outer(key, shared)
+
+
+@torch.no_grad()
+def start_induction(model: "Decoder", *, score: float = 6.0) -> None:
+    """Make an induction head of the head that looks back and of the first head of the second layer.
+
+    The head of the second layer finds the places whose token before is the token here, and copies what stands there:
+    after a second "red" it looks at what followed the first one, "kite", and makes it likelier. `start_mimetic` leaves
+    this to training, for what the head that looks back adds to a token is in no form that another head could compare.
+
+    The values of the first layer split a token into G parts of Dh numbers. Now the head that looks back takes the
+    second part of the token before, and writes it where the first part would be. In the second layer a query made of
+    the second part matches a key made of the first part exactly where the token before that place is the token here.
+
+    A model of one layer, or with one key head or learned positions, stays as it is.
+
+    Args:
+        model: as `start_mimetic` left it.
+        score: of a match, before the softmax, about. A head that is surer from the start is harder to train away from.
+
+    Source: Olsson et al. 2022, for the two heads; starting from them is ours.
+    """
+    config = model.config
+    H, G, Dh = config.n_heads, config.n_kv_heads, config.head_dim
+    # Only the slow pairs of RoPE compare tokens that stand far apart: the fast ones have turned away by then.
+    slow = (rope_frequencies(Dh, config.rope_base) < FAR).repeat(2)[:, None]  # (Dh, 1)
+    if config.n_layers == 1 or G == 1 or model.position is not None or not slow.any():
+        return
+    first, second = [part for part in model.modules() if isinstance(part, Attention)][:2]
+    v = first.qkv.weight.split((H * Dh, G * Dh, G * Dh))[2].view(G, Dh, -1)  # (G, Dh, D)
+    before, here, copied = v[0].clone(), v[1].clone(), v[-1].clone()  # (Dh, D) each, rows of the same length
+    v[0] = here  # and `first.out` goes on writing where the first part is
+    size = (score * Dh**0.5 / slow.sum()) ** 0.5 / here[0].norm()
+    q, k, v = second.qkv.weight.split((H * Dh, G * Dh, G * Dh))
+    q.view(H, Dh, -1)[: H // G] = size * slow * here  # of all query heads that read the first key head
+    k.view(G, Dh, -1)[0] = size * slow * before
+    v.view(G, Dh, -1)[0] = copied
+    second.out.weight.view(-1, G, H // G, Dh)[:, 0] = copied.T[:, None] * (G / H)
