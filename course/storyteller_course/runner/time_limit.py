@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from types import FrameType, TracebackType
+from typing import Any
 
 REPEAT_S = 0.05  # after which the main thread is interrupted once more, for code that catches everything
 
@@ -25,7 +26,8 @@ class TimeIsUp(BaseException):
 class Alarm:
     """Interrupts the main thread by the system's alarm signal. One that was set before goes on afterwards."""
 
-    number, default = getattr(signal, "SIGALRM", signal.SIGINT), signal.SIG_DFL
+    number: int = getattr(signal, "SIGALRM", signal.SIGINT)
+    default: Any = signal.SIG_DFL
 
     def begin(self, seconds: float) -> None:
         """Interrupt in so many seconds, and then again and again."""
@@ -50,7 +52,8 @@ class Alarm:
 class TimerThread:
     """Interrupts the main thread from another one, as a Ctrl-C would."""
 
-    number, default = signal.SIGINT, signal.default_int_handler
+    number: int = signal.SIGINT
+    default: Any = signal.default_int_handler
 
     def begin(self, seconds: float) -> None:
         """Interrupt in so many seconds, and then again and again."""
