@@ -22,7 +22,7 @@
     Server.exchange     server.py               read_request; finds the function in the student's namespace
      |     with Isolation                       call_contexts.py: output captured, random generators seeded
      |     with ForbiddenCalls                  call_contexts.py: was the ready-made answer called?
-     |     with TimeLimit                       call_contexts.py: TimeIsUp inside the student's function
+     |     with TimeLimit                       time_limit.py: TimeIsUp inside the student's function
      v  words
     count_pairs         the student's own code  (gradients.py calls it where gradients are asked for)
      |

@@ -15,7 +15,7 @@ from typing import Any
 from storyteller_course.exercises.equality import is_tensor
 from storyteller_course.exercises.fixtures import build
 from storyteller_course.runner import student_errors
-from storyteller_course.runner.call_contexts import ForbiddenCalls, Isolation, TimeIsUp, TimeLimit
+from storyteller_course.runner.call_contexts import ForbiddenCalls, Isolation
 from storyteller_course.runner.gradients import vector_jacobian
 from storyteller_course.runner.protocol import (
     FROM_STUDENT,
@@ -27,6 +27,7 @@ from storyteller_course.runner.protocol import (
 )
 from storyteller_course.runner.serialization import Fixture, Reference, Unsendable, decode, encode
 from storyteller_course.runner.student_errors import StudentError
+from storyteller_course.runner.time_limit import TimeIsUp, TimeLimit
 
 Namespace = dict[str, Any]
 

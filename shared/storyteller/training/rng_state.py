@@ -32,7 +32,7 @@ def random_state() -> dict[str, Tensor]:
     numpy = np.random.get_state(legacy=False)  # type: ignore[call-overload]
     tensors = {
         "random/torch": torch.get_rng_state(),
-        "random/python": torch.tensor(python),  # 625 numbers
+        "random/python": torch.from_numpy(np.array(python, dtype=np.int64)),  # 625 numbers; torch.tensor is slow
         "random/python_gauss": torch.tensor([] if gauss is None else [gauss], dtype=torch.float64),
         "random/numpy": torch.from_numpy(numpy["state"]["key"].astype(np.int64)),
         "random/numpy_place": torch.tensor([numpy["state"]["pos"], numpy["has_gauss"]]),
