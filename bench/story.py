@@ -65,8 +65,8 @@ So attention starts with an induction head (`init="induction"`), which finds wha
 | induction | 1.92M | 83, 89 | 0.684, 0.682 |
 
 At 1.92M tokens 5 of 400 stories have a wrong mark with the induction head, 6 of 200 without; what is left are names,
-kinds and pronouns. Two processes in place of two threads were measured too: 25 ms a step against 31, before any gradient
-has travelled from one to the other. So threads they stay.
+kinds and pronouns. Two processes in place of two threads were measured too: 25 ms a step against 31, before any
+gradient has travelled from one to the other. So threads they stay.
 
 On 1.4 MB of real TinyStories, which three minutes read five times, the two models came out equal: 1.065 bits a byte
 each, after 4,221 steps of the MoE and 4,410 of the dense one (one run of each, the second core busy now and then).
