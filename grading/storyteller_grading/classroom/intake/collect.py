@@ -92,6 +92,10 @@ def collect(
                 candidates = from_service(fetched, people)
             elif source is None:
                 candidates = from_exchange(course, people, collected)
+            elif course.is_own(source):
+                raise StorytellerError(
+                    f"{source} is the course's own: name a folder with what students handed in, or your LMS's zip."
+                )
             else:
                 candidates = from_files(source, people, collected)
             by_student: dict[str, list[StagedNotebook]] = defaultdict(list)
@@ -127,8 +131,9 @@ def collect(
                 where = source or ("The exchange" if fetched is None else "The assignment in your LMS")
                 raise StorytellerError(f"{where} has no notebook of {collected.lesson}; nothing was written.")
             for student, notebooks in by_student.items():
-                if student and len(notebooks) > 1:
+                if student:
                     by_student[student] = [replace(one, of_lesson=can_be_graded(one, release)) for one in notebooks]
+            name_other_lessons(by_student, collected)
             put_in_place(course, Path(place), by_student, collected)
             note_not_taken(course, by_student, collected)
             note_came_as(course, collected)
@@ -175,6 +180,23 @@ def can_be_graded(notebook: StagedNotebook, release: Release | None) -> bool:
         return is_of_lesson(read_notebook(notebook.path), release)
     except Unreadable:
         return False
+
+
+def name_other_lessons(by_student: Mapping[str, list[StagedNotebook]], collected: Collected) -> None:
+    """Say who handed in a notebook that can be read and has nothing of this lesson.
+
+    Raises:
+        StorytellerError: all of several students did, so the source is another lesson's.
+    """
+    there = {student: notebooks for student, notebooks in by_student.items() if student}
+    for student, notebooks in there.items():
+        if not any(one.of_lesson for one in notebooks) and any(can_be_graded(one, None) for one in notebooks):
+            collected.of_others.append(student)
+    if len(there) > 1 and len(collected.of_others) == len(there):
+        raise StorytellerError(
+            f"No notebook there has a cell of {collected.lesson}, such as that of {collected.of_others[0]}: name the "
+            "lesson that they are of. Nothing was written."
+        )
 
 
 def give_back_claimed_twice(by_student: dict[str, list[StagedNotebook]], collected: Collected) -> None:
