@@ -23,6 +23,7 @@ from pathlib import Path
 
 from storyteller.errors import StorytellerError
 from storyteller.utils.atomic_io import write_json
+from storyteller_course.exercises.recall import RECALL
 from storyteller_course.report.safe_repr import clean
 from storyteller_grading.classroom.course import MAX_TIME_BYTES, Course, course_lock, parsed_time, time_text
 from storyteller_grading.classroom.intake.identify_student import People, match_key, read_claim
@@ -43,6 +44,7 @@ from storyteller_grading.judge.notebooks import Notebook, Release, Unreadable, p
 STAGING = ".collect-"  # how the name of the folder begins
 MAX_NAMED = 10  # files of a student that a reason names
 MAX_REASON_CHARS = 300
+IN_EVERY_LESSON = ("", RECALL)  # exercises whose cells do not tell lessons apart
 LESSON = re.compile(r"[0-9]{2}_[a-z0-9_]+")  # what lessons are called
 
 
@@ -163,12 +165,17 @@ def notebook_in(file: SourceFile, release: Release | None) -> bytes | None:
 
 
 def is_of_lesson(notebook: Notebook, release: Release | None) -> bool:
-    """Has it a cell of this release, or one that defines what the release asks for?"""
+    """Has it a cell of an exercise of this release, or one that defines what the release asks for?
+
+    The first cell, the set-up and the recall of earlier lessons do not count: each lesson has them.
+    """
     if release is None:
         return True
-    exercises = {cell.exercise for cell in release.cells}
+    own = [cell for cell in release.cells if cell.exercise not in IN_EVERY_LESSON]
+    exercises, ids = {cell.exercise for cell in own}, {cell.id for cell in own}
+    texts = {plain(cell.source) for cell in own if cell.role != "answer"}
     return any(
-        cell.id in release.by_id or plain(cell.source) in release.texts or exercises & set(DEFINES.findall(cell.source))
+        cell.id in ids or plain(cell.source) in texts or exercises & set(DEFINES.findall(cell.source))
         for cell in notebook.cells
         if cell.source.strip()
     )
