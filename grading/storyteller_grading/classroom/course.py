@@ -47,6 +47,11 @@ UNTIMED = (
     "counts as on time until your teacher has mended that."
 )
 SECRET = re.compile(r"[0-9a-f]{64}")
+# What no page or table is written over or into, and nothing is collected from.
+OWN = {
+    *(CONFIG, "roster.csv", "extensions.csv", "secret", "lms.toml", "gradebook.db", "records.db", "README.md"),
+    *("plan.json", "source", "submitted", "release", "autograded", "bundles", "feedback", LOCK),
+}
 COURSE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,49}")  # nbgrader makes a folder of it in the exchange
 SAMPLE = (
     ("ada", "Ada", "Lovelace", "ada@example.org", "1001"),
@@ -218,6 +223,22 @@ class Course:
     def writing(self) -> AbstractContextManager[None]:
         """In which what goes wrong while something is written into the folder becomes one sentence."""
         return writing(self.folder, way_out="see to it that you may write there")
+
+    def check_output(self, file: Path) -> Path:
+        """The file, which may be written: nothing of the course is lost by it.
+
+        Raises:
+            StorytellerError: it is one of the course's own files, which are made by hand or by other commands.
+        """
+        if file.is_dir() or self.is_own(file):
+            kind = "a folder" if file.is_dir() else "the course's own"
+            raise StorytellerError(f"{file} is {kind}, and nothing is written over it: name another file.")
+        return file
+
+    def is_own(self, path: Path) -> bool:
+        """Is it the course's folder, or something in it that is made by hand or that commands keep there?"""
+        place, home = path.resolve(), self.folder.resolve()
+        return place == home or (place.is_relative_to(home) and place.relative_to(home).parts[0] in OWN)
 
     def secret(self) -> str:
         """The course's secret.

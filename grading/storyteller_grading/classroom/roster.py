@@ -57,7 +57,11 @@ def read_roster(file: Path) -> list[Student]:
     if repeated := sorted({name for name in columns if name in COLUMNS and columns.count(name) > 1}):
         raise StorytellerError(f"{file} has the column `{repeated[0]}` more than once; leave one of them.")
     if "id" not in columns:
-        raise StorytellerError(f"{file} has no column `id`; its columns are {', '.join(COLUMNS)}.")
+        found = ", ".join(head)[: MAX_CELL_CHARS // 10] or "nothing"
+        raise StorytellerError(
+            f"{file} has no column `id`: its first line is {found!r}, and the columns' names belong there, "
+            f"{', '.join(COLUMNS)}."
+        )
     students: dict[str, Student] = {}  # by an id of which the same letters are the same characters
     users: dict[str, str] = {}  # of the LMS, and whose id each has
     for number, cells in lines:

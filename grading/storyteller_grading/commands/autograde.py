@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from storyteller_grading.commands.conventions import (
+    NOT_ON_THE_ROSTER,
     CourseFolder,
     LessonName,
     Students,
@@ -108,6 +109,7 @@ def print_summary(summary: "Summary", seconds: float, console: "Console") -> Non
     not_booked = [f"{student} ({why})" for student, why in summary.not_booked.items()]
     print_names(not_booked, "are graded in records.db and could NOT be entered in nbgrader's gradebook", console)
     print_names(summary.missing, "of the roster handed in nothing", console)
+    print_names(summary.strangers, NOT_ON_THE_ROSTER, console)
     if summary.nobodys:
         aside = f"{summary.nobodys} notebook{'s' * (summary.nobodys != 1)} of this lesson in submitted/_unmatched"
         console.print(f"{aside}: nobody knows whose; give each to its student.")

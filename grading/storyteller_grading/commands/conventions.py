@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 MAX_NAMES = 10  # students that a summary names
+NOT_ON_THE_ROSTER = "have work here and do not stand in roster.csv, so nobody knows their names; mend it"
 MAX_CHARS = 300  # of a student's name and trouble
 
 CourseFolder = Annotated[Path, typer.Option("--course", help="The course's folder; the current one if left out.")]

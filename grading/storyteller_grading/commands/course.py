@@ -186,6 +186,7 @@ def print_collected(collected: "Collected", submitted: Path) -> None:
         "have a time that cannot be read and count as on time; write it into timestamp.txt beside the notebook, such"
     )
     print_names(collected.untimed, f"{untimed} as 2026-10-02 08:15:00 UTC", console)
+    print_names(collected.of_others, "handed in a notebook without a cell of this lesson, and get 0 points", console)
     for note in collected.notes:
         print(cleaned(note).rstrip("."))
     if collected.others:

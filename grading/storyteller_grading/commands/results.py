@@ -7,6 +7,7 @@ import typer
 
 from storyteller_grading.classroom.lms.registry import listed, names, names_with_feedback, titles
 from storyteller_grading.commands.conventions import (
+    NOT_ON_THE_ROSTER,
     CourseFolder,
     LessonName,
     LessonNames,
@@ -76,13 +77,19 @@ def report(
     csv: Annotated[Path | None, typer.Option("--csv", help="Write the points by student and exercise too.")] = None,
 ) -> None:
     """Write what there is to know of a class as one page: how hard it was, mistakes, who is stuck where."""
+    from storyteller.errors import StorytellerError
     from storyteller_grading.builder.lesson_folders import lesson_folder
     from storyteller_grading.classroom.course import Course
     from storyteller_grading.classroom.reports.class_report import write_report
 
     opened = Course.open(course)
     names = [lesson_folder(lesson).name for lesson in lessons or []]
-    print(write_report(opened, names, out or opened.folder / "report.html", csv))
+    out = opened.check_output(out or opened.folder / "report.html")
+    if csv is not None and opened.check_output(csv).resolve() == out.resolve():
+        raise StorytellerError(f"{csv} would be page and table in one: name another file with --csv.")
+    print(write_report(opened, names, out, csv))
+    if csv is not None:
+        print(f"The points by student and exercise: {csv}")
 
 
 def similar(
@@ -98,7 +105,8 @@ def similar(
     from storyteller_grading.classroom.reports.similar import write_similar
 
     opened, loaded = Course.open(course), load_lesson(lesson_folder(lesson))
-    page, found = write_similar(opened, loaded, out or opened.folder / "similar" / f"{loaded.name}.html", like=like)
+    out = opened.check_output(out or opened.folder / "similar" / f"{loaded.name}.html")
+    page, found = write_similar(opened, loaded, out, like=like)
     pairs, copies = len(found.pairs), len({one.student for one in found.of_the_course})
     said = f"{pairs} pair{'s' * (pairs != 1)} to look at" if pairs else "No pair has much in common"
     print(f"{said}, and {copies} of {found.compared} students have the course's own text: {page}")
@@ -147,6 +155,8 @@ def export(
     chosen = [lesson_folder(lesson).name for lesson in lessons or []]
     if send and not canvas:
         raise StorytellerError("--send goes with --canvas: a csv is imported by hand.")
+    if out:
+        opened.check_output(out)
     if unsafe and not autograder:
         raise StorytellerError("--unsafe goes with --autograder: nothing else here runs a student's code.")
     if canvas:
@@ -167,9 +177,13 @@ def export(
         lesson, equals, title = option.partition("=")
         if not equals or not title.strip():
             raise StorytellerError(f'--column {option!r} is no such thing as "01=Data preparation (4711)".')
-        columns[lesson_folder(lesson.strip()).name] = title.strip()
+        name = lesson_folder(lesson.strip()).name
+        if chosen and name not in chosen:
+            raise StorytellerError(f"--column {option!r} names {name}, and only {', '.join(chosen)} is exported.")
+        columns[name] = title.strip()
     done = export_grades(opened, form, target, lessons=chosen, columns=columns, percent=percent)
     console.print(f"{done.students} students: {done.file}", markup=False, soft_wrap=True)
+    print_names(done.strangers, NOT_ON_THE_ROSTER, console)
     waiting = "have a written answer that waits for a person; they stand there without its points"
     print_names(done.waiting, waiting, console)
     print_names(done.disarmed, "would be computed by a spreadsheet and have an apostrophe before them now", console)

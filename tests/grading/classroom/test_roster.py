@@ -71,7 +71,8 @@ def test_a_quotation_mark_that_is_not_closed_swallows_nobody(roster, lines, numb
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("name,email\nAda,x\n", "has no column `id`"),
+        ("name,email\nAda,x\n", "has no column `id`: its first line is 'name, email', and the columns' names belong"),
+        (f"sep=;\n{HEAD}\n".replace(",", ";"), "has no column `id`: its first line is 'sep="),
         ("", "has no column `id`"),
         (b"\xff\xfe", "has no column `id`"),
         ("id,id\nada,alan\n", "column `id` more than once"),

@@ -34,6 +34,7 @@ class Summary:
     lesson: str
     kept: int = 0  # submissions that had been graded before
     missing: list[str] = field(default_factory=list)  # students of the roster who handed in nothing
+    strangers: list[str] = field(default_factory=list)  # who handed in and is not on the roster
     not_taken: list[str] = field(default_factory=list)  # students whose work `collect` did not take, and why
     nobodys: int = 0  # notebooks of the lesson that `collect` put aside, for it does not know whose they are
     untimed: list[str] = field(default_factory=list)  # students whose timestamp.txt holds no time, and what it holds
@@ -90,7 +91,8 @@ def autograde(
     summary = Summary(lesson.name)
     summary.untimed = [f"{one.student} ({one.untimed!r})" for one in submissions if one.untimed]
     if not options.students:
-        nothing_there = {student.id for student in course.students()} - {one.student for one in submissions}
+        roster, there = {student.id for student in course.students()}, {one.student for one in submissions}
+        summary.strangers, nothing_there = sorted(there - roster), roster - there
         refused = course.not_taken(lesson.name)
         summary.not_taken = [f"{student} ({refused[student]})" for student in nothing_there & refused.keys()]
         summary.missing = sorted(nothing_there - refused.keys())
@@ -113,6 +115,7 @@ def autograde(
                 reconcile(course, lesson.name, records, book, summary, [outcome.student])
                 summary.outcomes.append(outcome)
                 step(outcome)
+        book.settle_names()
         book.settle_lateness()
     return summary
 

@@ -151,6 +151,14 @@ class LessonBook:
             self._settle(self.gradebook.find_submission(self.lesson, student), student)
         return before
 
+    def settle_names(self) -> None:
+        """Bring the names of everybody who is graded up to `roster.csv`, which may have been mended since."""
+        with self._plainly():
+            for student in self.gradebook.students:
+                known = self.roster.get(student.id, {})
+                if any(getattr(student, name) != text for name, text in known.items()):
+                    self.gradebook.update_or_create_student(student.id, **known)
+
     def settle_lateness(self) -> None:
         """Bring every submission's extension and penalty up to `extensions.csv`, due date and the rule of today."""
         from nbgrader.api import MissingEntry

@@ -23,6 +23,7 @@ from pathlib import Path
 
 from storyteller.errors import StorytellerError
 from storyteller.utils.atomic_io import write_json
+from storyteller_course.exercises.recall import RECALL
 from storyteller_course.report.safe_repr import clean
 from storyteller_grading.classroom.course import MAX_TIME_BYTES, Course, course_lock, parsed_time, time_text
 from storyteller_grading.classroom.intake.identify_student import People, match_key, read_claim
@@ -43,6 +44,7 @@ from storyteller_grading.judge.notebooks import Notebook, Release, Unreadable, p
 STAGING = ".collect-"  # how the name of the folder begins
 MAX_NAMED = 10  # files of a student that a reason names
 MAX_REASON_CHARS = 300
+IN_EVERY_LESSON = ("", RECALL)  # exercises whose cells do not tell lessons apart
 LESSON = re.compile(r"[0-9]{2}_[a-z0-9_]+")  # what lessons are called
 
 
@@ -92,6 +94,10 @@ def collect(
                 candidates = from_service(fetched, people)
             elif source is None:
                 candidates = from_exchange(course, people, collected)
+            elif course.is_own(source):
+                raise StorytellerError(
+                    f"{source} is the course's own: name a folder with what students handed in, or your LMS's zip."
+                )
             else:
                 candidates = from_files(source, people, collected)
             by_student: dict[str, list[StagedNotebook]] = defaultdict(list)
@@ -127,8 +133,9 @@ def collect(
                 where = source or ("The exchange" if fetched is None else "The assignment in your LMS")
                 raise StorytellerError(f"{where} has no notebook of {collected.lesson}; nothing was written.")
             for student, notebooks in by_student.items():
-                if student and len(notebooks) > 1:
+                if student:
                     by_student[student] = [replace(one, of_lesson=can_be_graded(one, release)) for one in notebooks]
+            name_other_lessons(by_student, collected)
             put_in_place(course, Path(place), by_student, collected)
             note_not_taken(course, by_student, collected)
             note_came_as(course, collected)
@@ -158,12 +165,17 @@ def notebook_in(file: SourceFile, release: Release | None) -> bytes | None:
 
 
 def is_of_lesson(notebook: Notebook, release: Release | None) -> bool:
-    """Has it a cell of this release, or one that defines what the release asks for?"""
+    """Has it a cell of an exercise of this release, or one that defines what the release asks for?
+
+    The first cell, the set-up and the recall of earlier lessons do not count: each lesson has them.
+    """
     if release is None:
         return True
-    exercises = {cell.exercise for cell in release.cells}
+    own = [cell for cell in release.cells if cell.exercise not in IN_EVERY_LESSON]
+    exercises, ids = {cell.exercise for cell in own}, {cell.id for cell in own}
+    texts = {plain(cell.source) for cell in own if cell.role != "answer"}
     return any(
-        cell.id in release.by_id or plain(cell.source) in release.texts or exercises & set(DEFINES.findall(cell.source))
+        cell.id in ids or plain(cell.source) in texts or exercises & set(DEFINES.findall(cell.source))
         for cell in notebook.cells
         if cell.source.strip()
     )
@@ -175,6 +187,23 @@ def can_be_graded(notebook: StagedNotebook, release: Release | None) -> bool:
         return is_of_lesson(read_notebook(notebook.path), release)
     except Unreadable:
         return False
+
+
+def name_other_lessons(by_student: Mapping[str, list[StagedNotebook]], collected: Collected) -> None:
+    """Say who handed in a notebook that can be read and has nothing of this lesson.
+
+    Raises:
+        StorytellerError: all of several students did, so the source is another lesson's.
+    """
+    there = {student: notebooks for student, notebooks in by_student.items() if student}
+    for student, notebooks in there.items():
+        if not any(one.of_lesson for one in notebooks) and any(can_be_graded(one, None) for one in notebooks):
+            collected.of_others.append(student)
+    if len(there) > 1 and len(collected.of_others) == len(there):
+        raise StorytellerError(
+            f"No notebook there has a cell of {collected.lesson}, such as that of {collected.of_others[0]}: name the "
+            "lesson that they are of. Nothing was written."
+        )
 
 
 def give_back_claimed_twice(by_student: dict[str, list[StagedNotebook]], collected: Collected) -> None:

@@ -36,6 +36,7 @@ class Collected:
     whose: dict[str, str] = field(default_factory=dict)  # the students of those whose student is known
     left: dict[str, list[str]] = field(default_factory=dict)  # by student, what lies beside the notebook that was taken
     untimed: list[str] = field(default_factory=list)  # students, and what stands where the time should
+    of_others: list[str] = field(default_factory=list)  # students whose notebook has nothing of this lesson
     notes: list[str] = field(default_factory=list)  # what else the instructor should know
     came_as: dict[str, str] = field(default_factory=dict)  # by student, what the notebook was called where it came from
     others: int = 0  # files that are no notebooks, or another lesson's
@@ -43,7 +44,7 @@ class Collected:
     @property
     def needs_a_look(self) -> bool:
         """Is there something that a person has to sort out?"""
-        return bool(self.unmatched or self.refused or self.untimed)
+        return bool(self.unmatched or self.refused or self.untimed or self.of_others)
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ class Exported:
     waiting: list[str]
     above: list[str]  # students who have more than the system takes
     late: list[str]  # "ada (01_data_preparation, 20 off)"
+    strangers: list[str]  # students with a grade who are not on the roster
 
 
 def export_grades(
@@ -75,7 +76,9 @@ def export_grades(
     write_whole(file, table.getvalue().encode(system.encoding))
     most = system.limit.points if system.limit else float("inf")
     above = [student.id for student, earned in grades.points if max(earned.values(), default=0) > most]
-    return Exported(file, len(grades.points), disarmed, grades.waiting, above, grades.late)
+    roster = {student.id for student in course.students()}
+    strangers = [student.id for student, earned in grades.points if earned and student.id not in roster]
+    return Exported(file, len(grades.points), disarmed, grades.waiting, above, grades.late, strangers)
 
 
 def read_grades(course: Course, lessons: Sequence[str] = ()) -> Grades:

@@ -26,7 +26,7 @@ from storyteller.errors import StorytellerError
 from storyteller.utils.atomic_io import write_whole
 from storyteller_course.exercises.lesson import Lesson
 from storyteller_grading.classroom.autograde.gradebook import open_gradebook
-from storyteller_grading.classroom.course import Course, nbgrader_time
+from storyteller_grading.classroom.course import SAMPLE, Course, nbgrader_time
 from storyteller_grading.classroom.rehearsal.copied_solutions import COPIES
 from storyteller_grading.classroom.rehearsal.expected_grades import (
     NOTHING,
@@ -283,10 +283,7 @@ def write_class(
         people.append(replace(student, expected=expected))
         step(student.id)
     roster = roster_text([getattr(student, column) for column in COLUMNS] for student in people)
-    path, kept = course.roster_file, course.roster_file.with_suffix(".csv.before")
-    if path.is_file() and not kept.exists() and path.read_text(encoding="utf-8") != roster:
-        write_whole(kept, path.read_bytes())  # the roster that was there before
-    write_whole(path, roster)
+    write_whole(course.roster_file, roster)
     document = plan_as_data(people, lesson, seed)
     write_whole(course.folder / PLAN, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
     return people
@@ -338,7 +335,8 @@ def refuse_real_class(course: Course) -> set[str]:
     """A rehearsal writes over what an earlier rehearsal wrote, and over nothing else; gives who has handed in there.
 
     Raises:
-        StorytellerError: somebody has handed in who is not in the plan of an earlier rehearsal.
+        StorytellerError: somebody has handed in, or stands in the roster, who is neither in the plan of an earlier
+            rehearsal nor a sample of a new course's roster; or the roster cannot be read with certainty.
     """
     try:
         document = json.loads((course.folder / PLAN).read_text(encoding="utf-8"))
@@ -351,5 +349,11 @@ def refuse_real_class(course: Course) -> set[str]:
         raise StorytellerError(
             f"{course.submitted} has what real students handed in ({others[0]}, ...): rehearse in a course folder of "
             "its own, which `storyteller-grade init` makes."
+        )
+    samples = {row[0] for row in SAMPLE}
+    if others := [student.id for student in course.students() if student.id not in planned | samples]:
+        raise StorytellerError(
+            f"{course.roster_file} names students of yours ({others[0]}, ...), and a rehearsal would write over it: "
+            "rehearse in a course folder of its own, which `storyteller-grade init` makes."
         )
     return handed_in

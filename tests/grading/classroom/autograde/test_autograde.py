@@ -152,6 +152,7 @@ def test_the_command_says_what_came_of_it(graded, home):
     result = run("autograde", str(home), "--course", str(course.folder), "--only-new", "--unsafe")
     (course.submitted / "a[bold]b").rmdir()
     assert "1 of the roster handed in nothing: zoe" in result.output
+    assert "6 have work here and do not stand in roster.csv" in result.output
     assert "1 in submitted/ are no student's folder and were passed over: a[bold]b" in result.output
 
 

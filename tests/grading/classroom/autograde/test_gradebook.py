@@ -136,6 +136,16 @@ def test_the_roster_names_students(course, enter):
         assert (student.first_name, student.last_name, student.email) == ("Ada", "Lovelace", "ada@x.org")
 
 
+def test_a_roster_that_is_mended_later_names_those_who_are_graded_already(course, enter, home):
+    enter(outcome("ada"))
+    course.roster_file.write_text("id,first_name,lms_user_id\nada,Ada,1001\nbob,Bob,1002\n", encoding="utf-8")
+    with LessonBook(course, NAME, home / f"{NAME}.ipynb") as book:
+        book.settle_names()
+    with Gradebook(course.gradebook_url) as gradebook:
+        named = [(one.id, one.first_name, one.lms_user_id) for one in gradebook.students]
+    assert named == [("ada", "Ada", "1001")]
+
+
 def test_nbgrader_exports_the_same_points(course, enter, tmp_path):
     enter(outcome("ada"))
     enter(outcome("bob", {"double": 50}))

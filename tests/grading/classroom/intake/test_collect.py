@@ -1,10 +1,12 @@
 """Whatever a class hands in, and however, ends at its student, or aside with a reason; nothing is lost or followed."""
 
+import json
 import os
 from pathlib import Path
 
 import pytest
 from toy_class import NAME
+from toy_class import notebook as filled
 from toy_collect import aside, course_with_roster, everything, folder_of, handed_in, notebook, posix, zip_of
 
 from storyteller.errors import StorytellerError
@@ -296,7 +298,8 @@ def test_two_at_once_are_refused(course, tmp_path):
 def test_the_command_says_what_came_of_it_and_whether_to_look(course, home, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(home.parent)
     lesson = load_lesson(lesson_folder(str(home)))
-    good = zip_of(tmp_path / "good.zip", {"ada.ipynb": "Ada's", "alan.ipynb": "Alan's"})
+    right = json.dumps(filled(home)).encode()
+    good = zip_of(tmp_path / "good.zip", {"ada.ipynb": right, "alan.ipynb": right})
     bad = zip_of(tmp_path / "bad.zip", {"ada.ipynb": "newer", "<script>.ipynb": "X", "\x1b[31mred.ipynb": "Y"})
     for source, code in ((good, 0), (good, 0), (bad, 1), (tmp_path / "none.zip", 2)):
         with pytest.raises(SystemExit) as stopped:

@@ -7,12 +7,15 @@ from toy_class import NAME, make_lesson
 from toy_class import notebook as filled
 from toy_collect import course_with_roster, folder_of, handed_in, notebook, posix, zip_of
 
+from repository import ROOT
+from storyteller.errors import StorytellerError
 from storyteller_grading.classroom.autograde.autograde import GradingOptions, autograde
 from storyteller_grading.classroom.course import Course
-from storyteller_grading.classroom.intake.collect import collect
+from storyteller_grading.classroom.intake.collect import collect, is_of_lesson
 from storyteller_grading.classroom.intake.identify_student import split_attempt
 from storyteller_grading.cli import main
-from storyteller_grading.judge.notebooks import read_release
+from storyteller_grading.commands.course import print_collected
+from storyteller_grading.judge.notebooks import read_notebook, read_release
 
 RENAMED = [
     "toys.ipynb.txt",
@@ -147,6 +150,41 @@ def test_autograde_does_not_say_that_who_was_refused_handed_in_nothing(course, r
     assert summary.nobodys == 1
     collect(course, NAME, folder_of(tmp_path / "good", {"alan/toys.ipynb": "now a notebook"}))
     assert course.not_taken(NAME).keys() == {"zoe"}
+
+
+def test_a_source_of_another_lesson_is_refused_and_the_work_of_this_one_stays(course, release, tmp_path):
+    home, cells = release
+    right, other = json.dumps(filled(home)).encode(), notebook("another lesson's")
+    collect(course, NAME, folder_of(tmp_path / "all", {"ada/toys.ipynb": right}), release=cells)
+    files = {"ada/toys.ipynb": other, "alan/toys.ipynb": other}
+    with pytest.raises(StorytellerError, match=f"No notebook there has a cell of {NAME}, such as that of ada: name"):
+        collect(course, NAME, zip_of(tmp_path / "other.zip", files), release=cells)
+    assert [(one.student, one.notebook.read_bytes()) for one in course.submissions(NAME)] == [("ada", right)]
+
+
+def test_who_alone_handed_in_another_lesson_is_named(course, release, tmp_path, capsys):
+    home, cells = release
+    right, other = json.dumps(filled(home)).encode(), notebook("another lesson's")
+    source = folder_of(tmp_path / "all", {"ada/toys.ipynb": right, "alan/toys.ipynb": other, "zoe/toys.ipynb": b""})
+    collected = collect(course, NAME, source, release=cells)
+    assert (collected.of_others, collected.needs_a_look) == (["alan"], True)
+    print_collected(collected, course.submitted)
+    assert "1 handed in a notebook without a cell of this lesson, and get 0 points: alan" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("other", ["02_understanding_transformers", "05_full_training_and_inference"])
+def test_the_cells_that_every_lesson_has_do_not_make_a_notebook_this_lessons(other):
+    lesson = ROOT / "lessons" / "01_data_preparation" / "01_data_preparation.ipynb"
+    solved = [ROOT / "solutions" / f"{name}.ipynb" for name in ("01_data_preparation", other)]
+    assert [is_of_lesson(read_notebook(path), read_release(lesson)) for path in solved] == [True, False]
+
+
+@pytest.mark.parametrize("place", [".", "submitted", "source"])
+def test_the_courses_own_folders_are_not_collected(course, release, place):
+    (course.folder / place).mkdir(exist_ok=True)
+    with pytest.raises(StorytellerError, match="is the course's own: name a folder with what students handed in"):
+        collect(course, NAME, course.folder / place, release=release[1])
+    assert handed_in(course) == {}
 
 
 def test_the_summary_names_them(course, release, tmp_path, capsys):

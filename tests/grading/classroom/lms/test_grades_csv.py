@@ -142,6 +142,7 @@ def test_the_command_names_who_waits_and_what_it_disarmed(course, tmp_path):
     assert "6 students:" in result.output
     assert f"bob ({NAME})" in result.output
     assert "=cmd|' /C calc'!A1, Böb" in result.output
+    assert "do not stand in roster.csv, so nobody knows their names; mend it: nobody" in result.output
 
 
 @pytest.mark.parametrize(
@@ -150,10 +151,19 @@ def test_the_command_names_who_waits_and_what_it_disarmed(course, tmp_path):
         (["--column", "01 Data"], "is no such thing as"),
         (["02"], "has no grades of 02_understanding_transformers"),
         (["--course", "nowhere"], "is no course"),
-        (["--out", "{course}/secret/grades.csv"], "cannot be written"),
+        (
+            ["--column", "02=Data", "01"],
+            "names 02_understanding_transformers, and only 01_data_preparation is exported",
+        ),
+        (["--out", "{course}/file/grades.csv"], "cannot be written"),
+        (["--out", "{course}/secret"], "is the course's own, and nothing is written over it"),
+        (["--regrades", "--out", "{course}/roster.csv"], "is the course's own"),
+        (["--out", "{course}/submitted/ada/grades.csv"], "is the course's own"),
+        (["--out", "{course}"], "is a folder"),
     ],
 )
 def test_what_cannot_be_exported_is_said(course, options, said):
+    (course.folder / "file").write_bytes(b"")
     options = [option.format(course=course.folder) for option in options]
     options += ["--course", str(course.folder)] * ("--course" not in options)
     with pytest.raises(StorytellerError, match=said):

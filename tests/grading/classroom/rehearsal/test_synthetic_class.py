@@ -9,6 +9,7 @@ from nbgrader.api import Gradebook
 from typer.testing import CliRunner
 
 from storyteller.errors import StorytellerError
+from storyteller_grading.classroom.course import SAMPLE
 from storyteller_grading.classroom.rehearsal.copied_solutions import COPIES
 from storyteller_grading.classroom.rehearsal.expected_grades import REFERENCE, STUB, KnownAnswers
 from storyteller_grading.classroom.rehearsal.synthetic_class import (
@@ -20,6 +21,7 @@ from storyteller_grading.classroom.rehearsal.synthetic_class import (
     plan_class,
     write_class,
 )
+from storyteller_grading.classroom.roster import roster_text
 from storyteller_grading.cli import app
 from storyteller_grading.judge.hidden_seeds import hidden_seeds
 
@@ -164,13 +166,28 @@ def test_one_that_was_stopped_begins_again_and_a_smaller_one_leaves_nobody_behin
         assert [one["id"] for one in plan["students"]] == [one.id for one in people]
 
 
-def test_a_roster_that_was_there_is_kept_beside_the_new_one(lesson, tmp_path):
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b"id,first_name\nada,Ada\nzoe,Zoe\n", "names students of yours \\(zoe, "),
+        ("id,first_name\nzoe,Zoë\n".encode("latin-1"), "line 2, cannot be read"),
+    ],
+)
+def test_a_rehearsal_refuses_a_roster_of_real_students(lesson, tmp_path, text, said):
     course = make_course(tmp_path)
-    course.roster_file.write_text("id,first_name\nada,Ada\n", encoding="utf-8")
+    course.roster_file.write_bytes(text)
+    with pytest.raises(StorytellerError, match=said):
+        write_class(course, lesson, students=MIN_STUDENTS, seed=1, draws=0)
+    assert course.roster_file.read_bytes() == text
+    assert not (course.folder / PLAN).exists()
+
+
+def test_a_rehearsal_takes_the_place_of_the_sample_roster_and_of_an_earlier_one(lesson, tmp_path):
+    course = make_course(tmp_path)
+    course.roster_file.write_text(roster_text(SAMPLE), encoding="utf-8")
     for seed in (1, 2):
         write_class(course, lesson, students=MIN_STUDENTS, seed=seed, draws=0)
     assert [one.id for one in course.students()] == [f"r{number:03}" for number in range(1, MIN_STUDENTS + 1)]
-    assert course.roster_file.with_suffix(".csv.before").read_text(encoding="utf-8").endswith("ada,Ada\n")
 
 
 def test_the_command_fills_a_course_and_says_what_comes_next(lesson, tmp_path):

@@ -186,6 +186,16 @@ def test_the_command_writes_page_and_table(graded, tmp_path):
     assert "Lesson 06: Next letter" in page
     assert math.isfinite(float(re.findall(r"<b>([\d.]+) of 100</b>mean of the checks", page)[0]))
     assert (tmp_path / "t.csv").is_file()
+    assert str(tmp_path / "t.csv") in done.output
+
+
+@pytest.mark.parametrize("options", [["--csv", "roster.csv"], ["--out", "secret"], ["--csv", "report.html"]])
+def test_the_command_writes_over_no_file_that_is_not_its_own(graded, monkeypatch, options):
+    monkeypatch.chdir(graded.course.folder)
+    before = {path: path.read_bytes() for path in (graded.course.roster_file, graded.course.secret_file)}
+    with pytest.raises(StorytellerError, match="name another file"):
+        CliRunner().invoke(app, ["report", *options], catch_exceptions=False)
+    assert {path: path.read_bytes() for path in before} == before
 
 
 def test_a_course_without_gradings_has_no_report(tmp_path):
