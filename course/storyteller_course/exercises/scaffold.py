@@ -101,7 +101,7 @@ def comments_of(source: str) -> dict[int, str]:
         for token in tokenize.generate_tokens(io.StringIO(source + "\n").readline):
             if token.type == tokenize.COMMENT and lines[token.start[0] - 1].strip() == token.string:
                 comments[token.start[0]] = token.string
-    except (tokenize.TokenError, IndentationError):
+    except (tokenize.TokenError, SyntaxError, UnicodeError):
         # A region alone may not be a whole program; then lines that begin with # are its comments.
         comments = {number: text.strip() for number, text in enumerate(lines, 1) if text.strip().startswith("#")}
     return comments

@@ -80,16 +80,16 @@ def environment_of(copy: Path) -> dict[str, str]:
 
 @contextmanager
 def measured(run: ExecutionCost, pid: int | None = None) -> Iterator[None]:
-    """Note the time, and the peak of the memory that a process (this one when left out) and its children take more."""
+    """Note the time, and the peak of the memory of a process and its children; of this one's children when left out."""
     done = threading.Event()
     start = time.perf_counter()
 
     def watch() -> None:
-        at_start = 0 if pid else memory_below(psutil.Process())
         pause = POLL_INTERVAL_S
         while not done.wait(pause):
             began = time.perf_counter()
-            run.gigabytes = max(run.gigabytes, (memory_below(psutil.Process(pid)) - at_start) / 1e9)
+            held = memory_below(psutil.Process(pid), itself=pid is not None)
+            run.gigabytes = max(run.gigabytes, held / 1e9)
             pause = max(POLL_INTERVAL_S, POLLS_APART * (time.perf_counter() - began))
 
     watcher = threading.Thread(target=watch, daemon=True)
@@ -224,15 +224,15 @@ def tidy(cell: NotebookNode) -> None:
     cell.outputs = whole
 
 
-def memory_below(process: psutil.Process) -> int:
-    """Bytes that a process and all below it hold; 0 when it has ended.
+def memory_below(process: psutil.Process, *, itself: bool = True) -> int:
+    """Bytes that a process (unless not `itself`) and all below it hold; 0 when it has ended.
 
     On Linux a page that forks share is divided among them (PSS), so that it counts once. Elsewhere only what each has
     for itself is counted (USS).
     """
     total = 0
     try:
-        family = [process, *process.children(recursive=True)]
+        family = [process] * itself + process.children(recursive=True)
     except psutil.Error:
         return 0
     for member in family:

@@ -97,7 +97,7 @@ def _tokens(source: str, own: frozenset[str] | None) -> list[tuple[str, int]]:
             elif token.type == tokenize.NAME and not keyword.iskeyword(text) and (own is None or text in own):
                 text = "v"
             tokens.append((text, token.start[0]))
-    except (tokenize.TokenError, SyntaxError):
+    except (tokenize.TokenError, SyntaxError, UnicodeError):  # the last from Python 3.13.0, behind a lone "\r"
         return tokens  # what came before the fault
     return tokens
 

@@ -190,7 +190,7 @@ def test_any_text_has_fingerprints(text):
 
 
 @pytest.mark.parametrize(
-    "text", ["def f(:\n  x = 1 +", "(" * 5000, "x = '''", "\0", "\ud800", "é" * 300, "if x:\n\t a\n  b"]
+    "text", ["def f(:\n  x = 1 +", "(" * 5000, "x = '''", "\0", "\ud800", "\r\x80", "é" * 300, "if x:\n\t a\n  b"]
 )
 def test_what_is_no_python_is_no_trouble(text):
     assert fingerprints(text).trees == {}
