@@ -9,7 +9,8 @@ from storyteller.config import ModelConfig, TrainConfig
 from storyteller.moe.layer import build_model
 from storyteller.runs.run_config import RunConfig
 from storyteller.training.batches import InMemoryTokens, TrainingBatches, validation_batches
-from storyteller.training.trainer import Trainer, TrainerComponents
+from storyteller.training.components import TrainerComponents
+from storyteller.training.trainer import Trainer
 
 VOCABULARY = 31
 SEQ_LEN = 8

@@ -16,8 +16,8 @@ from storyteller.distributed.launch import launch
 from storyteller.distributed.mesh import MeshShape, choose_mesh
 from storyteller.distributed.planner import plan_run
 from storyteller.moe.cost_model import FLOAT32
+from storyteller.training.components import TrainerComponents
 from storyteller.training.processes import OneProcess
-from storyteller.training.trainer import TrainerComponents
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are started on Linux and macOS alone")
 

@@ -15,9 +15,10 @@ from storyteller.distributed.worker import joined
 from storyteller.errors import StorytellerError
 from storyteller.moe.layer import build_model
 from storyteller.training.batches import TrainingBatches, validation_batches
+from storyteller.training.components import TrainerComponents
 from storyteller.training.events import Event, Message, StepDone
 from storyteller.training.processes import ONE_PROCESS, OneProcess
-from storyteller.training.trainer import Trainer, TrainerComponents
+from storyteller.training.trainer import Trainer
 from tiny_training import SEQ_LEN, tiny_model_config, tiny_source, tiny_train_config
 
 

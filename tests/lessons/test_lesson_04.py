@@ -11,10 +11,11 @@ from storyteller.config import ModelConfig, TrainConfig
 from storyteller.figures.training import float16_range
 from storyteller.moe.layer import build_model
 from storyteller.training.batches import InMemoryTokens, TrainingBatches, validation_batches
+from storyteller.training.components import TrainerComponents
 from storyteller.training.events import StepDone
 from storyteller.training.losses import WithAuxiliaryLoss, evaluate
 from storyteller.training.optim import as_optimizer, cosine_schedule, parameter_groups
-from storyteller.training.trainer import Trainer, TrainerComponents
+from storyteller.training.trainer import Trainer
 from storyteller_course import load_lesson
 from storyteller_course.exercises.toy_training import PracticeModel, PracticeRun
 from storyteller_course.lesson_tools import training_basics as tools

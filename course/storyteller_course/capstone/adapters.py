@@ -15,10 +15,11 @@ from storyteller.tokenizer import FIRST_MERGE, Tokenizer, Vocabulary
 from storyteller.tokenizer.pretokenize import split_words
 from storyteller.tokenizer.vocabulary import END_OF_TEXT
 from storyteller.training.batches import Batch
+from storyteller.training.components import TrainerComponents
 from storyteller.training.events import StepLosses
 from storyteller.training.mixed_precision import autocast
 from storyteller.training.optim import as_optimizer
-from storyteller.training.trainer import Trainer, TrainerComponents
+from storyteller.training.trainer import Trainer
 from storyteller.transformer.decoder import Decoder
 from storyteller_course.capstone.roles import ids_of_merges
 from storyteller_course.lesson_tools.data_preparation import as_vocabulary

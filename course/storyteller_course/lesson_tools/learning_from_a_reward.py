@@ -25,7 +25,8 @@ from storyteller.rl.supervised import as_opening
 from storyteller.rl.trainer import ReinforceTrainer
 from storyteller.tokenizer import Tokenizer
 from storyteller.training.batches import IGNORE_INDEX, InMemoryTokens, TrainingBatches
-from storyteller.training.trainer import Microbatch, Trainer
+from storyteller.training.passes import Microbatch
+from storyteller.training.trainer import Trainer
 from storyteller.transformer.decoder import Decoder
 from storyteller_course.lesson_tools.sentences import sentences
 

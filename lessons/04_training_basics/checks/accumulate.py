@@ -8,7 +8,7 @@ from .oracles import batch, weighed
 
 accumulate = Exercise(
     "accumulate",
-    in_library="storyteller.training.trainer.Trainer.backward",
+    in_library="storyteller.training.passes.make_passes",
     points=10,
     stars=2,
     scaffold="goal",

@@ -32,9 +32,9 @@ from storyteller.errors import require
 from storyteller.moe.router import Router
 from storyteller.training import checkpoint as ckpt
 from storyteller.training.batches import IGNORE_INDEX, Batch, BatchSource
+from storyteller.training.components import TrainerComponents
 from storyteller.training.optim import parameter_groups
 from storyteller.training.processes import OneProcess
-from storyteller.training.trainer import TrainerComponents
 from storyteller.transformer.decoder import Decoder, RMSNorm
 
 T = TypeVar("T")

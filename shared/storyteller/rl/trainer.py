@@ -32,11 +32,13 @@ from storyteller.rl.selection import keep_best
 from storyteller.rl.settings import ReinforceConfig
 from storyteller.tokenizer import Tokenizer
 from storyteller.training import checkpoint as ckpt
+from storyteller.training.batches import Batch
 from storyteller.training.events import Event
 from storyteller.training.mixed_precision import autocast
+from storyteller.training.passes import Microbatch
 from storyteller.training.step_timing import candidate_dtypes
-from storyteller.training.trainer import Microbatch, PassLosses, Trainer
-from storyteller.transformer.decoder import Decoder
+from storyteller.training.trainer import Trainer
+from storyteller.transformer.decoder import Decoder, Output
 
 IDLE_STEPS = 3  # one after the other, after which the user hears of it
 Terms = Mapping[str, tuple[Reward, float]]  # name -> (reward, its weight)
@@ -217,10 +219,11 @@ class ReinforceTrainer(Trainer):
         """The logits as the log-probabilities of the rollouts were taken from."""
         return logits / self.reinforcement.temperature if self.reinforcement.log_probs == "sampled" else logits
 
-    def _forward(self, microbatch: Microbatch) -> tuple[Tensor, PassLosses]:
-        experts = microbatch.batch.expert_ids if isinstance(microbatch.batch, Rollouts) else None
-        with nullcontext() if experts is None else replay(self.model, experts.to(self.device)):
-            return super()._forward(microbatch)
+    def output(self, batch: Batch, attention_mask: Tensor | None) -> Output:
+        """What the model gives for some of the step's stories, by the experts that told them where these are kept."""
+        experts = batch.expert_ids if isinstance(batch, Rollouts) else None
+        with nullcontext() if experts is None else replay(self.model, experts):
+            return super().output(batch, attention_mask)
 
     def loss(self, logits: Tensor, microbatch: Microbatch) -> Tensor:
         """The policy's loss and the weighted KL of some of the step's stories, (); their sum is that of the step."""

@@ -36,12 +36,14 @@ from storyteller.runs.time_budget import Deadline, steps_within
 from storyteller.runs.training_time import timing
 from storyteller.tokenizer import Tokenizer
 from storyteller.training.batches import BatchSource, ReadAhead, TrainingBatches, validation_batches
+from storyteller.training.components import TrainerComponents
 from storyteller.training.events import Event, Saved, TrainingResult
+from storyteller.training.out_of_memory import explain_oom
 from storyteller.training.processes import ONE_PROCESS, OneProcess
 from storyteller.training.step_timing import Execution, candidate_dtypes, fastest, time_steps
 from storyteller.training.token_shards import INDEX, ShardWriter, TokenShards, open_shards
 from storyteller.training.token_shards.preparing import ChunkWork, InThisProcess, prepare_shards
-from storyteller.training.trainer import Trainer, TrainerComponents, explain_oom
+from storyteller.training.trainer import Trainer
 from storyteller.transformer.decoder import Decoder
 
 VALIDATION_STORIES = 1_000  # at most

@@ -3,7 +3,8 @@
 import time
 
 from storyteller.training.losses import evaluate
-from storyteller.training.trainer import Trainer, explain_oom
+from storyteller.training.out_of_memory import explain_oom
+from storyteller.training.trainer import Trainer
 
 
 def steps_within(seconds: float, trainer: Trainer, *, step_seconds: float, margin: float = 0.9) -> int:

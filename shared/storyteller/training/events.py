@@ -1,5 +1,6 @@
 """The events of a training run, for a progress bar, MLflow or a plot, and the figures of a step."""
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,6 +43,42 @@ class StepDone:
     tokens_per_second: float  # over the last steps
     seconds_left: float  # at this pace, evaluations and checkpoints not counted
     figures: Mapping[str, float] = field(default_factory=dict)  # what else a kind of training tells, such as the reward
+
+
+class Pace:
+    """Makes the events of a run's steps, with the pace of the last 20 in each."""
+
+    def __init__(self) -> None:
+        self._last: deque[tuple[int, float]] = deque(maxlen=20)  # targets and seconds of each
+
+    def step_done(
+        self,
+        losses: StepLosses,
+        update: Update,
+        *,
+        step: int,
+        steps: int,
+        tokens: int,
+        seconds: float,
+        figures: Mapping[str, float] | None = None,
+    ) -> StepDone:
+        """The event of a step that took so many seconds; the rest as in `StepDone`."""
+        self._last.append((losses.n_targets, seconds))
+        n_tokens, n_seconds = (sum(column) for column in zip(*self._last, strict=True))
+        return StepDone(
+            step=step,
+            steps=steps,
+            loss=losses.loss,
+            balance_losses=losses.balance_losses,
+            router_z_loss=losses.router_z_loss,
+            learning_rate=update.learning_rate,
+            gradient_norm=update.gradient_norm,
+            skipped=update.skipped,
+            tokens=tokens,
+            tokens_per_second=n_tokens / n_seconds,
+            seconds_left=(steps - step) * n_seconds / len(self._last),
+            figures=figures or {},
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

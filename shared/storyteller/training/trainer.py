@@ -4,84 +4,41 @@
     trainer.resume()  # goes on with the run in the folder, if there is one
     result = trainer.run()
 
-Read from `Trainer.run`: a run is `train_step` again and again, a step is `backward` and `update`.
+Read from `Trainer.run`: a run is `train_step` again and again, a step is `backward`, whose passes are in passes.py, and
+`update`.
 """
 
 import math
 import time
 import warnings
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
 from storyteller.config import ModelConfig, TrainConfig, from_dict, to_dict
 from storyteller.errors import StorytellerError
 from storyteller.moe.layer import MoELayer
-from storyteller.moe.losses import load_balancing_loss, router_z_loss
-from storyteller.moe.router import Routing, count_choices, update_bias
+from storyteller.moe.router import update_bias
 from storyteller.tokenizer import Tokenizer
 from storyteller.training import checkpoint as ckpt
 from storyteller.training.batches import Batch, BatchSource
-from storyteller.training.events import Evaluated, Event, Message, Saved, StepDone, StepLosses, TrainingResult, Update
+from storyteller.training.components import LIBRARY_COMPONENTS, TrainerComponents
+from storyteller.training.events import Evaluated, Event, Message, Pace, Saved, StepLosses, TrainingResult, Update
 from storyteller.training.interrupts import graceful_interrupt
-from storyteller.training.losses import Loss, Metrics, RouterLoss, byte_lengths, cross_entropy, evaluate
-from storyteller.training.mixed_precision import autocast, flush_denormals, grad_scaler
-from storyteller.training.optim import (
-    Clip,
-    Groups,
-    OptimizerFactory,
-    Schedule,
-    adamw,
-    clip_gradients,
-    cosine_schedule,
-    parameter_groups,
-)
+from storyteller.training.losses import Metrics, byte_lengths, evaluate
+from storyteller.training.mixed_precision import flush_denormals, grad_scaler
+from storyteller.training.out_of_memory import explain_oom
+from storyteller.training.passes import Microbatch, PassLosses, make_passes
 from storyteller.training.processes import ONE_PROCESS, OneProcess
 from storyteller.training.rng_state import random_state, restore_random
 from storyteller.training.step_timing import candidate_dtypes, fastest_dtype
-from storyteller.transformer.decoder import Decoder
+from storyteller.transformer.decoder import Decoder, Output
 
 REPORT_EVERY = 10  # steps on a GPU, after which their losses are read
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainerComponents:
-    """The functions that a trainer works with: the library's, or others that are called in the same way."""
-
-    loss: Loss = cross_entropy
-    load_balancing_loss: RouterLoss = load_balancing_loss  # of one layer
-    router_z_loss: RouterLoss = router_z_loss  # of one layer
-    parameter_groups: Groups = parameter_groups
-    optimizer: OptimizerFactory = adamw
-    clip_gradients: Clip = clip_gradients
-    schedule: Schedule = cosine_schedule
-    # Given the trainer and the batches of a step, leaves the gradients in the model: in place of the trainer's own
-    # passes, except under float16, where the loss has to be scaled.
-    gradients: Callable[["Trainer", Sequence[Batch]], StepLosses] | None = None
-
-
-class Microbatch(NamedTuple):
-    """A batch, and how much it counts in its step."""
-
-    batch: Batch
-    target_share: float  # of the step's targets
-    token_share: float  # of the step's tokens
-
-
-class PassLosses(NamedTuple):
-    """What one forward pass, or several of them, add to the losses of a step; without gradients."""
-
-    loss: Tensor  # () cross-entropy
-    load_balancing: Tensor  # (layers,)
-    router_z: Tensor  # (), summed over the layers
-    choices: Tensor  # (layers, E), how often each expert was chosen; (0,) unless a bias balances them
 
 
 class UntoldStep(NamedTuple):
@@ -128,7 +85,7 @@ class Trainer:
         tokenizer: Tokenizer | None = None,
         folder: Path | None = None,
         on_event: Callable[[Event], None] | None = None,
-        components: TrainerComponents = TrainerComponents(),
+        components: TrainerComponents = LIBRARY_COMPONENTS,
         parallel_microbatches: int = 1,
         processes: OneProcess = ONE_PROCESS,
         report_every: int | None = None,
@@ -144,21 +101,20 @@ class Trainer:
         self.byte_lengths = None if tokenizer is None else byte_lengths(tokenizer)
         self.device = next(model.parameters()).device
         model.checkpoint_blocks = config.gradient_checkpointing
-        self._wrapped = processes.wrap(model)  # before the optimizer, which needs to know the parameters as they stay
+        self.wrapped = processes.wrap(model)  # before the optimizer, which needs to know the parameters as they stay
         self.optimizer = components.optimizer(components.parameter_groups(model, config.weight_decay), config)
         self.report_every = report_every or (REPORT_EVERY if self.device.type == "cuda" else 1)
         self._untold: list[UntoldStep] = []
         self._untold_seconds = 0.0  # that these took
         self.step, self.tokens = 0, 0  # updates made, targets seen
         self._choices: Tensor | None = None  # (layers, E), of the step's passes
-        self._load: Tensor | None = None  # (layers, E), how often a token of this step chooses each expert
         self.metrics: Metrics | None = None  # of the last evaluation
         self.saved: Path | None = None  # the last checkpoint
         self._saver: ThreadPoolExecutor | None = None  # writes checkpoints while training goes on
         self._saving: tuple[int, Future[Path]] | None = None  # the step of the one that is being written
         self._handlers = [] if on_event is None else [on_event]
-        self._trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        self._pace: deque[tuple[int, float]] = deque(maxlen=20)  # tokens and seconds of the last steps
+        self.trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        self._pace = Pace()
         self.use_parallel_microbatches(parallel_microbatches)
         # Where there is a choice, `run` makes it: a run that is resumed has its dtype already.
         self.use_dtype(candidate_dtypes(self.device)[0] if config.dtype == "auto" else config.dtype)
@@ -214,7 +170,8 @@ class Trainer:
             losses = self.backward(batches)
             self.finish_step(losses, self.update(), seconds=time.perf_counter() - started)
             return
-        totals, n_targets = self._make_passes(batches)
+        totals, n_targets = make_passes(self, batches)
+        self._choices = totals.choices
         norm = self._clip()
         learning_rate = self._apply()
         self.step, self.tokens = self.step + 1, self.tokens + n_targets
@@ -236,159 +193,54 @@ class Trainer:
         """
         started = time.perf_counter()
         steps, self._untold = self._untold, []
-        read = [(_read(step.totals, step.n_targets), float(step.gradient_norm)) for step in steps]
+        read = [(step.totals.read(step.n_targets), float(step.gradient_norm)) for step in steps]
         seconds, self._untold_seconds = self._untold_seconds + time.perf_counter() - started, 0.0
         for step, (losses, norm) in zip(steps, read, strict=True):
             self._require_finite("loss", losses.loss, step=step.step)
             self._require_finite("gradient", norm, step=step.step)
             update = Update(step.learning_rate, norm, skipped=False)
-            self._tell(losses, update, step=step.step, tokens=step.tokens, seconds=seconds / len(steps))
+            took = seconds / len(steps)
+            self._emit(
+                self._pace.step_done(
+                    losses, update, step=step.step, steps=self.config.steps, tokens=step.tokens, seconds=took
+                )
+            )
 
     def finish_step(
         self, losses: StepLosses, update: Update, *, seconds: float, figures: Mapping[str, float] | None = None
     ) -> None:
         """Count a step that took so many seconds, and tell of it."""
         self.step, self.tokens = self.step + 1, self.tokens + losses.n_targets
-        self._tell(losses, update, step=self.step, tokens=self.tokens, seconds=seconds, figures=figures)
-
-    def _tell(
-        self,
-        losses: StepLosses,
-        update: Update,
-        *,
-        step: int,
-        tokens: int,
-        seconds: float,
-        figures: Mapping[str, float] | None = None,
-    ) -> None:
-        self._pace.append((losses.n_targets, seconds))
-        n_tokens, n_seconds = (sum(column) for column in zip(*self._pace, strict=True))
         self._emit(
-            StepDone(
-                step=step,
+            self._pace.step_done(
+                losses,
+                update,
+                step=self.step,
                 steps=self.config.steps,
-                loss=losses.loss,
-                balance_losses=losses.balance_losses,
-                router_z_loss=losses.router_z_loss,
-                learning_rate=update.learning_rate,
-                gradient_norm=update.gradient_norm,
-                skipped=update.skipped,
-                tokens=tokens,
-                tokens_per_second=n_tokens / n_seconds,
-                seconds_left=(self.config.steps - step) * n_seconds / len(self._pace),
-                figures=figures or {},
+                tokens=self.tokens,
+                seconds=seconds,
+                figures=figures,
             )
         )
 
     # --- One step -----------------------------------------------------------------------------------------------------
 
     def backward(self, batches: Sequence[Batch]) -> StepLosses:
-        """Compute the gradients of one step from one or several batches, as if they were one large batch.
-
-        Each batch's mean loss is weighted by its share of the step's targets, so the cross-entropy is that of one large
-        batch; so is the z-loss, weighted by the share of the tokens. The balance loss is not: it multiplies, for each
-        expert, two averages taken over one forward pass, and the mean of products is not the product of means. Every
-        batch is balanced by itself, which asks for a little more than balance over the whole step. With
-        `config.balance_scope` "global" the first average is taken over the whole step, and then it is.
-
-        The auxiliary losses are summed over the layers: each router feels the same pressure however deep the model is.
-        """
+        """Compute the gradients of one step from one or several batches, as if they were one large batch."""
         if self.components.gradients is not None and not self.scaler.is_enabled():
             self.optimizer.zero_grad()
             losses = self.components.gradients(self, batches)
         else:
-            losses = _read(*self._make_passes(batches))
+            totals, n_targets = make_passes(self, batches)
+            self._choices = totals.choices
+            losses = totals.read(n_targets)
         self._require_finite("loss", losses.loss, step=self.step + 1)
         return losses
 
-    def _make_passes(self, batches: Sequence[Batch]) -> tuple[PassLosses, int]:
-        """Leave the gradients of a step in the model; its losses, on the device, and the number of its targets."""
-        self.optimizer.zero_grad()
-        n_targets, n_tokens = self.processes.step_size(batches)
-        passes = [
-            Microbatch(batch, batch.n_targets / max(1, n_targets), batch.n_tokens / max(1, n_tokens))
-            for batch in batches
-        ]
-        self._load = self._count_first(passes) if self.config.balance_scope == "global" else None
-        each = self._sequential(passes) if self._threads is None else self._threaded(passes, self._threads)
-        own = PassLosses(*(sum(column) for column in zip(*each, strict=True)))
-        total = PassLosses(*self.processes.total(*own))
-        self._choices = total.choices
-        return total, n_targets
-
-    def _sequential(self, passes: Sequence[Microbatch]) -> Iterator[PassLosses]:
-        """One pass after the other; each adds to the gradients in place, of which there is one set."""
-        for microbatch in self.processes.passes(passes):
-            total, losses = self._forward(microbatch)
-            total.backward()
-            yield losses
-
-    def _threaded(self, passes: Sequence[Microbatch], threads: ThreadPoolExecutor) -> Iterator[PassLosses]:
-        """The same losses and gradients, to the last bit: they are added in the order of the passes too."""
-
-        def gradients_of(microbatch: Microbatch) -> tuple[Sequence[Tensor | None], PassLosses]:
-            with flush_denormals():  # each thread has its own switch
-                total, losses = self._forward(microbatch)
-                # Not total.backward(): passes side by side would add to the same gradients at the same time.
-                return torch.autograd.grad(total, self._trained, allow_unused=True), losses
-
-        for gradients, losses in threads.map(gradients_of, passes):
-            for parameter, gradient in zip(self._trained, gradients, strict=True):
-                if gradient is not None:
-                    parameter.grad = gradient.contiguous() if parameter.grad is None else parameter.grad.add_(gradient)
-            yield losses
-
-    def _forward(self, microbatch: Microbatch) -> tuple[Tensor, PassLosses]:
-        """One forward pass: the scaled scalar that its gradient is taken of, and the losses in it."""
-        batch, mask = _to_device(microbatch.batch, self.device)
-        components, config = self.components, self.config
-        with autocast(self.device, self.dtype):
-            # (B, T, V), a Routing for each MoE layer
-            logits, routing = self._wrapped(batch.inputs, attention_mask=mask)
-        loss = self.loss(logits, microbatch._replace(batch=batch))
-        biased, spans_step = self.model.config.balance == "bias", config.balance_scope == "global"
-        choices = loss.new_zeros(0)
-        if routing and (biased or spans_step):
-            choices = torch.stack([_choices(layer, mask) for layer in routing]) * (microbatch.token_share > 0)
-        load = self._load  # (layers, E)
-        if routing and spans_step and load is None:
-            load = self._share_of_tokens(choices)
-        balance = [
-            microbatch.token_share
-            * components.load_balancing_loss(
-                layer.probs, layer.expert_ids, attention_mask=mask, **({} if load is None else {"load": load[number]})
-            )
-            for number, layer in enumerate(routing)
-        ]
-        z = microbatch.token_share * sum(
-            (components.router_z_loss(layer.logits, attention_mask=mask) for layer in routing), loss.new_zeros(())
-        )
-        total = loss + (0.0 if biased else config.balance_weight) * sum(balance) + config.z_weight * z
-        per_layer = torch.stack(balance) if balance else loss.new_zeros(0)  # (layers,)
-        return self.scaler.scale(total), PassLosses(loss.detach(), per_layer.detach(), z.detach(), choices)
-
-    @torch.no_grad()
-    def _count_first(self, passes: Sequence[Microbatch]) -> Tensor | None:
-        """How the whole step spreads its choices, (layers, E); None where its only pass can count them itself.
-
-        The loss of the first pass needs what the last one chooses, so all of them run once without gradients: about a
-        third more arithmetic.
-        """
-        if len(passes) == 1 or not self.model.config.n_experts:
-            return None
-        counts = []
-        for microbatch in passes:
-            batch, mask = _to_device(microbatch.batch, self.device)
-            with autocast(self.device, self.dtype):
-                routing = self._wrapped(batch.inputs, attention_mask=mask).routing
-            chosen = torch.stack([_choices(layer, mask) for layer in routing])  # (layers, E)
-            counts.append(chosen * (microbatch.token_share > 0))
-        return self._share_of_tokens(torch.stack(counts).sum(dim=0))
-
-    def _share_of_tokens(self, choices: Tensor) -> Tensor:
-        """Of all processes' tokens together, the share that chose each expert, (layers, E), from how many did here."""
-        (chosen,) = self.processes.total(choices)
-        return self.model.config.top_k * chosen / chosen.sum(dim=1, keepdim=True)
+    def output(self, batch: Batch, attention_mask: Tensor | None) -> Output:
+        """What the model gives for the batch of a pass; a trainer of another kind has another way to call it here."""
+        output: Output = self.wrapped(batch.inputs, attention_mask=attention_mask)
+        return output
 
     def loss(self, logits: Tensor, microbatch: Microbatch) -> Tensor:
         """What a pass adds to the step's loss, (): its mean cross-entropy by its share of the targets.
@@ -408,7 +260,7 @@ class Trainer:
     def _clip(self) -> Tensor:
         """Shorten the gradients; their length before, ()."""
         self.scaler.unscale_(self.optimizer)
-        trained = [parameter for parameter in self._trained if parameter.grad is not None]
+        trained = [parameter for parameter in self.trained if parameter.grad is not None]
         gradients = [parameter.grad for parameter in trained if parameter.grad is not None]
         norm, clipped = self.components.clip_gradients(gradients, self.config.max_grad_norm)
         for parameter, gradient in zip(trained, clipped, strict=True):
@@ -550,7 +402,7 @@ class Trainer:
     def use_parallel_microbatches(self, number: int) -> None:
         """Make so many passes of a step at once from now on."""
         self.parallel_microbatches = number
-        self._threads = ThreadPoolExecutor(number) if number > 1 else None
+        self.threads = ThreadPoolExecutor(number) if number > 1 else None
 
     # --- Events -------------------------------------------------------------------------------------------------------
 
@@ -573,46 +425,3 @@ class Trainer:
 
     def _due(self, every: int) -> bool:
         return self.step % every == 0 or self.step == self.config.steps
-
-
-@contextmanager
-def explain_oom(config: TrainConfig) -> Iterator[None]:
-    """Context manager: the many forms in which memory runs out become one sentence that says what to do."""
-    try:
-        yield
-    except (RuntimeError, MemoryError) as error:
-        # The CPU and Apple's devices raise a plain RuntimeError.
-        phrases = ("can't allocate memory", "not enough memory", "out of memory")
-        known = isinstance(error, MemoryError | torch.OutOfMemoryError)
-        if not known and not any(phrase in str(error).lower() for phrase in phrases):
-            raise
-        if config.batch_size > 2:
-            way_out = "run the same command with --batch-size 2 --grad-accum-steps 8, which needs less memory"
-        else:
-            way_out = "choose a smaller preset or shorter sequences, or switch gradient checkpointing on"
-        raise StorytellerError(
-            f"Memory ran out with {config.batch_size} sequences in a batch: {way_out}; "
-            f"a run with checkpoints goes on from the last one."
-        ) from error
-
-
-def _read(totals: PassLosses, n_targets: int) -> StepLosses:
-    """The numbers, once the device has computed them."""
-    return StepLosses(
-        loss=totals.loss.item(),
-        balance_losses=tuple(totals.load_balancing.tolist()),
-        router_z_loss=totals.router_z.item(),
-        n_targets=n_targets,
-    )
-
-
-def _to_device(batch: Batch, device: torch.device) -> tuple[Batch, Tensor | None]:
-    """The batch there, and its attention mask; whether it needs one is seen here, where nobody waits for it."""
-    mask = batch.attention_mask
-    return batch.to(device), None if mask is None else mask.to(device)
-
-
-def _choices(layer: Routing, attention_mask: Tensor | None) -> Tensor:
-    """How often each expert was chosen, (E,), by the tokens that are no padding."""
-    chosen = layer.expert_ids if attention_mask is None else layer.expert_ids[attention_mask.flatten()]
-    return count_choices(chosen, layer.probs.size(1))
