@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+from dataclasses import replace
 
 import pytest
 import torch
@@ -239,3 +240,23 @@ def test_where_nothing_can_be_learned_that_is_said_once():
     ).run()
     (said,) = [event.text for event in events if isinstance(event, Message)]
     assert said.startswith("In 3 steps no story earned more than another")
+
+
+def test_a_step_of_several_passes_counts_the_experts_that_are_replayed():
+    trainer = small_trainer(routing="replay", train={"batch_size": 4, "balance_scope": "global"})
+    scored = trainer.score(next(trainer.rollouts))
+    chosen = torch.zeros_like(scored.expert_ids)  # as if every token had gone to the same experts
+    chosen[..., 1] = 1
+    seen = []
+    library = trainer.components.load_balancing_loss
+
+    def noting(*given, load, **options):
+        seen.append(load)
+        return library(*given, load=load, **options)
+
+    trainer.components = replace(trainer.components, load_balancing_loss=noting)
+    trainer.backward(replace(scored, expert_ids=chosen).split(4))
+    assert len(seen) == 2 * trainer.model.config.n_layers
+    for load in seen:
+        assert load[:2].tolist() == pytest.approx([1.0, 1.0])
+        assert load[2:].abs().max() == 0

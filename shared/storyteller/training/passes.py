@@ -144,7 +144,7 @@ def _count_first(trainer: "Trainer", passes: Sequence[Microbatch]) -> Tensor | N
     for microbatch in passes:
         batch, mask = _to_device(microbatch.batch, trainer.device)
         with autocast(trainer.device, trainer.dtype):
-            routing = trainer.wrapped(batch.inputs, attention_mask=mask).routing
+            routing = trainer.output(batch, mask).routing
         chosen = torch.stack([_choices(layer, mask) for layer in routing])  # (layers, E)
         counts.append(chosen * (microbatch.token_share > 0))
     return _share_of_tokens(trainer, torch.stack(counts).sum(dim=0))
