@@ -59,20 +59,23 @@ body {{ font: 16px/1.5 system-ui, sans-serif; max-width: {width}; margin: 2rem a
  color: var(--text); background: var(--ground); overflow-wrap: break-word; }}
 h1 {{ font-size: 1.6rem; margin-bottom: 0; }} h2 {{ font-size: 1.15rem; margin: 1.8rem 0 .5rem; }}
 h3 {{ font-size: 1rem; margin: 1.4rem 0 .3rem; }}
+p, li {{ max-width: 50rem; }}
 a {{ color: var(--link); text-decoration: none; }} a:hover {{ text-decoration: underline; }}
 .total {{ font-size: 1.4rem; margin: .6rem 0; }} .note, .quiet {{ color: var(--quiet); }}
-table {{ border-collapse: collapse; }} th {{ text-align: left; font-weight: 600; }}
+table {{ border-collapse: collapse; width: 100%; }} th {{ text-align: left; font-weight: 600; }}
 th, td {{ padding: .25rem .8rem .25rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }}
 .number {{ text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }}
 .marks {{ letter-spacing: .15em; }} .ok {{ color: var(--ok); }} .no {{ color: var(--no); }}
-.bar {{ display: inline-block; width: 7rem; height: .5rem; border-radius: .25rem; background: var(--track); }}
+.bar {{ display: inline-block; width: 100%; min-width: 2.5rem; height: .5rem; border-radius: .25rem;
+ background: var(--track); }}
+td:has(> .bar) {{ width: 25%; }}
 .bar i {{ display: block; height: 100%; border-radius: .25rem; background: var(--part); }}
 .bar i.full {{ background: var(--full); }}
 .hand {{ border-left: 3px solid var(--link); padding: .2rem 1rem; background: var(--panel); }}
 .wide {{ overflow-x: auto; }}
 pre {{ white-space: pre-wrap; overflow-wrap: anywhere; }}
 @media (max-width: 40rem) {{
- body {{ margin: 1rem auto; }} .bar {{ width: 2.5rem; }} .marks {{ letter-spacing: 0; }}
+ body {{ margin: 1rem auto; }} .marks {{ letter-spacing: 0; }}
  th, td {{ padding-right: .5rem; }} .roomy {{ display: none; }}
 }}
 {style}</style>

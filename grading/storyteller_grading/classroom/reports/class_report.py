@@ -26,19 +26,20 @@ MIN_DISCRIMINATION = 0.2  # of the discrimination, below which an exercise is wo
 MAX_ENTRIES = 50  # mistakes of an exercise, repairs of a student
 MAX_CHARS = 300  # of a name, or of a reason
 STYLE = """
-body { padding: 0 clamp(1rem, 3vw, 3rem); } p, ul { max-width: 64rem; } h1 { margin-top: 0; }
+body { padding: 0 clamp(1rem, 3vw, 3rem); } h1 { margin-top: 0; }
 .heat td { padding: .2rem .45rem; text-align: right; border: 1px solid var(--ground);
  font-variant-numeric: tabular-nums; }
-.heat th { font-size: .8rem; border: 0; } .heat .turned { vertical-align: bottom; height: 9rem; padding: 0; }
+.heat th { font-size: .8rem; border: 0; }
+.heat .turned { text-align: right; vertical-align: bottom; height: 9rem; padding: 0; }
 .heat .turned span { writing-mode: vertical-rl; transform: rotate(180deg); white-space: nowrap; }
 .heat td.name { text-align: left; white-space: nowrap; position: sticky; left: 0; background: var(--ground);
- max-width: 14rem; overflow: hidden; text-overflow: ellipsis; }
+ width: 14rem; max-width: 14rem; overflow: hidden; text-overflow: ellipsis; }
 svg { max-width: 100%; height: auto; } svg text { font: 11px system-ui, sans-serif; fill: var(--quiet); }
 svg rect { fill: var(--column); }
 .facts { display: flex; gap: 2rem; flex-wrap: wrap; margin: .8rem 0; } .facts b { display: block; font-size: 1.3rem; }
 h2 { border-top: 2px solid var(--line); padding-top: 1rem; }
 li { margin: .2rem 0; }
-@media (max-width: 40rem) { .heat td.name { max-width: 7rem; } .facts { gap: 1rem; }
+@media (max-width: 40rem) { .heat td.name { width: 7rem; max-width: 7rem; } .facts { gap: 1rem; }
  .exercises { font-size: .85rem; } .exercises th { white-space: normal; hyphens: auto; font-size: .75rem; }
 }
 """

@@ -31,7 +31,7 @@ MAX_COMMENT_CHARS = 4000  # characters of a comment
 MAX_ANSWER_CHARS = 8000  # characters of a written answer
 MAX_TICKET_BYTES = 1000  # bytes of nbgrader's small files
 INDEX_STYLE = """
-body { padding: 0 clamp(1rem, 3vw, 3rem); } .students { width: 100%; } .students td:last-child { width: 45%; }
+body { padding: 0 clamp(1rem, 3vw, 3rem); } .students td:last-child { width: 35%; }
 @media (max-width: 40rem) {
  .students, .students tbody { display: block; } .students th, .students td { border: 0; padding: 0; }
  .students tr { display: grid; grid-template-columns: 1fr 6rem 6.5rem; gap: 0 .5rem; padding: .3rem 0;
