@@ -10,7 +10,7 @@ from toy_class import NAME, RIGHT, hand_in, make_course, notebook, outcome, tabl
 from typer.testing import CliRunner
 
 from storyteller.errors import StorytellerError
-from storyteller_grading.classroom.autograde.gradebook import LessonBook
+from storyteller_grading.classroom.autograde.gradebook import LessonBook, read_manual_grades
 from storyteller_grading.classroom.autograde.records import Change, Records
 from storyteller_grading.classroom.regrade_requests import find_request, log_csv, overrule
 from storyteller_grading.classroom.reports.feedback import write_feedback
@@ -65,6 +65,8 @@ def test_points_given_for_a_request_stand_in_the_gradebook_with_their_reason(gra
     with Gradebook(graded.gradebook_url) as book:
         [comment] = [one for one in book.find_submission_notebook(NAME, NAME, "ada").comments if one.name == "half"]
         assert comment.manual_comment == "The text was unclear."
+    [entry] = [one for one in read_manual_grades(graded, NAME)["ada"].entries if one.name != "why"]
+    assert (entry.name, entry.score, entry.comment) == ("half", 15.0, "The text was unclear.")
 
 
 @pytest.mark.slow

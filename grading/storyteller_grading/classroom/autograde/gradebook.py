@@ -23,6 +23,7 @@ from traitlets.config import Config
 
 from storyteller.errors import StorytellerError
 from storyteller.tracking.store import database_uri
+from storyteller_grading.builder.cells import CHECK
 from storyteller_grading.classroom.autograde.grade_task import TaskOutcome
 from storyteller_grading.classroom.autograde.records import Record
 from storyteller_grading.classroom.course import CONFIG, Course
@@ -334,8 +335,8 @@ def late_seconds(submission: Any) -> float:
 class ManualEntry:
     """One cell that a person has graded, will grade, or has commented."""
 
-    name: str  # of the cell
-    points: float
+    name: str  # of the exercise or the written answer
+    points: float  # 0 for a bonus exercise
     score: float | None  # None while it waits for a person
     extra: float = 0.0  # extra credit given by hand
     comment: str = ""
@@ -361,11 +362,12 @@ class ManualGrades:
         for notebook in submission.notebooks:
             comments = {comment.name: comment.manual_comment or "" for comment in notebook.comments}
             for grade in sorted(notebook.grades, key=lambda grade: str(grade.name)):
-                comment, extra = comments.pop(grade.name, ""), float(grade.extra_credit or 0)
+                name = str(grade.name).removesuffix(CHECK)  # what is said of a check stands at its answer's cell
+                comment, extra = comments.pop(name, ""), float(grade.extra_credit or 0)
                 waits, written = bool(grade.needs_manual_grade), grade.cell.cell_type == "markdown"
                 if written or waits or extra or comment or grade.manual_score is not None:
                     score = None if waits else float(grade.score)
-                    entries.append(ManualEntry(grade.name, float(grade.max_score), score, extra, comment))
+                    entries.append(ManualEntry(name, float(grade.max_score), score, extra, comment))
             entries += [ManualEntry(name, 0, None, comment=text) for name, text in sorted(comments.items()) if text]
         return cls(
             score=float(submission.score - submission.late_submission_penalty),

@@ -103,7 +103,7 @@ def manual_section(record: Record, by_hand: ManualGrades, rule: str = "") -> str
     for entry in by_hand.entries:
         if entry.score is not None:
             given = format_points(entry.score - entry.extra)  # nbgrader's score has the extra credit in it
-            points = f"{given} of {format_points(entry.points)} points"
+            points = f"{given} of {format_points(entry.points)} points" if entry.points else f"{given} points"
         else:
             points = f"not graded yet, up to {format_points(entry.points)} points" if entry.points else "a comment"
         extra = f", and {format_points(entry.extra)} of extra credit" if entry.extra else ""
