@@ -67,6 +67,10 @@ def test_points_given_for_a_request_stand_in_the_gradebook_with_their_reason(gra
         assert comment.manual_comment == "The text was unclear."
     [entry] = [one for one in read_manual_grades(graded, NAME)["ada"].entries if one.name != "why"]
     assert (entry.name, entry.score, entry.comment) == ("half", 15.0, "The text was unclear.")
+    assert read_manual_grades(graded, NAME)["ada"].overruled == {"half": 15.0}
+    assert read_manual_grades(graded, NAME)["bob"].overruled == {}
+    index = write_feedback(graded, NAME)[0].read_text(encoding="utf-8")
+    assert index.count("by hand: half") == 1
 
 
 @pytest.mark.slow
@@ -83,6 +87,11 @@ def test_the_command_takes_the_text_gives_points_and_logs_both(tmp_path, home):
     assert f"ada, {NAME}, half" in done.output
     assert re.search(r"80 -> 80 of 100 points; 0 of \d+ cases changed", done.output)
     assert "half overruled: 0 points -> 15 points" in done.output
+    assert CliRunner().invoke(app, ["feedback", str(home), *options[:2]]).exit_code == 0
+    page = (course.feedback / "ada" / NAME / f"{NAME}.html").read_text(encoding="utf-8")
+    assert "95 of 100 points from the checks" in page
+    assert '15 of 20<br><span class="quiet">by hand</span></td>' in page
+    assert "<b>half</b>: 15 of 20 points" in page
     done = CliRunner().invoke(app, ["export", "--regrades", "--course", str(course.folder)])
     assert "2 entries" in done.output, done.output
     with open(course.folder / "regrades.csv", encoding="utf-8-sig", newline="") as file:

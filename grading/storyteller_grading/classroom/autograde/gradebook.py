@@ -340,6 +340,7 @@ class ManualEntry:
     score: float | None  # None while it waits for a person
     extra: float = 0.0  # extra credit given by hand
     comment: str = ""
+    overruled: float | None = None  # what a person gave for a check; it counts in place of the judge's points
 
 
 @dataclass(frozen=True)
@@ -367,7 +368,8 @@ class ManualGrades:
                 waits, written = bool(grade.needs_manual_grade), grade.cell.cell_type == "markdown"
                 if written or waits or extra or comment or grade.manual_score is not None:
                     score = None if waits else float(grade.score)
-                    entries.append(ManualEntry(name, float(grade.max_score), score, extra, comment))
+                    overruled = None if written or grade.manual_score is None else float(grade.manual_score)
+                    entries.append(ManualEntry(name, float(grade.max_score), score, extra, comment, overruled))
             entries += [ManualEntry(name, 0, None, comment=text) for name, text in sorted(comments.items()) if text]
         return cls(
             score=float(submission.score - submission.late_submission_penalty),
@@ -388,6 +390,11 @@ class ManualGrades:
     def __str__(self) -> str:
         plus = f" +{format_points(self.bonus)} bonus" if self.bonus else ""
         return f"{format_points(self.score - self.bonus)} of {format_points(self.points)} points{plus}"
+
+    @property
+    def overruled(self) -> dict[str, float]:
+        """By exercise, what a person gave in place of the judge's points."""
+        return {entry.name: entry.overruled for entry in self.entries if entry.overruled is not None}
 
     @property
     def waits(self) -> bool:

@@ -25,7 +25,7 @@ from storyteller_grading.classroom.regrade_requests import quotes_section
 from storyteller_grading.classroom.reports.give_back import with_name
 from storyteller_grading.classroom.roster import Student
 from storyteller_grading.judge.notebooks import Unreadable, contents
-from storyteller_grading.judge.report import BY_HAND, bar, lesson_title, page
+from storyteller_grading.judge.report import BY_HAND, bar, lesson_title, page, with_points_by_hand
 
 MAX_COMMENT_CHARS = 4000  # characters of a comment
 MAX_ANSWER_CHARS = 8000  # characters of a written answer
@@ -94,7 +94,10 @@ def student_page(record: Record, by_hand: ManualGrades | None, rule: str = "") -
         title = lesson_title(record.lesson)
         sorry = "Your notebook could not be graded yet. Your teacher knows of it; a grade from before stays until then."
         return page(title, f"<h1>{card.escape(title)}</h1><p>{sorry}</p>")
-    return record.page.replace(BY_HAND, manual_section(record, by_hand, rule) if by_hand else "", 1)
+    if not by_hand:
+        return record.page.replace(BY_HAND, "", 1)
+    judged = with_points_by_hand(record.page, record.data, by_hand.overruled)
+    return judged.replace(BY_HAND, manual_section(record, by_hand, rule), 1)
 
 
 def manual_section(record: Record, by_hand: ManualGrades, rule: str = "") -> str:
@@ -145,6 +148,7 @@ def index_page(
             f"{repairs} repair{'s' * (repairs != 1)}" if repairs else "",
             "it is not known when it came" if UNTIMED in record.data.get("notes", ()) else "",
             late_note(manual) if manual else "",
+            f"by hand: {', '.join(manual.overruled)}" if manual and manual.overruled else "",
             "waits to be graded by hand" if manual and manual.waits else "",
             f"{to_look_at} answer{'s' * (to_look_at != 1)} to look at: see the report" if to_look_at else "",
             f"the course's own text in {', '.join(copied)}" if copied else "",
