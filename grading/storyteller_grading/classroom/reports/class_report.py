@@ -19,6 +19,7 @@ from storyteller_grading.classroom.lms.grades_csv import harmless
 from storyteller_grading.classroom.lms.system import format_points
 from storyteller_grading.classroom.reports.statistics import STUCK, LessonStatistics, lesson_statistics, quantile
 from storyteller_grading.classroom.roster import Student
+from storyteller_grading.classroom.wording import agreeing
 from storyteller_grading.judge.report import bar, lesson_title, page
 
 HISTOGRAM_BINS = 10  # of the totals
@@ -287,8 +288,9 @@ def grading_facts(lesson: LessonStatistics) -> str:
     slowest = sorted(lesson.seconds, key=lambda student: (-lesson.seconds[student], student))[:3]
     who = ", ".join(f"{card.escape(student)} {lesson.seconds[student]:.1f} s" for student in slowest)
     parts = [
-        f"<p>{len(seconds)} submissions in {sum(seconds):.0f} s of grading: {quantile(seconds, 0.5):.1f} s in the "
-        f"median, {quantile(seconds, 0.95):.1f} s for 95 of 100; the longest: {who}.</p>"
+        f"<p>{agreeing(len(seconds), f'{len(seconds)} submission[|s]')} in {sum(seconds):.0f} s of grading: "
+        f"{quantile(seconds, 0.5):.1f} s in the median, {quantile(seconds, 0.95):.1f} s for 95 of 100; "
+        f"the longest: {who}.</p>"
     ]
     if lesson.failures:
         rows = "".join(

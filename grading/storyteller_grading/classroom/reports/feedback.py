@@ -24,6 +24,7 @@ from storyteller_grading.classroom.lms.system import format_points
 from storyteller_grading.classroom.regrade_requests import quotes_section
 from storyteller_grading.classroom.reports.give_back import with_name
 from storyteller_grading.classroom.roster import Student
+from storyteller_grading.classroom.wording import agreeing
 from storyteller_grading.judge.notebooks import Unreadable, contents
 from storyteller_grading.judge.report import BY_HAND, bar, lesson_title, page, with_points_by_hand
 
@@ -106,9 +107,17 @@ def manual_section(record: Record, by_hand: ManualGrades, rule: str = "") -> str
     for entry in by_hand.entries:
         if entry.score is not None:
             given = format_points(entry.score - entry.extra)  # nbgrader's score has the extra credit in it
-            points = f"{given} of {format_points(entry.points)} points" if entry.points else f"{given} points"
+            points = (
+                f"{given} of {format_points(entry.points)} points"
+                if entry.points
+                else agreeing(float(given), f"{given} point[|s]")
+            )
         else:
-            points = f"not graded yet, up to {format_points(entry.points)} points" if entry.points else "a comment"
+            points = (
+                agreeing(entry.points, f"not graded yet, up to {format_points(entry.points)} point[|s]")
+                if entry.points
+                else "a comment"
+            )
         extra = f", and {format_points(entry.extra)} of extra credit" if entry.extra else ""
         parts.append(f"<p><b>{card.escape(entry.name)}</b>: {points}{extra}</p>")
         if entry.comment:
