@@ -42,9 +42,13 @@ def feedback(
         typer.Option("--zip", help="Pack the pages as well, into a zip that hands them out in this system."),
     ] = None,
 ) -> None:
-    """Write a page for each student, and an index of all; `nbgrader release_feedback` or an LMS hands the pages out."""
+    """Write a page for each student, and an index of all; `nbgrader release_feedback` or an LMS hands the pages out.
+
+    Exit code 1: the pages are written, and the zip that --zip asks for cannot be.
+    """
     from rich.console import Console
 
+    from storyteller.errors import StorytellerError
     from storyteller_grading.builder.lesson_folders import lesson_folder
     from storyteller_grading.classroom.course import Course
     from storyteller_grading.classroom.lms.registry import SYSTEMS
@@ -64,7 +68,11 @@ def feedback(
     print(f"{agreeing(len(written), f'{len(written)} page[|s]')}. The index: {index}")
     if pack:
         system = SYSTEMS[pack]
-        packed = pack_feedback(opened, name, system, [record.student for record in written])
+        try:
+            packed = pack_feedback(opened, name, system, [record.student for record in written])
+        except StorytellerError as error:
+            print(f"The pages are written, and there is no zip. {error}")
+            raise typer.Exit(1) from None
         print(f"{packed.pages} page{'s' * (packed.pages != 1)} for {system.title}: {packed.file}")
         print(f"Upload it there: {system.feedback_place}.")
         missing = f"did not hand in through {system.title} and [is|are] not in the zip; hand out their pages yourself"
