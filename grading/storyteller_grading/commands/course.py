@@ -200,10 +200,8 @@ def print_collected(collected: "Collected", submitted: Path) -> None:
     for note in collected.notes:
         print(cleaned(note).rstrip("."))
     if collected.others:
-        files = (
-            "other [file is no notebook of this lesson and was|files are no notebooks of this lesson and were] left."
-        )
-        print(f"{collected.others} {agreeing(collected.others, files)}")
+        said = "other [file is no notebook of this lesson and was|files are no notebooks of this lesson and were] left."
+        print(f"{collected.others} {agreeing(collected.others, said)}")
     for student, paths in sorted(collected.left.items()):
         more = f" and {len(paths) - MAX_NAMES} more" if len(paths) > MAX_NAMES else ""
         shown = ", ".join(cleaned(path) for path in paths[:MAX_NAMES])
