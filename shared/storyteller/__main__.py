@@ -3,4 +3,4 @@
 from importlib import import_module
 
 if __name__ == "__main__":
-    import_module("storyteller_course.cli").main()  # by name: the library imports nothing of the course
+    import_module("storyteller_course.start").storyteller()  # by name: the library imports nothing of the course

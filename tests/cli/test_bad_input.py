@@ -168,6 +168,11 @@ def test_ctrl_c_is_one_sentence_and_exit_code_2_in_every_command(
     assert kept in fails(capsys, *command)
 
 
+def test_ctrl_c_while_the_command_line_is_read_is_one_sentence_too(capsys, monkeypatch):
+    monkeypatch.setattr("typer.core.TyperGroup.parse_args", interrupted)
+    assert "stopped by Ctrl-C; the same command begins again." in fails(capsys, "info")
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows sends no SIGINT to one process")
 def test_ctrl_c_in_training_keeps_a_checkpoint_and_says_how_to_go_on(tmp_path):

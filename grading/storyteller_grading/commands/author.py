@@ -83,7 +83,10 @@ def report_drift(folders: list[Path], solutions: Path, *, run: bool) -> int:
         for fault in faults[:MAX_CELLS_NAMED]:
             print(f"drifted: {fault}", file=sys.stderr)
         if len(faults) > MAX_CELLS_NAMED:
-            print(f"drifted: {len(faults) - MAX_CELLS_NAMED} more cells of {folder.name}.", file=sys.stderr)
+            print(
+                f"drifted: {(more := len(faults) - MAX_CELLS_NAMED)} more cell{'s' * (more != 1)} of {folder.name}.",
+                file=sys.stderr,
+            )
         drifted = drifted or bool(faults)
     if drifted or not run:
         return int(drifted)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from storyteller_grading.classroom.wording import agreeing
 from storyteller_grading.commands.conventions import (
     NOT_ON_THE_ROSTER,
     CourseFolder,
@@ -69,7 +70,7 @@ def print_summary(summary: "Summary", seconds: float, console: "Console") -> Non
         took = f"{len(graded)} graded in {seconds:.0f} s ({each:.1f} s each)"
         console.print(f"{took}: {mean:.1f} of {total} points on average.")
     if summary.kept:
-        console.print(f"{summary.kept} had been graded before and have not changed.")
+        console.print(agreeing(summary.kept, f"{summary.kept} had been graded before and [has|have] not changed."))
     if not summary.outcomes:
         console.print(f"Nothing of {summary.lesson} is new.")
     unreadable, failed = (
@@ -80,8 +81,8 @@ def print_summary(summary: "Summary", seconds: float, console: "Console") -> Non
         ]
         for status in ("unreadable", "failed")
     )
-    print_names(unreadable, "could not be read and have 0 points", console)
-    print_names(failed, "FAILED in the grader, also when tried again, and have no new grade", console)
+    print_names(unreadable, "could not be read and [has|have] 0 points", console)
+    print_names(failed, "FAILED in the grader, also when tried again, and [has|have] no new grade", console)
     if failed:
         console.print(
             "The same command tries them once more. Where the same reason comes back, report it with the notebook, and "
@@ -89,7 +90,8 @@ def print_summary(summary: "Summary", seconds: float, console: "Console") -> Non
             soft_wrap=True,
         )
     untimed = (
-        "have a timestamp.txt without a time such as 2026-10-02 08:15:00 UTC and COUNT AS ON TIME; mend it, and run"
+        "[has|have] a timestamp.txt without a time such as 2026-10-02 08:15:00 UTC and [COUNTS|COUNT] AS ON TIME; "
+        "mend it, and run"
     )
     print_names(summary.untimed, f"{untimed} the command again", console)
     print_names(summary.not_taken, "handed in something that collect did not take", console)
@@ -98,22 +100,25 @@ def print_summary(summary: "Summary", seconds: float, console: "Console") -> Non
         for outcome in graded
         if (found := [exercise for exercise in outcome.data["exercises"] if exercise.get("reached")])
     ]
-    why = "reach code of the course, or run text as code, in answers that earned points: `report` lists what they name"
+    why = (
+        "[reaches|reach] code of the course, or [runs|run] text as code, in answers that earned points: `report` lists "
+        "what they name"
+    )
     print_names(to_look_at, why, console)
     copied = [
         f"{outcome.student} ({', '.join(exercise['name'] for exercise in found)})"
         for outcome in graded
         if (found := [exercise for exercise in outcome.data["exercises"] if exercise.get("course_text")])
     ]
-    print_names(copied, "have the course's own text in answers that earned points: `report` says whose", console)
+    print_names(copied, "[has|have] the course's own text in answers that earned points: `report` says whose", console)
     not_booked = [f"{student} ({why})" for student, why in summary.not_booked.items()]
-    print_names(not_booked, "are graded in records.db and could NOT be entered in nbgrader's gradebook", console)
+    print_names(not_booked, "[is|are] graded in records.db and could NOT be entered in nbgrader's gradebook", console)
     print_names(summary.missing, "of the roster handed in nothing", console)
     print_names(summary.strangers, NOT_ON_THE_ROSTER, console)
     if summary.nobodys:
         aside = f"{summary.nobodys} notebook{'s' * (summary.nobodys != 1)} of this lesson in submitted/_unmatched"
         console.print(f"{aside}: nobody knows whose; give each to its student.")
-    print_names(summary.passed_over, "in submitted/ are no student's folder and were passed over", console)
+    print_names(summary.passed_over, "in submitted/ [is|are] no student's folder and [was|were] passed over", console)
 
 
 def regrade(
@@ -180,7 +185,7 @@ def regrade(
         if request and give is not None:
             with LessonBook(opened, folder.name, folder / f"{folder.name}.ipynb") as book:
                 before, after = overrule(book, request, give, why)
-            points = [f"{format_points(value)} points" for value in (before, after)]
+            points = [agreeing(value, f"{format_points(value)} point[|s]") for value in (before, after)]
             what = f"{request.exercise} overruled"
             with Records(opened.records_file) as records:
                 records.note_change(replace(log, what=what, before=points[0], after=points[1]))
@@ -223,8 +228,10 @@ def grade_again(course: "Course", folder: Path, log: "Change", console: "Console
     with Records(course.records_file) as records:
         before = records.latest(folder.name, log.student)
     after = autograde_with_progress(course, folder, options, console).outcomes[0]
-    was = f"{before.data['earned']} points" if before and before.data else "not graded"
-    now = "the grader failed" if after.status == "failed" else f"{after.data['earned']} points"
+    was = agreeing(earned := before.data["earned"], f"{earned} point[|s]") if before and before.data else "not graded"
+    now = "the grader failed"
+    if after.status != "failed":
+        now = agreeing(earned := after.data["earned"], f"{earned} point[|s]")
     with Records(course.records_file) as records:
         records.note_change(replace(log, before=was, after=now))
     if after.status == "failed":
@@ -256,7 +263,7 @@ def autograde_with_progress(course: "Course", folder: Path, options: "GradingOpt
             )
         except KeyboardInterrupt:
             done = int(progress.tasks[0].completed)
-            raise StorytellerError(
-                f"Stopped: {done} submissions of {folder.name} were graded and are kept; the same command goes on "
-                "with the others."
-            ) from None
+            said = agreeing(
+                done, f"Stopped: {done} submission[|s] of {folder.name} [was|were] graded and [is|are] kept"
+            )
+            raise StorytellerError(f"{said}; the same command goes on with the others.") from None

@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 MAX_NAMES = 10  # students that a summary names
-NOT_ON_THE_ROSTER = "have work here and do not stand in roster.csv, so nobody knows their names; mend it"
+NOT_ON_THE_ROSTER = (
+    "[has|have] work here and [does|do] not stand in roster.csv, so nobody knows [the name|their names]; mend it"
+)
 MAX_CHARS = 300  # of a student's name and trouble
 
 CourseFolder = Annotated[Path, typer.Option("--course", help="The course's folder; the current one if left out.")]
@@ -43,8 +45,10 @@ def cleaned(text: str) -> str:
 
 
 def print_names(names: list[str], what: str, console: "Console") -> None:
-    """How many there are of a kind, and the first of them; nothing where there is none."""
+    """How many there are of a kind, and the first of them; nothing where there is none. `what` agrees with how many."""
+    from storyteller_grading.classroom.wording import agreeing
+
     if names:
         more = ", ..." if len(names) > MAX_NAMES else ""
         shown = ", ".join(cleaned(name) for name in sorted(names)[:MAX_NAMES])
-        console.print(f"{len(names)} {what}: {shown}{more}", markup=False, soft_wrap=True)
+        console.print(f"{len(names)} {agreeing(len(names), what)}: {shown}{more}", markup=False, soft_wrap=True)

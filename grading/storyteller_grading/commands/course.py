@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from storyteller_grading.classroom.lms.registry import listed, titles
+from storyteller_grading.classroom.wording import agreeing
 from storyteller_grading.commands.conventions import (
     MAX_NAMES,
     CourseFolder,
@@ -94,7 +95,8 @@ def rehearse(
             step=lambda student: progress.advance(bar),
         )
     set_due(opened, loaded.name)
-    print(f"{len(people)} students handed in {loaded.name}. Next: storyteller-grade autograde {loaded.name[:2]}")
+    handed_in = agreeing(len(people), f"{len(people)} student[|s] handed in")
+    print(f"{handed_in} {loaded.name}. Next: storyteller-grade autograde {loaded.name[:2]}")
 
 
 def extend(
@@ -118,7 +120,8 @@ def extend(
     if not student:
         extensions = read_extensions(opened)
         for (name, where), more in sorted(extensions.items()):
-            print(f"{name}: {more:g} days more in {where or 'every lesson without a line of its own'}")
+            days_more = agreeing(more, f"{more:g} day[|s] more")
+            print(f"{name}: {days_more} in {where or 'every lesson without a line of its own'}")
         if not extensions:
             print("Nobody has an extension: storyteller-grade extend STUDENT 01 --days 3 gives one.")
         return
@@ -159,7 +162,9 @@ def collect(
         with remote.connection:
             collected = collect_lesson(opened, folder.name, release=release, fetched=remote.hand_ins())
         if isinstance(remote, MoodleRemote) and remote.drafts:
-            print(f"{remote.drafts} have a draft in Moodle that they did not hand in; it was not taken.")
+            print(
+                agreeing(remote.drafts, f"{remote.drafts} [has|have] a draft in Moodle, not handed in and not taken.")
+            )
     else:
         collected = collect_lesson(opened, folder.name, source, release=release)
     print_collected(collected, opened.submitted)
@@ -180,17 +185,23 @@ def print_collected(collected: "Collected", submitted: Path) -> None:
     if collected.newer:
         print(f"What was there before lies in {submitted / '_before'}.")
     print_names(collected.older, "handed in something newer before, which stays", console)
-    late = "are late, as the LMS says without telling when; for a penalty, write a timestamp.txt beside the notebook"
+    late = (
+        "[is|are] late, as the LMS says without telling when; for a penalty, write a timestamp.txt beside the notebook"
+    )
     print_names(collected.late, late, console)
     untimed = (
-        "have a time that cannot be read and count as on time; write it into timestamp.txt beside the notebook, such"
+        "[has|have] a time that cannot be read and [counts|count] as on time; write it into timestamp.txt beside the "
+        "notebook, such"
     )
     print_names(collected.untimed, f"{untimed} as 2026-10-02 08:15:00 UTC", console)
-    print_names(collected.of_others, "handed in a notebook without a cell of this lesson, and get 0 points", console)
+    print_names(
+        collected.of_others, "handed in a notebook without a cell of this lesson, and [gets|get] 0 points", console
+    )
     for note in collected.notes:
         print(cleaned(note).rstrip("."))
     if collected.others:
-        print(f"{collected.others} other files are no notebooks of this lesson and were left.")
+        said = "other [file is no notebook of this lesson and was|files are no notebooks of this lesson and were] left."
+        print(f"{collected.others} {agreeing(collected.others, said)}")
     for student, paths in sorted(collected.left.items()):
         more = f" and {len(paths) - MAX_NAMES} more" if len(paths) > MAX_NAMES else ""
         shown = ", ".join(cleaned(path) for path in paths[:MAX_NAMES])

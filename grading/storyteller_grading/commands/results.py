@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from storyteller_grading.classroom.lms.registry import listed, names, names_with_feedback, titles
+from storyteller_grading.classroom.wording import agreeing
 from storyteller_grading.commands.conventions import (
     NOT_ON_THE_ROSTER,
     CourseFolder,
@@ -41,9 +42,13 @@ def feedback(
         typer.Option("--zip", help="Pack the pages as well, into a zip that hands them out in this system."),
     ] = None,
 ) -> None:
-    """Write a page for each student, and an index of all; `nbgrader release_feedback` or an LMS hands the pages out."""
+    """Write a page for each student, and an index of all; `nbgrader release_feedback` or an LMS hands the pages out.
+
+    Exit code 1: the pages are written, and the zip that --zip asks for cannot be.
+    """
     from rich.console import Console
 
+    from storyteller.errors import StorytellerError
     from storyteller_grading.builder.lesson_folders import lesson_folder
     from storyteller_grading.classroom.course import Course
     from storyteller_grading.classroom.lms.registry import SYSTEMS
@@ -60,13 +65,17 @@ def feedback(
             begin=lambda total: progress.update(bar, total=total),
             step=lambda student: progress.advance(bar),
         )
-    print(f"{len(written)} pages. The index: {index}")
+    print(f"{agreeing(len(written), f'{len(written)} page[|s]')}. The index: {index}")
     if pack:
         system = SYSTEMS[pack]
-        packed = pack_feedback(opened, name, system, [record.student for record in written])
+        try:
+            packed = pack_feedback(opened, name, system, [record.student for record in written])
+        except StorytellerError as error:
+            print(f"The pages are written, and there is no zip. {error}")
+            raise typer.Exit(1) from None
         print(f"{packed.pages} page{'s' * (packed.pages != 1)} for {system.title}: {packed.file}")
         print(f"Upload it there: {system.feedback_place}.")
-        missing = f"did not hand in through {system.title} and are not in the zip; give them their pages yourself"
+        missing = f"did not hand in through {system.title} and [is|are] not in the zip; hand out their pages yourself"
         print_names(packed.missing, missing, Console(highlight=False))
 
 
@@ -109,7 +118,8 @@ def similar(
     page, found = write_similar(opened, loaded, out, like=like)
     pairs, copies = len(found.pairs), len({one.student for one in found.of_the_course})
     said = f"{pairs} pair{'s' * (pairs != 1)} to look at" if pairs else "No pair has much in common"
-    print(f"{said}, and {copies} of {found.compared} students have the course's own text: {page}")
+    copied = agreeing(copies, f"{copies} of {found.compared} students [has|have] the course's own text")
+    print(f"{said}, and {copied}: {page}")
 
 
 def export(
@@ -182,15 +192,19 @@ def export(
             raise StorytellerError(f"--column {option!r} names {name}, and only {', '.join(chosen)} is exported.")
         columns[name] = title.strip()
     done = export_grades(opened, form, target, lessons=chosen, columns=columns, percent=percent)
-    console.print(f"{done.students} students: {done.file}", markup=False, soft_wrap=True)
+    console.print(
+        agreeing(done.students, f"{done.students} student[|s]: ") + str(done.file), markup=False, soft_wrap=True
+    )
     print_names(done.strangers, NOT_ON_THE_ROSTER, console)
-    waiting = "have a written answer that waits for a person; they stand there without its points"
+    waiting = "[has|have] a written answer that waits for a person, and [stands|stand] there without its points"
     print_names(done.waiting, waiting, console)
-    print_names(done.disarmed, "would be computed by a spreadsheet and have an apostrophe before them now", console)
+    print_names(done.disarmed, "would be computed by a spreadsheet and [has|have] an apostrophe in front now", console)
     if done.late:
-        print_names(done.late, f"were late; the rule: {late_rule(opened)}", console)
+        print_names(done.late, f"[was|were] late; the rule: {late_rule(opened)}", console)
     if limit := SYSTEMS[form].limit:
-        refused = f"have more than {limit.points:g} in a lesson, which {SYSTEMS[form].title} refuses {limit.unless}"
+        refused = (
+            f"[has|have] more than {limit.points:g} in a lesson, which {SYSTEMS[form].title} refuses {limit.unless}"
+        )
         way_out = "" if percent else "; --percent makes the most points of a lesson 100"
         print_names(done.above, refused + way_out, console)
 
@@ -232,9 +246,13 @@ def send_to_canvas(course: "Course", lesson: str, console: "Console", *, send: b
             console.print(table)
         count = f"{len(sending.changes)} grade{'s' * (len(sending.changes) != 1)}"
         console.print(f"{count} to send; {sending.same} in Canvas as here.")
-        print_names(sending.unknown, "have a grade here and are not found there for certain: mend roster.csv", console)
-        print_names(sending.others, "are in Canvas and not on the roster", console)
-        waiting = "have a written answer that waits for a person; their grade has no points for it"
+        print_names(
+            sending.unknown,
+            "[has|have] a grade here and [is|are] not found there for certain: mend roster.csv",
+            console,
+        )
+        print_names(sending.others, "[is|are] in Canvas and not on the roster", console)
+        waiting = "[has|have] a written answer that waits for a person; no points for it are in the grade"
         print_names(grades.waiting, waiting, console)
         if send and sending.changes:
             remote.send(sending.points())

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from storyteller_grading.classroom.wording import agreeing
 from storyteller_grading.commands.conventions import CourseFolder, LessonName
 
 HOST = "127.0.0.1"
@@ -32,7 +33,8 @@ def written(
     app = make_app(opened, folder, token)
     for question in read_questions(opened, folder):
         found = read_answers(opened, folder.name, question)
-        print(f"{question.name}: {found.graded} of {len(found.written)} answers are graded.")
+        said = f"{found.graded} of {len(found.written)} answer[|s] [is|are] graded"
+        print(f"{question.name}: {agreeing(len(found.written), said)}.")
     refuse_taken_port(HOST, port)
     print(f"The page: {address_of(HOST, port)}/?token={token} (Ctrl-C ends it)", flush=True)
     uvicorn.run(app, host=HOST, port=port, log_level="warning", timeout_graceful_shutdown=2)

@@ -69,6 +69,7 @@ class Notebook:
     cells: list[Cell]  # those with code
     repairs: list[str] = field(default_factory=list)
     prose: list[Cell] = field(default_factory=list)  # all others, with text in Markdown or as it is
+    lesson: str = ""  # whose notebook it was when it was handed out, as its metadata says; empty where they do not
 
     def add(self, number: int, raw: Any) -> None:
         """Take one cell over; what is strange about it is noted."""
@@ -156,7 +157,7 @@ def read_notebook(path: Path, content: bytes | None = None) -> Notebook:
     cells = list_of_cells(document)
     if cells is None:
         raise Unreadable(f"{path.name} is not a notebook: it has no list of cells; {HAND_IN_AGAIN}")
-    notebook = Notebook([], repairs)
+    notebook = Notebook([], repairs, lesson=lesson_named(document))
     for number, raw in enumerate(cells, 1):
         notebook.add(number, raw)
     with_text = sum(bool(cell.source.strip()) for cell in (*notebook.cells, *notebook.prose))
@@ -240,6 +241,14 @@ def list_of_cells(document: Any) -> list[Any] | None:
     return [cell for cells in whole for cell in cells] if len(whole) == len(lists) else None
 
 
+def lesson_named(document: dict[str, Any]) -> str:
+    """The lesson that a notebook's metadata names; empty where they name none."""
+    metadata = document.get("metadata")
+    ours = metadata.get("storyteller") if type(metadata) is dict else None
+    name = ours.get("lesson") if type(ours) is dict else None
+    return name if type(name) is str else ""
+
+
 Role = Literal["setup", "answer", "check", "demo"]  # demo: all other code, the cells for trying things out included
 
 ROLES: dict[str, Role] = {"setup": "setup", "answer": "answer", "check": "check"}
@@ -268,6 +277,7 @@ class Release:
     """The code cells of the notebook that was handed out, in order."""
 
     cells: tuple[ReleasedCell, ...]
+    lesson: str = ""  # its name
 
     @cached_property
     def by_id(self) -> dict[str, ReleasedCell]:
@@ -304,7 +314,8 @@ def read_release(path: Path) -> Release:
     """
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-        return Release(tuple(ReleasedCell.read(raw) for raw in document["cells"] if raw["cell_type"] == "code"))
+        cells = tuple(ReleasedCell.read(raw) for raw in document["cells"] if raw["cell_type"] == "code")
+        return Release(cells, lesson_named(document))
     except FileNotFoundError:
         raise StorytellerError(f"{path} is missing: build it with `storyteller-grade build`.") from None
     except (ValueError, KeyError, TypeError) as error:

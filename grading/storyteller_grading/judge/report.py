@@ -4,7 +4,7 @@ Whatever comes from a submission is escaped and bounded, here or by the card of 
 """
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -59,20 +59,23 @@ body {{ font: 16px/1.5 system-ui, sans-serif; max-width: {width}; margin: 2rem a
  color: var(--text); background: var(--ground); overflow-wrap: break-word; }}
 h1 {{ font-size: 1.6rem; margin-bottom: 0; }} h2 {{ font-size: 1.15rem; margin: 1.8rem 0 .5rem; }}
 h3 {{ font-size: 1rem; margin: 1.4rem 0 .3rem; }}
+p, li {{ max-width: 50rem; }}
 a {{ color: var(--link); text-decoration: none; }} a:hover {{ text-decoration: underline; }}
 .total {{ font-size: 1.4rem; margin: .6rem 0; }} .note, .quiet {{ color: var(--quiet); }}
-table {{ border-collapse: collapse; }} th {{ text-align: left; font-weight: 600; }}
+table {{ border-collapse: collapse; width: 100%; }} th {{ text-align: left; font-weight: 600; }}
 th, td {{ padding: .25rem .8rem .25rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }}
 .number {{ text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }}
 .marks {{ letter-spacing: .15em; }} .ok {{ color: var(--ok); }} .no {{ color: var(--no); }}
-.bar {{ display: inline-block; width: 7rem; height: .5rem; border-radius: .25rem; background: var(--track); }}
+.bar {{ display: inline-block; width: 100%; min-width: 2.5rem; height: .5rem; border-radius: .25rem;
+ background: var(--track); }}
+td:has(> .bar) {{ width: 25%; }}
 .bar i {{ display: block; height: 100%; border-radius: .25rem; background: var(--part); }}
 .bar i.full {{ background: var(--full); }}
 .hand {{ border-left: 3px solid var(--link); padding: .2rem 1rem; background: var(--panel); }}
 .wide {{ overflow-x: auto; }}
 pre {{ white-space: pre-wrap; overflow-wrap: anywhere; }}
 @media (max-width: 40rem) {{
- body {{ margin: 1rem auto; }} .bar {{ width: 2.5rem; }} .marks {{ letter-spacing: 0; }}
+ body {{ margin: 1rem auto; }} .marks {{ letter-spacing: 0; }}
  th, td {{ padding-right: .5rem; }} .roomy {{ display: none; }}
 }}
 {style}</style>
@@ -133,7 +136,7 @@ def as_page(result: SubmissionResult) -> str:
     title = lesson_title(result.lesson)
     name = card.escape(result.notebook, MAX_NOTE_CHARS)
     body = [f'<h1>{card.escape(title, MAX_NOTE_CHARS)}</h1><p class="quiet">{name}</p>']
-    body.append(f'<p class="total">{result.earned} of {result.points} points from the checks{_extra(result)}</p>')
+    body.append(total_line(result.earned, result.points, result.extra))
     if result.fault:
         body += [f"<p>{card.prose(result.fault)}</p>", BY_HAND]
     else:
@@ -146,8 +149,7 @@ def as_page(result: SubmissionResult) -> str:
         if solved := [each for each in result.exercises if each.solved]:
             body.append("<h2>Solved</h2>")
             body += [
-                f"<details><summary>{card.escape(each.name)}: {each.earned} of {each.points} points</summary>"
-                f"{exercise_section(each, '')}</details>"
+                f"<details>{folded_title(each.name, each.earned, each.points)}{exercise_section(each, '')}</details>"
                 for each in solved
             ]
     if notes := _notes(result):
@@ -159,11 +161,65 @@ def as_page(result: SubmissionResult) -> str:
 def exercise_section(exercise: ExerciseResult, answer: str) -> str:
     """The card of an exercise, failed cases first; beside them the student's own code, if it is given."""
     first = replace(exercise, cases=sorted(exercise.cases, key=lambda case: case.passed))
-    name, beside = card.escape(exercise.name), ""
+    beside = ""
     if answer.strip() and not exercise.unfinished:
         failed = {case.line for case in exercise.cases if not case.passed and case.line}
         beside = f'<div class="answer"><p class="quiet">Your code, as it was graded</p>{numbered(answer, failed)}</div>'
-    return f'<section id="{name}"><div class="exercise">{card.html(shown(first))}{beside}</div></section>'
+    return f'{section_start(exercise.name)}<div class="exercise">{card.html(shown(first))}{beside}</div></section>'
+
+
+def total_line(earned: float, points: int, extra: float) -> str:
+    """The sum of the checks."""
+    plus = f" +{extra:g} bonus" if extra else ""
+    return f'<p class="total">{earned:g} of {points} points from the checks{plus}</p>'
+
+
+def row_start(name: str, earned: float, points: int, *, bonus: bool, by_hand: bool = False) -> str:
+    """A row of the overview up to the points."""
+    name, extra = card.escape(name), " (bonus)" if bonus else ""
+    whose = '<br><span class="quiet">by hand</span>' if by_hand else ""
+    return (
+        f'<tr><td><a href="#{name}">{name}</a><span class="quiet">{extra}</span></td>'
+        f'<td>{bar(earned / points if points else 0.0)}</td><td class="number">{earned:g} of {points}{whose}</td>'
+    )
+
+
+def folded_title(name: str, earned: float, points: int, *, by_hand: bool = False) -> str:
+    """What is seen of a solved exercise while it is folded."""
+    return f"<summary>{card.escape(name)}: {earned:g} of {points} points{', by hand' if by_hand else ''}</summary>"
+
+
+def section_start(name: str) -> str:
+    """The beginning of an exercise's section."""
+    return f'<section id="{card.escape(name)}">'
+
+
+def with_points_by_hand(page: str, data: Mapping[str, Any], given: Mapping[str, float]) -> str:
+    """A student's page with the points that a person gave, which count, in place of the judge's.
+
+    Args:
+        page: from `as_page`.
+        data: of the same result, from `as_data`.
+        given: the points by exercise.
+    """
+    earned, extra = data["earned"], data["extra"]
+    for one in data["exercises"]:
+        name, judged, points, bonus = one["name"], one["earned"], one["points"], one["bonus"]
+        if name not in given:
+            continue
+        extra += (given[name] - judged) * bonus
+        earned += (given[name] - judged) * (not bonus)
+        said = f"<p><b>A person gave {given[name]:g} of {points} points</b>, which count. The checks gave {judged}:</p>"
+        for before, after in (
+            (row_start(name, judged, points, bonus=bonus),
+             row_start(name, given[name], points, bonus=bonus, by_hand=True)),
+            (folded_title(name, judged, points), folded_title(name, given[name], points, by_hand=True)),
+            (section_start(name), section_start(name) + said),
+        ):  # fmt: skip
+            page = page.replace(before, after, 1)
+    return page.replace(
+        total_line(data["earned"], data["points"], data["extra"]), total_line(earned, data["points"], extra), 1
+    )
 
 
 def numbered(code: str, marked: Collection[int]) -> str:
@@ -207,17 +263,14 @@ def overview(result: SubmissionResult) -> str:
     """The points by exercise and case, each exercise with a link to its card."""
     rows = []
     for exercise in result.exercises:
-        name, extra = card.escape(exercise.name), " (bonus)" if exercise.name in result.bonus else ""
+        bonus = exercise.name in result.bonus
         marks = "".join(
             f'<span class="{"ok" if case.passed else "no"}" title="{card.escape(case.title)}">'
             f"{'✓' if case.passed else '✗'}</span>"
             for case in exercise.cases
         )
-        share = exercise.earned / exercise.points if exercise.points else 0.0
-        rows.append(
-            f'<tr><td><a href="#{name}">{name}</a><span class="quiet">{extra}</span></td><td>{bar(share)}</td>'
-            f'<td class="number">{exercise.earned} of {exercise.points}</td><td class="marks">{marks}</td></tr>'
-        )
+        start = row_start(exercise.name, exercise.earned, exercise.points, bonus=bonus)
+        rows.append(f'{start}<td class="marks">{marks}</td></tr>')
     head = '<tr><th>exercise</th><th></th><th class="number">points</th><th>cases</th></tr>'
     guards = any(case.points == 0 for exercise in result.exercises for case in exercise.cases)
     return f"<table>{head}{''.join(rows)}</table>{GUARD if guards else ''}"

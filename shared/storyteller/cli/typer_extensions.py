@@ -44,6 +44,13 @@ class Interruptible(typer.core.TyperGroup):
     Typer alone ends with exit code 130 and without a word.
     """
 
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        """Read what was typed."""
+        try:
+            return super().make_context(*args, **kwargs)
+        except KeyboardInterrupt:
+            raise StorytellerError("stopped by Ctrl-C; the same command begins again.") from None
+
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was asked for."""
         try:

@@ -10,7 +10,7 @@ from toy_class import NAME, RIGHT, hand_in, make_course, notebook, outcome, tabl
 from typer.testing import CliRunner
 
 from storyteller.errors import StorytellerError
-from storyteller_grading.classroom.autograde.gradebook import LessonBook
+from storyteller_grading.classroom.autograde.gradebook import LessonBook, read_manual_grades
 from storyteller_grading.classroom.autograde.records import Change, Records
 from storyteller_grading.classroom.regrade_requests import find_request, log_csv, overrule
 from storyteller_grading.classroom.reports.feedback import write_feedback
@@ -65,6 +65,12 @@ def test_points_given_for_a_request_stand_in_the_gradebook_with_their_reason(gra
     with Gradebook(graded.gradebook_url) as book:
         [comment] = [one for one in book.find_submission_notebook(NAME, NAME, "ada").comments if one.name == "half"]
         assert comment.manual_comment == "The text was unclear."
+    [entry] = [one for one in read_manual_grades(graded, NAME)["ada"].entries if one.name != "why"]
+    assert (entry.name, entry.score, entry.comment) == ("half", 15.0, "The text was unclear.")
+    assert read_manual_grades(graded, NAME)["ada"].overruled == {"half": 15.0}
+    assert read_manual_grades(graded, NAME)["bob"].overruled == {}
+    index = write_feedback(graded, NAME)[0].read_text(encoding="utf-8")
+    assert index.count("by hand: half") == 1
 
 
 @pytest.mark.slow
@@ -81,6 +87,11 @@ def test_the_command_takes_the_text_gives_points_and_logs_both(tmp_path, home):
     assert f"ada, {NAME}, half" in done.output
     assert re.search(r"80 -> 80 of 100 points; 0 of \d+ cases changed", done.output)
     assert "half overruled: 0 points -> 15 points" in done.output
+    assert CliRunner().invoke(app, ["feedback", str(home), *options[:2]]).exit_code == 0
+    page = (course.feedback / "ada" / NAME / f"{NAME}.html").read_text(encoding="utf-8")
+    assert "95 of 100 points from the checks" in page
+    assert '15 of 20<br><span class="quiet">by hand</span></td>' in page
+    assert "<b>half</b>: 15 of 20 points" in page
     done = CliRunner().invoke(app, ["export", "--regrades", "--course", str(course.folder)])
     assert "2 entries" in done.output, done.output
     with open(course.folder / "regrades.csv", encoding="utf-8-sig", newline="") as file:

@@ -4,7 +4,7 @@ import re
 
 from storyteller_course.grading.result import CaseResult, ExerciseResult
 from storyteller_grading.judge.judge import SubmissionResult
-from storyteller_grading.judge.report import MAX_LINES, as_page, numbered
+from storyteller_grading.judge.report import MAX_LINES, as_data, as_page, numbered, with_points_by_hand
 
 
 def case(title, *, passed, points=2, **others):
@@ -66,3 +66,28 @@ def test_a_guard_is_explained_where_there_is_one():
     kept = case("still works", passed=True, points=0)
     assert "A case marked <b>guard</b>" in page_of(exercise("f", case("a", passed=True), kept))
     assert "A case marked <b>guard</b>" not in page_of(exercise("f", case("a", passed=True)))
+
+
+def test_points_that_a_person_gave_stand_where_the_judges_stood():
+    exercises = [
+        exercise("wrong", case("a", passed=True), case("b", passed=False)),
+        exercise("right", case("c", passed=True)),
+        exercise("more", case("d", passed=False)),
+        exercise("kept", case("e", passed=True)),
+    ]
+    result = SubmissionResult(lesson="09_toys", notebook="toys.ipynb", exercises=exercises, bonus=("more",))
+    page = with_points_by_hand(as_page(result), as_data(result), {"wrong": 3.5, "right": 1.0, "more": 2.0})
+    assert '<p class="total">6.5 of 8 points from the checks +2 bonus</p>' in page
+    rows = dict(re.findall(r'<tr><td><a href="#(\w+)">.*?<td class="number">(.*?)</td>', page))
+    by_hand = '<br><span class="quiet">by hand</span>'
+    assert rows == {
+        "wrong": f"3.5 of 4{by_hand}",
+        "right": f"1 of 2{by_hand}",
+        "more": f"2 of 2{by_hand}",
+        "kept": "2 of 2",
+    }
+    assert "<summary>right: 1 of 2 points, by hand</summary>" in page
+    assert "<summary>kept: 2 of 2 points</summary>" in page
+    assert page.count("A person gave") == 3
+    assert "<b>A person gave 3.5 of 4 points</b>, which count. The checks gave 2:" in page
+    assert with_points_by_hand(as_page(result), as_data(result), {}) == as_page(result)

@@ -23,6 +23,7 @@ from traitlets.config import Config
 
 from storyteller.errors import StorytellerError
 from storyteller.tracking.store import database_uri
+from storyteller_grading.builder.cells import CHECK
 from storyteller_grading.classroom.autograde.grade_task import TaskOutcome
 from storyteller_grading.classroom.autograde.records import Record
 from storyteller_grading.classroom.course import CONFIG, Course
@@ -334,11 +335,12 @@ def late_seconds(submission: Any) -> float:
 class ManualEntry:
     """One cell that a person has graded, will grade, or has commented."""
 
-    name: str  # of the cell
-    points: float
+    name: str  # of the exercise or the written answer
+    points: float  # 0 for a bonus exercise
     score: float | None  # None while it waits for a person
     extra: float = 0.0  # extra credit given by hand
     comment: str = ""
+    overruled: float | None = None  # what a person gave for a check; it counts in place of the judge's points
 
 
 @dataclass(frozen=True)
@@ -361,11 +363,13 @@ class ManualGrades:
         for notebook in submission.notebooks:
             comments = {comment.name: comment.manual_comment or "" for comment in notebook.comments}
             for grade in sorted(notebook.grades, key=lambda grade: str(grade.name)):
-                comment, extra = comments.pop(grade.name, ""), float(grade.extra_credit or 0)
+                name = str(grade.name).removesuffix(CHECK)  # what is said of a check stands at its answer's cell
+                comment, extra = comments.pop(name, ""), float(grade.extra_credit or 0)
                 waits, written = bool(grade.needs_manual_grade), grade.cell.cell_type == "markdown"
                 if written or waits or extra or comment or grade.manual_score is not None:
                     score = None if waits else float(grade.score)
-                    entries.append(ManualEntry(grade.name, float(grade.max_score), score, extra, comment))
+                    overruled = None if written or grade.manual_score is None else float(grade.manual_score)
+                    entries.append(ManualEntry(name, float(grade.max_score), score, extra, comment, overruled))
             entries += [ManualEntry(name, 0, None, comment=text) for name, text in sorted(comments.items()) if text]
         return cls(
             score=float(submission.score - submission.late_submission_penalty),
@@ -386,6 +390,11 @@ class ManualGrades:
     def __str__(self) -> str:
         plus = f" +{format_points(self.bonus)} bonus" if self.bonus else ""
         return f"{format_points(self.score - self.bonus)} of {format_points(self.points)} points{plus}"
+
+    @property
+    def overruled(self) -> dict[str, float]:
+        """By exercise, what a person gave in place of the judge's points."""
+        return {entry.name: entry.overruled for entry in self.entries if entry.overruled is not None}
 
     @property
     def waits(self) -> bool:

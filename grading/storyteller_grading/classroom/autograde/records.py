@@ -23,6 +23,7 @@ from typing import Any
 from storyteller.errors import StorytellerError
 from storyteller_grading.classroom.autograde.grade_task import TaskOutcome
 from storyteller_grading.classroom.course import check_private
+from storyteller_grading.classroom.wording import agreeing
 
 TIMEOUT_S = 10.0  # for another program to let go of the file
 TABLE = """
@@ -253,7 +254,8 @@ def changes(before: TaskOutcome | None, after: TaskOutcome) -> Iterator[str]:
     differing = [key for key in {**was, **now} if was.get(key) != now.get(key)]
     was_extra, extra = before.data["extra"], after.data["extra"]
     more = f", bonus {was_extra} -> {extra}" if was_extra != extra else ""
-    yield f"{after.lesson}: {before.data['earned']} -> {points}{more}; {len(differing)} of {len(now)} cases changed."
+    cases = agreeing(len(now), f"{len(differing)} of {len(now)} case[|s]")
+    yield f"{after.lesson}: {before.data['earned']} -> {points}{more}; {cases} changed."
     for key in differing:
         yield f"  {': '.join(key)}: {_result(was.get(key))} -> {_result(now.get(key))}"
     if before.data["fault"] != after.data["fault"]:

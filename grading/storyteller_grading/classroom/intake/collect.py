@@ -167,18 +167,20 @@ def notebook_in(file: SourceFile, release: Release | None) -> bytes | None:
 def is_of_lesson(notebook: Notebook, release: Release | None) -> bool:
     """Has it a cell of an exercise of this release, or one that defines what the release asks for?
 
-    The first cell, the set-up and the recall of earlier lessons do not count: each lesson has them.
+    The first cell, the set-up and the recall of earlier lessons do not count: each lesson has them. A notebook whose
+    metadata name another lesson is that one's, unless it has half of this release's cells: lessons ask for functions of
+    the same name.
     """
     if release is None:
         return True
     own = [cell for cell in release.cells if cell.exercise not in IN_EVERY_LESSON]
     exercises, ids = {cell.exercise for cell in own}, {cell.id for cell in own}
     texts = {plain(cell.source) for cell in own if cell.role != "answer"}
-    return any(
-        cell.id in ids or plain(cell.source) in texts or exercises & set(DEFINES.findall(cell.source))
-        for cell in notebook.cells
-        if cell.source.strip()
-    )
+    cells = [cell for cell in notebook.cells if cell.source.strip()]
+    released = sum(cell.id in ids or plain(cell.source) in texts for cell in cells)
+    if release.lesson and notebook.lesson not in ("", release.lesson):
+        return released >= len(own) / 2
+    return released > 0 or any(exercises & set(DEFINES.findall(cell.source)) for cell in cells)
 
 
 def can_be_graded(notebook: StagedNotebook, release: Release | None) -> bool:

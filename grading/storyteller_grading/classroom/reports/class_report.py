@@ -19,6 +19,7 @@ from storyteller_grading.classroom.lms.grades_csv import harmless
 from storyteller_grading.classroom.lms.system import format_points
 from storyteller_grading.classroom.reports.statistics import STUCK, LessonStatistics, lesson_statistics, quantile
 from storyteller_grading.classroom.roster import Student
+from storyteller_grading.classroom.wording import agreeing
 from storyteller_grading.judge.report import bar, lesson_title, page
 
 HISTOGRAM_BINS = 10  # of the totals
@@ -26,19 +27,20 @@ MIN_DISCRIMINATION = 0.2  # of the discrimination, below which an exercise is wo
 MAX_ENTRIES = 50  # mistakes of an exercise, repairs of a student
 MAX_CHARS = 300  # of a name, or of a reason
 STYLE = """
-body { padding: 0 clamp(1rem, 3vw, 3rem); } p, ul { max-width: 64rem; } h1 { margin-top: 0; }
+body { padding: 0 clamp(1rem, 3vw, 3rem); } h1 { margin-top: 0; }
 .heat td { padding: .2rem .45rem; text-align: right; border: 1px solid var(--ground);
  font-variant-numeric: tabular-nums; }
-.heat th { font-size: .8rem; border: 0; } .heat .turned { vertical-align: bottom; height: 9rem; padding: 0; }
+.heat th { font-size: .8rem; border: 0; }
+.heat .turned { text-align: right; vertical-align: bottom; height: 9rem; padding: 0; }
 .heat .turned span { writing-mode: vertical-rl; transform: rotate(180deg); white-space: nowrap; }
 .heat td.name { text-align: left; white-space: nowrap; position: sticky; left: 0; background: var(--ground);
- max-width: 14rem; overflow: hidden; text-overflow: ellipsis; }
+ width: 14rem; max-width: 14rem; overflow: hidden; text-overflow: ellipsis; }
 svg { max-width: 100%; height: auto; } svg text { font: 11px system-ui, sans-serif; fill: var(--quiet); }
 svg rect { fill: var(--column); }
 .facts { display: flex; gap: 2rem; flex-wrap: wrap; margin: .8rem 0; } .facts b { display: block; font-size: 1.3rem; }
 h2 { border-top: 2px solid var(--line); padding-top: 1rem; }
 li { margin: .2rem 0; }
-@media (max-width: 40rem) { .heat td.name { max-width: 7rem; } .facts { gap: 1rem; }
+@media (max-width: 40rem) { .heat td.name { width: 7rem; max-width: 7rem; } .facts { gap: 1rem; }
  .exercises { font-size: .85rem; } .exercises th { white-space: normal; hyphens: auto; font-size: .75rem; }
 }
 """
@@ -286,8 +288,9 @@ def grading_facts(lesson: LessonStatistics) -> str:
     slowest = sorted(lesson.seconds, key=lambda student: (-lesson.seconds[student], student))[:3]
     who = ", ".join(f"{card.escape(student)} {lesson.seconds[student]:.1f} s" for student in slowest)
     parts = [
-        f"<p>{len(seconds)} submissions in {sum(seconds):.0f} s of grading: {quantile(seconds, 0.5):.1f} s in the "
-        f"median, {quantile(seconds, 0.95):.1f} s for 95 of 100; the longest: {who}.</p>"
+        f"<p>{agreeing(len(seconds), f'{len(seconds)} submission[|s]')} in {sum(seconds):.0f} s of grading: "
+        f"{quantile(seconds, 0.5):.1f} s in the median, {quantile(seconds, 0.95):.1f} s for 95 of 100; "
+        f"the longest: {who}.</p>"
     ]
     if lesson.failures:
         rows = "".join(

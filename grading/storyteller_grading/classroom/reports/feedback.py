@@ -24,14 +24,15 @@ from storyteller_grading.classroom.lms.system import format_points
 from storyteller_grading.classroom.regrade_requests import quotes_section
 from storyteller_grading.classroom.reports.give_back import with_name
 from storyteller_grading.classroom.roster import Student
+from storyteller_grading.classroom.wording import agreeing
 from storyteller_grading.judge.notebooks import Unreadable, contents
-from storyteller_grading.judge.report import BY_HAND, bar, lesson_title, page
+from storyteller_grading.judge.report import BY_HAND, bar, lesson_title, page, with_points_by_hand
 
 MAX_COMMENT_CHARS = 4000  # characters of a comment
 MAX_ANSWER_CHARS = 8000  # characters of a written answer
 MAX_TICKET_BYTES = 1000  # bytes of nbgrader's small files
 INDEX_STYLE = """
-body { padding: 0 clamp(1rem, 3vw, 3rem); } .students { width: 100%; } .students td:last-child { width: 45%; }
+body { padding: 0 clamp(1rem, 3vw, 3rem); } .students td:last-child { width: 35%; }
 @media (max-width: 40rem) {
  .students, .students tbody { display: block; } .students th, .students td { border: 0; padding: 0; }
  .students tr { display: grid; grid-template-columns: 1fr 6rem 6.5rem; gap: 0 .5rem; padding: .3rem 0;
@@ -94,7 +95,10 @@ def student_page(record: Record, by_hand: ManualGrades | None, rule: str = "") -
         title = lesson_title(record.lesson)
         sorry = "Your notebook could not be graded yet. Your teacher knows of it; a grade from before stays until then."
         return page(title, f"<h1>{card.escape(title)}</h1><p>{sorry}</p>")
-    return record.page.replace(BY_HAND, manual_section(record, by_hand, rule) if by_hand else "", 1)
+    if not by_hand:
+        return record.page.replace(BY_HAND, "", 1)
+    judged = with_points_by_hand(record.page, record.data, by_hand.overruled)
+    return judged.replace(BY_HAND, manual_section(record, by_hand, rule), 1)
 
 
 def manual_section(record: Record, by_hand: ManualGrades, rule: str = "") -> str:
@@ -103,9 +107,17 @@ def manual_section(record: Record, by_hand: ManualGrades, rule: str = "") -> str
     for entry in by_hand.entries:
         if entry.score is not None:
             given = format_points(entry.score - entry.extra)  # nbgrader's score has the extra credit in it
-            points = f"{given} of {format_points(entry.points)} points"
+            points = (
+                f"{given} of {format_points(entry.points)} points"
+                if entry.points
+                else agreeing(float(given), f"{given} point[|s]")
+            )
         else:
-            points = f"not graded yet, up to {format_points(entry.points)} points" if entry.points else "a comment"
+            points = (
+                agreeing(entry.points, f"not graded yet, up to {format_points(entry.points)} point[|s]")
+                if entry.points
+                else "a comment"
+            )
         extra = f", and {format_points(entry.extra)} of extra credit" if entry.extra else ""
         parts.append(f"<p><b>{card.escape(entry.name)}</b>: {points}{extra}</p>")
         if entry.comment:
@@ -145,6 +157,7 @@ def index_page(
             f"{repairs} repair{'s' * (repairs != 1)}" if repairs else "",
             "it is not known when it came" if UNTIMED in record.data.get("notes", ()) else "",
             late_note(manual) if manual else "",
+            f"by hand: {', '.join(manual.overruled)}" if manual and manual.overruled else "",
             "waits to be graded by hand" if manual and manual.waits else "",
             f"{to_look_at} answer{'s' * (to_look_at != 1)} to look at: see the report" if to_look_at else "",
             f"the course's own text in {', '.join(copied)}" if copied else "",

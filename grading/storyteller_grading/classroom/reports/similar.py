@@ -31,6 +31,7 @@ from storyteller_grading.classroom.reports.published_answers import (
     find_published,
     published_answers,
 )
+from storyteller_grading.classroom.wording import agreeing
 from storyteller_grading.judge.report import lesson_title, page
 
 MIN_SIMILARITY = 0.35  # a score from which a pair is shown
@@ -60,7 +61,7 @@ MEANING = (
     "tree, whatever the names, the comments and the order of functions. Two who learned from the same page can "
     "have a high score; short answers say little. An answer that is the course's own text is in no pair and is listed "
     "below them.</p>"
-    '<p class="quiet">{compared} students were compared. Shown are pairs from {like} and '
+    '<p class="quiet">{compared} compared. Shown are pairs from {like} and '
     "{shared} shared fingerprints on, or with nearly all of one longer exercise in common; the highest score of "
     "all other pairs is {usual}.</p>"
 )
@@ -255,7 +256,7 @@ def similar_page(lesson: str, result: Similarity, records: Sequence[Record], *, 
     title = f"{lesson_title(lesson)}: what is alike"
     meaning = MEANING.format(
         common=f"{100 * COMMON_SHARE:.0f} %",
-        compared=result.compared,
+        compared=agreeing(result.compared, f"{result.compared} student[|s] [was|were]"),
         like=f"{100 * like:.0f} %",
         shared=MIN_SHARED,
         usual=f"{100 * result.usual:.0f} %",
@@ -286,9 +287,9 @@ def why_no_pairs(result: Similarity) -> str:
         if result.bare
         else ""
     )
+    pairs = agreeing(count, f"{count:,} pair[|s] of {result.compared} students [was|were] compared")
     return (
-        f"<p>No pair has much in common. {count:,} pairs of {result.compared} students were compared; the highest "
-        f"score of a pair is {100 * result.usual:.0f} %.{bare}</p>"
+        f"<p>No pair has much in common. {pairs}; the highest score of a pair is {100 * result.usual:.0f} %.{bare}</p>"
     )
 
 
@@ -347,8 +348,8 @@ def course_copies(found: Sequence[CourseText], texts: Mapping[str, AnswerTexts])
             f'<div class="pair"><div>{card.escape(one.student)}{_code(answer, _lines(mine, both))}</div>'
             f"<div>{card.escape(one.origin)}{_code(one.text, _lines(theirs, both))}</div></div></details>"
         )
-    if len(shown) > MAX_COPIES:
-        parts.append(f"<p>And {len(shown) - MAX_COPIES} more answers.</p>")
+    if (more := len(shown) - MAX_COPIES) > 0:
+        parts.append(f"<p>And {more} {agreeing(more, 'more answer[|s]')}.</p>")
     return parts
 
 

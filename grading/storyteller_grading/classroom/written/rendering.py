@@ -6,6 +6,7 @@ from urllib.parse import quote
 from storyteller_course.report import card
 from storyteller_grading.classroom.lms.system import format_points
 from storyteller_grading.classroom.roster import Student
+from storyteller_grading.classroom.wording import agreeing
 from storyteller_grading.classroom.written.answers import MAX_COMMENT_CHARS, Answer, Answers
 from storyteller_grading.classroom.written.questions import Question
 from storyteller_grading.judge.report import lesson_title
@@ -85,7 +86,7 @@ def answer_section(answer: Answer, question: Question) -> str:
     points = "" if answer.waits or answer.points is None else format_points(answer.points)
     before = ""
     if answer.waits and answer.points is not None:
-        before = f"had {format_points(answer.points)} points before it was changed"
+        before = f"had {agreeing(answer.points, f'{format_points(answer.points)} point[|s]')} before it was changed"
     elif answer.extra:
         before = f"and {format_points(answer.extra)} of extra credit"
     text = card.escape(answer.text, MAX_ANSWER_CHARS) or "<i>Nothing is written here any more.</i>"

@@ -153,7 +153,7 @@ def test_the_command_says_what_came_of_it(graded, home):
     (course.submitted / "a[bold]b").rmdir()
     assert "1 of the roster handed in nothing: zoe" in result.output
     assert "6 have work here and do not stand in roster.csv" in result.output
-    assert "1 in submitted/ are no student's folder and were passed over: a[bold]b" in result.output
+    assert "1 in submitted/ is no student's folder and was passed over: a[bold]b" in result.output
 
 
 def test_a_failure_of_the_grader_is_exit_code_1_and_no_grade(graded, home, monkeypatch):
@@ -180,7 +180,7 @@ def test_ctrl_c_is_a_sentence(graded, home, monkeypatch):
     monkeypatch.setattr(autograding, "is_done", lambda *about: False)
     result = run(*arguments)
     assert isinstance(result.exception, StorytellerError)
-    assert str(result.exception).startswith(f"Stopped: 1 submissions of {NAME} were graded and are kept")
+    assert str(result.exception).startswith(f"Stopped: 1 submission of {NAME} was graded and is kept")
 
 
 def test_regrading_says_what_changed_and_keeps_what_was(graded, home, monkeypatch):

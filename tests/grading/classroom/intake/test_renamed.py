@@ -169,7 +169,7 @@ def test_who_alone_handed_in_another_lesson_is_named(course, release, tmp_path, 
     collected = collect(course, NAME, source, release=cells)
     assert (collected.of_others, collected.needs_a_look) == (["alan"], True)
     print_collected(collected, course.submitted)
-    assert "1 handed in a notebook without a cell of this lesson, and get 0 points: alan" in capsys.readouterr().out
+    assert "1 handed in a notebook without a cell of this lesson, and gets 0 points: alan" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("other", ["02_understanding_transformers", "05_full_training_and_inference"])
@@ -177,6 +177,28 @@ def test_the_cells_that_every_lesson_has_do_not_make_a_notebook_this_lessons(oth
     lesson = ROOT / "lessons" / "01_data_preparation" / "01_data_preparation.ipynb"
     solved = [ROOT / "solutions" / f"{name}.ipynb" for name in ("01_data_preparation", other)]
     assert [is_of_lesson(read_notebook(path), read_release(lesson)) for path in solved] == [True, False]
+
+
+LESSONS = sorted(path.stem for path in (ROOT / "solutions").glob("*.ipynb"))
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_a_notebook_of_another_lesson_is_that_ones_though_both_have_a_function_of_the_same_name(lesson):
+    release = read_release(ROOT / "lessons" / lesson / f"{lesson}.ipynb")
+    taken = [name for name in LESSONS if is_of_lesson(read_notebook(ROOT / "solutions" / f"{name}.ipynb"), release)]
+    assert taken == [lesson]
+
+
+def test_a_function_of_the_lesson_counts_where_the_metadata_are_lost_and_all_its_cells_in_any_notebook(release):
+    home, cells = release
+    copied = filled(home)
+    copied["metadata"]["storyteller"] = {"lesson": "01_other"}
+    assert is_of_lesson(read_notebook(home, json.dumps(copied).encode()), cells)
+    for lesson, counts in ((None, True), ({"lesson": NAME}, True), ({"lesson": "01_other"}, False), (7, True)):
+        metadata = {"storyteller": lesson} if lesson else {}
+        code = {"cell_type": "code", "metadata": {}, "source": "def double(number):\n    return 0"}
+        one = {"cells": [code], "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
+        assert is_of_lesson(read_notebook(home, json.dumps(one).encode()), cells) == counts
 
 
 @pytest.mark.parametrize("place", [".", "submitted", "source"])

@@ -142,7 +142,7 @@ def test_the_command_names_who_waits_and_what_it_disarmed(course, tmp_path):
     assert "6 students:" in result.output
     assert f"bob ({NAME})" in result.output
     assert "=cmd|' /C calc'!A1, Böb" in result.output
-    assert "do not stand in roster.csv, so nobody knows their names; mend it: nobody" in result.output
+    assert "does not stand in roster.csv, so nobody knows the name; mend it: nobody" in result.output
 
 
 @pytest.mark.parametrize(

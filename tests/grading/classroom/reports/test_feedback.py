@@ -89,9 +89,9 @@ def test_what_a_person_graded_stands_on_the_page_and_is_escaped(graded):
 
 
 def test_extra_credit_stands_beside_the_points_and_not_in_them_too(graded):
-    entry = ManualEntry("double-check", 7.0, 9.5, extra=2.5)  # nbgrader's score is with it
+    entry = ManualEntry("double", 7.0, 9.5, extra=2.5)  # nbgrader's score is with it
     page = student_page(graded.records[0], ManualGrades(score=9.5, points=7, entries=(entry,)))
-    assert "<b>double-check</b>: 7 of 7 points, and 2.5 of extra credit" in page
+    assert "<b>double</b>: 7 of 7 points, and 2.5 of extra credit" in page
 
 
 def test_the_page_agrees_with_the_gradebook(graded):

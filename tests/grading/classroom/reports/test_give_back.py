@@ -127,3 +127,12 @@ def test_the_command_packs_and_says_where_to_upload(course, tmp_path, monkeypatc
     assert "Re-Upload Submissions" in said
     assert "2 did not hand in through Canvas and are not in the zip" in said
     assert "alan, zoe" in said
+
+
+def test_where_no_zip_of_the_system_was_collected_the_pages_are_written_and_the_exit_code_is_1(course, home):
+    done = CliRunner().invoke(app, ["feedback", str(home), "--course", str(course.folder), "--zip", "canvas"])
+    assert done.exit_code == 1, done.output
+    said = " ".join(done.output.split())
+    assert f"3 pages. The index: {course.feedback / f'{NAME}.html'}" in said
+    assert "The pages are written, and there is no zip. No notebook of" in said
+    assert all((course.feedback / student / NAME / f"{NAME}.html").is_file() for student in ID)

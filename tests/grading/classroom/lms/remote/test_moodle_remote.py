@@ -105,7 +105,7 @@ def test_hand_ins_come_with_their_times_and_drafts_do_not(moodle, home):
         app, ["collect", str(home), "--moodle", "--course", str(course.folder)], env={"COLUMNS": "200"}
     )
     assert done.exit_code == 1, done.output  # somebody is not on the roster
-    assert "1 have a draft in Moodle" in done.output
+    assert "1 has a draft in Moodle" in done.output
     assert "Some Body_7" in done.output
     assert handed_in(course) == {"ada": "of user 5", "alan": "of user 6"}
     assert {one.submitted_at.isoformat() for one in course.submissions(NAME)} == {"2026-10-02T08:15:00+00:00"}
