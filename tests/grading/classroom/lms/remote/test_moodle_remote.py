@@ -23,6 +23,13 @@ USERS = [
 ]
 
 
+def answered(text: str) -> bytes:
+    """A notebook with an answer of the lesson: `collect` refuses a class of which nobody has one."""
+    cell = {"cell_type": "code", "id": "answer", "source": "def double(x):\n    return 2 * x"}
+    cells = [cell | {"metadata": {}, "outputs": [], "execution_count": None}]
+    return json.dumps(json.loads(notebook(text)) | {"cells": cells}).encode()
+
+
 class Moodle(BaseHTTPRequestHandler):
     """Four functions, as the documentation has their answers."""
 
@@ -36,7 +43,7 @@ class Moodle(BaseHTTPRequestHandler):
         here, path = f"http://{self.headers['Host']}", self.path
         if path.startswith("/webservice/pluginfile.php/"):
             assert form == {"token": TOKEN}
-            return self.answer(notebook(f"of user {path.split('/')[3]}"))
+            return self.answer(answered(f"of user {path.split('/')[3]}"))
         assert path == "/webservice/rest/server.php"
         assert form["moodlewsrestformat"] == "json"
         if form["wstoken"] != TOKEN:
