@@ -92,7 +92,7 @@ def test_the_command_takes_it_and_says_what_it_refuses(registered, graded):
     result = CliRunner().invoke(app, ["--course", str(graded.folder), "--format", "spacebright"])
     assert result.exit_code == 0, result.output
     assert (graded.folder / "grades-spacebright.csv").is_file()
-    assert "1 have more than 60 in a lesson, which Spacebright refuses unless its stars say so;" in result.output
+    assert "1 has more than 60 in a lesson, which Spacebright refuses unless its stars say so;" in result.output
 
 
 def test_the_help_names_it(registered, monkeypatch):

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from lms_server import serving
 from toy_class import NAME, outcome
-from toy_collect import course_with_roster, handed_in, notebook
+from toy_collect import answered, course_with_roster, handed_in
 from typer.testing import CliRunner
 
 from storyteller.errors import StorytellerError
@@ -68,7 +68,7 @@ class Canvas(BaseHTTPRequestHandler):
         query = dict(parse_qsl(parts.query))
         if parts.path.startswith("/files/"):  # signed addresses, as Canvas gives them
             state["file_headers"].append(dict(self.headers))
-            self.answer(200, notebook(state["texts"][parts.path.rpartition("/")[2]]))
+            self.answer(200, answered(state["texts"][parts.path.rpartition("/")[2]]))
         elif self.refused():
             return
         elif parts.path == PATH and query.get("include[]") == "user":
@@ -161,7 +161,7 @@ def test_nothing_is_sent_until_it_is_asked_for(canvas, home):
     assert not state["sent"]
     assert "1 grade to send; 1 in Canvas as here." in said
     assert re.search(r"alan\s+│\s+1002 │\s+– │\s+50", said)
-    assert "1 have a grade here and are not found there for certain: mend roster.csv: ana1" in said
+    assert "1 has a grade here and is not found there for certain: mend roster.csv: ana1" in said
     assert "1 are in Canvas and not on the roster: Some Body" in said
     assert "--send" in said
     said = run("export", str(home), "--canvas", "--send", course=course)

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 import pytest
 from lms_server import serving
 from toy_class import NAME
-from toy_collect import course_with_roster, handed_in, notebook
+from toy_collect import answered, course_with_roster, handed_in
 from typer.testing import CliRunner
 
 from storyteller.errors import StorytellerError
@@ -21,13 +21,6 @@ USERS = [
     {"id": 6, "username": "turing", "fullname": "Alan Turing", "email": "alan@example.org", "idnumber": ""},
     {"id": 7, "username": "x", "fullname": "Some Body", "email": "x@example.org", "idnumber": ""},
 ]
-
-
-def answered(text: str) -> bytes:
-    """A notebook with an answer of the lesson: `collect` refuses a class of which nobody has one."""
-    cell = {"cell_type": "code", "id": "answer", "source": "def double(x):\n    return 2 * x"}
-    cells = [cell | {"metadata": {}, "outputs": [], "execution_count": None}]
-    return json.dumps(json.loads(notebook(text)) | {"cells": cells}).encode()
 
 
 class Moodle(BaseHTTPRequestHandler):
