@@ -105,7 +105,7 @@ def test_autograde_and_the_page_name_it_until_it_is_mended(tmp_path, home, capsy
     for _ in range(2):  # graded, and then kept
         assert autograded(course, home) == 1
         said = capsys.readouterr().out.replace("\n", " ")
-        assert "1 have a timestamp.txt without a time such as 2026-10-02 08:15:00 UTC and COUNT AS ON TIME" in said
+        assert "1 has a timestamp.txt without a time such as 2026-10-02 08:15:00 UTC and COUNTS AS ON TIME" in said
         assert "ada (' 23:59000" in said or "ada ('23:59000" in said
     index, _ = write_feedback(course, NAME)
     page = (course.feedback / "ada" / NAME / f"{NAME}.html").read_text(encoding="utf-8")

@@ -162,7 +162,7 @@ def test_nothing_is_sent_until_it_is_asked_for(canvas, home):
     assert "1 grade to send; 1 in Canvas as here." in said
     assert re.search(r"alan\s+│\s+1002 │\s+– │\s+50", said)
     assert "1 has a grade here and is not found there for certain: mend roster.csv: ana1" in said
-    assert "1 are in Canvas and not on the roster: Some Body" in said
+    assert "1 is in Canvas and not on the roster: Some Body" in said
     assert "--send" in said
     said = run("export", str(home), "--canvas", "--send", course=course)
     assert state["sent"] == [{"grade_data[1002][posted_grade]": "50"}]
