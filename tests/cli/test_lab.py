@@ -160,6 +160,13 @@ def test_an_unknown_lesson_is_refused_before_anything_is_copied(course, work, st
     assert not started
 
 
+def test_an_unknown_lesson_is_refused_with_each_lesson_named_once(course, work, started, capsys):
+    deliver(course, work)
+    write_notebook(work / "08_mine" / "08_mine.ipynb", cells())
+    assert command("lab", "09") == 2
+    assert f"There is no lesson '09'; the lessons are: {NAME}, 08_mine." in capsys.readouterr().err
+
+
 def test_jupyter_may_run_as_root_where_it_is_told_so(course, work, started):
     command("lab", "--allow-root")
     command("lab")

@@ -122,11 +122,13 @@ def lessons_to_open(folder: Path) -> Sequence[Path]:
     if workspace.is_release(folder):
         return mine
     try:
-        return [*workspace.course_lessons(), *mine]
+        ours = workspace.course_lessons()
     except StorytellerError:
         if not mine:
             raise
         return mine
+    names = {lesson.name for lesson in ours}  # mine are copies of them, and what I made myself
+    return [*ours, *(lesson for lesson in mine if lesson.name not in names)]
 
 
 def bring_lessons(folder: Path, *, beside: bool) -> None:

@@ -1,5 +1,9 @@
 """`storyteller story`: everything at once, from the corpus to three stories."""
 
+import os
+import shlex
+import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -49,5 +53,19 @@ def story(
     )
     export_run(out, out / PAGE, format="html")
     console.print(f"{out / PAGE} is a page that tells its stories in any browser, offline: open it, or send it on.")
+    if command := activation():
+        console.print(f"For the commands below, once in this terminal: {command}")
     console.print(f'Your turn: storyteller tell --run {out} "{openings[0] or "Once upon a time"}"')
     console.print(f"Or let it learn from a reward for its own stories: storyteller reinforce {out}")
+
+
+def activation() -> str | None:
+    """What lets this terminal find `storyteller`; None where it does so already or has no environment of its own."""
+    if sys.prefix == sys.base_prefix or shutil.which("storyteller"):
+        return None
+    environment = Path(sys.prefix)
+    if environment.is_relative_to(Path.cwd()):
+        environment = environment.relative_to(Path.cwd())
+    if os.name == "nt":
+        return str(environment / "Scripts" / "activate")
+    return shlex.join(["source", str(environment / "bin" / "activate")])
