@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from storyteller.cli.progress_bar import TrainingProgress
 from storyteller.errors import StorytellerError
 from storyteller.export import export_run
 from storyteller.export.trained_run import read_trained
@@ -14,6 +15,7 @@ from storyteller.rl.pipeline import reinforce
 from storyteller.runs.load import load_model
 from storyteller.runs.pipeline import train
 from storyteller.runs.run_config import is_finished
+from storyteller.training.events import StepDone
 from storyteller_course.cli import main
 from tiny_training import PLAN
 
@@ -108,13 +110,18 @@ def test_an_interrupted_run_goes_on_with_the_same_command_and_no_other(base, cap
     assert "is finished" in refused(capsys, *command)
 
 
-def test_a_time_is_kept_in_steps(base, capsys):
+def test_a_time_is_kept_in_steps(base, monkeypatch):
+    told = []
+    monkeypatch.setattr(TrainingProgress, "__call__", lambda self, event: told.append(event))
     with pytest.raises(SystemExit) as exit_:
-        main(["reinforce", str(base), "--reward", "length", "--minutes", "0.02", *FEW[2:]])
+        main(["reinforce", str(base), "--reward", "length", "--minutes", "0.06", *FEW[2:]])
     assert exit_.value.code == 0
+    first, *others = (event for event in told if isinstance(event, StepDone))
+    assert others
+    assert first.steps > first.step  # how many there will be nobody knows before one was timed
     folder = base.with_name("tiny-reinforced")
     assert is_finished(folder)
-    assert json.loads((folder / "run.json").read_text())["train"]["steps"] >= 1
+    assert json.loads((folder / "run.json").read_text())["train"]["steps"] == others[-1].step
 
 
 def test_a_fine_tuned_run_answers_to_wishes_and_can_be_reinforced_for_them(base, capsys):

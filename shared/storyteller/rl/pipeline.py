@@ -296,7 +296,7 @@ def _learn(
         used = training_seconds(folder, step=trainer.step) or 0.0
         ends = time.monotonic() + seconds - used
         began, first = time.monotonic(), trainer.step
-        trainer.set_total_steps(trainer.step + 1)
+        trainer.set_total_steps(trainer.step + max(1, int(seconds - used)))  # a second each, until one was timed
 
         def keep_to_time(event: Event) -> None:
             if isinstance(event, StepDone):
