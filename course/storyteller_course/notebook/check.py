@@ -44,8 +44,8 @@ def check(name: str, *, show: Literal["", "reference"] = "") -> None:
     lesson = lesson_of(name)
     if why := shell.why_out_of_date(name):
         raise StorytellerError(
-            f"{name} was not checked: {why}, so Python still has what was there before. Mend the cell, run it, and run "
-            "this one again."
+            f"{name} was not checked: {why}, so Python still has what was there before. Mend the cell where it needs "
+            "it, run it, and run this one again."
         )
     with student_with_stand_ins(lesson, name, namespace) as (student, replaced):
         result = grade(lesson.exercises[name], student, mistakes=known_mistakes(lesson, name), replaced=replaced)

@@ -7,8 +7,10 @@ first import of `check` on. In a terminal without IPython there is nothing to lo
 import ast
 import html
 import json
+import os
 import re
 import sys
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -29,6 +31,7 @@ class CheckFailed(Exception):
 
 
 _out_of_date: dict[str, str] = {}  # by name: why what Python has is not what the name's cell says
+_ran: dict[str, tuple[str, float]] = {}  # by name: the text of the cell that made it last, and when it ran
 
 
 def load_ipython_extension(shell: Any) -> None:
@@ -104,12 +107,7 @@ def names_of_notebook() -> set[str]:
     """The names that the cells of this lesson's notebook define or import, as the course wrote it or as it is saved."""
     names: set[str] = set()
     for path in Path.cwd().glob("*.ipynb"):
-        try:
-            cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-            sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
-        except (OSError, ValueError, KeyError, TypeError):  # a damaged notebook is told elsewhere
-            continue
-        for source in sources:
+        for source in sources_of(path):
             try:
                 tree = ast.parse(source)
             except (SyntaxError, ValueError, RecursionError, MemoryError):  # a magic, or not finished
@@ -117,6 +115,15 @@ def names_of_notebook() -> set[str]:
             for node in tree.body:
                 names |= _bound_by(node)
     return names
+
+
+def sources_of(notebook: Path) -> list[str]:
+    """The texts of a saved notebook's code cells; none where it is damaged, which is told elsewhere."""
+    try:
+        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+        return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
 
 
 def _bound_by(node: ast.stmt) -> set[str]:
@@ -139,6 +146,7 @@ def note_run(result: Any, namespace: dict[str, Any]) -> None:
     unread, raised = result.error_before_exec, result.error_in_exec
     for name in names:
         _out_of_date.pop(name, None)
+        _ran[name] = result.info.raw_cell.strip(), time.time()
         if isinstance(unread, SyntaxError):
             where = f"line {unread.lineno}: {unread.msg}" if unread.lineno else unread.msg
             _out_of_date[name] = f"Python cannot read its cell ({where})"
@@ -158,5 +166,19 @@ def _made_by(traceback: TracebackType | None, name: str, namespace: dict[str, An
 
 
 def why_out_of_date(name: str) -> str:
-    """Why what Python has under this name is not what its cell says now; empty where it is, or nobody watched."""
-    return _out_of_date.get(name, "")
+    """Why what Python has under this name is not what its cell says now; empty where it is, or nobody watched.
+
+    What stands in a cell that was edited and not run, only the saved notebook knows (Jupyter saves it now and then).
+    """
+    return _out_of_date.get(name) or ("its cell has changed since it ran" if name in _ran and _edited(name) else "")
+
+
+def _edited(name: str) -> bool:
+    """Was this notebook saved after the cell ran, with another text where the name is made?"""
+    ran, when = _ran[name]
+    opened = os.environ.get("JPY_SESSION_NAME")  # set by Jupyter's server
+    notebooks = [Path.cwd() / Path(opened).name] if opened else [*Path.cwd().glob("*.ipynb")]
+    if len(notebooks) != 1 or not notebooks[0].is_file() or notebooks[0].stat().st_mtime <= when:
+        return False
+    making = [source.strip() for source in sources_of(notebooks[0]) if name in DEFINES.findall(source)]
+    return bool(making) and ran not in making

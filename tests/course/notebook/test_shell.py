@@ -92,6 +92,32 @@ def test_a_check_does_not_look_at_what_was_there_before_the_cell_failed(work: Pa
     assert shown[6].startswith("StorytellerError: double was not checked: its cell stopped before it (NameError)")
 
 
+def test_an_answer_that_was_edited_and_saved_but_not_run_is_not_checked(work: Path) -> None:
+    save(work, SETUP, DOUBLE)
+    check, mended = "check('double')", DOUBLE.replace("2", "3")
+    saves = "import json, pathlib, time\ntime.sleep(0.1)\nbook = pathlib.Path('01_toys.ipynb')\n"
+    edits = f"{saves}book.write_text(book.read_text().replace('2 * x', '3 * x'))"
+    again = f"{saves}book.write_text(book.read_text())"
+    beside = f"{saves}pathlib.Path('copy.ipynb').write_text(book.read_text().replace('x', 'y'))"
+    shown = outputs(
+        work / "01_toys",
+        SETUP,
+        DOUBLE,
+        again,
+        check,  # 3: saved as it ran
+        edits,
+        check,  # 5: edited, saved, not run
+        mended,
+        check,  # 7: run since
+        beside,
+        check,  # 9: another notebook of the folder was saved
+    )
+    assert shown[3].startswith("double: 2 of 2 points")
+    assert shown[5].startswith("StorytellerError: double was not checked: its cell has changed since it ran, so Python")
+    for index in (7, 9):
+        assert shown[index].startswith("double: 0 of 2 points"), index
+
+
 def test_loading_it_twice_changes_nothing_and_without_ipython_there_is_nothing_to_load(work: Path) -> None:
     *_, counted, _, shown = outputs(
         work / "01_toys",
