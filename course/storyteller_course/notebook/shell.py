@@ -6,7 +6,6 @@ first import of `check` on. In a terminal without IPython there is nothing to lo
 
 import ast
 import html
-import json
 import os
 import re
 import sys
@@ -105,9 +104,11 @@ def show(text: str) -> None:
 
 def names_of_notebook() -> set[str]:
     """The names that the cells of this lesson's notebook define or import, as the course wrote it or as it is saved."""
+    from storyteller_course.notebook.source_digest import code_cells
+
     names: set[str] = set()
     for path in Path.cwd().glob("*.ipynb"):
-        for source in sources_of(path):
+        for _, source in code_cells(path):
             try:
                 tree = ast.parse(source)
             except (SyntaxError, ValueError, RecursionError, MemoryError):  # a magic, or not finished
@@ -115,15 +116,6 @@ def names_of_notebook() -> set[str]:
             for node in tree.body:
                 names |= _bound_by(node)
     return names
-
-
-def sources_of(notebook: Path) -> list[str]:
-    """The texts of a saved notebook's code cells; none where it is damaged, which is told elsewhere."""
-    try:
-        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-        return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
 
 
 def _bound_by(node: ast.stmt) -> set[str]:
@@ -175,10 +167,12 @@ def why_out_of_date(name: str) -> str:
 
 def _edited(name: str) -> bool:
     """Was this notebook saved after the cell ran, with another text where the name is made?"""
+    from storyteller_course.notebook.source_digest import code_cells
+
     ran, when = _ran[name]
     opened = os.environ.get("JPY_SESSION_NAME")  # set by Jupyter's server
     notebooks = [Path.cwd() / Path(opened).name] if opened else [*Path.cwd().glob("*.ipynb")]
     if len(notebooks) != 1 or not notebooks[0].is_file() or notebooks[0].stat().st_mtime <= when:
         return False
-    making = [source.strip() for source in sources_of(notebooks[0]) if name in DEFINES.findall(source)]
+    making = [source.strip() for _, source in code_cells(notebooks[0]) if name in DEFINES.findall(source)]
     return bool(making) and ran not in making

@@ -98,16 +98,23 @@ def statements(notebook: Path) -> list[Statement]:
 
     Cells that cannot be parsed are left out, lines of magic too. An unreadable notebook defines nothing.
     """
+    return [
+        statement
+        for cell, source in code_cells(notebook)
+        if not cell.endswith(CHECK_CELL_SUFFIX)
+        for statement in _parse(cell, source)
+    ]
+
+
+def code_cells(notebook: Path) -> list[tuple[str, str]]:
+    """Id and text of a saved notebook's code cells; none where it cannot be read, which is told elsewhere."""
     try:
         if notebook.stat().st_size > MAX_NOTEBOOK_BYTES:
             return []
         cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-        code = [(str(cell.get("id", "")), "".join(cell["source"])) for cell in cells if cell["cell_type"] == "code"]
+        return [(str(cell.get("id", "")), "".join(cell["source"])) for cell in cells if cell["cell_type"] == "code"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return []
-    return [
-        statement for cell, source in code if not cell.endswith(CHECK_CELL_SUFFIX) for statement in _parse(cell, source)
-    ]
 
 
 def _parse(cell: str, source: str) -> Iterator[Statement]:

@@ -14,11 +14,11 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from storyteller_course import Exercise
 from storyteller_course.exercises.recall import in_markdown
+from storyteller_course.notebook.source_digest import CHECK_CELL_SUFFIX
 from storyteller_grading.builder import first_cell
 from storyteller_grading.builder.repository import links_in_words
 
 WRITTEN_POINTS = 10
-CHECK = "-check"  # behind an exercise's name, the name of its check's cell
 BEGIN = "begin"  # the id of the first code cell, which brings the course
 METADATA = {
     "kernelspec": {"display_name": "Storyteller", "language": "python", "name": "storyteller"},
@@ -149,7 +149,7 @@ def answer_cell(exercise: Exercise, marked: str, given: list[str] | None) -> Not
 
 def check_cell(exercise: Exercise) -> NotebookNode:
     """The locked cell that checks the answer above; 'Run all' goes on when it raises."""
-    name = exercise.name + CHECK
+    name = exercise.name + CHECK_CELL_SUFFIX
     points = 0 if exercise.bonus else exercise.points
     metadata = _role("check", exercise.name) | _nbgrader(name, grade=True, locked=True, points=points)
     metadata["tags"] = ["raises-exception"]

@@ -10,6 +10,7 @@ import typer
 
 from storyteller.errors import StorytellerError
 from storyteller.inference.sampling_options import SAMPLING_OPTIONS, SamplingOption
+from storyteller.utils.entry_point import STOPPED
 
 Command = Callable[..., None]
 
@@ -49,7 +50,7 @@ class Interruptible(typer.core.TyperGroup):
         try:
             return super().make_context(*args, **kwargs)
         except KeyboardInterrupt:
-            raise StorytellerError("stopped by Ctrl-C; the same command begins again.") from None
+            raise StorytellerError(STOPPED) from None
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was asked for."""

@@ -228,9 +228,9 @@ def choose_dispatch(x: Tensor, experts: Experts) -> Dispatch:
     ):
         return dispatch_grouped
     low_precision = autocast or x.dtype in (torch.bfloat16, torch.float16)
-    # Generation has few rows and no gradients: its shapes are few anyway, and most places would stay empty.
-    if not on_cpu and grouped_without_waiting(x, experts):
+    if grouped_without_waiting(x, experts):
         return dispatch_grouped
+    # Generation has few rows and no gradients: its shapes are few anyway, and most places would stay empty.
     if on_cpu and low_precision and (torch.is_grad_enabled() or len(x) >= PLACES_MULTIPLE * len(experts)):
         return dispatch_batched
     return dispatch_sorted

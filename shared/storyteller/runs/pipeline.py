@@ -204,7 +204,7 @@ def new_trainer(
     batches: BatchSource = TrainingBatches(
         data.train, batch_size=batch_size, seq_len=seq_len, seed=seed, align_documents=align
     )
-    if device.type == "cuda" and processes is ONE_PROCESS:  # several processes read only their own rows of each batch
+    if device.type == "cuda" and processes.alone:  # several processes read only their own rows of each batch
         batches = ReadAhead(batches, number=run.train.grad_accum_steps, pin=True)
     return Trainer(
         components.build_model(config, seed=seed).to(device),

@@ -69,7 +69,7 @@ def clip_gradients(gradients: Sequence[Tensor], max_norm: float) -> tuple[Tensor
         max_norm: the greatest length.
 
     Returns:
-        The length before, (), and the gradients after: the same where they are short enough or not finite.
+        The length before, (), and the gradients after: the same ones where they are short enough or not finite.
 
     Source: Pascanu et al., "On the difficulty of training recurrent neural networks", algorithm 1.
     """

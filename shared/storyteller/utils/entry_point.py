@@ -6,6 +6,8 @@ This module imports next to nothing, and so must whoever calls it.
 import sys
 from importlib import import_module
 
+STOPPED = "stopped by Ctrl-C; the same command begins again."
+
 
 def start(module: str, function: str, *, name: str) -> None:
     """Import a module and call a function of it; where Ctrl-C comes first, say so in one sentence, with exit code 2.
@@ -18,5 +20,5 @@ def start(module: str, function: str, *, name: str) -> None:
     try:
         getattr(import_module(module), function)()
     except KeyboardInterrupt:
-        print(f"{name}: stopped by Ctrl-C; the same command begins again.", file=sys.stderr)
+        print(f"{name}: {STOPPED}", file=sys.stderr)
         sys.exit(2)

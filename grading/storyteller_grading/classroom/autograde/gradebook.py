@@ -23,7 +23,7 @@ from traitlets.config import Config
 
 from storyteller.errors import StorytellerError
 from storyteller.tracking.store import database_uri
-from storyteller_grading.builder.cells import CHECK
+from storyteller_course.notebook.source_digest import CHECK_CELL_SUFFIX
 from storyteller_grading.classroom.autograde.grade_task import TaskOutcome
 from storyteller_grading.classroom.autograde.records import Record
 from storyteller_grading.classroom.course import CONFIG, Course
@@ -363,7 +363,7 @@ class ManualGrades:
         for notebook in submission.notebooks:
             comments = {comment.name: comment.manual_comment or "" for comment in notebook.comments}
             for grade in sorted(notebook.grades, key=lambda grade: str(grade.name)):
-                name = str(grade.name).removesuffix(CHECK)  # what is said of a check stands at its answer's cell
+                name = str(grade.name).removesuffix(CHECK_CELL_SUFFIX)  # a check's comment stands at its answer's cell
                 comment, extra = comments.pop(name, ""), float(grade.extra_credit or 0)
                 waits, written = bool(grade.needs_manual_grade), grade.cell.cell_type == "markdown"
                 if written or waits or extra or comment or grade.manual_score is not None:
