@@ -178,6 +178,14 @@ class NotebookPage:
         self.page.get_by_text("Run All Cells", exact=True).click()
         self.page.wait_for_function("given => lesson.hasRun(given)", arg=[last, before], timeout=LESSON_SECONDS * 1000)
 
+    def restart_kernel(self) -> None:
+        """Kernel > Restart Kernel, and wait until the new one is there."""
+        self.page.get_by_role("menuitem", name="Kernel", exact=True).click()
+        self.page.get_by_role("menuitem", name="Restart Kernel…", exact=True).click()
+        with self.page.expect_response(lambda response: response.url.split("?")[0].endswith("/restart")):
+            self.page.locator(".jp-Dialog .jp-mod-accept").click()
+        self.wait_until_ready()
+
     def move_slider(self, cell: str) -> str:
         """Move a slider one step to the right; returns what the cell shows once that has changed."""
         found = self.go_to(cell)

@@ -121,6 +121,23 @@ def test_answers_are_checked_explained_and_counted(lab, lesson, right):
     assert "the reference" in shown
 
 
+def test_after_a_restart_each_cell_says_what_to_do_and_progress_is_kept(lab, right):
+    lab.run("setup")
+    assert "6 of 6 points" in lab.answer(EXERCISE, right)
+    lab.restart_kernel()
+    for cell, name in ((f"{EXERCISE}-check", "check"), (f"{EXERCISE}-try", EXERCISE)):
+        said = lab.run(cell)
+        assert f"{name} comes from a cell above that has not run since this notebook's kernel started." in said
+        assert "Run All Above Selected Cell" in said
+        assert "Traceback" not in said
+    lab.shot("6-restarted")
+    lab.run("setup")
+    assert "6 of 110 points" in lab.run(lab.last)
+    assert "run the cell that defines it" in lab.run(f"{EXERCISE}-check")
+    lab.run(EXERCISE)
+    assert "6 of 6 points" in lab.run(f"{EXERCISE}-check")
+
+
 def test_hints_come_one_after_the_other(lab, lesson):
     lab.run("setup")
     hints = lesson.exercises[EXERCISE].all_hints

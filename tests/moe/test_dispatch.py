@@ -105,10 +105,11 @@ def test_grouped_products_give_what_the_experts_give_in_turn(n_tokens):
     x = normal(n_tokens, 8, seed=2).float()
     gate_weights, expert_ids = route_top_k(normal(n_tokens, 4, seed=3).float(), 2)
     expert_ids[expert_ids == 2] = 1  # an expert without tokens
+    assert choose_dispatch(x, experts) is dispatch_grouped
     with torch.no_grad():
         assert choose_dispatch(x, experts) is dispatch_grouped
-        grouped = dispatch_grouped(x, gate_weights, expert_ids, experts)
-    assert choose_dispatch(x, experts) is dispatch_sorted
+    assert choose_dispatch(x.double(), experts) is dispatch_sorted
+    grouped = dispatch_grouped(x, gate_weights, expert_ids, experts)
     torch.testing.assert_close(grouped, dispatch_sorted(x, gate_weights, expert_ids, experts))
     torch.testing.assert_close(grouped, dispatch_by_loop(x, gate_weights, expert_ids, list(experts)))
     gate_weights[0, 0], expert_ids[0, 0] = 0, 4  # dropped

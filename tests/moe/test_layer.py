@@ -111,7 +111,7 @@ def test_bfloat16_autocast_gives_what_float32_gives(n_tokens):
     with torch.autocast("cpu", dtype=torch.bfloat16):
         y, routing = layer(x)
     assert routing.logits.dtype == torch.float32
-    torch.testing.assert_close(y.float(), wanted, rtol=0.05, atol=0.05)
+    assert (y.float() - wanted).abs().max() <= 0.03 * wanted.abs().max()
 
 
 @torch.no_grad()

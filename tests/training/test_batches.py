@@ -209,11 +209,11 @@ def test_aligned_sequences_begin_with_a_document_each_once_in_an_epoch():
             assert row.tolist() == wanted
 
 
-def test_aligned_batches_are_as_long_as_their_longest_document_in_steps_of_32_up_to_the_limit():
+def test_aligned_batches_are_as_long_as_their_longest_document_in_steps_of_8_up_to_the_limit():
     random = np.random.default_rng(0)
-    source = InMemoryTokens.pack([random.integers(1, 30, size=n).tolist() for n in (10, 31, 32, 64, 70, 90)], end_id=0)
-    lengths = np.diff(source.boundaries)  # with the end token: 11, 32, 33, 65, 71, 91
-    wanted = {11: 32, 32: 32, 33: 64, 65: 80, 71: 80, 91: 80}
+    source = InMemoryTokens.pack([random.integers(1, 30, size=n).tolist() for n in (10, 15, 16, 64, 70, 90)], end_id=0)
+    lengths = np.diff(source.boundaries)  # with the end token: 11, 16, 17, 65, 71, 91
+    wanted = {11: 16, 16: 16, 17: 24, 65: 72, 71: 72, 91: 80}
     batches = TrainingBatches(source, batch_size=1, seq_len=80, seed=3, align_documents=True)
     for batch in (next(batches) for _ in range(6)):
         document = int(batch.document_ids[0, 1])
@@ -221,7 +221,7 @@ def test_aligned_batches_are_as_long_as_their_longest_document_in_steps_of_32_up
         positions = (source.boundaries[document] + np.arange(batch.targets.size(1))) % len(source)
         assert batch.targets[0].tolist() == source.tokens(0, len(source))[positions].tolist()
     several = next(TrainingBatches(source, batch_size=4, seq_len=100, seed=3, align_documents=True))
-    assert several.inputs.size(1) == -(-max(lengths[several.document_ids[:, 1]]) // 32) * 32
+    assert several.inputs.size(1) == -(-max(lengths[several.document_ids[:, 1]]) // 8) * 8
 
 
 def test_aligned_batches_can_be_put_back_to_any_place():

@@ -7,9 +7,10 @@
     >>> dispatch_sorted(x, gate_weights, expert_ids, [lambda rows: rows, lambda rows: 10 * rows]).flatten().tolist()
     [3.25, 11.0, 30.0]
 
-One sum in several forms. `dispatch_loop` is the plain one: read it first. `dispatch_sorted` is the one for training,
-`dispatch_batched` the one for training in 16 bits on a CPU, `dispatch_grouped` in 16 bits on a GPU and for generation.
-`dispatch_one_token` is for generation too, `dispatch_dense` for graphs that other programs run.
+One sum in several forms. `dispatch_loop` is the plain one: read it first. `dispatch_sorted` runs anywhere,
+`dispatch_grouped` is faster where PyTorch has its product (on a CPU in float32, on new GPUs in bfloat16), and
+`dispatch_batched` is the one for training in 16 bits on a CPU. `dispatch_one_token` is for generation,
+`dispatch_dense` for graphs that other programs run.
 `choose_dispatch` is where one of them is chosen.
 
 All take the same arguments:
@@ -218,8 +219,7 @@ def choose_dispatch(x: Tensor, experts: Experts) -> Dispatch:
         return dispatch_one_token
     on_cpu, autocast = x.device.type == "cpu", torch.is_autocast_enabled("cpu")
     if (
-        not torch.is_grad_enabled()
-        and on_cpu
+        on_cpu
         and not autocast
         and x.dtype == experts.down.dtype == torch.float32
         and experts.down.size(1) % 4 == 0  # it wants rows of whole 16 bytes

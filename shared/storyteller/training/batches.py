@@ -31,7 +31,7 @@ from storyteller.errors import StorytellerError
 
 IGNORE_INDEX = -100  # a target with nothing to predict; PyTorch's cross-entropy skips this value by default
 PAD_DOCUMENT = -1  # the document of a position that holds no token
-LENGTH_MULTIPLE = 32  # of aligned sequences: few shapes, for each of which a CPU's kernels are built once
+LENGTH_MULTIPLE = 8  # of aligned sequences: few shapes, for each of which a CPU's kernels are built once
 
 
 class TokenSource(Protocol):
@@ -139,7 +139,7 @@ class TrainingBatches:
     With `align_documents`, every sequence instead begins with an end token and the document behind it, each document
     once in an epoch. It is meant for short runs on short stories: wherever a name stands, the sentence that introduced
     it is in sight, and a prompt begins with an end token too. The sequences of a batch are as long as its longest
-    document, up to a multiple of 32; what follows a document in the stream fills its row. What a document has beyond T
+    document, up to a multiple of 8; what follows a document in the stream fills its row. What a document has beyond T
     tokens is not seen, so leave it off for long documents.
 
     Args:
