@@ -35,6 +35,7 @@ window.lesson = {
   count: id => lesson.model(id).executionCount ?? 0,
   hasRun: ([id, before]) => lesson.count(id) > before && lesson.model(id).executionState === 'idle',
   code: () => lesson.cells().map(cell => cell.model).filter(model => model.type === 'code'),
+  forgetCounts: () => lesson.code().forEach(model => { model.executionCount = null; }),
   last: () => lesson.code().at(-1).id,
   withText: text => lesson.code().find(model => model.sharedModel.source.includes(text)).id,
   goTo: id => {
@@ -181,10 +182,11 @@ class NotebookPage:
     def restart_kernel(self) -> None:
         """Kernel > Restart Kernel, and wait until the new one is there."""
         self.page.get_by_role("menuitem", name="Kernel", exact=True).click()
-        self.page.get_by_role("menuitem", name="Restart Kernel…", exact=True).click()
+        self.page.get_by_text("Restart Kernel…", exact=True).click()
         with self.page.expect_response(lambda response: response.url.split("?")[0].endswith("/restart")):
             self.page.locator(".jp-Dialog .jp-mod-accept").click()
         self.wait_until_ready()
+        self.page.evaluate("() => lesson.forgetCounts()")  # the new kernel begins at 1 again
 
     def move_slider(self, cell: str) -> str:
         """Move a slider one step to the right; returns what the cell shows once that has changed."""

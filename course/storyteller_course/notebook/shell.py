@@ -83,10 +83,15 @@ def explain(
 
 
 def _in_cell(traceback: TracebackType | None) -> bool:
-    """Was it the cell itself that failed, and no function that it calls?"""
-    while traceback is not None and traceback.tb_next is not None:
+    """Was it the cell's own code that failed, and no function of another cell or file that it calls?"""
+    cell = ""
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        cell = cell or (code.co_filename if code.co_name == "<module>" else "")
+        if traceback.tb_next is None:
+            return code.co_filename == cell
         traceback = traceback.tb_next
-    return traceback is not None and traceback.tb_frame.f_code.co_name == "<module>"
+    return False
 
 
 def show(text: str) -> None:

@@ -37,10 +37,20 @@ def outputs(folder: Path, *sources: str) -> list[str]:
 
 def test_a_name_of_a_cell_above_says_that_the_cells_above_come_first(work: Path) -> None:
     save(work, SETUP, "Word = tuple\nfor letter in 'ab':\n    pass", DOUBLE, "%%time\n1")
-    checked, word, letter, own, deep = outputs(
-        work / "01_toys", 'check("double")', "Word", "letter", "mine", "def f():\n    return double(1)\nf()"
+    checked, word, letter, all_of, least, helped, own, _, deep = outputs(
+        work / "01_toys",
+        'check("double")',
+        "Word",
+        "letter",
+        "{double(x): x for x in range(2)}",
+        "min(range(2), key=lambda x: double(x))",
+        "def twice():\n    return double(1)\ntwice()",
+        "mine",
+        "def f():\n    return double(1)",
+        "f()",
     )
-    for name, text in (("check", checked), ("Word", word), ("letter", letter)):
+    names = ("check", "Word", "letter", "double", "double", "double")
+    for name, text in zip(names, (checked, word, letter, all_of, least, helped), strict=True):
         assert text.startswith(f"`{name}` comes from a cell above")  # and no traceback
         assert "Run, Run All Above Selected Cell" in text
     assert "NameError" in deep  # where in f it was
