@@ -127,6 +127,29 @@ def test_the_tales_have_three_genres_and_thirty_plots_and_many_names() -> None:
     assert len(of_kinds) == len({kind for kind, _ in of_kinds}) >= 30
 
 
+@pytest.mark.parametrize("world", ["storyworld-tales", "storyworld-tales-small"])
+def test_a_hero_of_the_tales_is_nobody_else_in_any_of_them(world: str) -> None:
+    people = [person for story in generate(1500, seed=2, world=world) if story.facts for person in story.facts["people"]]
+    heroes = {person["kind"] for person in people if person["role"] == "hero"}
+    others = {person["kind"] for person in people if person["role"] != "hero"}
+    assert len(heroes) >= 15
+    assert len(others) >= 15
+    assert not heroes & others
+
+
+def test_in_the_small_tales_the_mark_of_an_object_comes_back_more_often() -> None:
+    def share(world: str) -> float:
+        """Of the mentions of an object after the first: how many have the mark in front."""
+        marked, mentions = 0, 0
+        for story in generate(300, seed=4, world=world):
+            for thing in story.facts["things"] if story.facts else []:
+                marked += story.text.count(f" {thing['mark']} {thing['noun']}") - 1
+                mentions += story.text.count(f" {thing['noun']}") - 1
+        return marked / mentions
+
+    assert share("storyworld-tales-small") > 1.3 * share("storyworld-tales")
+
+
 def test_a_smaller_size_makes_a_smaller_world(monkeypatch: pytest.MonkeyPatch) -> None:
     few = dataclasses.replace(WORLDS["storyworld-tales"], plots=2, names=1, things=2, marks=1)
     monkeypatch.setitem(WORLDS, "storyworld-tales", few)

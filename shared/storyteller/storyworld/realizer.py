@@ -37,11 +37,20 @@ _SPACES = re.compile(r"(?<=\n) +| +(?=[ .,!?;:\n])")
 class Realizer:
     """Writes the text of one story."""
 
-    def __init__(self, plot: Plot, world: World, random: StableRandom, phrases: dict[str, Pool]) -> None:
+    def __init__(
+        self,
+        plot: Plot,
+        world: World,
+        random: StableRandom,
+        phrases: dict[str, Pool],
+        *,
+        full_noun_share: float = FULL_NOUN_SHARE,
+    ) -> None:
         self.plot = plot
         self.world = world
         self.random = random
         self.phrases = phrases  # the lexicon's; the plot's own come first
+        self.full_noun_share = full_noun_share
         self.pieces: list[str] = []  # what has been written
         self.paragraph = 0  # the one being written
         self.about = world.people["hero"]  # whom {he}, {his} and {who} mean
@@ -221,7 +230,7 @@ class Realizer:
             self.pieces.append(item.mark)
         elif attribute == "noun":
             self.pieces.append(item.thing.noun)
-        elif attribute == "full" or not item.mentioned or self.in_prompt or self.random.chance(FULL_NOUN_SHARE):
+        elif attribute == "full" or not item.mentioned or self.in_prompt or self.random.chance(self.full_noun_share):
             self.pieces.append(item.full)
             item.mentioned = True
         else:
