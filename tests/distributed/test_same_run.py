@@ -88,7 +88,7 @@ def test_two_processes_make_the_run_of_one_that_is_not_compiled(tmp_path, monkey
         pytest.skip(missing)
     both, uncompiled = ",".join(COMPILED), {name: options | {"compile": "off"} for name, options in COMPILED.items()}
     monkeypatch.setattr(worker_of_equality, "COMPILED", uncompiled)  # here; not in the processes that are started
-    assert run(tmp_path, monkeypatch, 2, f"1x1:{both}", f"2x1:{both}", "1x2:compiled") < 1e-9
+    assert run(tmp_path, monkeypatch, 2, "1x1:compiled", f"2x1:{both}", "1x2:compiled") < 1e-9
 
 
 @pytest.mark.slow
