@@ -2,9 +2,10 @@
 
     make bench-gpu        or: python -m bench.gpu small --rounds 5
 
-Compared with transformers' Mixtral of the same shape, under the same autocast and AdamW, and with our dense model of
-equal active parameters. MFU is the arithmetic of `storyteller.moe.cost_model.training_flops` over what one large
-product in bfloat16 reaches on this device. Where there is no GPU it says so and measures nothing.
+Compared with transformers' Mixtral of the same shape, under the same autocast and AdamW, with our dense model of equal
+active parameters, and with our own compiled, where there is a compiler. MFU is the arithmetic of
+`storyteller.moe.cost_model.training_flops` over what one large product in bfloat16 reaches on this device. Where there
+is no GPU it says so and measures nothing.
 
 Nobody has run this on a GPU yet; that it computes what it says is tested with a small model on a CPU.
 """
@@ -29,6 +30,7 @@ from storyteller.export.mixtral_weights import config_fields
 from storyteller.moe.cost_model import training_flops
 from storyteller.moe.layer import build_model
 from storyteller.training.batches import BatchSource, InMemoryTokens, ReadAhead, TrainingBatches
+from storyteller.training.compilation import why_not
 from storyteller.training.mixed_precision import autocast
 from storyteller.training.optim import adamw, parameter_groups
 from storyteller.training.trainer import Trainer
@@ -67,6 +69,8 @@ def run(one: Preset, device: torch.device, *, rounds: int) -> list[Row]:
         "ours, dense": partial(our_step, dense, one.train, device),
         "transformers": partial(their_step, one.model, one.train, device),
     }
+    if why_not(device.type) is None:
+        makers = {**makers, "ours, compiled": partial(our_step, one.model, one.train, device, compiled=True)}
     steps: dict[str, Step] = {}
     memory: dict[str, float] = {}
     for name, make in makers.items():
@@ -89,9 +93,10 @@ def run(one: Preset, device: torch.device, *, rounds: int) -> list[Row]:
         }
         goal = ""
         met: bool | None = None
-        if name == "ours":
-            ratio = speed["ours"] / speed["transformers"]
+        if name in ("ours", "ours, compiled"):
+            ratio = speed[name] / speed["transformers"]
             figures["times transformers"] = round(ratio, 2)
+        if name == "ours":
             goal, met = f">= {MIN_OVER_TRANSFORMERS}x transformers", ratio >= MIN_OVER_TRANSFORMERS
             if one.name == "full":
                 goal, met = f"{goal}, MFU >= {MIN_MFU:.0%}", bool(met and mfu >= MIN_MFU)
@@ -99,9 +104,9 @@ def run(one: Preset, device: torch.device, *, rounds: int) -> list[Row]:
     return rows
 
 
-def our_step(model: ModelConfig, train: TrainConfig, device: torch.device) -> Step:
+def our_step(model: ModelConfig, train: TrainConfig, device: torch.device, *, compiled: bool = False) -> Step:
     """A step of the trainer."""
-    config = replace(train, dtype="bfloat16")
+    config = replace(train, dtype="bfloat16", compile="on" if compiled else "off")
     batches: BatchSource = _batches(model, train)
     if device.type == "cuda":
         batches = ReadAhead(batches, number=train.grad_accum_steps, pin=True)

@@ -10,6 +10,7 @@ import torch
 from bench.gpu import run
 from repository import ROOT
 from storyteller.config import Preset
+from storyteller.training.compilation import why_not
 from tiny_training import tiny_model_config, tiny_train_config
 
 
@@ -23,11 +24,13 @@ def test_without_a_gpu_it_says_so_in_one_sentence():
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*(script_method|.grad attribute):Warning")  # of PyTorch's own, while it compiles
 def test_every_model_makes_its_steps():
     pytest.importorskip("transformers")
     one = Preset(name="toy", about="", model=tiny_model_config(), train=tiny_train_config(grad_accum_steps=2))
     rows = run(one, torch.device("cpu"), rounds=1)
-    assert [row.what for row in rows] == ["ours", "ours, dense", "transformers"]
+    compiled = ["ours, compiled"] if why_not("cpu") is None else []
+    assert [row.what for row in rows] == ["ours", "ours, dense", "transformers", *compiled]
     assert all(row.figures["tokens/s"] > 0 for row in rows)
     assert rows[0].goal == ">= 1.5x transformers"
 

@@ -69,6 +69,7 @@ def test_a_dense_model_needs_no_top_k():
         ({"max_grad_norm": 0.0}, "max_grad_norm is 0.0"),
         ({"keep_checkpoints": 1}, "keep_checkpoints is 1"),
         ({"dtype": "int8"}, "dtype is 'int8'"),
+        ({"compile": "yes"}, "compile is 'yes'; it must be auto, on or off"),
     ],
 )
 def test_training_that_cannot_work_is_refused(change, words):

@@ -105,6 +105,7 @@ class TrainConfig:
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"  # auto: the one in which a step is fastest
     align_documents: bool = False  # one story a training sequence, from its beginning; for stories that fit into one
     gradient_checkpointing: bool = False  # recompute activations instead of keeping them
+    compile: Literal["auto", "on", "off"] = "auto"  # each block by torch.compile; auto: on a GPU with a compiler
     evaluate_every: int = 200  # steps between evaluations on the validation split
     checkpoint_every: int = 200  # steps between checkpoints
     async_checkpoints: bool = False  # write them while training goes on, from a copy of weights and optimizer
@@ -132,6 +133,7 @@ class TrainConfig:
             self.dtype in ("auto", "float32", "bfloat16", "float16"),
             f"dtype is {self.dtype!r}; it must be auto, float32, bfloat16 or float16.",
         )
+        require(self.compile in ("auto", "on", "off"), f"compile is {self.compile!r}; it must be auto, on or off.")
 
 
 @dataclass(frozen=True, kw_only=True)

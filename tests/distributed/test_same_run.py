@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 import torch
-from worker_of_equality import SETTINGS, model_config, new_trainer, outcome, train_config
+import worker_of_equality
+from worker_of_equality import COMPILED, SETTINGS, model_config, new_trainer, outcome, train_config
 
 from repository import ROOT
 from storyteller.config import Preset
@@ -16,6 +17,7 @@ from storyteller.distributed.launch import launch
 from storyteller.distributed.mesh import MeshShape, choose_mesh
 from storyteller.distributed.planner import plan_run
 from storyteller.moe.cost_model import FLOAT32
+from storyteller.training.compilation import why_not
 from storyteller.training.components import TrainerComponents
 from storyteller.training.processes import OneProcess
 
@@ -77,6 +79,16 @@ def test_two_processes_make_the_run_of_one_in_every_setting(tmp_path, monkeypatc
     every = ",".join(SETTINGS)
     experts = ",".join(set(SETTINGS) - {"dense"})
     assert run(tmp_path, monkeypatch, 2, f"1x1:{every}", f"2x1:{every}", f"1x2:{experts}") < 1e-9
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*script_method:DeprecationWarning")  # of PyTorch's own, when it begins to compile
+def test_two_processes_make_the_run_of_one_that_is_not_compiled(tmp_path, monkeypatch):
+    if (missing := why_not("cpu")) is not None:
+        pytest.skip(missing)
+    both, uncompiled = ",".join(COMPILED), {name: options | {"compile": "off"} for name, options in COMPILED.items()}
+    monkeypatch.setattr(worker_of_equality, "COMPILED", uncompiled)  # here; not in the processes that are started
+    assert run(tmp_path, monkeypatch, 2, "1x1:compiled", f"2x1:{both}", "1x2:compiled") < 1e-9
 
 
 @pytest.mark.slow

@@ -31,7 +31,12 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "checkpointing": {"batch_size": 4, "balance_scope": "global", "gradient_checkpointing": True},
     "dense": {"batch_size": 5},
 }
-MODELS: dict[str, dict[str, Any]] = {"bias": {"balance": "bias"}, "dense": {"n_experts": 0, "tie_embeddings": False}}
+COMPILED: dict[str, dict[str, Any]] = {
+    "compiled": {"batch_size": 4, "balance_scope": "global", "compile": "on"},
+    "compiled-dense": {"batch_size": 5, "compile": "on"},
+}
+DENSE = {"n_experts": 0, "tie_embeddings": False}
+MODELS: dict[str, dict[str, Any]] = {"bias": {"balance": "bias"}, "dense": DENSE, "compiled-dense": DENSE}
 
 
 def model_config(name: str) -> ModelConfig:
@@ -39,7 +44,7 @@ def model_config(name: str) -> ModelConfig:
 
 
 def train_config(name: str) -> TrainConfig:
-    return tiny_train_config(steps=STEPS, **({"max_grad_norm": 0.5} | SETTINGS[name]))
+    return tiny_train_config(steps=STEPS, **({"max_grad_norm": 0.5} | (SETTINGS | COMPILED)[name]))
 
 
 def new_trainer(name: str, processes: OneProcess, components: TrainerComponents, **options: Any) -> Trainer:

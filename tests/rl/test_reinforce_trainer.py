@@ -190,6 +190,12 @@ def test_no_prompt_and_experts_replayed_in_recomputed_blocks_are_refused():
         small_trainer(routing="replay", train={"gradient_checkpointing": True})
 
 
+def test_it_is_never_compiled():
+    with pytest.raises(StorytellerError, match="Learning from a reward is not compiled"):
+        small_trainer(train={"compile": "on"})
+    assert not small_trainer(train={"compile": "auto"}).compiled
+
+
 def test_all_options_together_make_a_step():
     for loss, advantages, normalization, routing, log_probs in itertools.product(
         ("clipped", "reinforce", "expert_iteration"),

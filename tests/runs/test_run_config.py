@@ -69,7 +69,7 @@ def test_a_run_of_an_older_version_is_read(tmp_path):
     run = RunConfig.load(tmp_path)
     assert run.model == PLAN.model
     assert {name: getattr(run.train, name) for name in OLD_FIELDS} == OLD_FIELDS
-    assert (run.train.steps, run.train.checkpoint_every) == (6, 2)
+    assert (run.train.steps, run.train.checkpoint_every, run.train.compile) == (6, 2, "auto")
 
 
 def test_a_checkpoint_of_an_older_version_goes_on_and_tells_what_has_changed(tmp_path):

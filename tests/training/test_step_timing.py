@@ -93,6 +93,23 @@ def test_steps_are_timed_in_turns_and_the_first_turn_counts_only_alone(monkeypat
     assert torch.get_num_threads() == threads
 
 
+def test_compiling_takes_no_time_from_a_trial_and_has_no_part_in_its_figures(monkeypatch):
+    clock = SteppedClock(bfloat16=1.0)
+    monkeypatch.setattr(step_timing.time, "perf_counter", lambda: clock.now)
+    trainer, steps = clock.watch(tiny_trainer(), monkeypatch), []
+    monkeypatch.setattr(trainer, "compiled", True)
+    backward = trainer.backward
+
+    def compiling_first(batches):
+        clock.now += 0.0 if steps else 60.0
+        steps.append(clock.now)
+        return backward(batches)
+
+    monkeypatch.setattr(trainer, "backward", compiling_first)
+    assert time_steps(trainer, [Execution("float32", 1)], seconds=10.0) == {Execution("float32", 1): 3.0}
+    assert len(steps) == 1 + 4
+
+
 def test_passes_alone_leave_the_weights_and_steps_do_not():
     trainer = tiny_trainer()
     before = {name: parameter.clone() for name, parameter in trainer.model.named_parameters()}

@@ -40,6 +40,9 @@ def train(
     gradient_checkpointing: Annotated[
         bool | None, typer.Option(help="recompute activations instead of keeping them")
     ] = None,
+    compile: Annotated[
+        str | None, typer.Option(help="compile each block: auto (on a GPU with a compiler), on or off")
+    ] = None,
     balance_scope: Annotated[
         str | None, typer.Option(help="balance the experts over each forward pass (local) or each step (global)")
     ] = None,
@@ -69,6 +72,7 @@ def train(
         "dtype": dtype,
         "seed": seed,
         "gradient_checkpointing": gradient_checkpointing,
+        "compile": compile,
         "balance_scope": balance_scope,
         "async_checkpoints": async_checkpoints,
     }

@@ -181,6 +181,7 @@ def finetune(
     pairs = encode_pairs(stories, tokenizer, max_seq_len=seq_len)
     held_out = load_stories(wanted.corpus, split="validation", limit=HELD_OUT_PAIRS)
     unseen = encode_pairs(held_out, tokenizer, max_seq_len=seq_len)
+    at_once = min(torch.get_num_threads(), wanted.train.grad_accum_steps) if device.type == "cpu" else 1
     trainer = Trainer(
         model,
         wanted.train,
@@ -192,7 +193,7 @@ def finetune(
         tokenizer=tokenizer,
         folder=folder,
         on_event=on_event,
-        parallel_microbatches=min(torch.get_num_threads(), wanted.train.grad_accum_steps),
+        parallel_microbatches=at_once,
     )
     if not begun:
         how = (
@@ -267,6 +268,7 @@ def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The settings one by one, those of the updates among them, as JSON gives them back."""
     flat: dict[str, Any] = json.loads(json.dumps(dict(settings)))
     of_updates: dict[str, Any] = flat.pop("train")
+    of_updates.pop("compile", None)  # how it is computed may change; and older folders do not say it
     return flat | of_updates
 
 

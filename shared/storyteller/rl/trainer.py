@@ -101,6 +101,8 @@ class RolloutBatches:
 class ReinforceTrainer(Trainer):
     """Trains a model on the rewards of its own stories; it can stop and go on at any step.
 
+    Its blocks are never compiled: the shapes of its stories change with every step.
+
     Args:
         model: a trained one, in float32, on the device to train on.
         tokenizer: the one it was trained with.
@@ -129,8 +131,13 @@ class ReinforceTrainer(Trainer):
                 "Experts cannot be replayed in blocks that are recomputed: choose routing 'recompute', or leave "
                 "gradient checkpointing off."
             )
+        if config.train.compile == "on":
+            raise StorytellerError(
+                "Learning from a reward is not compiled, since the shapes of its stories change with every step: "
+                "choose compile 'off' or 'auto'."
+            )
         self.rollouts = RolloutBatches(model, tokenizer, prompts, config)
-        train = config.train
+        train = replace(config.train, compile="off")
         if train.dtype == "auto":  # no trial: a step's time is that of telling the stories
             train = replace(train, dtype=candidate_dtypes(model.embedding.weight.device)[0])
         super().__init__(

@@ -36,6 +36,7 @@ from storyteller.runs.time_budget import Deadline, steps_within
 from storyteller.runs.training_time import timing
 from storyteller.tokenizer import Tokenizer
 from storyteller.training.batches import BatchSource, ReadAhead, TrainingBatches, validation_batches
+from storyteller.training.compilation import compiles
 from storyteller.training.components import TrainerComponents
 from storyteller.training.events import Event, Saved, TrainingResult
 from storyteller.training.out_of_memory import explain_oom
@@ -104,8 +105,9 @@ def train(
         processes: among which the training is shared out; the first prepares the data.
 
     Raises:
-        StorytellerError: the corpus cannot be read, or the folder holds another run.
+        StorytellerError: the corpus cannot be read, the folder holds another run, or nothing can be compiled here.
     """
+    compiled = compiles(wanted.train.compile, device)  # where it cannot be, that is said before the corpus is read
 
     def begin() -> tuple[RunConfig, PreparedData]:
         run = resolve_run(wanted, folder)
@@ -119,7 +121,9 @@ def train(
     deadline = None if seconds is None else Deadline(seconds)
     parallel_microbatches = 1
     if run.threads is not None and processes.alone:
-        parallel_microbatches = _parallel_microbatches(run.train, run.threads, cores=torch.get_num_threads())
+        parallel_microbatches = _parallel_microbatches(
+            run.train, run.threads, cores=torch.get_num_threads(), compiled=compiled
+        )
         torch.set_num_threads(run.threads)
     trainer = new_trainer(
         run,
@@ -251,18 +255,19 @@ def _plan_by_trial(
 
 def possible_executions(train: TrainConfig, device: torch.device) -> list[Execution]:
     """The dtypes and numbers of threads worth a trial."""
-    cores = torch.get_num_threads()
+    cores, compiled = torch.get_num_threads(), compiles(train.compile, device)
     # The products of a small model are so short that waking a second thread may cost more than it helps. A whole pass
-    # is worth a thread: with one thread for each product, the passes of a step run side by side.
-    choices = sorted({1, cores}) if device.type == "cpu" else [cores]
+    # is worth a thread: with one thread for each product, the passes of a step run side by side. Compiled blocks do not
+    # run side by side, and would be compiled anew for each number of threads.
+    choices = sorted({1, cores}) if device.type == "cpu" and not compiled else [cores]
     dtypes = candidate_dtypes(device) if train.dtype == "auto" else (train.dtype,)
     return [
-        Execution(dtype, threads, _parallel_microbatches(train, threads, cores=cores))
+        Execution(dtype, threads, _parallel_microbatches(train, threads, cores=cores, compiled=compiled))
         for dtype in dtypes
         for threads in choices
     ]
 
 
-def _parallel_microbatches(train: TrainConfig, threads: int, *, cores: int) -> int:
+def _parallel_microbatches(train: TrainConfig, threads: int, *, cores: int, compiled: bool) -> int:
     """How many passes of a step run at once, when each of them has so many threads."""
-    return min(train.grad_accum_steps, cores) if threads == 1 else 1
+    return min(train.grad_accum_steps, cores) if threads == 1 and not compiled else 1

@@ -50,6 +50,8 @@ def time_steps(
 
     They take turns, so that whatever else runs on this machine for a moment touches all of them. In the first turn each
     makes one step, which also pays for what is done only once; it counts where no time is left for another turn.
+    Compiling may take longer than all of the seconds. So where blocks are compiled, the seconds begin after the first
+    turn: another turn follows, and what counts are steps that are compiled.
 
     Args:
         trainer: really makes these steps: give it a model of its own.
@@ -82,6 +84,8 @@ def time_steps(
                     first[execution] = durations
                 else:
                     later.setdefault(execution, []).extend(durations[1:])
+            if is_first and trainer.compiled:
+                end = time.perf_counter() + seconds
     torch.set_num_threads(threads_before)
     return {execution: statistics.median(times) for execution, times in (later or first).items()}
 

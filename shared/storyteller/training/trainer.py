@@ -26,6 +26,7 @@ from storyteller.moe.router import update_bias
 from storyteller.tokenizer import Tokenizer
 from storyteller.training import checkpoint as ckpt
 from storyteller.training.batches import Batch, BatchSource
+from storyteller.training.compilation import compiles, use_compiled_blocks
 from storyteller.training.components import LIBRARY_COMPONENTS, TrainerComponents
 from storyteller.training.events import Evaluated, Event, Message, Pace, Saved, StepLosses, TrainingResult, Update
 from storyteller.training.interrupts import graceful_interrupt
@@ -67,7 +68,7 @@ class Trainer:
         components: the functions that it works with.
         parallel_microbatches: how many of a step's `config.grad_accum_steps` passes run at once, each on a thread of
             its own. The result is the same. On a CPU a small model's products are too short to be shared among cores;
-            whole passes are not.
+            whole passes are not. Compiled blocks make one pass at a time.
         processes: among which each step is shared out; by default there is only this one.
         report_every: after how many steps their losses are read and told of; by default 1, and 10 on a GPU, which
             computes what it is given ahead of time, but not while somebody waits to read a loss. Evaluations and
@@ -100,8 +101,10 @@ class Trainer:
         self.tokenizer_fingerprint = None if tokenizer is None else tokenizer.fingerprint
         self.byte_lengths = None if tokenizer is None else byte_lengths(tokenizer)
         self.device = next(model.parameters()).device
+        self.compiled = compiles(config.compile, self.device)
         model.checkpoint_blocks = config.gradient_checkpointing
         self.wrapped = processes.wrap(model)  # before the optimizer, which needs to know the parameters as they stay
+        use_compiled_blocks(model, self.compiled)
         self.optimizer = components.optimizer(components.parameter_groups(model, config.weight_decay), config)
         self.report_every = report_every or (REPORT_EVERY if self.device.type == "cuda" else 1)
         self._untold: list[UntoldStep] = []
@@ -400,7 +403,16 @@ class Trainer:
         self.scaler = grad_scaler(self.device, dtype)
 
     def use_parallel_microbatches(self, number: int) -> None:
-        """Make so many passes of a step at once from now on."""
+        """Make so many passes of a step at once from now on.
+
+        Raises:
+            StorytellerError: more than one, of compiled blocks.
+        """
+        if self.compiled and number > 1:
+            raise StorytellerError(
+                f"{number} passes at once were asked for, and compiled blocks make one at a time: give "
+                "parallel_microbatches=1, or compile 'off'."
+            )
         self.parallel_microbatches = number
         self.threads = ThreadPoolExecutor(number) if number > 1 else None
 

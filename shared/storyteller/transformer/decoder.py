@@ -151,6 +151,8 @@ class Decoder(nn.Module):
             weights mean something together with these parts only, so a checkpoint keeps the names.
         checkpoint_blocks: recompute each block in the backward pass instead of keeping its activations: the same
             gradients, less memory, about a third more time. The trainer sets it.
+        compiled_block: calls a block as `torch.compile` has made it, given the block and its arguments; None for plain
+            calls. It is for passes with gradients alone. The trainer sets it.
     """
 
     cos: Tensor  # (max_seq_len, Dh/2), with sin the table of RoPE
@@ -171,6 +173,7 @@ class Decoder(nn.Module):
         own = {"attend": attend, "apply_rope": apply_rope, "norm": norm, "feed_forward": feed_forward}
         self.replaced_parts = tuple(name for name, part in own.items() if part is not LIBRARY_PARTS[name])
         self.checkpoint_blocks = False
+        self.compiled_block: Callable[..., tuple[Tensor, Any]] | None = None
         self.embedding = nn.Embedding(config.vocab_size, config.d_model)
         self.position = nn.Embedding(config.max_seq_len, config.d_model) if config.positions == "learned" else None
         self.blocks = nn.ModuleList(
@@ -227,12 +230,13 @@ class Decoder(nn.Module):
             mask = causal_mask(T, start + T, real=real, device=ids.device)  # (B, 1, T, S)
 
         x, rope = self._embed(ids, start, real)  # (B, T, D)
-        routing = []
+        routing, in_training = [], torch.is_grad_enabled() and cache is None
+        call = Block.__call__ if self.compiled_block is None or not in_training else self.compiled_block
         for block in self.blocks:
-            if self.checkpoint_blocks and torch.is_grad_enabled() and cache is None:
-                x, routed = checkpoint(block, x, rope, mask, None, use_reentrant=False, preserve_rng_state=False)
+            if self.checkpoint_blocks and in_training:
+                x, routed = checkpoint(call, block, x, rope, mask, None, use_reentrant=False, preserve_rng_state=False)
             else:
-                x, routed = block(x, rope, mask, cache)
+                x, routed = call(block, x, rope, mask, cache)
             if routed is not None:
                 routing.append(routed)
         if cache is not None:
