@@ -212,7 +212,8 @@ def _answered(exercise: Exercise, lesson: Lesson) -> Answered:
         return Answered(
             exercise, answer, _given_regions(answer, answer_source(exercise.questions, solved=False).rstrip())
         )
-    others: list[Wrong | Right] = [*lesson.mistakes(name), *lesson.alternatives(name)]
+    wrong = [one for one in lesson.mistakes(name) if not one.is_as_given]  # the given code has its own place below
+    others: list[Wrong | Right] = [*wrong, *lesson.alternatives(name)]
     for other in others:
         _applied(other, lesson, rf"""["']{other.name}["']""")
     if exercise.bug_hunt != (given is not None):

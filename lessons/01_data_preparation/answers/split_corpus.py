@@ -36,22 +36,6 @@ answers = [
     ),
     Wrong(
         "split_corpus",
-        "as_given",
-        "This is the code as it was given: it cuts at blank lines, and its apostrophes go between all letters.",
-        change=(
-            (
-                "    stories = [part.strip() for part in raw.split(END_OF_TEXT)]\n",
-                '    raw = raw.replace(END_OF_TEXT, "\\n")\n'
-                '    stories = [part.strip() for part in raw.split("\\n\\n")]\n',
-            ),
-            (
-                'story.replace("’", "\'") for story in stories',
-                'story.replace("", "\'") if "’" in story else story for story in stories',
-            ),
-        ),
-    ),
-    Wrong(
-        "split_corpus",
         "no_apostrophes_at_all",
         "The curly apostrophes stay as they are: the broken line was taken out where it should have been mended.",
         change=('    stories = [story.replace("’", "\'") for story in stories]\n', ""),

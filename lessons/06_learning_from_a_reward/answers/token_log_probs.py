@@ -14,13 +14,6 @@ answers = [
     Given("token_log_probs", change=(WITHOUT_TEMPERATURE, NOT_SHIFTED, NOT_MASKED)),
     Wrong(
         "token_log_probs",
-        "as_given",
-        "This is the code as it was given. The scores of each token are taken from the place behind it, the "
-        "temperature is left out, and openings and padding count.",
-        change=(WITHOUT_TEMPERATURE, NOT_SHIFTED, NOT_MASKED),
-    ),
-    Wrong(
-        "token_log_probs",
         "not_shifted",
         "Each token is looked up in the scores at its own place. The model had read the token itself by then: these "
         "scores are about the next one. Look one place to the left.",
