@@ -25,8 +25,8 @@ Change = tuple[str, str]
 
 # What is said of a bug hunt's given code, in the place of an explanation: to find the cause is the student's part.
 AS_GIVEN = (
-    "So far your code does what the code that was given does. Which of the cases fail, and what sets them apart from those "
-    "that pass?"
+    "So far your code does what the code that was given does. Which of the cases fail, and what sets them apart from "
+    "those that pass?"
 )
 
 

@@ -64,7 +64,7 @@ class Lesson:
         return self.folder / f"{self.name}.ipynb"
 
     def mistakes(self, exercise: str) -> list[Wrong]:
-        """The known wrong answers of an exercise, a bug hunt's given code first; in a class release without their code."""
+        """The known wrong answers, first the given code of a bug hunt; in a class release without their code."""
         if self.reference is None:
             return [recorded.wrong for recorded in self.recorded_mistakes(exercise)]
         given = self.given_code(exercise)
