@@ -49,7 +49,7 @@ answers = [
     Wrong(
         "encode",
         "spaces_alone",
-        "The spaces are kept, but as words of their own. In training a space belongs to the word behind it, so ' "
+        "The spaces are kept, but as words of their own. In training a space belongs to the word that follows it, so ' "
         "fox' was learned and 'fox' was not.",
         change=("for word in split_words(text):", 'for word in __import__("re").findall(r"\\s+|\\S+", text):'),
     ),

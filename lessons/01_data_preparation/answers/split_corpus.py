@@ -30,7 +30,7 @@ answers = [
     Wrong(
         "split_corpus",
         "lost_apostrophe",
-        'replace("", "\'") writes an apostrophe before and behind every letter: the empty text is everywhere. The '
+        'replace("", "\'") writes an apostrophe before and after every letter: the empty text is everywhere. The '
         "curly apostrophe that stood there was lost, in an editor that did not know it.",
         change=('story.replace("’", "\'") for story', 'story.replace("", "\'") if "’" in story else story for story'),
     ),

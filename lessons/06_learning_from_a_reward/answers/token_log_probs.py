@@ -35,14 +35,14 @@ answers = [
     Wrong(
         "token_log_probs",
         "shift_and_mask_missing",
-        "The temperature is right now. Two more things are wrong: the scores are those behind each token, and "
+        "The temperature is right now. Two more things are wrong: the scores are those after each token, and "
         "openings and padding count.",
         change=(NOT_SHIFTED, NOT_MASKED),
     ),
     Wrong(
         "token_log_probs",
         "shift_and_temperature_missing",
-        "The mask is right now. Two more things are wrong: the scores are those behind each token, and the "
+        "The mask is right now. Two more things are wrong: the scores are those after each token, and the "
         "temperature is left out.",
         change=(NOT_SHIFTED, WITHOUT_TEMPERATURE),
     ),
