@@ -38,7 +38,7 @@ def clean_story(text: str) -> str:
     # Step 5: Layout: single spaces inside a line, one blank line between the lines that are not empty.
     lines = [" ".join(line.split()) for line in text.split("\n")]
     text = "\n\n".join(line for line in lines if line)
-    # Step 6: What stands behind the last SENTENCE_END goes.
+    # Step 6: What stands after the last SENTENCE_END goes.
     ends = [found.end() for found in SENTENCE_END.finditer(text)]
     return text[: ends[-1]] if ends else ""
 
@@ -47,7 +47,7 @@ def split_corpus(raw: str, held_out: float) -> tuple[list[str], list[str]]:
     """Cut a file of stories into texts to learn from and texts to test with.
 
     Args:
-        raw: the file: stories with a line <|endoftext|> behind each.
+        raw: the file: stories with a line <|endoftext|> after each.
         held_out: the share of the stories, from the end of the file, that is kept for
             validation.
 
@@ -124,7 +124,7 @@ def merge_pair(word: Word, pair: Pair, new_id: int) -> Word:
     place = 0
     # Step 1: Walk over the word, with a place of your own.
     while place < len(word):
-        # Step 2: Where the pair starts, take the new token and go on behind the pair.
+        # Step 2: Where the pair starts, take the new token and go on after the pair.
         if word[place : place + 2] == pair:
             merged.append(new_id)
             place += 2
@@ -249,7 +249,7 @@ def pretokenize(text: str) -> list[str]:
     signs = r" ?(?:[^\w\s]|_)+"
     # Step 3: White space leaves the space to the letters or signs that take it along.
     spaces = r"\s+(?= [^\s\d])|\s+"
-    # Step 4: Find them all, one behind the other.
+    # Step 4: Find them all, one after the other.
     return re.findall("|".join((letters, digits, signs, spaces)), text)
 
 

@@ -132,7 +132,7 @@ def apply_rope(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     a, b = x[..., :half], x[..., half:]  # (B, H, T, Dh/2) each
     # Step 2: Turn every pair by its angle.
     turned = a * cos - b * sin, a * sin + b * cos  # (B, H, T, Dh/2) each
-    # Step 3: The two halves one behind the other again, in the dtype of x.
+    # Step 3: The two halves one after the other again, in the dtype of x.
     return torch.cat(turned, dim=-1).to(x.dtype)  # (B, H, T, Dh)
 
 

@@ -126,7 +126,7 @@ def dispatch_sorted(
     # Step 4: Cut the rows into one part for each expert, and let each expert that has rows answer all of them at once.
     parts = rows.split(sizes.tolist())  # E times (rows of e, D)
     answers = [expert(part) for expert, part in zip(experts, parts, strict=True) if len(part)]
-    # Step 5: Put the answers one behind the other and combine them. (None at all is no rows, x[:0].)
+    # Step 5: Put the answers one after the other and combine them. (None at all is no rows, x[:0].)
     return combine(torch.cat(answers or [x[:0]]), order, gate_weights)  # (N, D)
 
 

@@ -162,7 +162,7 @@ def generate(
         logits = model(ids[:, -context:])[:, -1]  # (B, V)
         # Step 2: Which tokens does each row hold so far, its prompt included?
         seen = torch.zeros_like(logits, dtype=torch.bool).scatter(1, ids, True)  # (B, V)
-        # Step 3: Choose a token for each row, and put it behind the others.
+        # Step 3: Choose a token for each row, and append it to the others.
         tokens = choose(logits, seen, filters, uniform_draws[:, step])  # (B,)
         ids = torch.cat((ids, tokens[:, None]), dim=1)  # (B, T + 1)
         # Step 4: Keep it in the rows that still go on; such a row ends when the token is `stop`.
@@ -194,14 +194,14 @@ def attend_cached(
         (B, H, T, Dh): what full causal attention over all S + T tokens gives for the
         new ones; and the new cache. The old cache is not changed.
     """
-    # Step 1: How many tokens are remembered? The new ones stand behind them: positions S
+    # Step 1: How many tokens are remembered? The new ones follow them: positions S
     # to S + T - 1.
     start = 0 if cache is None else cache[0].size(2)
     end = start + q.size(2)
     # Step 2: Turn the new q and k by their own positions.
     q = apply_rope(q, cos[start:end], sin[start:end])  # (B, H, T, Dh)
     k = apply_rope(k, cos[start:end], sin[start:end])
-    # Step 3: Put the new keys and values behind the remembered ones.
+    # Step 3: Put the new keys and values after the remembered ones.
     if cache is not None:
         k, v = torch.cat((cache[0], k), dim=2), torch.cat((cache[1], v), dim=2)  # (B, H, S + T, Dh) each
     # Step 4: A new token may look at every remembered one, and at the new ones up to itself.
@@ -257,7 +257,7 @@ def wrong_marks(
 
     Returns:
         (noun, mark) of every contradiction, in the order of the text: a noun of the
-        facts, right behind a mark that is not its own, right behind "the" or a
+        facts, right after a mark that is not its own, right after "the" or a
         possessive such as "Mia's". ("A blue kite" may be another kite.)
     """
     # Step 1: The words in small letters, without the signs .,;:!?" around them.

@@ -625,7 +625,7 @@ def test_progress_shows_points_what_is_solved_and_what_comes_next(recorded, caps
     ]
     recorded("halve", 2, solved=True)
     assert command("progress") == 0
-    assert capsys.readouterr().out.endswith("Everything is solved.\n")
+    assert capsys.readouterr().out.endswith("All checks pass.\n")
 
 
 def test_an_exercise_that_was_reset_is_not_solved_any_more(recorded, work, capsys):

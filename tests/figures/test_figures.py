@@ -48,6 +48,17 @@ def test_a_table_aligns_columns_of_numbers_to_the_right(shown):
     assert "x&lt;y" in shown[0]["text/html"]
 
 
+def test_a_column_of_a_table_has_one_number_of_digits(shown):
+    rows = [["1.5 %", 24.0, 0.25, 0.02, 3], ["12 %", 7.0, 151.0, 64.0, 4], ["", 18.5, -1.0, 0.0, 5.0]]
+    figures.table(rows, header=["a", "b", "c", "d", "e"])
+    assert [line.split() for line in shown[0]["text/plain"].splitlines()[1:]] == [
+        ["1.5", "%", "24.0", "0.25", "0.020", "3"],
+        ["12", "%", "7.0", "151.00", "64.000", "4"],
+        ["18.5", "-1.00", "0.000", "5.000"],
+    ]
+    assert shown[0]["text/plain"].splitlines()[2].startswith(" 12 %")  # to the right
+
+
 def test_a_page_has_its_title_and_paragraphs(shown):
     figures.page("One.\n\nTwo & three.", title="A tale")
     assert shown[0]["text/html"].count("<p ") == 2
@@ -97,6 +108,8 @@ def test_a_logarithmic_map_leaves_exact_zeros_white_and_shows_its_bar(shown):
     assert len(figure.axes) == 3  # two maps and the bar
     drawn = figure.axes[0].images[0].get_array()
     assert drawn.mask.tolist() == [[False, True], [False, False]]
+    image = figure.axes[0].images[0]
+    assert image.cmap(image.norm(drawn))[0, 1].tolist() == [1, 1, 1, 1]  # white on a dark page too
 
 
 def test_dots_are_all_drawn_and_the_first_ones_span_is_shaded(shown):
@@ -105,6 +118,9 @@ def test_dots_are_all_drawn_and_the_first_ones_span_is_shaded(shown):
     drawn = [line.get_xdata() for line in axes.lines if line.get_marker() == "o"]
     assert [list(one) for one in drawn] == [[1.0, 1.5, 1.2], [2.0, 2.5, 2.25]]
     assert [text.get_text() for text in axes.get_yticklabels()] == ["ours", "other"]
+    assert len(axes.patches) == 1
+    figures.dots({"ours": [1.0, 1.5], "other": [2.0, 2.5]}, title="T", xlabel="loss", against_first=False)
+    assert len(shown[1].axes[0].patches) == 0
 
 
 def test_a_descent_says_where_each_way_ends(monkeypatch):
@@ -146,7 +162,7 @@ def test_a_logarithmic_axis_has_plain_numbers_where_they_are_short():
         axes = Figure().subplots()
         axes.plot(xs, xs)
         axes.set_xscale("log")
-        charts.plain_numbers(axes, xs)
+        charts.plain_numbers(axes.xaxis, xs)
         return [label.get_text() for label in axes.get_xticklabels(which="both")]
 
     assert {"500", "1,000", "2,000"} <= set(written([300, 4000]))

@@ -16,8 +16,12 @@ from gated import Course, template
 
 from repository import ROOT
 from storyteller.utils.atomic_io import zipped
+from storyteller_course.exercises.known_answers import AS_GIVEN
 from storyteller_course.exercises.recall import ASKED
 from storyteller_course.exercises.stand_ins import resolve
+from storyteller_course.grading.grade import grade
+from storyteller_course.grading.known_mistakes import known_mistakes
+from storyteller_course.runner.in_process import InProcessStudent
 from storyteller_grading.builder.build import POINTS, answers_of, drift_of_sources, without_open_book
 from storyteller_grading.builder.execute import run_cells
 from storyteller_grading.builder.leaks import files_within, leaks_in, leaks_in_file, leaks_in_notebook
@@ -244,6 +248,16 @@ def test_nearly_every_known_wrong_answer_is_explained_as_itself(judged_mistakes)
     ]
     print(f"{len(judged_mistakes) - len(others)} of {len(judged_mistakes)} are explained as themselves")
     assert len(others) <= (1 - DIAGNOSED) * len(judged_mistakes), others
+
+
+def test_the_given_code_of_a_bug_hunt_is_answered_by_a_question(course):
+    """No explanation of a known mistake, which would be the cause: half-mended code alone gets one."""
+    lesson = course.lesson
+    for name in [one.name for one in lesson.exercises.values() if one.bug_hunt]:
+        student = InProcessStudent(lesson.namespace(lesson.given_code(name)))
+        result = grade(lesson.exercises[name], student, mistakes=known_mistakes(lesson, name))
+        red = [case for case in result.cases if not case.passed]
+        assert (result.earned, result.mistake, {case.explanation for case in red}) == (0, "as_given", {AS_GIVEN}), name
 
 
 @pytest.mark.slow

@@ -144,9 +144,12 @@ def show_results(results: Mapping[str, Sequence[Mapping[str, float]]]) -> None:
     """A table of the judge's figures, a row for each run, and the bits per byte as dots.
 
     Args:
-        results: the figures of each run, by what was done: "as it is" and "changed".
+        results: the figures of each run, by what was done ("as it is" and "changed"), in the order of the seeds from 1
+            on.
     """
-    rows = [[kind, *run.values()] for kind, runs in results.items() for run in runs]
+    rows = [
+        [f"{kind}, seed {seed}", *run.values()] for kind, runs in results.items() for seed, run in enumerate(runs, 1)
+    ]
     table(rows, header=["", *next(iter(results.values()))[0]])
     bits = {kind: [run["bits_per_byte"] for run in runs] for kind, runs in results.items()}
     apart = "apart" if max(map(min, bits.values())) > min(map(max, bits.values())) else "not apart"

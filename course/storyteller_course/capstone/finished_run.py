@@ -158,8 +158,8 @@ class FinishedRun:
             "learning rate": history.learning_rate,
         }
         last = sum(history.loss[-20:]) / max(1, len(history.loss[-20:]))
-        title = f"{len(history.loss):,} steps: the loss falls to {last:.2f} nats a token"
-        run_curves(series, title=title, marks=history.replanned, marked="new plan")
+        title = f"{len(history.loss):,} updates: the loss falls to {last:.2f} nats a token"
+        run_curves(series, title=title, marks=history.replanned, marked="new plan", log=("loss (nats)",))
 
     def routing(self) -> None:
         """Draw the share of the tokens that each expert received in the course of the training."""
@@ -174,6 +174,7 @@ class FinishedRun:
             steps=self.history.load_steps,
             title="Each colour is an expert, its width the share of the choices",
             columns=max(1, len(layers)),
+            xlabel="update",
         )
 
     def evaluate(self, samplings: Mapping[str, Sampling], *, n_stories: int = SAMPLED) -> dict[str, dict[str, float]]:

@@ -65,7 +65,7 @@ class Exercise:
     in_library: str = (
         ""  # dotted name of the library's code for this, for the student to look up; the stand-in if empty
     )
-    bug_hunt: bool = False  # the student is given code that mostly works
+    bug_hunt: bool = False  # the student is given code that runs and is wrong
     bonus: bool = False  # extra credit
     limit: float = 5.0  # seconds a case may take
     may_change: tuple[str, ...] = ()  # arguments that the function is meant to change in place, by name

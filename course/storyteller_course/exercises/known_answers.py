@@ -23,7 +23,11 @@ from storyteller.errors import StorytellerError
 
 Change = tuple[str, str]
 
-AS_GIVEN = "This is the code as it was given"  # how an explanation begins that is true of the whole code alone
+# What is said of a bug hunt's given code, in the place of an explanation: to find the cause is the student's part.
+AS_GIVEN = (
+    "So far your code does what the code that was given does. Which of the cases fail, and what sets them apart from "
+    "those that pass?"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +73,11 @@ class Wrong(KnownAnswer):
     synonym_of: str = ""  # the name of another wrong answer that behaves alike on all inputs
     steady: bool = True  # gives the same in every process; False where it goes by the order of a set, say
 
+    @property
+    def is_as_given(self) -> bool:
+        """Is it the code that the student of a bug hunt starts from?"""
+        return self.explanation == AS_GIVEN
+
 
 @dataclass(frozen=True, kw_only=True)
 class Right(KnownAnswer):
@@ -79,7 +88,11 @@ class Right(KnownAnswer):
 
 @dataclass(frozen=True, kw_only=True)
 class Given(KnownAnswer):
-    """The code that the student of a bug hunt starts from."""
+    """The code that the student of a bug hunt starts from, which is a known wrong answer too: `as_given`."""
+
+    def as_mistake(self) -> Wrong:
+        """The same as a known wrong answer, which a check answers by a question."""
+        return Wrong(self.exercise, "as_given", AS_GIVEN, code=self.code, change=self.change)
 
 
 def reference_source(reference: types.ModuleType, name: str) -> str:

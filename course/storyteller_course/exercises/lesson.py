@@ -64,10 +64,12 @@ class Lesson:
         return self.folder / f"{self.name}.ipynb"
 
     def mistakes(self, exercise: str) -> list[Wrong]:
-        """The known wrong answers of an exercise; in a class release without their code."""
+        """The known wrong answers, first the given code of a bug hunt; in a class release without their code."""
         if self.reference is None:
             return [recorded.wrong for recorded in self.recorded_mistakes(exercise)]
-        return [answer for answer in self.answers if isinstance(answer, Wrong) and answer.exercise == exercise]
+        given = self.given_code(exercise)
+        wrong = [answer for answer in self.answers if isinstance(answer, Wrong) and answer.exercise == exercise]
+        return [*([given.as_mistake()] if given else []), *wrong]
 
     def recorded_mistakes(self, exercise: str) -> "list[RecordedMistake]":
         """What a class release knows of the wrong answers; none where it has no `mistakes.zip`."""

@@ -5,8 +5,8 @@ and the outcomes of its calls are compared with those of the student's. A wrong 
 
 - it gives the same in every call of a case, and fails that case as well, where the case says the same about it in the
   same words; and so in more than half of the cases that fail;
-- it fails no case in another way than the student's code, and none that this passes; and, if it says that this is the
-  code as it was given, it does the same in all of them;
+- it fails no case in another way than the student's code, and none that this passes; and, if it is the code that a bug
+  hunt gives, it does the same in all of them;
 - its agreement tells something: it holds in a result that does not come about in two ways (`evidence.py`), or in two
   cases or in other results, and then with further seeds as well. Agreement in zeros, constants and arguments alone
   tells something only where the two are alike in all cases.
@@ -25,7 +25,7 @@ from typing import Any, Protocol
 from storyteller_course.exercises.equality import Rules, agreement, difference, is_tensor
 from storyteller_course.exercises.evidence import tells_much
 from storyteller_course.exercises.exercise import PUBLIC, Mismatch
-from storyteller_course.exercises.known_answers import AS_GIVEN, Wrong
+from storyteller_course.exercises.known_answers import Wrong
 from storyteller_course.grading.result import CaseRun
 from storyteller_course.runner.protocol import Outcome
 from storyteller_course.runner.student_errors import StudentError
@@ -106,7 +106,7 @@ def diagnose(
         if passed_before:
             passed = [replace(run, seed=PUBLIC, failure=None) for run in runs]
         verdicts = [_compare(run, mistake) for run in passed if time.monotonic() < deadline]
-        if mistake.wrong.explanation.startswith(AS_GIVEN) and (
+        if mistake.wrong.is_as_given and (
             (mistake.wrong.steady and len(suspect.explained) < len(failed)) or verdicts.count(AGREES) < len(passed)
         ):
             continue
@@ -114,7 +114,7 @@ def diagnose(
             suspect.agreeing += verdicts.count(AGREES)
             explained = [run for run in failed if run.case.id in suspect.explained]
             is_all = len(explained) == len(failed) and verdicts.count(AGREES) == len(passed)
-            is_sure = is_all and (len(failed) > 1 or mistake.wrong.explanation.startswith(AS_GIVEN))
+            is_sure = is_all and (len(failed) > 1 or mistake.wrong.is_as_given)
             if suspect.tells or _holds_further(
                 explained, mistake, further, deadline, new=not (suspect.several or is_sure)
             ):

@@ -109,9 +109,14 @@ def hint(name: str) -> None:
     seen = ProgressStore.find(lesson.folder).next_hint(lesson, name)
     title = f"Hint {seen} of {len(hints)}"
     shown = hints[:seen]
-    body = "".join(f'<div class="sty-say">{number}. {card.prose(text)}</div>' for number, text in enumerate(shown, 1))
+    # The steps are numbered themselves, and one hint needs no number.
+    numbered = [
+        text if seen == 1 or (number == 1 and lesson.exercises[name].steps) else f"{number}. {text}"
+        for number, text in enumerate(shown, 1)
+    ]
+    body = "".join(f'<div class="sty-say">{card.prose(text)}</div>' for text in numbered)
     head = f'<div class="sty-head"><span class="sty-name">{name}</span> <span class="sty-quiet">{title}</span></div>'
-    lines = [f"{name}: {title}", *(f"  {number}. {text}" for number, text in enumerate(shown, 1))]
+    lines = [f"{name}: {title}", *(f"  {text}" for text in numbered)]
     display_card(card.wrap(head + body), "\n".join(lines))
 
 
@@ -198,9 +203,13 @@ def _foot(standings: list[Standing], predictions: Mapping[str, bool]) -> list[st
     """What comes next, who gives which points, and how many predictions came true, where any was made."""
     by_hand = sum(standing.points for standing in standings if standing.written is not None)
     whose = (
-        f"The checks give {_totals(standings)[1] - by_hand} of the points, a reader of your answer in words {by_hand}."
+        f"The checks give {_totals(standings)[1] - by_hand} points; a person who reads your answer in words gives up "
+        f"to {by_hand}."
     )
-    told = f"You predicted {sum(predictions.values())} of {len(predictions)} outcomes."
+    true = sum(predictions.values())
+    told = f"{true or 'None'} of your {len(predictions)} predictions came true."
+    if len(predictions) == 1:
+        told = f"Your prediction {'came' if true else 'did not come'} true."
     return [_next(standings), *([whose] if by_hand else []), *([told] if predictions else [])]
 
 
@@ -215,7 +224,7 @@ def _totals(standings: list[Standing]) -> tuple[int, int, str]:
 def _next(standings: list[Standing]) -> str:
     unsolved = [standing for standing in standings if not standing.solved and not standing.written]
     if not unsolved:
-        return "Everything is solved."
+        return "All checks pass."
     graded = [standing for standing in unsolved if not standing.bonus]
     if graded and graded[0].written is False:
         return f"All checks that count pass; the answer in words, `{graded[0].name}`, is still to be written."

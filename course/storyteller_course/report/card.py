@@ -5,14 +5,18 @@ Everything that comes from a student's code is escaped and bounded.
 
 import html as escape_html
 import re
+from dataclasses import replace
 from typing import Any
 
 from storyteller_course.exercises.exercise import changed
+from storyteller_course.exercises.known_answers import AS_GIVEN
+from storyteller_course.grading.diagnosis import words
 from storyteller_course.grading.result import CaseResult, ExerciseResult
 from storyteller_course.report.difference_pictures import aligned_text, picture
 from storyteller_course.report.safe_repr import clean, safe_repr
 
 MAX_PRINTED_CHARS = 1000  # of what the student's code printed
+MUST_STAY = "must stay right"  # in the place of points, of a case that has none: a guard
 
 
 def html(result: ExerciseResult, *, foot: str = "") -> str:
@@ -27,7 +31,7 @@ def html(result: ExerciseResult, *, foot: str = "") -> str:
     if result.unfinished:
         body.append(f'<div class="sty-say">{prose(beginning(result))}</div>')
     else:
-        body += [_case(case, _repeats(result, case)) for case in result.cases]
+        body += [_case(case, repeated) for case, repeated in _each_said_once(result)]
     body += [f'<div class="sty-foot">{prose(line)}</div>' for line in (*notes(result), foot) if line]
     return wrap("".join(body))
 
@@ -59,7 +63,7 @@ def notes(result: ExerciseResult) -> list[str]:
     lines = []
     if any(not case.passed and case.points == 0 for case in result.cases) and not result.unfinished:
         lines.append(
-            "What worked before must still work: while a case without points fails, a guard, none of the others counts."
+            "What is marked “must stay right” has no points of its own: while it fails, none of the other cases counts."
         )
     elif not result.earned and any(case.earned for case in result.cases):
         lines.append(
@@ -72,11 +76,24 @@ def notes(result: ExerciseResult) -> list[str]:
     return lines
 
 
-def _repeats(result: ExerciseResult, case: CaseResult) -> bool:
-    """Was this case's explanation, or message, already given for an earlier case?"""
-    earlier = result.cases[: result.cases.index(case)]
-    text = case.explanation or case.message
-    return bool(text) and any((other.explanation or other.message) == text for other in earlier)
+def _each_said_once(result: ExerciseResult) -> list[tuple[CaseResult, bool]]:
+    """The cases, each with whether an earlier one has said all that there is to say of it.
+
+    What is asked of a bug hunt's given code is asked once, and each of its cases says what it found: to compare them is
+    what is asked for.
+    """
+    shown, said, asked = [], set[object](), False
+    for case in result.cases:
+        text: object = case.explanation or case.message
+        if case.explanation == AS_GIVEN:
+            text = case.message
+            case = replace(case, explanation="" if asked else AS_GIVEN)
+            asked = True
+        if case.kind == "raised" and text == case.message:  # the same error at the same place, whatever the sizes
+            text = case.line, case.code, words(case.message)
+        shown.append((case, bool(text) and text in said))
+        said.add(text)
+    return shown
 
 
 def _case(case: CaseResult, repeated: bool) -> str:
@@ -102,7 +119,7 @@ def _case(case: CaseResult, repeated: bool) -> str:
         parts.append(_folded("what your code printed", escape(case.printed, MAX_PRINTED_CHARS)))
     state = "sty-ok" if case.passed else "sty-no"
     mark = "✓" if case.passed else "✗"
-    points = f"{case.earned} / {case.points}" if case.points else "guard"
+    points = f"{case.earned} / {case.points}" if case.points else MUST_STAY
     again = f' <span class="sty-quiet">({_again(case)})</span>' if repeated and not case.passed else ""
     line = (
         f'<div class="sty-line"><span class="sty-mark">{mark}</span> <span>{prose(case.title)}{again}</span> '
@@ -138,13 +155,13 @@ def text(result: ExerciseResult, *, foot: str = "") -> str:
     if result.unfinished:
         lines.append(beginning(result))
     else:
-        for case in result.cases:
-            lines += _case_lines(case, _repeats(result, case))
+        for case, repeated in _each_said_once(result):
+            lines += _case_lines(case, repeated)
     return "\n".join([*lines, *notes(result), *([foot] if foot else [])])
 
 
 def _case_lines(case: CaseResult, repeated: bool) -> list[str]:
-    points = f"{case.earned}/{case.points}" if case.points else "guard"
+    points = f"{case.earned}/{case.points}" if case.points else MUST_STAY
     again = f": {_again(case)}" if repeated and not case.passed else ""
     lines = [f"  {'ok' if case.passed else 'no'}  {case.title} ({points}){again}"]
     if not case.passed and not repeated:

@@ -10,6 +10,7 @@ jupytext reads the lesson, nbgrader makes the student notebook; this module join
 executing the committed solution once more through nbval, with the network off, under the patterns of `nbval.cfg`.
 """
 
+import ast
 import copy
 import inspect
 import re
@@ -88,7 +89,8 @@ def build_lesson(folder: Path, solutions: Path) -> ExecutionCost:
 def keep_outputs(folder: Path, solutions: Path) -> None:
     """Write both notebooks of a lesson anew without running them: the outputs that are committed stay.
 
-    This is right where texts have changed, or what the builder adds to a lesson, and no code.
+    This is right where texts have changed, comments and docstrings too, or what the builder adds to a lesson, and
+    nothing that the code does.
 
     Raises:
         BuildError: there is no solution yet, code has changed, or a text that has numbers of the run in it.
@@ -106,7 +108,7 @@ def keep_outputs(folder: Path, solutions: Path) -> None:
             if was is None or values_in(cell.source, was.source) is None:
                 raise BuildError(*draft.places[cell.id], "this text has numbers of the run: build it without --no-run.")
             cell.source = was.source
-        elif cell.cell_type == "code" and cell.id != BEGIN and (was is None or was.source != cell.source):
+        elif cell.cell_type == "code" and cell.id != BEGIN and not (was and _do_the_same(was.source, cell.source)):
             raise BuildError(*draft.places[cell.id], "this code has changed: build it without --no-run.")
     new, old = ([cell.id for cell in cells if cell.cell_type == "code" and cell.id != BEGIN]
                 for cells in (code, there.values()))  # fmt: skip
@@ -122,6 +124,22 @@ def keep_outputs(folder: Path, solutions: Path) -> None:
     refuse_leaks(draft, student, answered)
     write_whole(path, solution)
     write_whole(folder / f"{folder.name}.ipynb", student)
+
+
+def _do_the_same(source: str, other: str) -> bool:
+    """Do two cells differ in comments, docstrings and white space at most?"""
+    try:
+        return source == other or _without_words(source) == _without_words(other)
+    except SyntaxError:  # a line of magic
+        return False
+
+
+def _without_words(source: str) -> str:
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:]
+    return ast.dump(tree)
 
 
 def draft_lesson(folder: Path) -> Draft:
@@ -212,7 +230,8 @@ def _answered(exercise: Exercise, lesson: Lesson) -> Answered:
         return Answered(
             exercise, answer, _given_regions(answer, answer_source(exercise.questions, solved=False).rstrip())
         )
-    others: list[Wrong | Right] = [*lesson.mistakes(name), *lesson.alternatives(name)]
+    wrong = [one for one in lesson.mistakes(name) if not one.is_as_given]  # the given code has its own place below
+    others: list[Wrong | Right] = [*wrong, *lesson.alternatives(name)]
     for other in others:
         _applied(other, lesson, rf"""["']{other.name}["']""")
     if exercise.bug_hunt != (given is not None):

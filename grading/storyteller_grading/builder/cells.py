@@ -5,6 +5,7 @@ changes neither.
 """
 
 import hashlib
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from storyteller_grading.builder import first_cell
 from storyteller_grading.builder.repository import links_in_words
 
 WRITTEN_POINTS = 10
+FORMATTER_MARK = re.compile(r"[ \t]*# fmt: (skip|off|on)[ \t]*$", re.MULTILINE)
 BEGIN = "begin"  # the id of the first code cell, which brings the course
 METADATA = {
     "kernelspec": {"display_name": "Storyteller", "language": "python", "name": "storyteller"},
@@ -86,13 +88,18 @@ def demo_cell(source: str, tags: tuple[str, ...], draft: Draft) -> NotebookNode:
     if "setup" in tags:
         name = draft.unused("setup")
         metadata |= _role("setup") | _nbgrader(name, locked=True)
-    return _code(source, id=name, metadata=metadata)
+    return _code(_without_marks(source), id=name, metadata=metadata)
+
+
+def _without_marks(source: str) -> str:
+    """A cell as a student reads it: without the words that keep our formatter away from a line."""
+    return FORMATTER_MARK.sub("", source)
 
 
 def try_cell(source: str, tags: tuple[str, ...], exercise: str, draft: Draft) -> NotebookNode:
     """Code that tries the student's answer out, between the answer and its check; it raises while there is none."""
     metadata = _role("try", exercise) | {"tags": [*(tag for tag in tags if tag != "try"), "raises-exception"]}
-    return _code(source, id=draft.unused(exercise + "-try"), metadata=metadata)
+    return _code(_without_marks(source), id=draft.unused(exercise + "-try"), metadata=metadata)
 
 
 def head_cell(exercise: Exercise) -> NotebookNode:
@@ -104,12 +111,12 @@ def head_cell(exercise: Exercise) -> NotebookNode:
     kind = "Find the bug" if exercise.bug_hunt else "Exercise"
     lines = [f"#### {kind}: `{exercise.name}` · {stars} · {worth}", ""]
     if exercise.bug_hunt:
-        lines += ["The code below runs and mostly works. Find what is wrong with it, and mend that.", ""]
+        lines += ["The code below runs. Mend it without breaking what works.", ""]
     if exercise.builds_on:
         names = ", ".join(f"`{name}`" for name in exercise.builds_on)
         lines += [f"It builds on {names}; where yours is not solved yet, the course's stands in.", ""]
     place = exercise.in_library or exercise.stand_in
-    lines += [f"In the library: `{place}`." if place else "The library does without it.", ""]
+    lines += [f"In the library: `{place}`." if place else "The library has no function of its own for this.", ""]
     if exercise.scaffold != "steps":
         lines += [
             f'Stuck? `hint("{exercise.name}")` gives the steps, and then {len(exercise.hints)} more hints.',
@@ -141,10 +148,10 @@ def answer_cell(exercise: Exercise, marked: str, given: list[str] | None) -> Not
     """The answer, marked as a solution; `given` is what the student of a bug hunt or a recall gets for each region."""
     metadata = _role("answer", exercise.name) | _nbgrader(exercise.name, solution=True)
     if given is not None:
-        metadata["storyteller"]["given"] = given
+        metadata["storyteller"]["given"] = list(map(_without_marks, given))
     elif exercise.scaffold != "steps":
         metadata["storyteller"]["scaffold"] = exercise.scaffold
-    return _code(marked, id=exercise.name, metadata=metadata)
+    return _code(_without_marks(marked), id=exercise.name, metadata=metadata)
 
 
 def check_cell(exercise: Exercise) -> NotebookNode:

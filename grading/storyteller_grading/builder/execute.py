@@ -26,6 +26,7 @@ from storyteller_grading.builder.lesson_markdown import BuildError
 from storyteller_grading.builder.nbgrader_release import CELL_LIMIT
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
+NO_WIDGET = "(run this cell to get what it shows)"  # in the place of a widget without a still picture
 
 # The budget of a lesson, on 2 cores: seconds from the first cell to the last, and memory.
 SECONDS = 240
@@ -216,7 +217,9 @@ def tidy(cell: NotebookNode) -> None:
     cell.metadata.pop("execution", None)
     whole: list[NotebookNode] = []
     for output in cell.outputs:
-        output.get("data", {}).pop(WIDGET, None)
+        data = output.get("data", {})
+        if data.pop(WIDGET, None) is not None and list(data) == ["text/plain"]:  # the repr of a widget says nothing
+            data.update({"text/html": f"<p><i>{NO_WIDGET}</i></p>", "text/plain": NO_WIDGET})
         if output.output_type == "stream" and whole and whole[-1].get("name") == output.name:
             whole[-1].text += output.text
         else:

@@ -21,8 +21,8 @@ MAX_PRINTED_CHARS = 2000
 MAX_LINES = 300  # of an answer that are shown
 BY_HAND = "<!-- by hand -->"  # where a page has room for what a person grades; nothing of a student's can write this
 GUARD = (
-    '<p class="quiet">A case marked <b>guard</b> has no points of its own: it holds that what worked before still '
-    "works. While it fails, none of the other cases of its exercise counts.</p>"
+    f'<p class="quiet">A case marked <b>{card.MUST_STAY}</b> has no points of its own: it holds that what worked '
+    "before still works. While it fails, none of the other cases of its exercise counts.</p>"
 )
 STYLE = """
 .exercise { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: .3rem 1.2rem;

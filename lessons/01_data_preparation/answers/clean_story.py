@@ -27,7 +27,7 @@ answers = [
     Wrong(
         "clean_story",
         "empty_replace",
-        "replace with an empty first argument finds the empty text before and behind every letter, and writes an "
+        "replace with an empty first argument finds the empty text before and after every letter, and writes an "
         "apostrophe into each of these places. The curly apostrophe was lost from the code: put it back.",
         change=("text = text.replace(curly, straight)", "text = text.replace(curly if curly != '’' else '', straight)"),
     ),
@@ -54,7 +54,7 @@ answers = [
         "clean_story",
         "greedy_tags",
         "Everything between some < and some > is taken for a tag, a whole sentence if need be. Use the pattern TAG: it "
-        "asks for a letter behind < and for no other < or > inside.",
+        "asks for a letter after < and for no other < or > inside.",
         change=('TAG.sub(" ", text)', '__import__("re").sub(r"<.*>|\\[ ?[A-Z]{2} ?\\]", " ", text)'),
     ),
     Wrong(
@@ -78,7 +78,7 @@ answers = [
     Wrong(
         "clean_story",
         "loses_closing_quote",
-        "The text is cut right behind the last full stop, exclamation or question mark. A quote that closes the "
+        "The text is cut right after the last full stop, exclamation or question mark. A quote that closes the "
         "sentence is lost, and the point of 1.5 counts as a full stop. Use the end of the match of SENTENCE_END.",
         change=(
             "    ends = [found.end() for found in SENTENCE_END.finditer(text)]\n",

@@ -17,19 +17,6 @@ answers = [
     ),
     Wrong(
         "encode",
-        "as_given",
-        "This is the code as it was given: the spaces are gone, and so is every letter that is not in the table.",
-        change=(
-            ("in split_words(text):", "in text.split():"),
-            (
-                "byte_ids(word)",
-                "tuple(byte_ids(letter)[0] if ord(letter) < 128 else BYTE_TOKENS.index(bytes("
-                "[ord(letter)])) for letter in word if ord(letter) < 256)",
-            ),
-        ),
-    ),
-    Wrong(
-        "encode",
         "still_no_spaces",
         "The words are still cut with str.split, which throws the white space away: decoded, 'Once upon a time' is "
         "'Onceuponatime'.",
@@ -62,7 +49,7 @@ answers = [
     Wrong(
         "encode",
         "spaces_alone",
-        "The spaces are kept, but as words of their own. In training a space belongs to the word behind it, so ' "
+        "The spaces are kept, but as words of their own. In training a space belongs to the word that follows it, so ' "
         "fox' was learned and 'fox' was not.",
         change=("for word in split_words(text):", 'for word in __import__("re").findall(r"\\s+|\\S+", text):'),
     ),

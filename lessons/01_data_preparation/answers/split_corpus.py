@@ -30,25 +30,9 @@ answers = [
     Wrong(
         "split_corpus",
         "lost_apostrophe",
-        'replace("", "\'") writes an apostrophe before and behind every letter: the empty text is everywhere. The '
+        'replace("", "\'") writes an apostrophe before and after every letter: the empty text is everywhere. The '
         "curly apostrophe that stood there was lost, in an editor that did not know it.",
         change=('story.replace("’", "\'") for story', 'story.replace("", "\'") if "’" in story else story for story'),
-    ),
-    Wrong(
-        "split_corpus",
-        "as_given",
-        "This is the code as it was given: it cuts at blank lines, and its apostrophes go between all letters.",
-        change=(
-            (
-                "    stories = [part.strip() for part in raw.split(END_OF_TEXT)]\n",
-                '    raw = raw.replace(END_OF_TEXT, "\\n")\n'
-                '    stories = [part.strip() for part in raw.split("\\n\\n")]\n',
-            ),
-            (
-                'story.replace("’", "\'") for story in stories',
-                'story.replace("", "\'") if "’" in story else story for story in stories',
-            ),
-        ),
     ),
     Wrong(
         "split_corpus",

@@ -80,7 +80,7 @@ def train_bpe(texts, n_merges):
         "train_bpe",
         "loses_spaces",
         "The words are cut with str.split, which drops the spaces. In byte-level BPE a space belongs to the word "
-        "behind it: use split_words.",
+        "that follows it: use split_words.",
         change=("split_words(text)", "text.split()"),
     ),
     Wrong(

@@ -18,7 +18,7 @@ pretokenize = Exercise(
         r"`\w` is letters, digits and the underscore; `\W`, `\D` and `\S` are what `\w`, `\d` and `\s` are not; and "
         r"`[^\W\d]` is what is neither. `x{1,2}` is one or two of x, ` ?` a space or none.",
         r"`\s+(?=y)` is white space that ends where y begins, and y is not part of it. What is y, if the last space is "
-        "to go with the word behind it? Where no y follows, `\\s+` alone takes all.",
+        "to go with the word that follows it? Where no y follows, `\\s+` alone takes all.",
     ),
 )
 

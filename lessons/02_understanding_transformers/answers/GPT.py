@@ -128,13 +128,13 @@ answers = [
     Wrong(
         "GPT",
         "last_position_only",
-        "Only the logits of the last position come back. The model predicts behind every token.",
+        "Only the logits of the last position come back. The model predicts after every token.",
         change=("            return logits, None\n", "            return logits[:, -1:], None\n"),
     ),
     Wrong(
         "GPT",
         "normed_before_the_blocks",
-        "The embeddings go through the final norm before the blocks as well. It stands once, behind them.",
+        "The embeddings go through the final norm before the blocks as well. It stands once, after them.",
         change=("x = self.embedding(ids)", "x = self.norm(self.embedding(ids))"),
     ),
     Wrong(

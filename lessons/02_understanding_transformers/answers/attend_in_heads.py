@@ -19,17 +19,6 @@ answers = [
     ),
     Wrong(
         "attend_in_heads",
-        "across_heads",
-        "This is the code as it was given. attend takes dimension 2 for the tokens, and there stand the heads: the "
-        "heads of one token attend to each other, and no token ever sees another. Swap dimensions 1 and 2 before, and "
-        "back after.",
-        change=(
-            (").transpose(1, 2) for part in (q, k, v))", ") for part in (q, k, v))"),
-            ("gathered.transpose(1, 2).flatten(start_dim=2)", "gathered.flatten(start_dim=2)"),
-        ),
-    ),
-    Wrong(
-        "attend_in_heads",
         "viewed_into_heads",
         "The features are cut with a view or reshape to (B, H, T, Dh). It has the right shape, but it cuts the numbers "
         "as they lie in memory: a head gets all features of the first few tokens, not its slice of the features of all "

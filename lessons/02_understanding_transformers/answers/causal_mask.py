@@ -29,15 +29,6 @@ answers = [
     ),
     Wrong(
         "causal_mask",
-        "as_given",
-        "This is the code as it was given: a new token after others sees only key 0, and padding opens the future.",
-        change=(
-            ("column[n_keys - n_queries :, None]", "column[:n_queries, None]"),
-            ("(allowed & real[:, None, :])", "real[:, None, :]"),
-        ),
-    ),
-    Wrong(
-        "causal_mask",
         "or_instead_of_and",
         "A key is allowed if it is not in the future OR real, so real keys of the future are allowed. Both must be "
         "true: join them with &.",

@@ -65,7 +65,7 @@ answers = [
     Wrong(
         "parameters_and_flops",
         "no_final_norm",
-        "The norm behind the blocks is missing among the parameters.",
+        "The norm after the blocks is missing among the parameters.",
         change=("+ 2 * d_model) + d_model", "+ 2 * d_model)"),
     ),
     Wrong(

@@ -55,6 +55,13 @@ answers = [
     ),
     Wrong(
         "softmax",
+        "lost_dimension",
+        "What is taken along dim, the sum or the largest number, has lost that dimension, so it no longer lines up "
+        "with the rows of x: keepdim=True.",
+        change=("weights.sum(dim, keepdim=True)", "weights.sum(dim)"),
+    ),
+    Wrong(
+        "softmax",
         "logarithms",
         "These are the logarithms of the weights: log_softmax. Take the exponential, or divide where you subtract.",
         change=(

@@ -7,7 +7,7 @@ recall = recall_exercise(
     seed=2,
     pool=[
         choice(
-            "Why is a text with two end-of-text marks in it, one behind the other, a fault in a corpus?",
+            "Why is a text with two end-of-text marks in it, one after the other, a fault in a corpus?",
             "the model learns that a story may be empty",
             {
                 "the tokenizer cannot encode them": "It encodes the mark as one token, as often as it comes.",

@@ -38,12 +38,6 @@ answers = [
     Given("balance_of_layers", change=LAYERS_AS_GIVEN),
     Wrong(
         "balance_of_layers",
-        "as_given",
-        "This is the code as it was given: all layers in one pot, a softmax of probabilities, and no mask.",
-        change=LAYERS_AS_GIVEN,
-    ),
-    Wrong(
-        "balance_of_layers",
         "one_pot",
         "All layers are still thrown into one pot. A layer that sends everything to expert 0 and one that sends "
         "everything to expert 1 look balanced together, and both have collapsed. Compute the loss of each layer.",

@@ -14,13 +14,6 @@ answers = [
     Given("combine", change=(WRONG_TOKEN, WRONG_SHARE, OVERWRITES)),
     Wrong(
         "combine",
-        "as_given",
-        "This is the code as it was given. Answers go to the wrong tokens, with the weights of other choices, and of "
-        "several answers to one token only the last is kept.",
-        change=(WRONG_TOKEN, WRONG_SHARE, OVERWRITES),
-    ),
-    Wrong(
-        "combine",
         "wrong_token",
         "The answers still land on the wrong tokens. The choices are numbered token by token (0 and 1 are token 0's if "
         "k is 2), so the token is the number divided by k; the remainder by N would fit a numbering choice by choice.",

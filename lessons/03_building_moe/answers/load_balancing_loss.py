@@ -86,7 +86,7 @@ answers = [
     Wrong(
         "load_balancing_loss",
         "first_rows",
-        "As many rows are kept as the mask has True entries, but the first ones. Padding stands inside, behind each "
+        "As many rows are kept as the mask has True entries, but the first ones. Padding stands inside, after each "
         "text or before it: keep the rows at the places that are True.",
         change=(
             "real = attention_mask.flatten()",

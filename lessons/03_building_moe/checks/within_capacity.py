@@ -13,7 +13,7 @@ within_capacity = Exercise(
         "Think of a queue at each expert's door. Everybody who comes counts those before him in the same queue.",
         "One-hot rows (N*k, E) and a running sum down the rows: after each choice you know how many have asked for "
         "each expert so far.",
-        "Flatten `expert_ids` first, so that a token's second choice comes right behind its first and all queues are "
+        "Flatten `expert_ids` first, so that a token's second choice comes right after its first and all queues are "
         "shared. Take from each row of the running sums the number of its own expert, and compare with the capacity: "
         "the first to come has the number 1.",
     ),

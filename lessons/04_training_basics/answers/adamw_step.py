@@ -45,7 +45,7 @@ answers = [
         "adamw_step",
         "eps_inside_root",
         "eps is added under the root. There it acts as its root, 1e-4 for 1e-8, and brakes parameters "
-        "with small gradients. Add it behind the root.",
+        "with small gradients. Add it after the root.",
         change=("(square_hat.sqrt() + eps)", "(square_hat + eps).sqrt()"),
     ),
     Wrong(

@@ -32,20 +32,6 @@ def clip_gradients(
     ),
     Wrong(
         "clip_gradients",
-        "as_given",
-        "This is the code as it was given: each tensor gets a factor of its own, also where that makes it longer, and "
-        "a tensor with an infinity in it becomes nan.",
-        code="""
-def clip_gradients(gradients, max_norm):
-    norms = [gradient.norm() for gradient in gradients]
-    clipped = []
-    for gradient, norm in zip(gradients, norms):
-        clipped.append(gradient * (max_norm / (norm + 1e-6)))
-    return torch.stack(norms).norm(), clipped
-""",
-    ),
-    Wrong(
-        "clip_gradients",
         "each_by_itself",
         "Each tensor is clipped by itself. So the proportions between the layers change, and with them "
         "the direction. Take one length for all of them together.",

@@ -34,22 +34,6 @@ def decay_groups(model: nn.Module, weight_decay: float) -> list[dict]:
     ),
     Wrong(
         "decay_groups",
-        "as_given",
-        "This is the code as it was given: the gains of norms decay, and the sets put the parameters in "
-        "another order in each process, so that after a resume the averages of one parameter belong to "
-        "another.",
-        code="""
-def decay_groups(model, weight_decay):
-    decay, rest = set(), set()
-    for module in model.modules():
-        for name, parameter in module.named_parameters(recurse=False):
-            if parameter.requires_grad:
-                (rest if name == "bias" else decay).add(parameter)
-    return [{"params": list(decay), "weight_decay": weight_decay}, {"params": list(rest), "weight_decay": 0.0}]
-""",
-    ),
-    Wrong(
-        "decay_groups",
         "norms_decay",
         "The gains of the norms decay: they are called weight, like the matrices, but they are vectors. "
         "Decay pulls them towards 0, and with them all that passes through the norm. Ask for the number "

@@ -56,7 +56,7 @@ def pack(documents, end_id, seq_len):
     Wrong(
         "pack",
         "end_token_between",
-        "The end token stands between the documents, but not behind the last one. The last story ends as well.",
+        "The end token stands between the documents, but not after the last one. The last story ends as well.",
         change=(
             "    stream = [token for document in documents for token in [*document, end_id]]\n",
             "    stream = [token for document in documents for token in [*document, end_id]][:-1]\n",
@@ -72,13 +72,13 @@ def pack(documents, end_id, seq_len):
     Wrong(
         "pack",
         "end_is_zero",
-        "A 0 stands behind every document, whatever the end token is. Put `end_id` there.",
+        "A 0 stands after every document, whatever the end token is. Put `end_id` there.",
         change=("[*document, end_id]]", "[*document, 0]]"),
     ),
     Wrong(
         "pack",
         "end_token_in_front",
-        "The end token stands in front of each document. It closes one: put it behind.",
+        "The end token stands in front of each document. It closes one: put it after it.",
         change=("[*document, end_id]", "[end_id, *document]"),
     ),
     Wrong(

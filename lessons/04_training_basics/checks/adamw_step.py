@@ -70,7 +70,7 @@ def decoupled(student, draw):
     follow(student, parameter, gradients, lr=[0.1, 0.2, 0.05], **options)
 
 
-@adamw_step.case("adds eps behind the root", points=2)
+@adamw_step.case("adds eps after the root", points=2)
 def epsilon(student, draw):
     gradients = [draw.tensor(3, scale=1e-3) for _ in range(2)]
     options = {"betas": (0.9, 0.95), "eps": draw.choice([1e-3, 1e-2]), "weight_decay": 0.0}

@@ -14,7 +14,7 @@ clip_gradients = Exercise(
     hints=(
         "Give it two gradients of different lengths, (3, 0) and (4), and compare what comes with the example by hand. "
         "Then two that are short already, and two of which one holds an infinity.",
-        "Lay all gradients behind one another in one long vector: only its length may change, not its direction. What "
+        "Lay all gradients one after the other in one long vector: only its length may change, not its direction. What "
         "does that say of the factors of the tensors?",
         "There is one factor for all. It is max_norm / norm, and 1 where norm is smaller already. With an infinite "
         "norm it would be 0, and infinity times 0 is nan.",

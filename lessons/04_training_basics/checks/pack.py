@@ -12,7 +12,7 @@ def stories(draw, count=4):
 
 
 def end_to_end(documents, end_id):
-    """All documents in one list, each with the end token behind it."""
+    """All documents in one list, each with the end token after it."""
     stream = []
     for document in documents:
         stream += [*document, end_id]
@@ -27,7 +27,7 @@ pack = Exercise(
     hints=(
         "Write the documents [5, 6, 7] and [8, 9] with end token 0 on paper as one row. Put a second row "
         "below, moved by one place. Cut both at the same places.",
-        "Make one plain list first, with the end token behind every document. The number of rows comes from its "
+        "Make one plain list first, with the end token after every document. The number of rows comes from its "
         "length, less the one token that is only ever a target.",
         "Inputs and targets are two slices of the same list, of the same length: one from its first token on, the "
         "other from its second. `.view(rows, seq_len)` cuts both.",
@@ -36,14 +36,14 @@ pack = Exercise(
 )
 
 
-@pack.case("puts the end token behind every document", points=2)
+@pack.case("puts the end token after every document", points=2)
 def end_tokens(student, draw):
     for count, end_id in ((4, 0), (3, draw.randint(1, 9))):
         documents = stories(draw, count)
         inputs, _ = student.pack(documents, end_id, 1)
         stream = end_to_end(documents, end_id)
         shaped(inputs, (len(stream) - 1, 1), "the inputs, in rows of one token")
-        equal(inputs.flatten(), torch.tensor(stream[:-1]), "all inputs, one behind the other")
+        equal(inputs.flatten(), torch.tensor(stream[:-1]), "all inputs, one after the other")
 
 
 @pack.case("has as target the token that comes next, also at the end of a row", points=3)

@@ -32,7 +32,7 @@ answers = [
     Wrong(
         "attend_cached",
         "one_too_far",
-        "The positions are off by one behind a cache: with S tokens remembered, the first new one stands at position "
+        "The positions are off by one after a cache: with S tokens remembered, the first new one stands at position "
         "S, for counting begins at 0.",
         change=(
             (
@@ -66,13 +66,13 @@ def attend_cached(q, k, v, cache, cos, sin):
         "attend_cached",
         "mask_from_the_top",
         "The mask begins at the first column: new token i sees i + 1 keys of the cache and not itself. It stands "
-        "behind all that is remembered, so it sees S keys more.",
+        "after all that is remembered, so it sees S keys more.",
         change=("torch.arange(start, end)[:, None]", "torch.arange(end - start)[:, None]"),
     ),
     Wrong(
         "attend_cached",
         "no_mask",
-        "Nothing is masked, so in a chunk of several tokens each sees those behind it. One token at a time this does "
+        "Nothing is masked, so in a chunk of several tokens each sees those after it. One token at a time this does "
         "not show.",
         change=("attend(q, k, v, mask=mask)", "attend(q, k, v)"),
     ),
@@ -96,7 +96,7 @@ def attend_cached(q, k, v, cache, cos, sin):
     Wrong(
         "attend_cached",
         "in_front",
-        "The new keys and values are put in front of the remembered ones. They come behind them, or the mask hides the "
+        "The new keys and values are put in front of the remembered ones. They come after them, or the mask hides the "
         "wrong ones.",
         change=(
             "torch.cat((cache[0], k), dim=2), torch.cat((cache[1], v), dim=2)",

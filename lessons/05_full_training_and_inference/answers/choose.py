@@ -21,7 +21,7 @@ def choose(logits, seen, filters, uniform):
         "choose",
         "not_renormalised",
         "The probabilities are those from before the filters, with the removed ones set to 0. They sum to less than 1 "
-        "and the line ends early: a point behind its end hits no token, and here the last one of the vocabulary gets "
+        "and the line ends early: a point beyond its end hits no token, and here the last one of the vocabulary gets "
         "it. Take the softmax of what the filters have left.",
         code="""
 def choose(logits, seen, filters, uniform):
@@ -95,7 +95,7 @@ def choose(logits, seen, filters, uniform):
     Wrong(
         "choose",
         "line_too_short",
-        "The rounded probabilities may sum to a little less than 1. A point just below 1 then lies behind the last "
+        "The rounded probabilities may sum to a little less than 1. A point just below 1 then lies beyond the last "
         "end, and the number that comes out is no token at all. Multiply the point with the last end.",
         change=("uniform[:, None] * ends[:, -1:]", "uniform[:, None]"),
     ),

@@ -27,7 +27,7 @@ answers = [
     Wrong(
         "generate",
         "first_position",
-        "The logits of the first position are used. The next token is behind the last one.",
+        "The logits of the first position are used. The next token comes after the last one.",
         change=("[:, -1]  # (B, V)", "[:, 0]  # (B, V)"),
     ),
     Wrong(
@@ -119,7 +119,7 @@ answers = [
     Wrong(
         "generate",
         "rows_run_on",
-        "What comes behind a row's stop token is kept as well: the row runs on into another story. It ends with its "
+        "What comes after a row's stop token is kept as well: the row runs on into another story. It ends with its "
         "first stop token.",
         change=("going[row] = token != stop", "pass"),
     ),

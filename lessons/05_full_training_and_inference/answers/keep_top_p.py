@@ -27,19 +27,6 @@ def keep_top_p(logits: Tensor, top_p: float) -> Tensor:
     ),
     Wrong(
         "keep_top_p",
-        "as_given",
-        "This is the code as it was given: the token with which the sum passes top_p is removed, and what is removed "
-        "in one row is removed in all rows.",
-        code="""
-def keep_top_p(logits, top_p):
-    probs, order = logits.softmax(dim=-1).sort(dim=-1, descending=True)
-    result = logits.clone()
-    result[:, order[probs.cumsum(dim=-1) > top_p]] = -math.inf
-    return result
-""",
-    ),
-    Wrong(
-        "keep_top_p",
         "drops_the_crossing",
         "Each row is right by itself now. But the token with which the sum passes top_p is removed, so what is left "
         "reaches less than top_p; where one token alone is more, nothing is left at all.",

@@ -26,17 +26,6 @@ def penalize_repetition(logits: Tensor, seen: Tensor, penalty: float) -> Tensor:
     ),
     Wrong(
         "penalize_repetition",
-        "as_given",
-        "This is the code as it was given: it divides negative logits, which makes these tokens likelier, and it "
-        "writes into the tensor of whoever called it.",
-        code="""
-def penalize_repetition(logits, seen, penalty):
-    logits[seen] = logits[seen] / penalty
-    return logits
-""",
-    ),
-    Wrong(
-        "penalize_repetition",
         "divides_negative",
         "The argument is left alone now. But negative logits are divided too: -4 becomes -2, and the token that was to "
         "come less often comes more often. Multiply those.",

@@ -33,7 +33,7 @@ answers = [
     Wrong(
         "story_figures",
         "not_overlapping",
-        "The n-grams lie side by side. They overlap: one begins at every word that has n - 1 more behind it.",
+        "The n-grams lie side by side. They overlap: one begins at every word that has n - 1 more after it.",
         change=("range(len(one) - n + 1)]", "range(0, len(one) - n + 1, n)]"),
     ),
     Wrong(

@@ -62,7 +62,7 @@ def check_pieces(student, draw, sizes, more=None):
     for number, size in enumerate(sizes, 1):
         output, cache = text.read(student, start, start + size, cache)
         close(output, wanted[:, :, start : start + size],
-              f"the output of call {number}, for {size} new token{'s' * (size > 1)} behind {start}")  # fmt: skip
+              f"the output of call {number}, for {size} new token{'s' * (size > 1)} after {start}")  # fmt: skip
         start += size
 
 
@@ -78,7 +78,7 @@ def token_by_token(student, draw):
     check_pieces(student, draw, [1, 1, 1, 1], more=0)  # up to the very last position
 
 
-@attend_cached.case("takes several new tokens behind remembered ones", points=4)
+@attend_cached.case("takes several new tokens after remembered ones", points=4)
 def chunks(student, draw):
     for _ in range(2):
         check_pieces(student, draw, [draw.randint(2, 4), draw.randint(2, 3), draw.randint(2, 3)])

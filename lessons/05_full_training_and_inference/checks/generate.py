@@ -14,10 +14,10 @@ generate = Exercise(
     scaffold="goal",
     builds_on=("choose",),
     hints=(
-        "Write the loop for one row on paper: read, choose, put it behind, read again. What does the model read in the "
+        "Write the loop for one row on paper: read, choose, append, read again. What does the model read in the "
         "third step, when it can read four tokens and the prompt has three?",
-        "The model gives logits for every position; the next token is behind the last one. Rows that have ended may go "
-        "on being computed, but what they get is kept no longer.",
+        "The model gives logits for every position; the next token comes after the last one. Rows that have ended may "
+        "go on being computed, but what they get is kept no longer.",
         "`ids[:, -context:]` are the newest tokens. For each row a flag says whether it still goes on: it falls when "
         "the row gets `stop`, and the loop ends when no flag is up.",
     ),

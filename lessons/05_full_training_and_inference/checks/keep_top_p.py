@@ -71,7 +71,7 @@ def rows_apart(student, draw):
         check_nucleus(student, logits, away_from_the_edges(draw, logits, 0.4, 0.9), f"the logits of {rows} rows")
 
 
-@keep_top_p.case("still removes what comes behind, and leaves its argument alone", points=0)
+@keep_top_p.case("still removes what comes after, and leaves its argument alone", points=0)
 def removes_the_tail(student, draw):
     logits = scores(draw, rows=1)
     top_p = away_from_the_edges(draw, logits)
@@ -79,4 +79,4 @@ def removes_the_tail(student, draw):
     unchanged(student)
     shaped(got, logits.shape)
     behind = [token for token in range(logits.size(1)) if token not in nucleus(logits[0], top_p)]
-    equal(got[0, behind], torch.full((len(behind),), -INFINITE), "the logits of the tokens behind the set")
+    equal(got[0, behind], torch.full((len(behind),), -INFINITE), "the logits of the tokens after the set")

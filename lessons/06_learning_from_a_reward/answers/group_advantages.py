@@ -9,13 +9,6 @@ answers = [
     Given("group_advantages", change=(MEAN_OF_ALL, DEVIATION_OF_ALL)),
     Wrong(
         "group_advantages",
-        "as_given",
-        "This is the code as it was given. It compares each story with the stories of all prompts, and divides by how "
-        "far those are apart: an easy prompt's stories are praised, whatever they are like.",
-        change=(MEAN_OF_ALL, DEVIATION_OF_ALL),
-    ),
-    Wrong(
-        "group_advantages",
         "mean_of_all",
         "Each story is still compared with the mean of all prompts. The stories of an easy prompt are then all praised "
         "and those of a hard one all blamed.",

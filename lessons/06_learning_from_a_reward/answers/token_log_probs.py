@@ -14,13 +14,6 @@ answers = [
     Given("token_log_probs", change=(WITHOUT_TEMPERATURE, NOT_SHIFTED, NOT_MASKED)),
     Wrong(
         "token_log_probs",
-        "as_given",
-        "This is the code as it was given. The scores of each token are taken from the place behind it, the "
-        "temperature is left out, and openings and padding count.",
-        change=(WITHOUT_TEMPERATURE, NOT_SHIFTED, NOT_MASKED),
-    ),
-    Wrong(
-        "token_log_probs",
         "not_shifted",
         "Each token is looked up in the scores at its own place. The model had read the token itself by then: these "
         "scores are about the next one. Look one place to the left.",
@@ -42,14 +35,14 @@ answers = [
     Wrong(
         "token_log_probs",
         "shift_and_mask_missing",
-        "The temperature is right now. Two more things are wrong: the scores are those behind each token, and "
+        "The temperature is right now. Two more things are wrong: the scores are those after each token, and "
         "openings and padding count.",
         change=(NOT_SHIFTED, NOT_MASKED),
     ),
     Wrong(
         "token_log_probs",
         "shift_and_temperature_missing",
-        "The mask is right now. Two more things are wrong: the scores are those behind each token, and the "
+        "The mask is right now. Two more things are wrong: the scores are those after each token, and the "
         "temperature is left out.",
         change=(NOT_SHIFTED, WITHOUT_TEMPERATURE),
     ),

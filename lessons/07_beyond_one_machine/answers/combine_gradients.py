@@ -17,13 +17,6 @@ answers = [
     Given("combine_gradients", change=(SHARE, *LOCAL)),
     Wrong(
         "combine_gradients",
-        "as_given",
-        "This is the code as it was given. It takes the mean over the ranks, however many targets each of them has, "
-        "and shortens by the length of this rank's own gradients.",
-        change=(SHARE, *LOCAL),
-    ),
-    Wrong(
-        "combine_gradients",
         "mean_over_ranks",
         "Each rank counts the same here, however many targets it has. A target of a rank with few of them then counts "
         "more than one of a rank with many.",

@@ -10,13 +10,6 @@ answers = [
     Given("read_all", change=(OWN_BATCHES, (STEP, "step(waiting.pop(0))"))),
     Wrong(
         "read_all",
-        "as_given",
-        "This is the code as it was given. A rank leaves the loop when its own batches are used up, while others still "
-        "wait for it in their next step.",
-        change=OWN_BATCHES,
-    ),
-    Wrong(
-        "read_all",
         "asked_once",
         "The number of steps is agreed on once, and it is the sum over the ranks: far too many. What is left is to be "
         "asked before each step, or the largest number be found.",

@@ -9,13 +9,6 @@ answers = [
     Given("what_to_read", change=(ORDER, NOISE)),
     Wrong(
         "what_to_read",
-        "as_given",
-        "This is the code as it was given. Each rank has an order of its own, so that some rows are read twice and "
-        "others never; and all ranks have the same noise.",
-        change=(ORDER, NOISE),
-    ),
-    Wrong(
-        "what_to_read",
         "own_order",
         "Each rank still has an order of its own, so their parts overlap: some rows of an epoch are read by two ranks, "
         "and others by none.",

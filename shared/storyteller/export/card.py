@@ -162,7 +162,8 @@ def _authors(by_student: Mapping[str, bool]) -> str:
     if not written:
         return "Every part, from the tokenizer to the training loop, is the course's."
     lines = [f"Written by the student: {', '.join(written)}."]
-    lines.append(f"The course's: {', '.join(lent)}, and all that is not named." if lent else "The course's: the rest.")
+    named = f"The course's: {', '.join(lent)}, and all that is not named."
+    lines.append(named if lent else "Everything else is the course's.")
     return "\n\n".join(lines)
 
 

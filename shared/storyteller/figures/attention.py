@@ -19,6 +19,7 @@ def heat_maps(
     ylabel: str = "the token that looks",
     xlabel: str = "the token that is looked at",
     log: bool = False,
+    bar: bool = False,
 ) -> None:
     """Square tables of numbers as pictures side by side, the larger the darker.
 
@@ -29,21 +30,24 @@ def heat_maps(
         ylabel: what the rows are.
         xlabel: what the columns are.
         log: one logarithmic scale for all pictures, with its bar; what is exactly 0 stays white.
+        bar: the scale of a single picture, beside it.
     """
     import matplotlib.pyplot as plt
+    from matplotlib import colormaps
     from matplotlib.colors import LogNorm
 
     height = 2.7 + 0.13 * len(tokens)
-    size = (max(height * len(maps), 4.2) + 0.8 * log, height)
+    size = (max(height * len(maps), 4.2) + 0.8 * (log or bar), height)
     figure, axes = plt.subplots(1, len(maps), figsize=size, dpi=90, layout="constrained", squeeze=False)
     tables = {name: values.detach().float() for name, values in maps.items()}
     positive = [value for values in tables.values() for value in values[values > 0].tolist()]
     # The scale begins below the smallest number, which so is not as white as 0.
     norm = LogNorm(min(positive) / 5, max(positive)) if log and positive else None
+    colors = colormaps["Blues"].with_extremes(bad="white")  # or a dark page would show through where a 0 is
     for place, (part, (name, values)) in enumerate(zip(axes[0], tables.items(), strict=True)):
         scale: dict[str, Any] = {"vmin": 0} if norm is None else {"norm": norm}
         shown = values if norm is None else values.where(values > 0, float("nan"))
-        image = part.imshow(shown.numpy(), cmap="Blues", aspect="auto", interpolation="nearest", **scale)
+        image = part.imshow(shown.numpy(), cmap=colors, aspect="auto", interpolation="nearest", **scale)
         part.set_title(name, fontsize=10)
         part.set_xlabel(xlabel, fontsize=9)
         if place == 0:
@@ -52,7 +56,7 @@ def heat_maps(
         if names:
             part.set_xticks(range(len(names)), names, rotation=90, fontsize=9)
             part.set_yticks(range(len(names)), names if place == 0 else [""] * len(names), fontsize=9)
-        if norm is not None and place == len(maps) - 1:
+        if (bar or norm is not None) and place == len(maps) - 1:
             figure.colorbar(image, ax=list(axes[0]), shrink=0.9)
     figure.suptitle(title, x=0.01, ha="left", fontsize=11)
     show(figure)

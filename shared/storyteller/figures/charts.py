@@ -9,9 +9,11 @@ from storyteller.figures.display import COLORS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 INK = "#767676"  # of what is black on white paper; contrast 4.5 to white, 4.2 to JupyterLab's dark ground
+MANY_COLORS = (*COLORS, "#2a9d9d", "#b8960c")  # where six are not enough
 DARKEST = 0.35  # of the largest channel: what has no more counts as black
 
 Series = Sequence[float]
@@ -70,7 +72,7 @@ def curves(
         )
     if "x" in log:
         axes.set_xscale("log")
-        plain_numbers(axes, [x for xs, _ in lines.values() for x in xs])
+        plain_numbers(axes.xaxis, [x for xs, _ in lines.values() for x in xs])
     if "y" in log:
         axes.set_yscale("log")
     for text, (x, y) in (marks or {}).items():
@@ -83,14 +85,14 @@ def curves(
     show(figure)
 
 
-def plain_numbers(axes: "Axes", xs: Series) -> None:
+def plain_numbers(axis: "Axis", values: Series) -> None:
     """Write 2,000 on a logarithmic axis and not 2 x 10^3, where it is short enough for that."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    if min(xs) >= 1 and max(xs) / min(xs) < 1000:
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
-        axes.xaxis.set_minor_formatter(NullFormatter())
+    if min(values) >= 1 and max(values) / min(values) < 1000:
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
+        axis.set_minor_formatter(NullFormatter())
 
 
 def bars(values: Mapping[str, float], *, title: str, xlabel: str, form: str = "{:g}") -> None:
@@ -106,19 +108,21 @@ def bars(values: Mapping[str, float], *, title: str, xlabel: str, form: str = "{
     show(figure)
 
 
-def dots(values: Mapping[str, Series], *, title: str, xlabel: str) -> None:
-    """A row of dots for each thing, one for each seed, with a bar at their mean; the span of the first is shaded.
+def dots(values: Mapping[str, Series], *, title: str, xlabel: str, against_first: bool = True) -> None:
+    """A row of dots for each thing, one for each seed, with a bar at their mean.
 
     Args:
-        values: thing -> its numbers; the first thing is what the others are compared with.
+        values: thing -> its numbers.
         title: what is to be seen.
         xlabel: what the numbers are.
+        against_first: the first thing is what the others are compared with: it has another colour, its span is shaded.
     """
     figure, axes = new_axes(title, xlabel, "", height=1.1 + 0.36 * len(values))
     first = next(iter(values.values()))
-    axes.axvspan(min(first), max(first), color=COLORS[0], alpha=0.15, linewidth=0)
+    if against_first:
+        axes.axvspan(min(first), max(first), color=COLORS[0], alpha=0.15, linewidth=0)
     for place, numbers in enumerate(values.values()):
-        color = COLORS[0] if place == 0 else COLORS[1]
+        color = COLORS[0] if place == 0 or not against_first else COLORS[1]
         axes.plot(numbers, [place] * len(numbers), "o", color=color, markersize=7, alpha=0.8)
         mean = sum(numbers) / len(numbers)
         axes.plot([mean, mean], [place - 0.28, place + 0.28], color="#222222", linewidth=1.5)
@@ -150,7 +154,7 @@ def panels_figure(values: Mapping[str, Mapping[str, float]]) -> "Figure":
     for name, axes in zip(names, grid.flat, strict=False):
         for place, (thing, figures) in enumerate(values.items()):
             height = figures.get(name, 0.0)
-            axes.barh(thing, height, color=COLORS[place % len(COLORS)], height=0.65)
+            axes.barh(thing, height, color=MANY_COLORS[place % len(MANY_COLORS)], height=0.65)
             number = f" {height:,.0f}" if height >= 1000 else f" {height:.3g}"
             axes.text(height, place, number if name in figures else " not measured", va="center", fontsize=8)
         axes.set_title(name, loc="left", fontsize=9)
@@ -180,7 +184,7 @@ def chances(
     places = range(len(tokens))
     axes.bar([place - 0.2 for place in places], before, width=0.4, color=COLORS[1], alpha=0.55, label="the model's")
     axes.bar([place + 0.2 for place in places], after, width=0.4, color=COLORS[0], label="to be drawn from")
-    axes.set_xticks(list(places), [f"“{token}”" for token in tokens], rotation=60, ha="right", fontsize=8)
+    axes.set_xticks(list(places), tokens, rotation=60, ha="right", fontsize=10)
     axes.set_ylim(0, max(0.2, *before, *after) * 1.08)
     axes.grid(axis="x", visible=False)
     axes.legend(frameon=False)

@@ -1,6 +1,8 @@
 """The way into the notebook: pages, tables, tokens and sliders as HTML, with a plain form beside it, and the colors."""
 
 import html
+import math
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
@@ -9,6 +11,7 @@ from storyteller.errors import optional_import
 
 COLORS = ("#2f6db0", "#d9772b", "#4a8f5c", "#8a5ea8", "#b0455a", "#6b6b6b")  # told apart by the color-blind too
 BAR_INTERVAL_S = 0.2  # between two pictures of a progress bar
+NUMBER = re.compile(r"[-+]?\d[\d,]*(\.\d+)?(e[-+]?\d+)?( ?%)?")  # a text that is one
 Item = TypeVar("Item")
 PASTELS = ("#cfe3f7", "#fbe0c8", "#d5ecd4", "#eadcf4", "#f9d7dd", "#f3ecc2")
 
@@ -55,7 +58,7 @@ def slider(draw: Callable[[Any], str], values: Sequence[Any], *, label: str, sta
     """
     values = list(values)
     start = len(values) // 2 if start is None else start
-    still = f"<p><i>{safe(label)}: {safe(str(values[start]))} (a slider, where widgets run)</i></p>"
+    still = f"<p><i>{safe(label)}: {safe(str(values[start]))} (run this cell to get the slider)</i></p>"
     still += draw(values[start])
     bundle = {"text/html": still, "text/plain": f"{label}: {values[start]}"}
     if kernel_runs():
@@ -108,10 +111,15 @@ def page(text: str, *, title: str = "") -> None:
 
 
 def table(rows: Sequence[Sequence[Any]], *, header: Sequence[str]) -> None:
-    """A small table; columns of numbers are aligned to the right."""
-    cells = [[_number(value) for value in row] for row in rows]
+    """A small table; columns of numbers, and of texts that are numbers, are aligned to the right.
+
+    The fractions of a column have equally many digits: three, or fewer where one of its numbers is 10 or more.
+    """
+    columns = [[row[i] for row in rows] for i in range(len(header))]
+    digits = list(map(_digits, columns))
+    cells = [[_number(value, n) for value, n in zip(row, digits, strict=True)] for row in rows]
     widths = [max(len(line[i]) for line in [list(header), *cells]) for i in range(len(header))]
-    right = [all(isinstance(row[i], int | float) for row in rows) for i in range(len(header))]
+    right = [all(isinstance(value, int | float) for value in column) or _are_numbers(column) for column in columns]
     lines = [
         "  ".join(
             text.rjust(width) if is_right else text.ljust(width)
@@ -130,10 +138,25 @@ def table(rows: Sequence[Sequence[Any]], *, header: Sequence[str]) -> None:
     publish_html(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>", "\n".join(lines))
 
 
-def _number(value: Any) -> str:
+def _digits(column: Sequence[Any]) -> int:
+    """Digits after the point for the fractions of a column, so that the smallest of them has something to show."""
+    sizes = [abs(value) for value in column if isinstance(value, float) and math.isfinite(value)]
+    if max(sizes, default=0.0) < 10:
+        return 3
+    smallest = min(size for size in sizes if size)
+    return 1 if smallest >= 1 else 2 if smallest >= 0.1 else 3
+
+
+def _number(value: Any, digits: int) -> str:
     if isinstance(value, float):
-        return f"{value:.3f}" if abs(value) < 10 else f"{value:,.1f}"
+        return f"{value:,.{digits}f}"
     return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _are_numbers(column: Sequence[Any]) -> bool:
+    """Does a column hold texts that are numbers, with gaps at most?"""
+    texts = [value for value in column if isinstance(value, str)]
+    return len(texts) == len(column) and any(texts) and all(not text or NUMBER.fullmatch(text) for text in texts)
 
 
 def visible(token: bytes) -> str:

@@ -14,7 +14,14 @@ GAP = "&#8203;"  # a line may break here
 Load = Sequence[Sequence[float]]  # one row a step, one number an expert
 
 
-def loads(runs: Mapping[str, Load], *, title: str, columns: int = 3, steps: Sequence[int] | None = None) -> None:
+def loads(
+    runs: Mapping[str, Load],
+    *,
+    title: str,
+    columns: int = 3,
+    steps: Sequence[int] | None = None,
+    xlabel: str = "step",
+) -> None:
     """How the load of each expert moves in training: a panel a run, the experts stacked on one another.
 
     Args:
@@ -22,6 +29,7 @@ def loads(runs: Mapping[str, Load], *, title: str, columns: int = 3, steps: Sequ
         title: what is to be seen.
         columns: panels side by side.
         steps: the numbers of these steps; None counts them from 0.
+        xlabel: what a step is called.
     """
     import matplotlib.pyplot as plt
 
@@ -44,7 +52,7 @@ def loads(runs: Mapping[str, Load], *, title: str, columns: int = 3, steps: Sequ
     for axes in list(grid.flat)[len(runs) :]:
         axes.set_visible(False)
     for axes in grid[-1]:
-        axes.set_xlabel("step", fontsize=8)
+        axes.set_xlabel(xlabel, fontsize=8)
     for axes in grid[:, 0]:
         axes.set_ylabel("share of the choices", fontsize=8)
     figure.suptitle(title, x=0.01, ha="left", fontsize=11)

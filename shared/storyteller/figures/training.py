@@ -1,10 +1,10 @@
 """Figures of training: curves of a run, experts' load, descent in a ravine, first steps of AdamW, float16's range."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from storyteller.figures.charts import as_html, dress, new_axes, show
+from storyteller.figures.charts import as_html, dress, new_axes, plain_numbers, show
 from storyteller.figures.display import COLORS
 
 MIN_FLOAT16, MAX_FLOAT16 = 2.0**-24, 65504.0  # absolute values that float16 can hold, apart from 0
@@ -18,6 +18,7 @@ def run_curves(
     xlabel: str = "update",
     marks: Sequence[int] = (),
     marked: str = "",
+    log: Collection[str] = (),
 ) -> None:
     """A panel for each measurement of a run, one below the other over the same updates.
 
@@ -27,6 +28,7 @@ def run_curves(
         xlabel: of the lowest panel.
         marks: updates at which an upright line goes through all panels.
         marked: what happened there, written in the highest panel at the first of them.
+        log: names of the panels with a logarithmic axis.
     """
     import matplotlib.pyplot as plt
 
@@ -45,6 +47,9 @@ def run_curves(
         panel.set_ylabel(name, fontsize=9)
         panel.grid(alpha=0.25)
         panel.spines[["top", "right"]].set_visible(False)
+        if name in log:
+            panel.set_yscale("log")
+            plain_numbers(panel.yaxis, values)
         for update in marks:
             panel.axvline(update, color="#444444", linewidth=1, linestyle="--")
     if marks:

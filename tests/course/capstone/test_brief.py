@@ -44,13 +44,15 @@ def test_a_lever_that_is_no_setting_is_refused(workshop):
 
 
 def test_the_results_are_shown_with_whether_the_groups_are_apart(workshop, capsys, monkeypatch):
-    titles = []
+    titles, tables = [], []
+    monkeypatch.setattr(brief, "table", lambda rows, *, header: tables.append([row[0] for row in rows]))
     monkeypatch.setattr(brief, "dots", lambda values, *, title, xlabel: titles.append(title))
     run = {"bits_per_byte": 1.0, "consistent": 0.0}
     better = {"bits_per_byte": 0.5, "consistent": 0.0}
     brief.show_results({"as it is": [run, run], "changed": [better, better]})
     brief.show_results({"as it is": [run, better], "changed": [better, run]})
     assert titles == ["The two groups are apart", "The two groups are not apart"]
+    assert tables[0] == ["as it is, seed 1", "as it is, seed 2", "changed, seed 1", "changed, seed 2"]
 
 
 def test_the_tracker_without_mlflow_is_the_practice_tracker(monkeypatch, capsys):

@@ -8,7 +8,7 @@ import pytest
 from student_calls import graded
 
 from storyteller_course.exercises.exercise import Exercise, equal
-from storyteller_course.exercises.known_answers import Right, Wrong
+from storyteller_course.exercises.known_answers import AS_GIVEN, Right
 from storyteller_course.exercises.lesson import Lesson, load_lesson
 from storyteller_course.grading.grade import grade
 from storyteller_course.grading.known_mistakes import known_mistakes
@@ -37,7 +37,10 @@ def test_right_answers_in_another_style_get_full_marks(toys: Lesson) -> None:
 def test_the_given_code_of_a_bug_hunt_earns_nothing(toys: Lesson) -> None:
     given = toys.given_code("clean")
     assert given is not None
-    assert graded(toys, "clean", toys.namespace(given)).earned == 0
+    result = graded(toys, "clean", toys.namespace(given))
+    assert result.earned == 0
+    assert {case.explanation for case in result.cases if not case.passed} == {AS_GIVEN}
+    assert result.mistake == "as_given"
 
 
 def test_a_broken_guard_loses_the_exercise(toys: Lesson, answers: Answers) -> None:
@@ -125,7 +128,7 @@ def test_what_is_built_on_and_not_solved_is_replaced(
 
 
 WRONG = [  # what never ends is told by nothing from other code that takes too long
-    (answer.exercise, answer.name) for answer in TOYS.answers if isinstance(answer, Wrong) and answer.name != "endless"
+    (name, wrong.name) for name in TOYS.exercises for wrong in TOYS.mistakes(name) if wrong.name != "endless"
 ]
 
 

@@ -63,9 +63,9 @@ def test_a_known_wrong_answer_that_was_cut_off_gets_another_chance(toys: Lesson,
 
 
 def test_wrong_answers_have_what_a_card_needs(toys: Lesson) -> None:
-    for answer in toys.answers:
-        if isinstance(answer, Wrong):
-            assert answer.explanation.endswith(".")
+    for name in toys.exercises:
+        for wrong in toys.mistakes(name):
+            assert wrong.explanation.endswith((".", "?"))
 
 
 @pytest.fixture(scope="module")

@@ -73,6 +73,7 @@ def test_hints_come_one_by_one(work: Path, capsys: pytest.CaptureFixture[str]) -
         lines = capsys.readouterr().out.splitlines()
         assert lines[0] == f"double: Hint {number} of 3"
         assert len(lines) == 1 + number
+        assert lines[1].startswith("  1. ") == (number > 1)  # one alone needs no number
     run({}, 'hint("shout")')
     assert "no hints" in capsys.readouterr().out
 
@@ -119,11 +120,11 @@ def test_an_answer_in_words_counts_with_its_points_and_is_a_persons_to_read(
         out = capsys.readouterr().out.splitlines()
         assert out[0] == "01_toys: 0 of 35 points"
         assert f"{state} why 10, read by a person{foot}" in [" ".join(line.split()) for line in out]
-        assert out[-1] == "The checks give 25 of the points, a reader of your answer in words 10."
+        assert out[-1] == ("The checks give 25 points; a person who reads your answer in words gives up to 10.")
     standings = [
         s if s.written is not None else replace(s, solved=True) for s in ProgressStore(None).summary(_toys(work))
     ]
-    assert check._next(standings) == "Everything is solved."
+    assert check._next(standings) == "All checks pass."
     assert "`why`, is still to be written" in check._next([replace(s, written=s.written and False) for s in standings])
 
 
@@ -134,7 +135,7 @@ def _toys(work: Path) -> Any:
 def test_what_comes_next_after_all_that_counts(toys: Any) -> None:
     standings = ProgressStore(None).summary(toys)
     done = [type(s)(**{**vars(s), "solved": True}) for s in standings]
-    assert check._next(done) == "Everything is solved."
+    assert check._next(done) == "All checks pass."
     left = [s if s.bonus else type(s)(**{**vars(s), "solved": True}) for s in standings]
     assert "`shout` is there for those who want more" in check._next(left)
 

@@ -52,13 +52,13 @@ def test_an_outcome_that_nobody_thought_of_is_told_too(lesson, capsys):
 
 def test_the_first_prediction_counts_and_progress_shows_how_many_came_true(lesson, capsys):
     progress()
-    assert "You predicted" not in capsys.readouterr().out
+    assert "came true" not in capsys.readouterr().out
     said(capsys, "a", "h e")
     said(capsys, "b", "h e")  # after the fact
     said(capsys, "b", "h e", name="second")
     assert ProgressStore.find(lesson.folder).predictions(lesson.name) == {"first": False, "second": True}
     progress()
-    assert "You predicted 1 of 2 outcomes." in capsys.readouterr().out
+    assert "1 of your 2 predictions came true." in capsys.readouterr().out
     ProgressStore.find(lesson.folder).record(lesson, "double", earned=1, solved=False)
     assert ProgressStore.find(lesson.folder).predictions(lesson.name) == {"first": False, "second": True}
 

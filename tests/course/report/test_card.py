@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from storyteller_course.exercises.exercise import Mismatch, close, equal
+from storyteller_course.exercises.known_answers import AS_GIVEN
 from storyteller_course.grading.result import CaseResult, ExerciseResult
 from storyteller_course.report import card
 
@@ -114,6 +115,29 @@ def test_the_same_mistake_is_told_once() -> None:
     assert "the same mistake" in html
 
 
+def test_the_same_error_at_other_sizes_is_told_once() -> None:
+    """Of an error that names sizes, which differ from case to case."""
+    about = {"kind": "raised", "line": 3, "code": "return x / total", "got": None, "pair": None, "compared": False}
+    three, four = (
+        CaseResult(**{**vars(failed(1, 2)), **about, "id": name, "message": f"Your code raised X: size {name}."})
+        for name in ("3", "4")
+    )
+    text = card.text(result(three, four))
+    assert (text.count("Your code raised X"), text.count(": the same")) == (1, 1)
+    elsewhere = CaseResult(**{**vars(four), "line": 5, "code": "return total"})
+    assert card.text(result(three, elsewhere)).count("Your code raised X") == 2
+
+
+def test_a_bug_hunts_given_code_is_asked_about_once_and_each_case_says_what_it_found() -> None:
+    one = failed(1, 2, explanation=AS_GIVEN, mistake="as_given")
+    other = CaseResult(**{**vars(failed(5, 6, explanation=AS_GIVEN, mistake="as_given")), "id": "z"})
+    for page in (card.html(result(one, other)), card.text(result(one, other))):
+        assert page.count("what sets them apart") == 1
+        assert one.message in page
+        assert other.message in page
+        assert "the same" not in page
+
+
 def test_an_open_exercise_gets_one_calm_sentence() -> None:
     open_ = CaseResult(
         id="a", title="t", points=2, earned=0, passed=False, kind="unfinished", message="`f` is not written yet."
@@ -129,7 +153,8 @@ def test_replaced_parts_and_broken_guards_are_mentioned() -> None:
     guard = CaseResult(id="g", title="t", points=0, earned=0, passed=False, kind="mismatch", message="Broken.")
     text = card.text(result(PASSED, guard, replaced=("double", "counts")))
     assert "Not solved yet: `double`, `counts`." in text
-    assert "while a case without points fails" in text
+    assert "no points of its own: while it fails" in text
+    assert "t (must stay right)" in text
 
 
 def luminance(colour: str) -> float:

@@ -55,6 +55,12 @@ def test_of_a_class_only_the_methods_with_steps_are_the_students(tmp_path):
     assert "        # TODO 2: give it back\n        raise" in source
 
 
+def test_what_keeps_the_formatter_away_is_no_students_to_read(tmp_path):
+    folder = write_toy(tmp_path, lesson=('print("seen")', 'print("seen",\n      1)  # fmt: skip'))
+    [seen] = [one for one in released(folder).cells if '"seen"' in one.source]
+    assert seen.source == 'print("seen",\n      1)'
+
+
 def test_a_bug_hunt_starts_from_the_given_code(tmp_path):
     folder = write_toy(tmp_path)
     assert "smaller_than_before = number // 2\n    return" in cell(released(folder), "half").source

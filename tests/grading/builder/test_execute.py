@@ -96,6 +96,17 @@ def test_what_a_cell_prints_is_one_piece_however_it_came():
     assert cell.outputs == [printed("ab\n"), printed("!", "stderr"), table, printed("c")]
 
 
+def test_a_widget_without_a_still_picture_leaves_one_quiet_line():
+    widget = {"application/vnd.jupyter.widget-view+json": {}, "text/plain": "interactive(children=(Text(value='')))"}
+    shown = [nbformat.v4.new_output("display_data", widget | more) for more in ({}, {"text/html": "<p>2 merges</p>"})]
+    cell = nbformat.v4.new_code_cell(outputs=shown)
+    tidy(cell)
+    alone, with_picture = (output.data for output in cell.outputs)
+    assert alone["text/plain"] == "(run this cell to get what it shows)"
+    assert alone["text/plain"] in alone["text/html"]
+    assert with_picture["text/html"] == "<p>2 merges</p>"
+
+
 def test_a_lesson_fails_only_above_four_times_its_budget():
     assert not ExecutionCost("01_data", seconds=4 * 240).too_much
     assert ExecutionCost("01_data", seconds=4 * 240 + 1).too_much

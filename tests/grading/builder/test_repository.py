@@ -83,7 +83,11 @@ def test_texts_change_without_a_run_and_code_does_not(checkout):
     [output] = code[1].outputs
     assert (code[1].id, output.data["text/plain"], output.execution_count) == ("setup", "7", 2)
     reference = folder / "reference.py"
-    changed = reference.read_text(encoding="utf-8").replace("return doubled", "return doubled + 0")
+    words = reference.read_text(encoding="utf-8").replace('"""Twice the number."""', '"""Two times the number."""')
+    reference.write_text(words.replace("# why it is returned", "# the reason"), encoding="utf-8")
+    keep_outputs(folder, solutions)  # docstrings and comments do nothing
+    assert drift_of_sources(folder, solutions) == []
+    changed = words.replace("return doubled", "return doubled + 0")
     reference.write_text(changed, encoding="utf-8")
     with pytest.raises(BuildError, match=r"reference\.py:\d+: this code has changed"):
         keep_outputs(folder, solutions)

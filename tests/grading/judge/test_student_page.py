@@ -64,8 +64,8 @@ def test_a_long_answer_is_cut():
 
 def test_a_guard_is_explained_where_there_is_one():
     kept = case("still works", passed=True, points=0)
-    assert "A case marked <b>guard</b>" in page_of(exercise("f", case("a", passed=True), kept))
-    assert "A case marked <b>guard</b>" not in page_of(exercise("f", case("a", passed=True)))
+    assert "A case marked <b>must stay right</b>" in page_of(exercise("f", case("a", passed=True), kept))
+    assert "A case marked <b>must stay right</b>" not in page_of(exercise("f", case("a", passed=True)))
 
 
 def test_points_that_a_person_gave_stand_where_the_judges_stood():

@@ -13,15 +13,6 @@ answers = [
     ),
     Wrong(
         "most_likely",
-        "the_first_seen",
-        "Of two that are equally probable this takes the one that the text has first. The alphabet should decide.",
-        change=(
-            "min(probable, key=lambda follower: (-probable[follower], follower))",
-            "max(probable, key=probable.get)",
-        ),
-    ),
-    Wrong(
-        "most_likely",
         "the_last_of_the_alphabet",
         "Of two that are equally probable this takes the last in the alphabet: `max` wants the largest letter too.",
         change=(

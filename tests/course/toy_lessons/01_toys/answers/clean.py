@@ -1,8 +1,7 @@
 """Known answers to `clean`: the given code, wrong ones, explained, and right ones in other styles."""
 
-from storyteller_course import Given, Wrong
+from storyteller_course import Given
 
 answers = [
     Given("clean", change=('" ".join(text.split())', "text.strip()")),
-    Wrong("clean", "as_given", "This is the code as it was given.", change=('" ".join(text.split())', "text.strip()")),
 ]
