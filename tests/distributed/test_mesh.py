@@ -15,7 +15,7 @@ def test_what_shard_and_expert_leave_is_replicate():
 
 
 def test_sizes_that_do_not_divide_are_refused():
-    with pytest.raises(StorytellerError, match="6 processes cannot be arranged"):
+    with pytest.raises(StorytellerError, match="that 4 divides, and --processes is 6: give 4, or"):
         choose_mesh(6, shard=4)
 
 
@@ -28,10 +28,11 @@ def test_experts_that_cannot_be_split_are_refused():
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--processes", "2", "--shard", "3"], "cannot be arranged"),
-        (["--shard", "2"], "1 processes cannot be arranged"),
+        (["--processes", "2", "--shard", "3"], "and --processes is 2: give 3, or a multiple of it"),
+        (["--shard", "2"], "and --processes is 1: give 2, or a multiple of it"),
         (["--processes", "3", "--expert", "3"], "multiple of 3"),
         (["--processes", "2", "--minutes", "1"], "--steps"),
+        (["--processes", "2", "--timeout", "0"], "--timeout is 0; it must be above 0 seconds."),
     ],
 )
 def test_the_command_says_so_before_it_starts_anything(tmp_path, capsys, options, said):

@@ -54,6 +54,28 @@ def test_a_run_goes_from_nothing_to_a_model_that_can_tell(tmp_path):
     assert (tmp_path / "sampled.txt").read_text(encoding="utf-8").count("--- ") == 4
 
 
+def test_a_finished_run_says_so_and_a_run_that_goes_on_says_what_it_keeps(tmp_path):
+    begun, _ = run(replace(PLAN, train=replace(PLAN.train, steps=3)), tmp_path)
+    assert begun.step == 3
+    longer = replace(PLAN, train=replace(PLAN.train, steps=5, learning_rate=0.1, dtype="bfloat16"))
+    events = []
+    finished, notices = run(longer, tmp_path, events)
+    assert finished.step == 3
+    assert events == []  # and nothing of a rate that it goes on with
+    assert notices == [
+        f"The run in {tmp_path} has made its 3 steps, so there is nothing left to do: for another run choose another "
+        "--out."
+    ]
+    file = tmp_path / "run.json"
+    file.write_text(file.read_text(encoding="utf-8").replace('"steps": 3', '"steps": 4'), encoding="utf-8")
+    going_on, notices = run(longer, tmp_path)
+    assert going_on.step == 4
+    assert notices == [
+        "The run began with steps 4 and keeps that, not 5.",
+        f"The run began with dtype {PLAN.train.dtype} and keeps that, not bfloat16.",
+    ]
+
+
 def test_an_undivided_corpus_is_read_once_for_both_splits(tmp_path, monkeypatch):
     stories = [story.text for story in generate(120, seed=3)]
     file = tmp_path / "stories.txt"

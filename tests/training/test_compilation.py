@@ -190,6 +190,17 @@ def test_on_without_a_compiler_is_refused(monkeypatch):
         compiles("on", torch.device("cuda"))
 
 
+def test_of_an_error_while_compiling_the_reason_is_said_and_not_who_met_it(monkeypatch):
+    class BackendCompilerFailed(RuntimeError):  # as PyTorch raises it where a part of its cache is there
+        inner_exception = RuntimeError("No working C++ compiler found.")
+
+    def fail(function):
+        raise BackendCompilerFailed("backend='inductor' raised:\nRuntimeError: No working C++ compiler found.")
+
+    monkeypatch.setattr(torch, "compile", fail)
+    assert why_not.__wrapped__("cpu") == "No working C++ compiler found"
+
+
 @pytest.mark.slow
 def test_a_run_without_a_compiler_ends_with_one_sentence_before_it_begins(tmp_path):
     command = [sys.executable, "-m", "storyteller", "train", "tiny", "--steps", "2", "--compile", "on"]

@@ -13,7 +13,7 @@ import typer
 
 from storyteller.config import preset
 from storyteller.corpus.load import CORPUS_NAMES
-from storyteller.errors import StorytellerError
+from storyteller.errors import StorytellerError, require
 
 if TYPE_CHECKING:
     from storyteller.runs.pipeline import RunComponents, RunContext
@@ -94,6 +94,9 @@ class Arrangement:
     shard: int
     expert: int
     timeout: float  # seconds
+
+    def __post_init__(self) -> None:
+        require(self.timeout > 0, f"--timeout is {self.timeout:g}; it must be above 0 seconds.")
 
 
 def train_in_processes(run: "RunConfig", folder: Path, wanted: Arrangement, *, device: str, track: bool) -> None:

@@ -58,8 +58,8 @@ def choose_mesh(processes: int, *, shard: int = 1, expert: int = 1) -> MeshShape
     require(min(processes, shard, expert) >= 1, "--processes, --shard and --expert must be 1 or more.")
     if processes % (shard * expert):
         raise StorytellerError(
-            f"{processes} processes cannot be arranged with --shard {shard} and --expert {expert}: their product must "
-            f"divide {processes}."
+            f"--shard {shard} and --expert {expert} need a number of processes that {shard * expert} divides, and "
+            f"--processes is {processes}: give {shard * expert}, or a multiple of it."
         )
     return MeshShape(processes // (shard * expert), shard, expert)
 

@@ -161,12 +161,11 @@ def joined(device: str, *, timeout: float) -> Iterator[Worker]:
 
     Args:
         device: as `storyteller.utils.device.pick_device` takes it; of several GPUs, each process takes its own.
-        timeout: seconds that one process may keep the others waiting.
+        timeout: seconds that one process may keep the others waiting, above 0.
 
     Raises:
         StorytellerError: what the user can mend, in one of the processes; the others end without a word.
     """
-    require(timeout > 0, f"--timeout is {timeout}; it must be above 0 seconds.")
     patience = timedelta(seconds=timeout)
     rank, processes = int(os.environ["RANK"]), number_of_processes()
     if LAUNCHED in os.environ:  # there is a store

@@ -31,11 +31,12 @@ from storyteller.inference import generation_config
 from storyteller.inference.sampling_options import STORY_SAMPLING
 from storyteller.moe.layer import build_model
 from storyteller.runs import openings
-from storyteller.runs.run_config import RunConfig, resolve_run
+from storyteller.runs.run_config import RunConfig, is_finished, resolve_run
 from storyteller.runs.time_budget import Deadline, steps_within
 from storyteller.runs.training_time import timing
 from storyteller.tokenizer import Tokenizer
 from storyteller.training.batches import BatchSource, ReadAhead, TrainingBatches, validation_batches
+from storyteller.training.checkpoint import list_checkpoints
 from storyteller.training.compilation import compiles
 from storyteller.training.components import TrainerComponents
 from storyteller.training.events import Event, Saved, TrainingResult
@@ -107,10 +108,21 @@ def train(
     Raises:
         StorytellerError: the corpus cannot be read, the folder holds another run, or nothing can be compiled here.
     """
+    if wanted.train.compile == "on":
+        notice("Trying out whether blocks can be compiled here ...")
     compiled = compiles(wanted.train.compile, device)  # where it cannot be, that is said before the corpus is read
 
     def begin() -> tuple[RunConfig, PreparedData]:
         run = resolve_run(wanted, folder)
+        if is_finished(folder):
+            notice(
+                f"The run in {folder} has made its {run.train.steps:,} steps, so there is nothing left to do: for "
+                "another run choose another --out."
+            )
+        elif list_checkpoints(folder) and wanted.seconds is None:
+            for name in ("steps", "dtype"):
+                if (kept := getattr(run.train, name)) != (asked := getattr(wanted.train, name)):
+                    notice(f"The run began with {name} {kept} and keeps that, not {asked}.")
         return run, prepare(run, folder, notice=notice, components=components)
 
     run, data = processes.after_first(begin)

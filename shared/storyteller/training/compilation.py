@@ -48,7 +48,7 @@ def why_not(device_type: str) -> str | None:
     try:
         torch.compile(lambda x: x.sin() + 1)(torch.ones(4, device=device_type))
     except (RuntimeError, ImportError, OSError) as error:
-        return first_line(error)
+        return first_line(getattr(error, "inner_exception", error))  # what stopped the compiler, not who called it
     return None
 
 

@@ -393,7 +393,7 @@ class Trainer:
         self.step, self.tokens = checkpoint.step, values["tokens"]
         self.metrics = None if values["metrics"] is None else Metrics(**values["metrics"])
         for name, value in to_dict(self.config).items():
-            if values["train_config"].get(name, value) != value:
+            if self.step < self.config.steps and values["train_config"].get(name, value) != value:
                 self._message(f"The run began with {name} {values['train_config'][name]}; it goes on with {value}.")
         restore_random(checkpoint.state)
 

@@ -26,6 +26,7 @@ def dask_client(address: str, *, timeout: float, otherwise: str) -> tuple[Any, i
     """
     distributed = optional_import("distributed", extra="cluster")
     try:
+        distributed.comm.get_address_host_port(address)  # a client that cannot read its address takes long to give up
         client = distributed.Client(address, timeout=timeout, set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
         raise StorytellerError(
