@@ -233,7 +233,7 @@ def test_a_scheduler_that_is_not_there_is_one_sentence(work, monkeypatch):
 def test_an_address_that_is_none_is_one_sentence_and_leaves_no_client_behind(work):
     distributed = pytest.importorskip("distributed")
     clients = len(list(distributed.Client._instances))
-    with pytest.raises(StorytellerError, match="No Dask scheduler answers at nonsense .missing port number"):
+    with pytest.raises(StorytellerError, match=r"No Dask scheduler answers at nonsense \(missing port number"):
         places.data_workers(work, scheduler="nonsense").__enter__()
     assert len(list(distributed.Client._instances)) == clients
 
