@@ -16,7 +16,6 @@ cases wins. A class's copy of a lesson has no wrong answers to run, but what eac
 `known_mistakes.py` has both kinds.
 """
 
-import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -26,7 +25,7 @@ from storyteller_course.exercises.equality import Rules, agreement, difference, 
 from storyteller_course.exercises.evidence import tells_much
 from storyteller_course.exercises.exercise import PUBLIC, Mismatch
 from storyteller_course.exercises.known_answers import Wrong
-from storyteller_course.grading.result import CaseRun
+from storyteller_course.grading.result import CaseRun, words
 from storyteller_course.runner.protocol import Outcome
 from storyteller_course.runner.student_errors import StudentError
 
@@ -230,11 +229,6 @@ def _same_finding(mine: Mismatch | StudentError | None, its: Mismatch | StudentE
     if mine.compared and its.compared and difference(mine.got, its.got, SAME) is not None:
         return False
     return words(mine.message) == words(its.message)
-
-
-def words(message: str) -> str:
-    """A message without its numbers, which rounding may change."""
-    return re.sub(r"[\d.e+-]+", "", message)
 
 
 def _agree(mine: Outcome, its: Outcome) -> bool:

@@ -1,5 +1,6 @@
 """The results of a check, as data: the notebook's card and the judge's report are made from them."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,11 @@ from storyteller_course.runner.student_errors import StudentError
 
 if TYPE_CHECKING:
     from storyteller_course.runner.protocol import Outcome
+
+
+def words(message: str) -> str:
+    """A message without its numbers, which rounding may change."""
+    return re.sub(r"[\d.e+-]+", "", message)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -10,8 +10,7 @@ from typing import Any
 
 from storyteller_course.exercises.exercise import changed
 from storyteller_course.exercises.known_answers import AS_GIVEN
-from storyteller_course.grading.diagnosis import words
-from storyteller_course.grading.result import CaseResult, ExerciseResult
+from storyteller_course.grading.result import CaseResult, ExerciseResult, words
 from storyteller_course.report.difference_pictures import aligned_text, picture
 from storyteller_course.report.safe_repr import clean, safe_repr
 

@@ -23,9 +23,10 @@ from storyteller_course.exercises.lesson import (
 from storyteller_course.exercises.recall import sealed_source
 from storyteller_course.exercises.scaffold import pack_steps
 from storyteller_course.exercises.stand_ins import pack_answers
-from storyteller_course.grading.diagnosis import FURTHER_SEEDS, words
+from storyteller_course.grading.diagnosis import FURTHER_SEEDS
 from storyteller_course.grading.grade import SLOW_LIMIT_DIVISOR, run_case
 from storyteller_course.grading.known_mistakes import Behaviour, Mistake, RecordedMistake, pack_mistakes
+from storyteller_course.grading.result import words
 from storyteller_grading.builder.leaks import Sealed, files_within, leaks_in_file
 from storyteller_grading.release.recording import class_checks
 

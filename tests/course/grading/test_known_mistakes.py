@@ -14,9 +14,9 @@ from storyteller.errors import StorytellerError
 from storyteller_course.exercises.exercise import Exercise, Mismatch, equal
 from storyteller_course.exercises.known_answers import Wrong
 from storyteller_course.exercises.lesson import MISTAKES, Lesson, load_lesson
-from storyteller_course.grading.diagnosis import words
 from storyteller_course.grading.grade import grade, run_case
 from storyteller_course.grading.known_mistakes import Mistake, known_mistakes
+from storyteller_course.grading.result import words
 from storyteller_course.notebook.shell import CheckFailed
 from storyteller_course.runner.in_process import InProcessStudent
 from storyteller_course.runner.student_errors import StudentError
