@@ -75,7 +75,7 @@ def test_a_damaged_run_file_names_a_way_out_that_the_command_has(run, tmp_path, 
     shutil.copytree(run, broken)
     (broken / "run.json").write_text("{", encoding="utf-8")
     for command, way_out in (
-        (["evaluate", broken, "--stories", "3"], "mend it, or name a corpus with --corpus."),
+        (["evaluate", broken, "--stories", "3"], "mend it, or delete it and name a corpus with --corpus."),
         (["export", broken, "--out", tmp_path / "out"], f"mend it, or delete {broken / 'run.json'}."),
     ):
         with pytest.raises(SystemExit) as leaving:

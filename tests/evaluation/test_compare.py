@@ -58,6 +58,16 @@ def test_every_corpus_is_measured_with_every_checkpoint_whatever_the_setting():
     assert abs(first - second) > 1  # of two checkpoints, not twice of one
 
 
+def test_who_was_trained_on_whole_stories_is_measured_on_whole_stories():
+    texts = [story.text for story in generate(3, seed=1)]
+    first, *_, second, _ = compare(models(), SAMPLINGS, corpora={"long": texts}, openings=[""], aligned=["first"])
+    whole, cut = (measure(*models()["first"], texts, align_documents=align).perplexity for align in (True, False))
+    assert whole != pytest.approx(cut)
+    assert first.figures()["perplexity, long"] == pytest.approx(whole)
+    cut = measure(*models()["second"], texts).perplexity
+    assert second.figures()["perplexity, long"] == pytest.approx(cut)
+
+
 def test_the_stories_are_those_that_the_checkpoint_tells_with_the_setting():
     for row in rows():
         wanted = tell(*models()[row.checkpoint], OPENINGS, sampling=SAMPLINGS[row.sampling])

@@ -64,11 +64,16 @@ def evaluate(
     runs = run or [Path("runs/tiny")]
     samplings = combinations(settings, own=read_sampling(run_of(runs[0])))
     models = {str(path): load_model(path, notice=console.print) for path in runs}
+    configs = {
+        str(path): RunConfig.load(run_of(path), way_out="mend it, or delete it and name a corpus with --corpus")
+        for path in runs
+        if (run_of(path) / "run.json").is_file()
+    }
     if not corpus:
         trained = run_of(runs[0])
-        if not (trained / "run.json").is_file():
+        if str(runs[0]) not in configs:
             raise StorytellerError(f"{trained} does not say what it was trained on: name a corpus with --corpus.")
-        corpus = [RunConfig.load(trained, way_out="mend it, or name a corpus with --corpus").corpus]
+        corpus = [configs[str(runs[0])].corpus]
     corpora = {}
     for name in corpus:
         corpora[name] = [story.text for story in load_stories(name, split="validation", limit=HELD_OUT_STORIES)]
@@ -83,6 +88,7 @@ def evaluate(
         corpora=corpora,
         openings=[opening] * stories,
         trained_on=finders,
+        aligned={name for name, config in configs.items() if config.train.align_documents},
         notice=console.print,
     )
     rows.append(corpus_row(corpus[0], corpora[corpus[0]][:stories], copies=finders.get(str(runs[0]))))

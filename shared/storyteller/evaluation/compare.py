@@ -13,7 +13,7 @@ Read the figures together. A low temperature makes stories consistent and alike;
 data is consistent and varied, and tells nothing of its own.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -66,6 +66,7 @@ def compare(
     corpora: Mapping[str, Sequence[str]],
     openings: Sequence[str],
     trained_on: Mapping[str, CopyFinder] | None = None,
+    aligned: Collection[str] = (),
     notice: Notice = lambda text: None,
 ) -> list[Row]:
     """Measure every checkpoint on every corpus, and let it tell stories with every setting.
@@ -76,6 +77,7 @@ def compare(
         corpora: held-out texts by name.
         openings: how the stories begin, one story each; "" leaves the beginning to the model.
         trained_on: the training texts of a checkpoint, by its name, to find what is copied from them.
+        aligned: names of the checkpoints that were trained on whole stories, which are measured on whole stories.
         notice: called with what is being done.
 
     Returns:
@@ -88,7 +90,10 @@ def compare(
     finders = trained_on or {}
     for checkpoint, (model, tokenizer) in models.items():
         notice(f"Reading held-out stories with {checkpoint} ...")
-        metrics = {name: measure(model, tokenizer, texts) for name, texts in corpora.items()}
+        metrics = {
+            name: measure(model, tokenizer, texts, align_documents=checkpoint in aligned)
+            for name, texts in corpora.items()
+        }
         for name, sampling in samplings.items():
             notice(f"Letting {checkpoint} tell {len(openings)} stories with {name} ...")
             report = sample_stories(model, tokenizer, openings, sampling=sampling)
