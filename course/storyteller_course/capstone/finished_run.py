@@ -17,6 +17,7 @@ from storyteller.evaluation.compare import compare, corpus_row
 from storyteller.evaluation.text_metrics import CopyFinder
 from storyteller.inference.generation_config import read_sampling
 from storyteller.inference.sampling_options import Sampling
+from storyteller.moe.router import count_choices
 from storyteller.runs.openings import KnownOpenings
 from storyteller.runs.pipeline import VALIDATION_TOKENS
 from storyteller.runs.run_config import RunConfig
@@ -80,7 +81,12 @@ class History:
         self.gradient_norm.append(event.gradient_norm)
         self.planned.append(event.steps)
         if event.step % max(1, event.steps // MAX_LOAD_POINTS) == 0 and self._routing:
-            self.loads.append([_load(layer) for layer in self._routing])
+            self.loads.append(
+                [  # of each layer, the share of the routed tokens that each expert received
+                    (count_choices(layer.expert_ids, layer.logits.size(1)) / layer.expert_ids.numel()).tolist()
+                    for layer in self._routing
+                ]
+            )
             self.load_steps.append(event.step)
 
     @property
@@ -107,13 +113,6 @@ class History:
             return cls(**{**values, "calls": Counter(values["calls"])})
         except (OSError, ValueError, TypeError, KeyError):
             return cls()
-
-
-def _load(layer: Any) -> list[float]:
-    """The share of the routed tokens that each expert of a layer received."""
-    counts = torch.bincount(layer.expert_ids.flatten(), minlength=layer.logits.size(1))
-    share: list[float] = (counts / layer.expert_ids.numel()).tolist()
-    return share
 
 
 @dataclass(frozen=True, kw_only=True)
