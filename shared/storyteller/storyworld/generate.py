@@ -51,7 +51,7 @@ class Size:
 WORLDS: dict[str, Size] = {
     "storyworld": Size(),
     "storyworld-small": Size(kinds=3, names=1, things=4, marks=3),
-    "storyworld-tales": Size(folder="tales", plots=10, kinds=4, names=4, things=8, marks=4),
+    "storyworld-tales": Size(folder="tales", plots=10, kinds=8, names=4, things=8, marks=6),
     # As much as a million parameters learn in three minutes: all thirty plots, and a name for each kind. With two names
     # they put the wrong one into the middle of nearly every story. Of kinds, objects and marks many are as easy as few:
     # what cannot be guessed has to be looked up in the story, and is learnt sooner (bench/story.py). That "red" comes
