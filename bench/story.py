@@ -86,7 +86,7 @@ thread, fixed steps, 200 told stories a figure, one seed each:
 | marks in 0.75 | 2.88M | 96 | 3 |
 | both | 2.88M | 99, 96.5 | 1, 1 |
 
-The second 96.5 is of the world as it is now, in which robots, too, are heroes alone.
+The last figure, 96.5, is of the world as it is now, in which robots, too, are heroes alone.
 
 On 1.4 MB of real TinyStories, which three minutes read five times, the two models came out equal: 1.065 bits a byte
 each, after 4,221 steps of the MoE and 4,410 of the dense one (one run of each, the second core busy now and then).

@@ -1,6 +1,7 @@
 """The whole run, from the corpus to stories, with a model that learns for seconds."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -68,6 +69,9 @@ def test_a_finished_run_says_so_and_a_run_that_goes_on_says_what_it_keeps(tmp_pa
     ]
     file = tmp_path / "run.json"
     file.write_text(file.read_text(encoding="utf-8").replace('"steps": 3', '"steps": 4'), encoding="utf-8")
+    shutil.copytree(tmp_path, tmp_path / "another")
+    _, notices = run(replace(longer, train=replace(longer.train, steps=4, dtype="auto")), tmp_path / "another")
+    assert notices == []  # nobody asked for anything else
     going_on, notices = run(longer, tmp_path)
     assert going_on.step == 4
     assert notices == [

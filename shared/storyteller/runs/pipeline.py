@@ -121,7 +121,7 @@ def train(
             )
         elif list_checkpoints(folder) and wanted.seconds is None:
             for name in ("steps", "dtype"):
-                if (kept := getattr(run.train, name)) != (asked := getattr(wanted.train, name)):
+                if (asked := getattr(wanted.train, name)) not in ("auto", kept := getattr(run.train, name)):
                     notice(f"The run began with {name} {kept} and keeps that, not {asked}.")
         return run, prepare(run, folder, notice=notice, components=components)
 

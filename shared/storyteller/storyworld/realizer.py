@@ -29,7 +29,6 @@ _CAPITAL = re.compile(r'(?:^"?|\n"?|(?<!\.\.)[.!?] "?|\." "?|[.!?,]" ")([a-z])')
 _ARTICLE = re.compile(r"\b([Aa]) (?=[aeiou](?!ne\b|nce\b|ni|se|kul|ur))")
 _ARTICLE_H = re.compile(r"\b([Aa]) (?=hour|honest)")
 # Two choices that met: "some some".
-# Two choices that met: "some some".
 _TWICE = re.compile(r"\b(?!that|very|knock|plink|drip|plop|bump)([A-Za-z]{4,}) (?=\1\b)")
 _SPACES = re.compile(r"(?<=\n) +| +(?=[ .,!?;:\n])")
 
