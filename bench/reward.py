@@ -29,10 +29,10 @@ from storyteller.tokenizer import Tokenizer
 from storyteller.transformer.decoder import Decoder
 from storyteller_course.lesson_tools import learning_from_a_reward as lesson
 
-SEEDS, SECONDS, BASE_STEPS = (1, 2, 3), 12.0, 1000
+SEEDS, SECONDS, BASE_STEPS = (1, 2, 3), 12.0, 600
 P, G, MIN_WORDS = 6, 8, 45
 TEMPERATURES = (0.2, 0.4, 0.6, 0.8, 1.0)
-RATE, TEMPERATURE, KL_WEIGHT = 1e-3, 0.8, 0.1  # of the updates; of the stories that are learned from
+RATE, TEMPERATURE, KL_WEIGHT = 1e-3, 0.8, 0.05  # of the updates; of the stories that are learned from
 METHODS = {
     "expert iteration": {"loss": "expert_iteration", "kl_weight": 0.0},
     "REINFORCE": {"loss": "reinforce", "advantages": "group_centered", "kl_weight": 0.0},
@@ -103,7 +103,7 @@ def run(*, rounds: int = 9) -> list[Row]:
     """Train the three models and let each method learn from them; `rounds` is not used."""
     torch.set_num_threads(1)
     texts = lesson.beginnings(3000)
-    tokenizer = Tokenizer.train(texts[:1000], vocab_size=800)
+    tokenizer = Tokenizer.train(texts, vocab_size=1600)
     known = set(lesson.word_pairs(texts))
     openings = sorted({lesson.opening_of(text) for text in texts})
     unseen = lesson.unseen_openings(100, openings)

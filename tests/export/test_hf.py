@@ -66,6 +66,7 @@ def test_generation_stops_at_the_end_of_text_token(both):
         "do_sample": True,
         "temperature": STORY_SAMPLING.temperature,
         "top_k": 0,
+        "min_p": STORY_SAMPLING.min_p,
         "repetition_penalty": 1.0,
         "max_length": CONFIG.max_seq_len,
         **ids,

@@ -255,22 +255,23 @@ def _stop_if_interrupted(result: "TrainingResult") -> None:
 
 
 def _compare(before: Path, after: Path, *, device: str) -> None:
-    """What the stories are like before and after, at the run's own temperature and at 1."""
+    """What the stories are like before and after, told in the run's own way and by the plain distribution."""
     from dataclasses import replace
 
     from storyteller.evaluation.stories import SAMPLED_STORIES, consistency, sample_stories
     from storyteller.inference.generation_config import read_sampling
+    from storyteller.inference.sampling_options import Sampling
     from storyteller.runs.load import load_model, run_of
     from storyteller.utils.device import pick_device
 
     console = _console()
     own = replace(read_sampling(run_of(before)), seed=1000)
-    console.print(f"\n{SAMPLED_STORIES} stories each              before                  after")
+    console.print(f"\n{SAMPLED_STORIES} stories each   {'before':<31}   after")
     models = [load_model(run, device=pick_device(device)) for run in (before, after)]
-    for temperature in dict.fromkeys((own.temperature, 1.0)):
-        row = f"temperature {temperature:<4g}"
+    plain = Sampling(seed=own.seed, max_new_tokens=own.max_new_tokens)
+    for name, sampling in {"as they are told": own, "temperature 1": plain}.items():
+        row = f"{name:<16}"
         for model, tokenizer in models:
-            sampling = replace(own, temperature=temperature)
             report = sample_stories(model, tokenizer, [""] * SAMPLED_STORIES, sampling=sampling, batch_size=50)
             share, distinct = report.complete_and_consistent, report.distinct()
             row += f"   {share * 100:3.0f} consistent, distinct-4 {distinct:.2f}"

@@ -162,6 +162,7 @@ def as_array(weight: Tensor) -> np.ndarray:
 def usage(trained: TrainedRun) -> str:
     """How to tell a story with it."""
     opening = json.dumps(trained.example_opening, ensure_ascii=False)
+    settings = f'"temperature": {trained.sampling.temperature:g}, "min_p": {trained.sampling.min_p or 0:g}'
     return f"""With the package xllamacpp, which brings llama.cpp along, or with any other program that loads GGUF:
 
 ```python
@@ -171,7 +172,7 @@ params = xllamacpp.CommonParams()
 params.model.path = "{file_name(trained)}"  # in this folder
 server = xllamacpp.Server(params)
 opening = {opening}
-answer = server.handle_completions({{"prompt": opening, "temperature": {trained.sampling.temperature:g}}})
+answer = server.handle_completions({{"prompt": opening, {settings}}})
 print(opening + answer["choices"][0]["text"])
 ```
 

@@ -112,5 +112,5 @@ teller = pipeline("text-generation", model=".")  # this folder
 print(teller({json.dumps(trained.example_opening, ensure_ascii=False)})[0]["generated_text"])
 ```
 
-The temperature and the greatest length are in `{generation_config.FILE_NAME}`; the tokenizer puts `{END_OF_TEXT}` in
-front of an opening."""
+How tokens are drawn, and how many at most, is in `{generation_config.FILE_NAME}`; the tokenizer puts `{END_OF_TEXT}`
+in front of an opening."""

@@ -102,6 +102,7 @@ while len(ids) < {trained.config.max_seq_len} and ids[1:][-1:] != [end]:
     scores = model.run(None, {{"input_ids": np.array([ids], dtype=np.int64)}})[0]  # rows, tokens, vocabulary
     scores = scores[0, -1].astype(np.float64) / {trained.sampling.temperature:g}  # the temperature
     probs = np.exp(scores - scores.max())
+    probs[probs < {trained.sampling.min_p or 0:g}] = 0  # min-p: as a share of the likeliest, which is 1 here
     ids.append(int(random.choice(len(probs), p=probs / probs.sum())))
 print(tokenizer.decode(ids))
 ```
