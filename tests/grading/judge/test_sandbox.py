@@ -1,5 +1,6 @@
 """Each layer of the sandbox does what it says, alone and with the others; what this machine lacks is skipped."""
 
+import contextlib
 import ctypes
 import json
 import os
@@ -187,19 +188,17 @@ def test_a_silent_worker_and_one_that_does_not_listen_run_into_the_deadline(work
 
 
 def test_workers_are_alone(server):
-    one, other = server.start(), server.start()
-    try:
+    with contextlib.closing(server.start()) as one:
         run(one, "open('mine', 'w').write('a')\nimport torch\ntorch.allclose = None\nx = 1")
-        if server.layers.share_folder:  # they take turns
-            with pytest.raises(TimedOut):
-                run(other, "print(1)", seconds=1)
-            one.close()
-            assert serialization.decode(other.channel.receive()[1])["printed"] == "1\n"
-        assert run(other, "import os, torch\nprint(os.path.exists('mine'), torch.allclose is None)") == "False False\n"
-        assert run(other, "x").endswith("NameError")
-    finally:
-        one.close()
-        other.close()
+        with contextlib.closing(server.start()) as other:  # only now: of two that take turns, either might be the first
+            if server.layers.share_folder:
+                with pytest.raises(TimedOut):
+                    run(other, "print(1)", seconds=1)
+                one.close()
+                assert serialization.decode(other.channel.receive()[1])["printed"] == "1\n"
+            seen = "import os, torch\nprint(os.path.exists('mine'), torch.allclose is None)"
+            assert run(other, seen) == "False False\n"
+            assert run(other, "x").endswith("NameError")
 
 
 # Looks for what it has left, then leaves folders and files of every mode where it can, deeper than a path may be long.
