@@ -10,6 +10,7 @@ from storyteller.rl.rewards import (
     asked_for,
     consistency,
     distinctness,
+    first_fault,
     length,
     not_copied,
     novelty,
@@ -29,6 +30,10 @@ def told(*texts: str, group: int = 0, ended: bool = True, **more) -> list[Told]:
 def test_only_a_story_that_ends_without_a_contradiction_is_consistent():
     assert consistency(told(GOOD, BAD, "Blue the and.")) == [1.0, 0.0, 0.0]
     assert consistency(told(GOOD, ended=False)) == [0.0]
+    [spaced] = told(GOOD.replace(". ", ".\n\n\n", 1))  # an empty paragraph
+    assert consistency([spaced]) == [0.0]
+    begins, ends = first_fault(spaced)
+    assert spaced.text[begins:ends] == "\n\n\n"
 
 
 def test_a_story_of_the_corpus_fulfils_its_own_prompt_and_not_that_of_another():

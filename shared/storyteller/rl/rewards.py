@@ -43,23 +43,36 @@ class Told:
 Reward = Callable[[Sequence[Told]], list[float]]
 
 
+EMPTY_PARAGRAPH = "\n\n\n"  # no corpus has it; a model takes to it where it costs nothing
+
+
 def consistency(stories: Sequence[Told]) -> list[float]:
-    """1 for a story that comes to its end without a contradiction, as far as a program finds them; otherwise 0."""
-    return [float(story.ended and not contradictions(story.text)) for story in stories]
+    """1 for a story that comes to its end without a contradiction, as far as a program finds them; otherwise 0.
+
+    Nor may it have an empty paragraph.
+    """
+    return [
+        float(story.ended and EMPTY_PARAGRAPH not in story.text and not contradictions(story.text)) for story in stories
+    ]
 
 
 def first_fault(story: Told) -> tuple[int, int] | None:
     """Where the sentence with the first contradiction begins and ends in the text; None where there is none.
+
+    An empty paragraph before it counts as well.
 
     >>> text = "A fox named Pip had a red kite. He flew the blue kite. He ran home."
     >>> begins, ends = first_fault(Told(opening="", text=text, ended=True, group=0))
     >>> text[begins:ends]
     'He flew the blue kite.'
     """
+    empty = story.text.find(EMPTY_PARAGRAPH)
     for found in contradictions(story.text):
         if (begins := story.text.find(found.sentence)) >= 0 and found.kind != "nothing recognised":
-            return begins, begins + len(found.sentence)
-    return None
+            if empty < 0 or begins < empty:
+                return begins, begins + len(found.sentence)
+            break
+    return None if empty < 0 else (empty, empty + len(EMPTY_PARAGRAPH))
 
 
 def wish(stories: Sequence[Told]) -> list[float]:
