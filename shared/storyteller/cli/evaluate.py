@@ -1,6 +1,6 @@
 """`storyteller evaluate`: checkpoints and sampling settings side by side.
 
-storyteller evaluate runs/tiny --temperature 0.4 --temperature 0.8
+storyteller evaluate runs/tiny --min-p 0.4 --min-p 0.2
 storyteller evaluate runs/tiny/step-001500 runs/tiny --corpus storyworld --corpus held-out.txt --out report
 """
 

@@ -168,7 +168,7 @@ SAMPLING_OPTIONS: Mapping[str, SamplingOption] = {  # by the field's name, in th
     for setting in fields(Sampling)
 }
 
-# How a model tells its stories where no `generation_config.json` says otherwise. A name at the beginning is one of many
-# about as likely, and min-p keeps them all; who owns the kite is nearly certain, and there it keeps only the truth. At
-# the same variety a low temperature tells fewer consistent stories: see the table in `bench/story.py`.
+# How a model tells its stories where no `generation_config.json` says otherwise. Min-p keeps many tokens where many
+# are about as likely, as the first name of a story, and one where one is far likelier than all others, as whose kite it
+# is. At the same variety a low temperature tells fewer consistent stories: see the table in `bench/story.py`.
 STORY_SAMPLING = Sampling(temperature=1.0, min_p=0.4, seed=1, max_new_tokens=400)

@@ -27,6 +27,7 @@ from storyteller.storyworld import contradictions
 from storyteller.storyworld.generate import MAX_WORDS, MIN_WORDS
 
 N = 4  # of the n-grams by which stories are compared, as in distinct-4
+EMPTY_PARAGRAPH = "\n\n\n"  # in no story of StoryWorld; a model takes to it where it costs nothing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,9 +44,6 @@ class Told:
 Reward = Callable[[Sequence[Told]], list[float]]
 
 
-EMPTY_PARAGRAPH = "\n\n\n"  # no corpus has it; a model takes to it where it costs nothing
-
-
 def consistency(stories: Sequence[Told]) -> list[float]:
     """1 for a story that comes to its end without a contradiction, as far as a program finds them; otherwise 0.
 
@@ -57,22 +55,21 @@ def consistency(stories: Sequence[Told]) -> list[float]:
 
 
 def first_fault(story: Told) -> tuple[int, int] | None:
-    """Where the sentence with the first contradiction begins and ends in the text; None where there is none.
+    """Where the sentence with the first contradiction, or the first empty paragraph, begins and ends in the text.
 
-    An empty paragraph before it counts as well.
+    None where there is neither.
 
     >>> text = "A fox named Pip had a red kite. He flew the blue kite. He ran home."
     >>> begins, ends = first_fault(Told(opening="", text=text, ended=True, group=0))
     >>> text[begins:ends]
     'He flew the blue kite.'
     """
-    empty = story.text.find(EMPTY_PARAGRAPH)
-    for found in contradictions(story.text):
-        if (begins := story.text.find(found.sentence)) >= 0 and found.kind != "nothing recognised":
-            if empty < 0 or begins < empty:
-                return begins, begins + len(found.sentence)
-            break
-    return None if empty < 0 else (empty, empty + len(EMPTY_PARAGRAPH))
+    sentences = [found.sentence for found in contradictions(story.text) if found.kind != "nothing recognised"]
+    places = ((story.text.find(part), len(part)) for part in sentences)
+    first = [(begins, begins + length) for begins, length in places if begins >= 0][:1]
+    if (begins := story.text.find(EMPTY_PARAGRAPH)) >= 0:
+        first.append((begins, begins + len(EMPTY_PARAGRAPH)))
+    return min(first, default=None)
 
 
 def wish(stories: Sequence[Told]) -> list[float]:
