@@ -233,6 +233,7 @@ def reinforce(
     updates: int = 1,
     temperature: float = 1.0,
     kl_weight: float = 0.0,
+    compare: Callable[[Tensor, int], Tensor] = group_advantages,
 ) -> list[float]:
     """Let a model learn from a reward for its own stories.
 
@@ -249,6 +250,8 @@ def reinforce(
         temperature: at which `tell` draws.
         kl_weight: of the KL to the model as it was at the beginning: the mean of k3
             over all tokens that the mask has.
+        compare: gives the advantages; called as `group_advantages` is, with the rewards
+            of a step and `group_size`.
 
     Returns:
         the mean reward of each step's stories.
@@ -260,7 +263,7 @@ def reinforce(
         # Step 2: Tell, reward, and compare within the groups.
         ids, mask, old_log_probs, stories = tell()
         rewards = torch.tensor(reward(stories), dtype=torch.float32)  # (B,)
-        advantages = group_advantages(rewards, group_size)
+        advantages = compare(rewards, group_size)
         ref = token_log_probs(reference(ids).logits, ids, mask, temperature=temperature)
         # Step 3: Update several times: the clipped loss, normalised as "dapo", and the weighted KL.
         for _ in range(updates):

@@ -133,6 +133,7 @@ class TrainConfig:
             self.dtype in ("auto", "float32", "bfloat16", "float16"),
             f"dtype is {self.dtype!r}; it must be auto, float32, bfloat16 or float16.",
         )
+        require(0 <= self.seed < 2**63, f"seed is {self.seed}; it must be 0 or more, and below 2 to the 63.")
         require(self.compile in ("auto", "on", "off"), f"compile is {self.compile!r}; it must be auto, on or off.")
 
 

@@ -49,5 +49,6 @@ def optional_import(name: str, *, extra: str) -> ModuleType:
             raise
         package = name.split(".")[0]
         raise StorytellerError(
-            f'This needs the package {package!r}, which is not installed: run pip install "storyteller[{extra}]".'
+            f"This needs the package {package!r}, which is not installed: run pip install -c constraints.txt -e "
+            f'".[{extra}]".'
         ) from None

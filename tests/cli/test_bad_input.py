@@ -9,6 +9,8 @@ import time
 import pytest
 
 from storyteller.config import preset
+from storyteller.corpus.huggingface import HUB_CORPORA
+from storyteller.storyworld.generate import WORLDS
 from storyteller.tokenizer import Tokenizer
 from storyteller_course.cli import main
 
@@ -122,9 +124,52 @@ def test_training_options_out_of_range(here, capsys):
     assert "dtype" in fails(capsys, "train", "--dtype", "int8")
 
 
-@pytest.mark.parametrize("minutes", ["nan", "inf", "0"])
-def test_a_time_that_is_none_is_refused_before_anything_is_made(here, capsys, minutes):
-    assert "--minutes" in fails(capsys, "train", "--minutes", minutes)
+@pytest.mark.parametrize("command", ["story", "train", "reinforce", "finetune"])
+@pytest.mark.parametrize("minutes", ["nan", "inf", "1e308", "0", "-1"])
+def test_a_time_that_is_none_is_refused_before_anything_is_made(here, capsys, command, minutes):
+    said = fails(capsys, command, "--minutes", minutes)
+    assert said.endswith("it must be a number above 0.\n")
+    assert float(said.partition("is ")[2].partition(":")[0]) == pytest.approx(float(minutes), nan_ok=True)
+    assert not list(here.iterdir())
+
+
+@pytest.mark.parametrize("command", ["story", "train"])
+@pytest.mark.parametrize("seed", [-3, 2**63])
+def test_a_seed_that_cannot_be_is_refused_before_anything_is_made(here, capsys, command, seed):
+    assert f"seed is {seed}; it must be 0 or more" in fails(capsys, command, "--seed", seed)
+    assert not list(here.iterdir())
+
+
+@pytest.mark.parametrize("corpus", ["bogus", "storyworld:bogus", "no/such.txt", "tinystories"])
+def test_a_corpus_that_is_not_there_leaves_nothing_and_is_said_before_all_else(here, capsys, corpus):
+    """The hub is out of reach in these tests."""
+    said = fails(capsys, "train", "tiny", "--corpus", corpus)
+    assert corpus.rpartition(":")[2] in said.lower()
+    assert not list(here.iterdir())
+    with pytest.raises(SystemExit):
+        main(["tokenizer", "--corpus", corpus])
+    assert capsys.readouterr().out == ""
+    assert not list(here.iterdir())
+
+
+def test_a_corpus_that_is_not_there_is_told_all_that_are(here, capsys):
+    said = fails(capsys, "train", "--corpus", "bogus")
+    assert all(name in said for name in [*WORLDS, *HUB_CORPORA])
+
+
+@pytest.mark.parametrize("command", ["tell", "evaluate --opening", "reinforce --opening a --opening"])
+def test_an_opening_with_broken_bytes_is_told_what_to_do_in_a_shell(here, capsys, command):
+    said = fails(capsys, *command.split(), "half \udce9")
+    assert "half \\udce9" in said
+    assert "terminal that is set to UTF-8" in said
+
+
+@pytest.mark.parametrize("command", ["tell --run", "evaluate", "serve", "export --out x", "reinforce", "finetune"])
+def test_every_command_that_needs_a_trained_model_says_how_to_make_one(here, capsys, command):
+    if command == "serve":
+        pytest.importorskip("uvicorn")
+    said = fails(capsys, *command.split(), "nowhere")
+    assert "There is no trained model in nowhere; storyteller story makes one in runs/tiny." in said
     assert not list(here.iterdir())
 
 

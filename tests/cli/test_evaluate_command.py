@@ -121,8 +121,9 @@ def test_a_run_without_shards_has_no_figure_for_copies(run, held_out, tmp_path, 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["no-such-run"], "There is no checkpoint in no-such-run"),
+        (["no-such-run"], "There is no trained model in no-such-run; storyteller story makes one"),
         (["RUN", "--temperature", "0"], "temperature is 0"),
+        (["RUN", "--greedy", "--min-p", "0.1"], "there is no use for --min-p: leave out one or the other"),
         (["RUN", "--corpus", "no-such-corpus"], "no-such-corpus"),
         (["RUN/step-000009"], "step-000009 cannot be used"),
     ],

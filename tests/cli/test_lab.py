@@ -407,7 +407,7 @@ def test_lab_without_jupyter_names_the_extra(course, work, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "jupyterlab", None)
     monkeypatch.setitem(sys.modules, "jupyterlab.labapp", None)
     assert command("lab") == 2
-    assert "storyteller[lessons]" in capsys.readouterr().err
+    assert '-e ".[lessons]"' in capsys.readouterr().err
     assert not work.exists()
 
 

@@ -3,8 +3,10 @@
 import pytest
 from tales import one_sentence, texts
 
+from storyteller.corpus.huggingface import HUB_CORPORA
 from storyteller.corpus.load import load_stories, split_of
 from storyteller.errors import StorytellerError
+from storyteller.storyworld.generate import WORLDS
 
 
 def test_an_undivided_file_is_divided_the_same_way_every_time(shared_data):
@@ -19,7 +21,7 @@ def test_an_undivided_file_is_divided_the_same_way_every_time(shared_data):
 @pytest.mark.parametrize(
     ("corpus", "options", "says"),
     [
-        ("tinystory", {}, "There is no corpus 'tinystory'; choose storyworld, tinystories, writingprompts"),
+        ("tinystory", {}, f"There is no corpus 'tinystory'; choose {', '.join([*WORLDS, *HUB_CORPORA])}"),
         ("missing/stories.txt", {}, "There is no file or folder"),
         ("storyworld", {"split": "dev"}, "There is no split 'dev'"),
         ("storyworld", {"limit": 0}, "limit is 0"),

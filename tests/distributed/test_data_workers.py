@@ -241,7 +241,7 @@ def test_an_address_that_is_none_is_one_sentence_and_leaves_no_client_behind(wor
 def test_without_dask_the_extra_is_named(work, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with (
-        pytest.raises(StorytellerError, match=r'pip install "storyteller\[cluster\]"'),
+        pytest.raises(StorytellerError, match=r'pip install -c constraints.txt -e "\.\[cluster\]"'),
         places.data_workers(work, scheduler="tcp://127.0.0.1:1"),
     ):
         pass

@@ -98,6 +98,6 @@ def test_the_weights_of_a_large_model_lie_in_a_file_of_their_own(tmp_path, monke
 def test_without_a_package_nothing_is_written(tmp_path, monkeypatch, package):
     run = make_run(tmp_path / "run")
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(StorytellerError, match=r"storyteller\[export\]"):
+    with pytest.raises(StorytellerError, match=r'pip install -c constraints.txt -e "\.\[export\]"'):
         export_run(run, tmp_path / "out", format="onnx")
     assert not (tmp_path / "out").exists()

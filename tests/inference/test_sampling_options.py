@@ -99,20 +99,24 @@ def test_a_slider_at_its_off_value_is_a_setting_left_out(name):
     assert getattr(form.sampling(), name) is None
 
 
-def test_the_command_tell_samples_as_its_options_say(monkeypatch, capsys):
+def test_the_command_tell_samples_as_its_options_say(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)  # where no run says how its stories are told
     asked = []
     monkeypatch.setattr("storyteller.cli.tell.load_run", lambda run, device: (None, None))
     monkeypatch.setattr(
         "storyteller.inference.generate.stream_text",
         lambda model, tokenizer, opening, sampling: asked.append(sampling) or iter([]),
     )
-    options = [
-        word
-        for name, value in VALUES.items()
-        for word in ([f"--{name}"] if value is True else [f"--{name.replace('_', '-')}", str(value)])
-    ]
-    typer.main.get_command(app).main(["tell", "Once", *options], standalone_mode=False)
-    assert asked == [WANTED]
+    drawn = {name: value for name, value in VALUES.items() if name != "greedy"}
+    greedy = {name: value for name, value in VALUES.items() if not SAMPLING_OPTIONS[name].greedy_ignores}
+    for values in (drawn, greedy):
+        options = [
+            word
+            for name, value in values.items()
+            for word in ([f"--{name}"] if value is True else [f"--{name.replace('_', '-')}", str(value)])
+        ]
+        typer.main.get_command(app).main(["tell", "Once", *options], standalone_mode=False)
+    assert asked == [replace(WANTED, greedy=False), replace(STORY_SAMPLING, **greedy)]
 
 
 def test_the_command_evaluate_compares_every_combination():

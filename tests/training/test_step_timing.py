@@ -93,6 +93,20 @@ def test_steps_are_timed_in_turns_and_the_first_turn_counts_only_alone(monkeypat
     assert torch.get_num_threads() == threads
 
 
+def test_the_clearly_slower_are_timed_no_more_and_what_is_left_alone_ends_the_trial(monkeypatch):
+    clock = SteppedClock(bfloat16=1.0)
+    monkeypatch.setattr(step_timing.time, "perf_counter", lambda: clock.now)
+    trainer = clock.watch(tiny_trainer(), monkeypatch)
+    slow, fast, likewise = Execution("float32", 1), Execution("bfloat16", 1), Execution("bfloat16", 2)
+    order, use_dtype = [], trainer.use_dtype
+    monkeypatch.setattr(trainer, "use_dtype", lambda dtype: (order.append(dtype), use_dtype(dtype)))
+    assert time_steps(trainer, [slow, fast], seconds=1_000.0) == {slow: 3.0, fast: 1.0}
+    assert order == 3 * ["float32", "bfloat16"]  # the first turn, and two
+    order.clear()
+    assert time_steps(trainer, [slow, fast, likewise], seconds=100.0) == {slow: 3.0, fast: 1.0, likewise: 1.0}
+    assert (order.count("float32"), order.count("bfloat16")) == (3, 20)  # what may be a tie takes all of the seconds
+
+
 def test_compiling_takes_no_time_from_a_trial_and_has_no_part_in_its_figures(monkeypatch):
     clock = SteppedClock(bfloat16=1.0)
     monkeypatch.setattr(step_timing.time, "perf_counter", lambda: clock.now)

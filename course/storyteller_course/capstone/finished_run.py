@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import torch
+from torch.nn.utils.rnn import pad_sequence
 
 from storyteller.corpus.load import load_stories
 from storyteller.evaluation.compare import compare, corpus_row
@@ -22,7 +23,7 @@ from storyteller.runs.openings import KnownOpenings
 from storyteller.runs.pipeline import VALIDATION_TOKENS
 from storyteller.runs.run_config import RunConfig
 from storyteller.tokenizer import Tokenizer
-from storyteller.training.batches import validation_batches
+from storyteller.training.batches import IGNORE_INDEX, validation_batches
 from storyteller.training.events import Event, StepDone
 from storyteller.training.losses import Metrics, WithAuxiliaryLoss
 from storyteller.training.token_shards import open_shards
@@ -220,9 +221,8 @@ class FinishedRun:
             limit=max(1, VALIDATION_TOKENS // T),
             align_documents=self.config.train.align_documents,
         )
-        inputs, targets = (
-            torch.cat([getattr(row, name) for row in rows]) for name in ("inputs", "targets")
-        )  # (rows, T) each
+        inputs = pad_sequence([row.inputs[0] for row in rows], batch_first=True)  # (rows, the longest row's T)
+        targets = pad_sequence([row.targets[0] for row in rows], batch_first=True, padding_value=IGNORE_INDEX)
         # What is predicted: everything but the end marks, which are no text.
         text = self.tokenizer.decode(targets[targets >= 0].tolist(), skip_special=True)
         batches = list(zip(inputs.split(ROWS), targets.split(ROWS), strict=True))

@@ -51,9 +51,9 @@ def lesson_of(exercise: str) -> Lesson:
     """The lesson that has this exercise: the notebook's own, or one in a folder beside it.
 
     Raises:
-        StorytellerError: there is none; names that are nearly the same are suggested.
+        StorytellerError: there is none; names that are nearly the same are suggested, and the lesson's are listed.
     """
-    known: list[str] = []
+    known: dict[str, None] = {}  # as a set, in the lessons' order
     # The notebook's own lesson first, then its neighbours, and those of `lessons/` beside or below.
     candidates = [
         folder
@@ -70,15 +70,20 @@ def lesson_of(exercise: str) -> Lesson:
         lesson = load_lesson(folder)
         if exercise in lesson.exercises:
             return lesson
-        known += lesson.exercises
+        known |= dict.fromkeys(lesson.exercises)
     if not folders:
         raise StorytellerError(
             f"No lesson was found in {Path.cwd()}: a notebook must lie in its lesson's folder, beside its checks "
             "(or set STORYTELLER_LESSON to that folder)."
         )
     near = difflib.get_close_matches(exercise, known, n=1)
-    way_out = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}."
-    raise StorytellerError(f"There is no exercise {exercise!r}; {way_out}")
+    meant = f": did you mean {near[0]!r}?" if near else "."
+    own = current_lesson()
+    if own is None:
+        there = f"The lessons here are {', '.join(folder.name for folder in folders)}."
+    else:
+        there = f"This lesson has {', '.join(own.exercises)}."
+    raise StorytellerError(f"There is no exercise {exercise!r}{meant} {there}")
 
 
 def _here() -> list[Path]:

@@ -75,8 +75,8 @@ def look_for(name: str, live: Namespace, *, at_work: Mapping[str, Callable[..., 
 
 def own_answer(lesson: Lesson, name: str, namespace: Namespace) -> Callable[..., Any] | None:
     """The student's function in this namespace, None unless it and what it builds on pass their checks."""
-    if namespace.get(name) is not None and namespace[name] is lesson.stand_in(name):
-        return None  # put there by an earlier `use`
+    if is_stand_in(lesson, name, namespace):
+        return None
     if all(passes(lesson, needed, namespace) for needed in (*lesson.foundations(name), name)):
         own: Callable[..., Any] = namespace[name]
         return own
@@ -114,11 +114,16 @@ def saved_answer(
     return own
 
 
+def is_stand_in(lesson: Lesson, name: str, namespace: Namespace) -> bool:
+    """Is what has this name in this namespace the course's own, put there by an earlier `use`?"""
+    return namespace.get(name) is not None and namespace[name] is lesson.stand_in(name)
+
+
 def passes(lesson: Lesson, name: str, namespace: Namespace) -> bool:
     """Does the function in this namespace pass its check? Checked once, as long as its code stays the same."""
     if name not in namespace:
         return False
-    if namespace[name] is lesson.stand_in(name):
+    if is_stand_in(lesson, name, namespace):
         return True
     key, store = _key(lesson, name, namespace), ProgressStore.find(lesson.folder)
     if key not in _passed:
@@ -150,7 +155,11 @@ def student_with_stand_ins(
     """
     from storyteller_course.runner.in_process import InProcessStudent, stand_ins_in_place
 
-    unsolved = [earlier for earlier in lesson.foundations(name) if not passes(lesson, earlier, namespace)]
+    unsolved = [
+        earlier
+        for earlier in lesson.foundations(name)
+        if is_stand_in(lesson, earlier, namespace) or not passes(lesson, earlier, namespace)
+    ]
     with stand_ins_in_place(namespace, lesson, unsolved) as replaced:
         yield InProcessStudent(namespace), tuple(replaced)
 

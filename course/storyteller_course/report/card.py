@@ -71,7 +71,8 @@ def notes(result: ExerciseResult) -> list[str]:
         )
     if result.replaced:
         names = ", ".join(f"`{name}`" for name in result.replaced)
-        lines.append(f"Not solved yet: {names}. The course's own stood in for it here, so that one error costs once.")
+        it = "it" if len(result.replaced) == 1 else "them"
+        lines.append(f"Not solved yet: {names}. The course's own stood in for {it} here, so that one error costs once.")
     return lines
 
 

@@ -95,6 +95,6 @@ def _checkout() -> Path:
     if missing:
         raise StorytellerError(
             f"{checkout} is no checkout of the course (it lacks {missing[0]}), and students get the library that "
-            'grades them: install it with pip install -e ".[grading]" in the checkout.'
+            'grades them: install it with pip install -c constraints.txt -e ".[grading]" in the checkout.'
         )
     return checkout

@@ -56,13 +56,19 @@ answers = [
         "reinforce",
         "rewards_for_advantages",
         "The rewards themselves are used as advantages. A story is compared with the others of its prompt.",
-        change=("advantages = group_advantages(rewards, group_size)", "advantages = rewards"),
+        change=("advantages = compare(rewards, group_size)", "advantages = rewards"),
+    ),
+    Wrong(
+        "reinforce",
+        "compares_by_groups_always",
+        "The stories are compared by `group_advantages`, whatever `compare` is. Call what the caller gave.",
+        change=("compare(rewards, group_size)", "group_advantages(rewards, group_size)"),
     ),
     Wrong(
         "reinforce",
         "one_group",
         "All stories of a step are compared with each other. Those of one prompt are.",
-        change=("group_advantages(rewards, group_size)", "group_advantages(rewards, len(rewards))"),
+        change=("compare(rewards, group_size)", "compare(rewards, len(rewards))"),
     ),
     Wrong(
         "reinforce",
@@ -81,13 +87,16 @@ answers = [
         "reinforce",
         "from_the_first_pass",
         code="""
-        def reinforce(model, optimizer, tell, reward, *, steps, group_size, updates=1, temperature=1.0, kl_weight=0.0):
+        def reinforce(
+            model, optimizer, tell, reward, *, steps, group_size, updates=1, temperature=1.0, kl_weight=0.0,
+            compare=group_advantages,
+        ):
             frozen = copy.deepcopy(model).requires_grad_(False)
             means = []
             for step in range(steps):
                 ids, mask, _, stories = tell()
                 scores = torch.as_tensor(reward(stories), dtype=torch.float64)
-                A = group_advantages(scores, group_size)
+                A = compare(scores, group_size)
                 old = None
                 for update in range(updates):
                     now = token_log_probs(model(ids).logits, ids, mask, temperature=temperature)
@@ -106,7 +115,10 @@ answers = [
         "reinforce",
         "kl_only_where_wanted",
         code="""
-        def reinforce(model, optimizer, tell, reward, *, steps, group_size, updates=1, temperature=1.0, kl_weight=0.0):
+        def reinforce(
+            model, optimizer, tell, reward, *, steps, group_size, updates=1, temperature=1.0, kl_weight=0.0,
+            compare=group_advantages,
+        ):
             reference = copy.deepcopy(model) if kl_weight else None
 
             def log_p(policy, rollout):
@@ -121,7 +133,7 @@ answers = [
                     optimizer.zero_grad()
                     new = log_p(model, rollout)
                     loss = clipped_loss(
-                        new, rollout[2], group_advantages(rewards, group_size), rollout[1], normalization="dapo"
+                        new, rollout[2], compare(rewards, group_size), rollout[1], normalization="dapo"
                     )
                     if reference is not None:
                         with torch.no_grad():

@@ -50,7 +50,7 @@ def short(student, draw):
     for min_words in (draw.randint(45, 60), draw.randint(8, 12)):
         correct = [1.0, 0.0, 1.0, 1.0, 1.0]
         got = student.mended_reward(texts, correct, group_size=1, min_words=min_words)
-        close(got, slow_reward(texts, correct, 1, min_words), f"the rewards for stories of at least {min_words} words")
+        close(got, slow_reward(texts, correct, 1, min_words), f"the rewards with min_words={min_words}")
 
 
 @mended_reward.case("pays a story less that others of its group tell too", points=4)

@@ -53,10 +53,12 @@ class Teller:
     What it gives as log-probabilities are those of its own model, which are the student's too as long as all is right.
     """
 
-    def __init__(self, draw, *, P, G, steps, updates=1, temperature=1.0, kl_weight=0.0):
+    def __init__(self, draw, *, P, G, steps, updates=1, temperature=1.0, kl_weight=0.0, compare=None):
         self.seed, self.size, self.told = draw.randrange(1000), G, 0
         self.options = {"steps": steps, "group_size": G, "updates": updates, "temperature": temperature}
         self.options["kl_weight"] = kl_weight
+        if compare is not None:
+            self.options["compare"] = compare
         model = tiny_model(self.seed, n_layers=1)
         optimizer, reference = torch.optim.SGD(model.parameters(), lr=RATE), copy.deepcopy(model)
         self.rollouts, self.means = [], []
@@ -64,7 +66,7 @@ class Teller:
             B, T = P * G, draw.randint(7, 9)
             ids, mask = draw.integers(1, V, B, T), rows_of(draw, B, T)
             rewards = [round(draw.random() + draw.choice([0, 1]), 3) for _ in range(B)]
-            advantages = slow_advantages(torch.tensor(rewards, dtype=torch.float64), G)
+            advantages = (compare or slow_advantages)(torch.tensor(rewards, dtype=torch.float64), G)
             with torch.no_grad():
                 old, ref = (log_probs_of(one, ids, mask, temperature) for one in (model, reference))
             for _update in range(updates):
@@ -100,7 +102,7 @@ class Teller:
         return history
 
 
-@reinforce.case("moves the weights once as the clipped loss asks", points=4)
+@reinforce.case("moves the weights once as the clipped loss asks", points=3)
 def one_step(student, draw):
     for P, G in ((1, 4), (2, 3)):
         Teller(draw, P=P, G=G, steps=1).check(student, "after one step")
@@ -123,6 +125,18 @@ def with_kl(student, draw):
     for kl_weight in (2.0, 4.0):
         teller = Teller(draw, P=1, G=4, steps=2, updates=2, kl_weight=kl_weight)
         teller.check(student, f"after two steps with a KL weight of {kl_weight}")
+
+
+def centered(rewards, group_size):
+    """Each reward less its group's mean, and nothing else."""
+    groups = rewards.view(-1, group_size)
+    return (groups - groups.mean(dim=1, keepdim=True)).flatten()
+
+
+@reinforce.case("compares the stories as it is told to", points=1)
+def compared_otherwise(student, draw):
+    for P, G in ((2, 4), (3, 3)):
+        Teller(draw, P=P, G=G, steps=1, compare=centered).check(student, "after a step compared in another way")
 
 
 @reinforce.case("gives the mean reward of each step", points=2)

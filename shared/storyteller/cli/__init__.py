@@ -2,6 +2,6 @@
 
 `storyteller_course.cli` makes the command `storyteller` of them. Two files are no commands:
 
-typer_extensions.py  Ctrl-C in one sentence, options with several values, an option for every setting of sampling
+typer_extensions.py  Ctrl-C in one sentence, options with several values, of time, and for every setting of sampling
 progress_bar.py      how training looks while it runs
 """

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from storyteller.cli.typer_extensions import with_sampling_options
+from storyteller.cli.typer_extensions import whole_text, with_sampling_options
 from storyteller.errors import StorytellerError
 from storyteller.inference.sampling_options import SAMPLING_OPTIONS, Sampling
 
@@ -44,7 +44,9 @@ def evaluate(
     *,
     settings: dict[str, Any],
     stories: Annotated[int, typer.Option(min=1, help="stories to tell with each setting")] = 50,
-    opening: Annotated[str, typer.Option(help="how they begin; nothing leaves that to the model")] = "",
+    opening: Annotated[
+        str, typer.Option(help="how they begin; nothing leaves that to the model", callback=whole_text)
+    ] = "",
     out: Annotated[Path | None, typer.Option(help="folder for figures, picture and the stories themselves")] = None,
 ) -> None:
     """Measure how well models predict held-out stories, and what the stories that they tell are like.
@@ -53,6 +55,7 @@ def evaluate(
     """
     from rich.console import Console
 
+    from storyteller.cli.tell import require_trained
     from storyteller.corpus import load_stories
     from storyteller.evaluation.compare import compare, corpus_row
     from storyteller.inference.generation_config import read_sampling
@@ -62,6 +65,8 @@ def evaluate(
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
     runs = run or [Path("runs/tiny")]
+    for path in runs:
+        require_trained(path)
     samplings = combinations(settings, own=read_sampling(run_of(runs[0])))
     models = {str(path): load_model(path, notice=console.print) for path in runs}
     configs = {

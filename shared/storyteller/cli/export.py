@@ -29,9 +29,11 @@ def export(
     ] = None,
 ) -> None:
     """Write a trained model in another program's format or as a page; both say who wrote its parts."""
+    from storyteller.cli.tell import require_trained
     from storyteller.export import export_run
     from storyteller.export.trained_run import read_parts
 
+    require_trained(run)
     by_student = None if parts is None else read_parts(parts)
     export_run(run, out, format=format, by_student=by_student, notice=lambda text: print(text, file=sys.stderr))
     if out.is_file():

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from storyteller.cli.typer_extensions import seconds_of, whole_text
 from storyteller.config import TrainConfig
 from storyteller.errors import StorytellerError
 
@@ -43,7 +44,10 @@ def reinforce(
     ] = None,
     novelty: Annotated[float, typer.Option(help="how much more a story earns that is like no other")] = 1.0,
     min_words: Annotated[int, typer.Option(help="a shorter story earns less, in proportion")] = 100,
-    opening: Annotated[list[str] | None, typer.Option(help="how stories begin; several; default: as they like")] = None,
+    opening: Annotated[
+        list[str] | None,
+        typer.Option(help="how stories begin; several; default: as they like", callback=whole_text),
+    ] = None,
     wishes: Annotated[
         str | None, typer.Option(help="a corpus whose prompts are asked for, in place of openings")
     ] = None,
@@ -233,11 +237,9 @@ def weights_of(rewards: list[str]) -> dict[str, float]:
 
 def _duration(minutes: float | None, steps: int | None) -> tuple[float | None, int]:
     """Seconds, or None where steps are given; and the steps, which a time replaces."""
-    if minutes is not None and (not 0 < minutes < math.inf or steps is not None):
-        raise StorytellerError(f"--minutes is {minutes}: it must be a number above 0, and without --steps.")
     if steps is not None:
-        return None, steps
-    return (MINUTES if minutes is None else minutes) * 60, 1
+        return seconds_of(minutes, steps=steps), steps
+    return seconds_of(MINUTES if minutes is None else minutes), 1
 
 
 def _console() -> Any:

@@ -10,6 +10,9 @@ from typing import Annotated
 
 import typer
 
+from storyteller.cli.typer_extensions import seconds_of
+from storyteller.inference.sampling_options import Sampling
+
 STORIES = 3  # told at once
 PAGE = "storyteller.html"  # in the run's folder
 MINUTES = 2.8  # of training; with the trial before it, under three
@@ -22,6 +25,9 @@ def story(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps")] = "auto",
 ) -> None:
     """Train the tiny model on the embedded corpus, once, tell three stories, and write a page that tells more."""
+    seconds = seconds_of(minutes)
+    for number in (0, STORIES - 1):  # a seed that no story can have is refused before the training
+        Sampling(seed=seed + number)
     from rich.console import Console
 
     from storyteller.cli.tell import say
@@ -37,7 +43,7 @@ def story(
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
     if not is_finished(out):
-        run = run_config_from("tiny", corpus=None, stories=None, seconds=minutes * 60, options={})
+        run = run_config_from("tiny", corpus=None, stories=None, seconds=seconds, options={})
         train_and_show(run, out, device=device)
     model, tokenizer = load_model(out, device=pick_device(device), notice=console.print)
     sampling = read_sampling(out)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from storyteller.cli.typer_extensions import with_sampling_options
+from storyteller.cli.typer_extensions import whole_text, with_sampling_options
 from storyteller.errors import StorytellerError
 from storyteller.inference.sampling_options import Sampling
 
@@ -24,7 +24,9 @@ CONTROL_CHARACTERS = {
 
 @with_sampling_options()
 def tell(
-    opening: Annotated[str, typer.Argument(help="how the story begins; nothing leaves that to the model")] = "",
+    opening: Annotated[
+        str, typer.Argument(help="how the story begins; nothing leaves that to the model", callback=whole_text)
+    ] = "",
     run: Annotated[Path, typer.Option(help="the folder of a trained run")] = Path("runs/tiny"),
     *,
     settings: dict[str, Any],

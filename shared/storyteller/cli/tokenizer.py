@@ -41,9 +41,9 @@ def tokenizer(
 
     console = Console()
     corpora = corpus or default_corpora()
-    console.print(f"Learning {vocab_size:,} tokens from {' and '.join(corpora)} ...", highlight=False, soft_wrap=True)
     report = CleaningReport()
     stories = read_corpora(corpora, split="train", limit=limit, seed=seed, clean=clean, report=report)
+    console.print(f"Learning {vocab_size:,} tokens from {' and '.join(corpora)} ...", highlight=False, soft_wrap=True)
     try:
         with console.status("reading stories"):
             learned = Tokenizer.train((story.text for story in stories), vocab_size=vocab_size)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from storyteller.cli.typer_extensions import seconds_of
 from storyteller.config import preset
 from storyteller.corpus.load import CORPUS_NAMES
 from storyteller.errors import StorytellerError, require
@@ -60,8 +61,7 @@ def train(
 
     With --processes (or under torchrun) every step is shared out among several processes.
     """
-    if minutes is not None and (not 0 < minutes < math.inf or steps is not None):
-        raise StorytellerError(f"--minutes is {minutes}: it must be a number above 0, and without --steps.")
+    seconds = seconds_of(minutes, steps=steps)
     if minutes is not None and async_checkpoints:
         raise StorytellerError("--minutes looks at the time when a checkpoint is whole: leave --async-checkpoints out.")
     options = {
@@ -76,7 +76,6 @@ def train(
         "balance_scope": balance_scope,
         "async_checkpoints": async_checkpoints,
     }
-    seconds = None if minutes is None else minutes * 60
     run = run_config_from(name, corpus=corpus, stories=stories, seconds=seconds, options=options)
     folder = out or RUNS / name
     if processes is None and shard == expert == 1 and "WORLD_SIZE" not in os.environ:  # torchrun sets it
@@ -96,7 +95,7 @@ class Arrangement:
     timeout: float  # seconds
 
     def __post_init__(self) -> None:
-        require(self.timeout > 0, f"--timeout is {self.timeout:g}; it must be above 0 seconds.")
+        require(0 < self.timeout < math.inf, f"--timeout is {self.timeout:g}; it must be a number of seconds above 0.")
 
 
 def train_in_processes(run: "RunConfig", folder: Path, wanted: Arrangement, *, device: str, track: bool) -> None:

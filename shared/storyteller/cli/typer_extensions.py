@@ -1,14 +1,15 @@
-"""What our commands add to typer: errors in one sentence, options with several values, those of sampling."""
+"""What our commands add to typer: errors in one sentence, options with several values, those of time and sampling."""
 
 import functools
 import inspect
+import math
 import sys
 from collections.abc import Callable, Collection, Sequence
 from typing import Annotated, Any
 
 import typer
 
-from storyteller.errors import StorytellerError
+from storyteller.errors import StorytellerError, require
 from storyteller.inference.sampling_options import SAMPLING_OPTIONS, SamplingOption
 from storyteller.utils.entry_point import STOPPED
 
@@ -94,6 +95,36 @@ class ManyValues(typer.core.TyperCommand):
         return super().parse_args(ctx, repeat_flags(args, flags))
 
 
+def seconds_of(minutes: float | None, *, steps: int | None = None) -> float | None:
+    """What `--minutes` gives a command, in seconds; None where it is left out.
+
+    Raises:
+        StorytellerError: that is no time, or `--steps` is given too.
+    """
+    if minutes is None:
+        return None
+    require(0 < minutes * 60 < math.inf, f"--minutes is {minutes:g}: it must be a number above 0.")
+    require(steps is None, "--minutes and --steps both say how long to train: leave one of them out.")
+    return minutes * 60
+
+
+def whole_text(text: str | list[str] | None) -> str | list[str] | None:
+    """Callback of an option or argument that takes text: pass it on, unless bytes of it are no UTF-8.
+
+    The shell's bytes are kept as lone surrogates, which no tokenizer can read.
+
+    Raises:
+        StorytellerError: there are such bytes.
+    """
+    for one in [text] if isinstance(text, str) else text or ():
+        if any("\ud800" <= character <= "\udfff" for character in one):
+            raise StorytellerError(
+                f"The text {one!r} holds bytes that are not UTF-8: type it anew, in a terminal that is set to UTF-8 "
+                "(such as LANG=C.UTF-8), or leave them out."
+            )
+    return text
+
+
 OWN = "the run's own"  # as `inference.generation_config` reads it
 
 
@@ -126,8 +157,13 @@ def with_sampling_options(*, repeatable: Collection[str] = ()) -> Callable[[Comm
     def decorate(command: Command) -> Command:
         @functools.wraps(command)
         def with_settings(*args: Any, **kwargs: Any) -> None:
-            given = {name: kwargs.pop(name, None) for name in options}
-            command(*args, settings={name: value for name, value in given.items() if value is not None}, **kwargs)
+            given = {name: value for name in options if (value := kwargs.pop(name, None)) is not None}
+            ignored = [f"--{name.replace('_', '-')}" for name in given if SAMPLING_OPTIONS[name].greedy_ignores]
+            if given.get("greedy") and ignored:
+                raise StorytellerError(
+                    f"--greedy draws nothing, so there is no use for {', '.join(ignored)}: leave out one or the other."
+                )
+            command(*args, settings=given, **kwargs)
 
         signature = inspect.signature(command)
         parameters: list[inspect.Parameter] = []

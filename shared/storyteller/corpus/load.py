@@ -32,7 +32,7 @@ EMBEDDED_WORLDS = (
     "storyworld-tales",
     "storyworld-tales-small",
 )  # the keys of `storyworld.generate.WORLDS`
-CORPUS_NAMES = ", ".join([EMBEDDED, *HUB_CORPORA])  # for help texts and messages
+CORPUS_NAMES = ", ".join([*EMBEDDED_WORLDS, *HUB_CORPORA])  # for help texts and messages
 # storyworld has no end of its own; this is where it stops when no limit is given.
 STORYWORLD_STORIES = {"train": 60_000, "validation": 2_000, "test": 2_000, "all": 60_000}
 HELD_OUT_SHARE = 0.05  # share of an undivided corpus that goes to validation, and again to test

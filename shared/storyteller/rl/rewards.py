@@ -27,7 +27,6 @@ from storyteller.storyworld import contradictions
 from storyteller.storyworld.generate import MAX_WORDS, MIN_WORDS
 
 N = 4  # of the n-grams by which stories are compared, as in distinct-4
-EMPTY_PARAGRAPH = "\n\n\n"  # in no story of StoryWorld; a model takes to it where it costs nothing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,31 +44,23 @@ Reward = Callable[[Sequence[Told]], list[float]]
 
 
 def consistency(stories: Sequence[Told]) -> list[float]:
-    """1 for a story that comes to its end without a contradiction, as far as a program finds them; otherwise 0.
-
-    Nor may it have an empty paragraph.
-    """
-    return [
-        float(story.ended and EMPTY_PARAGRAPH not in story.text and not contradictions(story.text)) for story in stories
-    ]
+    """1 for a story that comes to its end without a contradiction, as far as a program finds them; otherwise 0."""
+    return [float(story.ended and not contradictions(story.text)) for story in stories]
 
 
 def first_fault(story: Told) -> tuple[int, int] | None:
-    """Where the sentence with the first contradiction, or the first empty paragraph, begins and ends in the text.
-
-    None where there is neither.
+    """Where the sentence with the first contradiction begins and ends in the text; None where there is none.
 
     >>> text = "A fox named Pip had a red kite. He flew the blue kite. He ran home."
     >>> begins, ends = first_fault(Told(opening="", text=text, ended=True, group=0))
     >>> text[begins:ends]
     'He flew the blue kite.'
     """
-    sentences = [found.sentence for found in contradictions(story.text) if found.kind != "nothing recognised"]
-    places = ((story.text.find(part), len(part)) for part in sentences)
-    first = [(begins, begins + length) for begins, length in places if begins >= 0][:1]
-    if (begins := story.text.find(EMPTY_PARAGRAPH)) >= 0:
-        first.append((begins, begins + len(EMPTY_PARAGRAPH)))
-    return min(first, default=None)
+    for found in contradictions(story.text):
+        begins = story.text.find(found.sentence)
+        if found.kind != "nothing recognised" and begins >= 0:
+            return begins, begins + len(found.sentence)
+    return None
 
 
 def wish(stories: Sequence[Told]) -> list[float]:

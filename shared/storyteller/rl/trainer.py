@@ -164,8 +164,9 @@ class ReinforceTrainer(Trainer):
         self._idle_steps = 0 if bool(rollouts.advantages.any()) else self._idle_steps + 1
         if self._idle_steps == IDLE_STEPS:
             self._message(
-                f"In {IDLE_STEPS} steps no story earned more than another of its group, so nothing was learned: "
-                "choose a reward that some of the stories earn, or larger groups."
+                f"In {IDLE_STEPS} steps no story earned more than another of its group, so the reward taught nothing; "
+                "the routers' balance and the KL may still move the weights: choose a reward that some of the stories "
+                "earn, or larger groups."
             )
         parts = rollouts.split(self.config.batch_size)
         self._passes = []

@@ -113,6 +113,8 @@ def train(
     compiled = compiles(wanted.train.compile, device)  # where it cannot be, that is said before the corpus is read
 
     def begin() -> tuple[RunConfig, PreparedData]:
+        if not (folder / "tokenizer.json").is_file():  # a corpus that is not there is refused before anything is made
+            load_stories(wanted.corpus)
         run = resolve_run(wanted, folder)
         if is_finished(folder):
             notice(

@@ -1,10 +1,11 @@
 """The configuration of a run, and how a folder keeps to it: `run.json`."""
 
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from storyteller.config import ModelConfig, TrainConfig, from_dict, to_dict
-from storyteller.errors import StorytellerError
+from storyteller.errors import StorytellerError, require
 from storyteller.runs.provenance import read_stages
 from storyteller.training.checkpoint import list_checkpoints, path_of
 from storyteller.utils.atomic_io import read_json, write_json, writing
@@ -21,6 +22,12 @@ class RunConfig:
     train: TrainConfig
     seconds: float | None = None  # train for so long: turned into steps by a trial before the first one, then None
     threads: int | None = None  # of each pass on the CPU, chosen by the same trial; None takes PyTorch's own number
+
+    def __post_init__(self) -> None:
+        require(
+            self.seconds is None or 0 < self.seconds < math.inf,
+            f"A run of {self.seconds} seconds cannot be made: give a time above 0.",
+        )
 
     def save(self, folder: Path) -> None:
         """Write `run.json`, whole or not at all."""

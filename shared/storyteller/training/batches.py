@@ -208,7 +208,7 @@ class TrainingBatches:
             begins = self.source.boundaries
             document = np.searchsorted(begins, (starts + 1) % len(self.source))
             longest = int((begins[document + 1] - begins[document]).max())
-            length = min(self.seq_len, -(-longest // LENGTH_MULTIPLE) * LENGTH_MULTIPLE) + 1
+            length = _padded_length(longest, self.seq_len) + 1
         starts = starts[rows]
         tokens = [_ring(self.source, start, length) for start in starts.tolist()]
         positions = starts[:, None] + np.arange(length)  # (B, T + 1)
@@ -299,8 +299,9 @@ class _FixedBatches(Sequence[Batch]):
         if not 0 <= index < self.length:
             raise IndexError(index)
         windows = self.windows[index * self.batch_size : (index + 1) * self.batch_size]
-        tokens = np.full((len(windows), self.seq_len + 1), PAD_DOCUMENT)
-        positions = np.full((len(windows), self.seq_len + 1), PAD_DOCUMENT)
+        length = _padded_length(max(stop - start for start, stop in windows), self.seq_len) + 1  # T + 1
+        tokens = np.full((len(windows), length), PAD_DOCUMENT)
+        positions = np.full((len(windows), length), PAD_DOCUMENT)
         for row, (start, stop) in enumerate(windows):
             tokens[row, : stop - start + 1] = self.source.tokens(start, stop + 1)
             positions[row, : stop - start + 1] = np.arange(start, stop + 1)
@@ -312,13 +313,13 @@ def validation_batches(
 ) -> Sequence[Batch]:
     """Batches in a fixed order in which every token but the first is a target exactly once.
 
-    The last batch may have fewer rows. A row that is not full is padded at the end: inputs 0, targets -100,
-    document ids -1.
+    The last batch may have fewer rows. A row that is shorter than its batch is padded at the end: inputs 0, targets
+    -100, document ids -1.
 
     Args:
         source: the packed documents.
         batch_size: B, sequences in a batch.
-        seq_len: T, tokens in a sequence.
+        seq_len: T, tokens in a sequence at most: a batch is hardly longer than its longest row.
         limit: how many batches at most, counted from the beginning; None takes all.
         align_documents: begin a new sequence at each document, with the end token before it, as `TrainingBatches` does.
 
@@ -336,6 +337,11 @@ def validation_batches(
     length = -(-len(windows) // batch_size)  # rounded up
     length = length if limit is None else min(length, limit)
     return _FixedBatches(source, windows, batch_size=batch_size, seq_len=seq_len, length=length)
+
+
+def _padded_length(longest: int, seq_len: int) -> int:
+    """The next multiple of LENGTH_MULTIPLE: few lengths are few shapes, for each of which kernels are made ready."""
+    return min(seq_len, -(-longest // LENGTH_MULTIPLE) * LENGTH_MULTIPLE)
 
 
 def _ring(source: TokenSource, start: int, length: int) -> np.ndarray:

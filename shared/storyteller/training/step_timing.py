@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 TIE = 0.95  # bfloat16 has to be this much faster: in a tie float32 wins, which rounds less
 STEPS_A_TURN = 3  # timed in a row, after one untimed step that brings the caches back
+SURE = 2  # turns after which the clearly slower are timed no more
 
 
 @dataclass(frozen=True)
@@ -48,10 +49,12 @@ def time_steps(
 ) -> dict[Execution, float]:
     """The median seconds of a step under each execution.
 
-    They take turns, so that whatever else runs on this machine for a moment touches all of them. In the first turn each
-    makes one step, which also pays for what is done only once; it counts where no time is left for another turn.
-    Compiling may take longer than all of the seconds. So where blocks are compiled, the seconds begin after the first
-    turn: another turn follows, and what counts are steps that are compiled.
+    They take turns, so that whatever else runs on this machine for a moment touches all of them. In the first turn
+    each makes one step, which also pays for what is done only once; it counts where no time is left for another
+    turn. After a few turns, whichever was slower even in its fastest step than the best in its middle one is timed
+    no more, and when only one is left the trial ends: what is left of the seconds is better spent on training.
+    Compiling may take longer than all of the seconds. So where blocks are compiled, the seconds begin after the
+    first turn: another turn follows, and what counts are steps that are compiled.
 
     Args:
         trainer: really makes these steps: give it a model of its own.
@@ -71,11 +74,12 @@ def time_steps(
 
     first: dict[Execution, list[float]] = {}
     later: dict[Execution, list[float]] = {}
+    running = list(executions)
     end = time.perf_counter() + seconds
     with flush_denormals():
         while not first or time.perf_counter() < end:
             is_first = not first
-            for execution in executions:
+            for execution in running:
                 torch.set_num_threads(execution.threads)
                 trainer.use_dtype(execution.dtype)
                 trainer.use_parallel_microbatches(execution.parallel_microbatches)
@@ -86,6 +90,11 @@ def time_steps(
                     later.setdefault(execution, []).extend(durations[1:])
             if is_first and trainer.compiled:
                 end = time.perf_counter() + seconds
+            if len(executions) > 1 and later and len(next(iter(later.values()))) >= SURE * STEPS_A_TURN:
+                middle = min(statistics.median(times) for times in later.values())
+                running = [execution for execution in running if min(later[execution]) <= middle]
+                if len(running) == 1:
+                    break
     torch.set_num_threads(threads_before)
     return {execution: statistics.median(times) for execution, times in (later or first).items()}
 

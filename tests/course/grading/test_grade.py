@@ -127,6 +127,19 @@ def test_what_is_built_on_and_not_solved_is_replaced(
     assert check_quietly(toys, "quadruple", answers("double", "quadruple")).replaced == ()
 
 
+def test_what_an_earlier_use_put_there_is_named_as_not_solved_too(
+    toys: Lesson, answers: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = {"double": lambda x: x + x, "counts": lambda words: {word: words.count(word) for word in words}}
+    monkeypatch.setattr(Lesson, "stand_in", lambda self, name: ours.get(name))
+    monkeypatch.setattr(Lesson, "foundations", lambda self, name: ["double", "counts"] if name == "quadruple" else [])
+    lent = answers("def counts(words): return {}", "def quadruple(x): raise NotImplementedError") | {
+        "double": ours["double"]
+    }
+    assert check_quietly(toys, "quadruple", lent).replaced == ("double", "counts")
+    assert lent["double"] is ours["double"]
+
+
 WRONG = [  # what never ends is told by nothing from other code that takes too long
     (name, wrong.name) for name in TOYS.exercises for wrong in TOYS.mistakes(name) if wrong.name != "endless"
 ]

@@ -8,6 +8,7 @@ import pytest
 from student_calls import run
 
 from storyteller.errors import StorytellerError
+from storyteller_course.exercises.lesson import load_lesson
 from storyteller_course.notebook import locate, workspace
 
 Answers = Callable[..., dict[str, Any]]
@@ -16,10 +17,21 @@ Answers = Callable[..., dict[str, Any]]
 def test_an_unknown_exercise_is_named_with_its_neighbour(work: Path) -> None:
     with pytest.raises(StorytellerError, match="did you mean 'double'"):
         run({}, 'check("dubble")')
-    with pytest.raises(StorytellerError, match="there are double, counts"):
-        run({}, 'hint("xyz")')
+    for call in ('hint("xyz")', 'check("nonsense")'):
+        with pytest.raises(StorytellerError, match=r"This lesson has double, counts") as refused:
+            run({}, call)
+        assert all(name not in str(refused.value) for name in load_lesson(work / "02_more_toys").exercises)
     with pytest.raises(StorytellerError, match="means nothing here"):
         run({}, 'check("double", show="answer")')
+
+
+def test_an_unknown_exercise_beside_the_lessons_is_told_which_lessons_there_are(
+    work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (work / "notes").mkdir()
+    monkeypatch.chdir(work / "notes")
+    with pytest.raises(StorytellerError, match=r"'nonsense'\. The lessons here are 01_toys, 02_more_toys\.$"):
+        run({}, 'check("nonsense")')
 
 
 def test_a_notebook_outside_of_a_lesson_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -152,7 +152,7 @@ def test_an_open_exercise_gets_one_calm_sentence() -> None:
 def test_replaced_parts_and_broken_guards_are_mentioned() -> None:
     guard = CaseResult(id="g", title="t", points=0, earned=0, passed=False, kind="mismatch", message="Broken.")
     text = card.text(result(PASSED, guard, replaced=("double", "counts")))
-    assert "Not solved yet: `double`, `counts`." in text
+    assert "Not solved yet: `double`, `counts`. The course's own stood in for them here" in text
     assert "no points of its own: while it fails" in text
     assert "t (must stay right)" in text
 

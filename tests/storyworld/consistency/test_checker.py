@@ -100,6 +100,10 @@ RABBIT = "There was once a little rabbit named Pip, who had a red kite."
         ("no sentence", f"{RABBIT} Pip played with he laughed."),
         ("no sentence", f'{RABBIT} "I the kite," said Pip.'),
         ("no sentence", f"{RABBIT} The wore a hat."),
+        ("empty paragraph", f"{RABBIT}\n\n\n\nPip flew the kite."),
+        ("empty paragraph", f"{RABBIT}\n \n\t\nPip flew the kite."),
+        ("empty paragraph", f"{RABBIT}\r\n\r\n\r\nPip flew the kite."),
+        ("empty paragraph", f"{RABBIT} Pip flew the kite.\n\n\n"),
         ("nothing recognised", "kite the of of blue and and."),
     ],
 )
@@ -123,6 +127,7 @@ def test_each_kind_of_contradiction_is_found(kind: str, text: str) -> None:
         f"{RABBIT} What a day!",
         f"{RABBIT} Not a sign of the kite.",
         f"{RABBIT} Pip the rabbit laughed.",
+        f"{RABBIT}\n\nPip flew the kite.\n\n",
         f"{RABBIT} The kite cost five coins. Pip had three coins. He earned two coins and paid five coins.",
         f'{RABBIT} "Two and two make four," said Pip.',
         f"{RABBIT} He had had that kite for a very, very long time.",

@@ -7,9 +7,10 @@
 The facts are read from the text itself with the lexicon, and compared with `facts` too when they are given. A rule
 reports only what cannot be meant otherwise: zero contradictions in the corpus come before finding each one.
 Kinds: pronoun, kind, unknown name, same name, mark, owner, lost object, asleep, gone away, place, ending, sum,
-no sentence, facts, and nothing recognised.
+no sentence, empty paragraph, facts, and nothing recognised.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -19,13 +20,15 @@ from storyteller.storyworld.consistency.grammar import sentence_structure
 from storyteller.storyworld.consistency.parser import Cast, Sentence, reading_lexicon, sentences
 from storyteller.storyworld.consistency.sums import Sums
 
+_EMPTY_PARAGRAPH = re.compile(r"\n[^\S\n]*\n\s*\n")  # more than the one empty line between two paragraphs
+
 
 @dataclass(frozen=True, slots=True)
 class Contradiction:
     """A place where a text contradicts itself, or the facts."""
 
     kind: str  # such as "pronoun"
-    sentence: str  # where it shows
+    sentence: str  # where it shows; the empty lines of an empty paragraph
     explanation: str  # one sentence
 
 
@@ -52,8 +55,15 @@ def contradictions(text: str, facts: dict[str, Any] | None = None) -> list[Contr
     results += things.ending(story)
     if facts:
         results += against_facts(facts, story, cast)
+    results += empty_paragraphs(text)
     results.sort(key=lambda result: result[1].begins)
     return [Contradiction(kind, sentence.text, explanation) for kind, sentence, explanation in results]
+
+
+def empty_paragraphs(text: str) -> Iterator[tuple[str, Sentence, str]]:
+    """Paragraphs in which nothing stands; the empty lines take the place of a sentence."""
+    for lines in _EMPTY_PARAGRAPH.finditer(text):
+        yield "empty paragraph", Sentence(lines[0], 0, begins=lines.start(), ends=lines.end()), "A paragraph is empty."
 
 
 def ends_mid_sentence(text: str) -> bool:
