@@ -32,7 +32,7 @@ def test_experts_that_cannot_be_split_are_refused():
         (["--shard", "2"], "and --processes is 1: give 2, or a multiple of it"),
         (["--processes", "3", "--expert", "3"], "multiple of 3"),
         (["--processes", "2", "--minutes", "1"], "--steps"),
-        (["--processes", "2", "--timeout", "0"], "--timeout is 0; it must be above 0 seconds."),
+        (["--processes", "2", "--timeout", "0"], "--timeout is 0; it must be a number of seconds above 0."),
     ],
 )
 def test_the_command_says_so_before_it_starts_anything(tmp_path, capsys, options, said):

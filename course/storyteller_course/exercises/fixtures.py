@@ -8,7 +8,7 @@ name it in `FIXTURES`.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     import torch
@@ -39,6 +39,15 @@ def generator(seed: int) -> "torch.Generator":
     import torch
 
     return torch.Generator().manual_seed(seed)
+
+
+class Rollout(NamedTuple):
+    """Stories that a model has told, with the fields of what lesson 06's `tell` gives."""
+
+    ids: "torch.Tensor"
+    mask: "torch.Tensor"
+    log_probs: "torch.Tensor"
+    stories: list[str]
 
 
 def tiny_model(seed: int = 0, dtype: str = "float64", **changes: Any) -> "Decoder":
@@ -158,6 +167,7 @@ FIXTURES: dict[str, Callable[..., Any]] = {
     "practice_norm": practice_norm,
     "practice_run": practice_run,
     "practice_tracker": practice_tracker,
+    "rollout": Rollout,
     "sgd": sgd,
     "steady_in_sets": steady_in_sets,
     "tiny_model": tiny_model,

@@ -164,10 +164,11 @@ class Server:
         if isinstance(item, Fixture):
             return build(item.name, item.args, item.kwargs)
 
-        def ask(*args: Any) -> Any:
+        def ask(*args: Any, **named: Any) -> Any:
             if call_back is None:
                 raise RuntimeError("This side has no way to call back.")
-            kind, value = decode(call_back(encode((item.number, args), limits=FROM_STUDENT)))
+            reply = call_back(encode((item.number, args, named), limits=FROM_STUDENT))
+            kind, value = decode(reply, adopt=lambda item: self._adopt(item, call_back))
             if kind == "failed":
                 raise RuntimeError(value)
             return value

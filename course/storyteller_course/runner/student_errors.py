@@ -102,6 +102,15 @@ def wrong_arguments(wanted: int, got: int) -> StudentError:
     )
 
 
+def unknown_argument(name: str) -> StudentError:
+    """A function of the check was called with a name that none of its arguments has, or that is taken already."""
+    return StudentError(
+        "raised",
+        f"a function that your code was given got an unexpected keyword argument {name[:40]!r}",
+        names=("TypeError", "Exception"),
+    )
+
+
 def raised(error: BaseException, namespace: dict[str, Any], *, parameters: Sequence[str] = ()) -> StudentError:
     """The student's code raised an exception; `parameters` are the names of its function's arguments."""
     names = tuple(kind.__name__ for kind in type(error).__mro__ if kind not in (BaseException, object))

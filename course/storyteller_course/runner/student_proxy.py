@@ -9,7 +9,8 @@
     student.fresh()                                       # from here on in a new process, which knows nothing
 
 A Python function among the arguments is a callback: it runs on the check's side, so it takes no more than its own
-arguments, by position, and what the student's code sends to it is counted, in bytes and seconds, by case.
+arguments, and what the student's code sends to it is counted, in bytes and seconds, by case. What it returns may be a
+fixture.
 """
 
 import hashlib
@@ -192,12 +193,9 @@ class StudentProxy:
             self._count(message)
             if time.perf_counter() > self._call_ends:
                 raise student_errors.too_slow(self._limit, self._limit)
-            number, args = _exact(tuple, decode(message, limits=FROM_STUDENT))
+            number, args, named = _exact(tuple, decode(message, limits=FROM_STUDENT))
             function = self._callbacks[number]
-            wanted = _own_arguments(function)
-            if wanted is not None and len(args) != wanted:
-                raise student_errors.wrong_arguments(wanted, len(args))
-            return encode(("value", function(*args)))
+            return encode(("value", function(*_in_order(function, args, named))))
         except Exception as error:  # noqa: BLE001  kept, and raised in the case once the call is over
             self._failed_callback = self._failed_callback or error
             return encode(("failed", "The check stopped here."))
@@ -257,15 +255,27 @@ def _exact(kind: type, value: Any) -> Any:
     return value
 
 
-def _own_arguments(function: Callable[..., Any]) -> int | None:
-    """How many arguments a function takes, those with a default left out (`lambda x, e=e: ...`); None: any number."""
+def _in_order(function: Callable[..., Any], args: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
+    """The arguments of a call by position. Those with a default (`lambda x, e=e: ...`) are the check's alone.
+
+    Raises:
+        StudentError: they are too many or too few, or one has a name that the function does not have.
+    """
     try:
         parameters = inspect.signature(function).parameters.values()
     except ValueError:  # some built-in ones
-        return None
-    if any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters):
-        return None
-    return sum(parameter.default is parameter.empty for parameter in parameters)
+        parameters = None
+    if parameters is None or any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters):
+        own, wanted = [], len(args)  # any number, by position
+    else:
+        own = [parameter.name for parameter in parameters if parameter.default is parameter.empty]
+        wanted = len(own)
+    for name in named:
+        if name not in own[len(args) :]:
+            raise student_errors.unknown_argument(name)
+    if len(args) + len(named) != wanted:
+        raise student_errors.wrong_arguments(wanted, len(args) + len(named))
+    return (*args, *(named[name] for name in own[len(args) :]))
 
 
 def _gradients(values: Any) -> Gradients:

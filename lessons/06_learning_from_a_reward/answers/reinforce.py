@@ -113,6 +113,33 @@ answers = [
     ),
     Right(
         "reinforce",
+        "by_names",
+        code="""
+        def reinforce(
+            model, optimizer, tell, reward, *, steps, group_size, updates=1, temperature=1.0, kl_weight=0.0,
+            compare=group_advantages,
+        ):
+            start = copy.deepcopy(model).eval()
+            history = []
+            for _ in range(steps):
+                told = tell()
+                earned = torch.tensor(reward(stories=told.stories))
+                A = compare(earned, group_size=group_size)
+                with torch.no_grad():
+                    ref = token_log_probs(start(told.ids).logits, told.ids, told.mask, temperature=temperature)
+                for _ in range(updates):
+                    now = token_log_probs(model(told.ids).logits, told.ids, told.mask, temperature=temperature)
+                    loss = clipped_loss(now, told.log_probs, A, told.mask, normalization="dapo")
+                    loss = loss + kl_weight * kl_k3(now, ref)[told.mask].mean()
+                    optimizer.zero_grad()
+                    loss.backward()
+                    optimizer.step()
+                history.append(earned.mean().item())
+            return history
+        """,
+    ),
+    Right(
+        "reinforce",
         "kl_only_where_wanted",
         code="""
         def reinforce(

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from storyteller_course import Exercise, close, equal, true
-from storyteller_course.exercises.fixtures import tiny_model
+from storyteller_course.exercises.fixtures import fixture, tiny_model
 
 from .oracles import rows_of, slow_advantages
 
@@ -66,7 +66,8 @@ class Teller:
             B, T = P * G, draw.randint(7, 9)
             ids, mask = draw.integers(1, V, B, T), rows_of(draw, B, T)
             rewards = [round(draw.random() + draw.choice([0, 1]), 3) for _ in range(B)]
-            advantages = (compare or slow_advantages)(torch.tensor(rewards, dtype=torch.float64), G)
+            earned = torch.tensor(rewards, dtype=torch.float64)
+            advantages = compare(earned, G) if compare else slow_advantages(earned, G)
             with torch.no_grad():
                 old, ref = (log_probs_of(one, ids, mask, temperature) for one in (model, reference))
             for _update in range(updates):
@@ -82,7 +83,7 @@ class Teller:
         """The next stories."""
         true(self.told < len(self.rollouts), "Stories are told more often than there are steps.")
         self.told += 1
-        return self.rollouts[self.told - 1]
+        return fixture("rollout", *self.rollouts[self.told - 1])
 
     def reward(self, stories):
         """What stands in the stories."""
@@ -127,16 +128,15 @@ def with_kl(student, draw):
         teller.check(student, f"after two steps with a KL weight of {kl_weight}")
 
 
-def centered(rewards, group_size):
-    """Each reward less its group's mean, and nothing else."""
-    groups = rewards.view(-1, group_size)
-    return (groups - groups.mean(dim=1, keepdim=True)).flatten()
+def other_figures(rewards, group_size):
+    """Advantages such as no paper has them."""
+    return group_size * rewards - 1
 
 
 @reinforce.case("compares the stories as it is told to", points=1)
 def compared_otherwise(student, draw):
     for P, G in ((2, 4), (3, 3)):
-        Teller(draw, P=P, G=G, steps=1, compare=centered).check(student, "after a step compared in another way")
+        Teller(draw, P=P, G=G, steps=1, compare=other_figures).check(student, "after a step compared in another way")
 
 
 @reinforce.case("gives the mean reward of each step", points=2)

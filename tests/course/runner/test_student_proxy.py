@@ -7,6 +7,8 @@ import pytest
 import torch
 from student_calls import fault, student
 
+from storyteller_course.exercises.fixtures import fixture
+
 Answers = Callable[..., dict[str, Any]]
 
 
@@ -76,6 +78,26 @@ def test_what_goes_to_a_callback_is_counted_and_is_its_own_arguments(
     assert text in found.message
     assert set(asked) <= {1}  # the check's own value, whatever the student's code would like it to be
     assert call.startswith("[") or not asked
+
+
+@pytest.mark.parametrize("call", ["run(x, n)", "run(x, n=n)", "run(n=n, x=x)"])
+def test_a_callback_takes_its_arguments_by_name_too_and_may_answer_with_a_fixture(answers: Answers, call: str) -> None:
+    one = student(answers(f"def f(run, x, n):\n    told = {call}\n    return told.ids, told.stories, len(told)"))
+    ids = torch.tensor([3, 4])
+
+    def run(x: torch.Tensor, n: int) -> Any:
+        return fixture("rollout", x, x > 3, -x, ["a story"] * n)
+
+    got, stories, length = one.f(run, ids, 2)
+    assert torch.equal(got, ids)
+    assert (stories, length) == (["a story", "a story"], 4)
+
+
+@pytest.mark.parametrize("call", ["run(1, x=1)", "run(y=1)", "run(x=1, y=2)"])
+def test_a_callback_refuses_names_that_are_not_its_own(answers: Answers, call: str) -> None:
+    found = fault(lambda: student(answers(f"def f(run): return {call}")).f(lambda x: x))
+    assert found.kind == "raised"
+    assert "unexpected keyword argument" in found.message
 
 
 def test_all_results_of_a_case_are_counted_together(answers: Answers) -> None:
