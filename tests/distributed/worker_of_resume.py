@@ -61,6 +61,8 @@ def meet(mishap: dict[str, Any], trainer: Trainer, rank: int) -> None:
         if mishap["kind"] == "full disk":
             import resource  # not on Windows
 
+            if trainer._saving is not None:  # an earlier checkpoint that is still being written found room
+                trainer._saving[1].result()
             resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
         else:
             os.kill(os.getpid(), {"kill": signal.SIGKILL, "stand still": signal.SIGSTOP}[mishap["kind"]])

@@ -130,7 +130,7 @@ def with_kl(student, draw):
 
 def other_figures(rewards, group_size):
     """Advantages such as no paper has them."""
-    return group_size * rewards - 1
+    return group_size * torch.as_tensor(rewards) - 1
 
 
 @reinforce.case("compares the stories as it is told to", points=1)
