@@ -108,7 +108,7 @@ def test_sampled_stories_begin_with_their_openings_and_do_not_depend_on_the_batc
     openings = ["the fox", "", "an owl sat", "rain", "the old tree"]
     sampling = Sampling(seed=5, max_new_tokens=12)
     reports = [
-        sample_stories(model(), tokenizer(), openings, sampling=sampling, batch_size=size, check=lambda text: [])
+        sample_stories(model(), tokenizer(), openings, sampling=sampling, batch_size=size, check=lambda text, **_: [])
         for size in (1, 2, 16)
     ]
     assert reports[0] == reports[1] == reports[2]
@@ -119,7 +119,7 @@ def test_sampled_stories_begin_with_their_openings_and_do_not_depend_on_the_batc
 def test_every_story_is_checked_as_a_whole():
     checked = []
 
-    def check(text):
+    def check(text, **_):
         checked.append(text)
         return [finding("mark")]
 
@@ -129,9 +129,11 @@ def test_every_story_is_checked_as_a_whole():
 
 
 def test_a_story_that_the_model_ends_is_told_from_one_that_was_cut():
-    cut = sample_stories(model(), tokenizer(), ["a"], sampling=Sampling(max_new_tokens=3), check=lambda text: [])
+    cut = sample_stories(model(), tokenizer(), ["a"], sampling=Sampling(max_new_tokens=3), check=lambda text, **_: [])
     assert not cut.stories[0].ended
-    many = sample_stories(model(), tokenizer(), [""] * 8, sampling=Sampling(max_new_tokens=2000), check=lambda text: [])
+    many = sample_stories(
+        model(), tokenizer(), [""] * 8, sampling=Sampling(max_new_tokens=2000), check=lambda text, **_: []
+    )
     assert any(story.ended for story in many.stories)
     assert not any("<|endoftext|>" in story.text for story in many.stories)
 

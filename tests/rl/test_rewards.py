@@ -36,6 +36,13 @@ def test_only_a_story_that_ends_without_a_contradiction_is_consistent():
     assert spaced.text[begins:ends] == "\n\n\n"
 
 
+def test_a_story_that_ends_in_mid_sentence_or_repeats_itself_is_not_consistent():
+    twice = GOOD + " He flew the red kite."
+    assert consistency(told("A fox named Pip had a red kite. He flew the", twice)) == [0.0, 0.0]
+    begins, ends = first_fault(told(twice)[0])
+    assert (begins, twice[begins:ends]) == (len(GOOD) + 1, "He flew the red kite.")
+
+
 def test_a_story_of_the_corpus_fulfils_its_own_prompt_and_not_that_of_another():
     stories = list(generate(40, seed=3, world="storyworld-tales-small"))
     own = [Told(opening=s.prompt, text=s.text, ended=True, group=0, facts=s.facts) for s in stories]

@@ -12,13 +12,13 @@ from storyteller.moe.layer import build_model
 from storyteller.tokenizer import Tokenizer
 from storyteller.training.batches import IGNORE_INDEX
 from storyteller.transformer.decoder import Decoder
-from storyteller_course.lesson_tools.sentences import sentences
+from storyteller_course.lesson_tools.sentences import first_sentences
 
 
 def story_rows(count: int, *, seq_len: int = 64, vocab_size: int = 400) -> tuple[Tensor, Tokenizer]:
     """One to four sentences of so many stories, a row each, padded with IGNORE_INDEX: (count, seq_len + 1)."""
     stories = load_stories("storyworld-small:everyday", limit=count)
-    texts = [" ".join(sentences(story.text)[: 1 + place % 4]) for place, story in enumerate(stories)]
+    texts = [first_sentences(story.text, 1 + place % 4) for place, story in enumerate(stories)]
     tokenizer = Tokenizer.train(texts[:200], vocab_size=vocab_size)
     rows = torch.full((count, seq_len + 1), IGNORE_INDEX)
     for row, ids in zip(rows, tokenizer.encode_batch(texts), strict=True):

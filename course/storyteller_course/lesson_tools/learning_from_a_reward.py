@@ -28,7 +28,7 @@ from storyteller.training.batches import IGNORE_INDEX, InMemoryTokens, TrainingB
 from storyteller.training.passes import Microbatch
 from storyteller.training.trainer import Trainer
 from storyteller.transformer.decoder import Decoder
-from storyteller_course.lesson_tools.sentences import sentences
+from storyteller_course.lesson_tools.sentences import first_sentences
 
 CORPUS = "storyworld-tales-small"
 SENTENCES, MAX_TOKENS = 5, 110  # of a story; one that has not ended by then is cut
@@ -59,7 +59,7 @@ class Judged(NamedTuple):
 
 def beginning(text: str) -> str:
     """The first five sentences of a story."""
-    return " ".join(sentences(text)[:SENTENCES])
+    return first_sentences(text, SENTENCES)
 
 
 def beginnings(count: int, *, split: str = "train") -> list[str]:

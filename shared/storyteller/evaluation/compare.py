@@ -114,6 +114,6 @@ def corpus_row(corpus: str, texts: Sequence[str], *, copies: CopyFinder | None =
         texts: held-out stories of it, as many as a model tells.
         copies: the training texts.
     """
-    report = SampleReport(tuple(SampledStory(text, True, tuple(contradictions(text))) for text in texts))
+    report = SampleReport(tuple(SampledStory(text, True, tuple(contradictions(text, is_whole=True))) for text in texts))
     copied = tuple(copies.longest(text) for text in texts) if copies else ()
     return Row(checkpoint=corpus, sampling="held-out stories", metrics={}, report=report, copied=copied)

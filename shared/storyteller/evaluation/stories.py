@@ -30,7 +30,7 @@ from storyteller.utils.atomic_io import read_json, write_json
 
 SAMPLED_STORIES = 100  # sampled from the model to see how many hold together
 
-Check = Callable[[str], Sequence[Contradiction]]  # what in a text cannot be true together
+Check = Callable[..., Sequence[Contradiction]]  # what in a text cannot be true together, called as `contradictions` is
 
 
 def measure(
@@ -135,7 +135,7 @@ def sample_stories(
         openings: how the stories begin; "" leaves the beginning to the model.
         sampling: how tokens are chosen. Story i draws as row i of one batch, whatever the batch size.
         batch_size: stories generated at once; it changes the time and the memory, not the stories.
-        check: gives the contradictions of a text.
+        check: gives the contradictions of a text; a story that the model has ended `is_whole`.
 
     Raises:
         StorytellerError: an opening is no text, or the tokenizer is not the model's.
@@ -147,7 +147,8 @@ def sample_stories(
         rows = generate(model, prompts, sampling=sampling, first_row=first, stop={tokenizer.end_id})
         for opening, row in zip(batch, rows, strict=True):
             text = whole_story(tokenizer, opening, row)
-            stories.append(SampledStory(text, row[-1] == tokenizer.end_id, tuple(check(text))))
+            ended = row[-1] == tokenizer.end_id
+            stories.append(SampledStory(text, ended, tuple(check(text, is_whole=ended))))
     return SampleReport(tuple(stories))
 
 

@@ -45,7 +45,7 @@ Reward = Callable[[Sequence[Told]], list[float]]
 
 def consistency(stories: Sequence[Told]) -> list[float]:
     """1 for a story that comes to its end without a contradiction, as far as a program finds them; otherwise 0."""
-    return [float(story.ended and not contradictions(story.text)) for story in stories]
+    return [float(story.ended and not contradictions(story.text, is_whole=True)) for story in stories]
 
 
 def first_fault(story: Told) -> tuple[int, int] | None:
@@ -56,10 +56,9 @@ def first_fault(story: Told) -> tuple[int, int] | None:
     >>> text[begins:ends]
     'He flew the blue kite.'
     """
-    for found in contradictions(story.text):
-        begins = story.text.find(found.sentence)
-        if found.kind != "nothing recognised" and begins >= 0:
-            return begins, begins + len(found.sentence)
+    for found in contradictions(story.text, is_whole=story.ended):
+        if found.kind != "nothing recognised":
+            return found.begins, found.begins + len(found.sentence)
     return None
 
 

@@ -12,7 +12,7 @@
 - `richness`: measures of the corpus: `python -m storyteller.storyworld.richness`
 """
 
-from storyteller.storyworld.consistency.checker import Contradiction, contradictions, ends_mid_sentence
+from storyteller.storyworld.consistency.checker import Contradiction, contradictions
 from storyteller.storyworld.generate import generate
 
-__all__ = ["Contradiction", "contradictions", "ends_mid_sentence", "generate"]
+__all__ = ["Contradiction", "contradictions", "generate"]

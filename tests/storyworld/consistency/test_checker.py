@@ -1,5 +1,6 @@
 """The checker: nothing to say about the corpus, planted errors found, any text survived."""
 
+from collections.abc import Iterable
 from random import Random
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from planted_contradictions import PLANTS, recall
 
 from storyteller.corpus import Story
-from storyteller.storyworld import contradictions, ends_mid_sentence, generate
+from storyteller.storyworld import Contradiction, contradictions, generate
 from storyteller.storyworld.generate import WORLDS
 
 
@@ -18,10 +19,13 @@ def corpus() -> list[Story]:
     return list(generate(2000, seed=5))
 
 
+def faults_of(stories: Iterable[Story]) -> list[tuple[str, Contradiction]]:
+    """What the checker finds in stories that were not cut."""
+    return [(s.text, fault) for s in stories for fault in contradictions(s.text, s.facts, is_whole=True)]
+
+
 def test_the_corpus_has_no_contradiction(corpus: list[Story]) -> None:
-    faults = [(story.text, fault) for story in corpus for fault in contradictions(story.text, story.facts)]
-    assert faults == []
-    assert not any(ends_mid_sentence(story.text) for story in corpus)
+    assert faults_of(corpus) == []
 
 
 @pytest.fixture(scope="module")
@@ -30,17 +34,13 @@ def tales() -> list[Story]:
 
 
 def test_the_tales_have_no_contradiction(tales: list[Story]) -> None:
-    faults = [(story.text, fault) for story in tales for fault in contradictions(story.text, story.facts)]
-    assert faults == []
-    assert not any(ends_mid_sentence(story.text) for story in tales)
+    assert faults_of(tales) == []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("world", sorted(WORLDS))
 def test_20000_stories_have_no_contradiction(world: str) -> None:
-    stories = generate(20_000, seed=7, world=world)
-    faults = [(story.text, fault) for story in stories for fault in contradictions(story.text, story.facts)]
-    assert faults == []
+    assert faults_of(generate(20_000, seed=7, world=world)) == []
 
 
 @pytest.mark.parametrize("kind", sorted(BREAKS))
@@ -49,7 +49,7 @@ def test_broken_tales_are_refused(tales: list[Story], kind: str) -> None:
     random = Random(1)
     texts = [break_story(story, random) for story in tales[:400]]
     broken = [text for story, text in zip(tales, texts, strict=False) if text not in (None, story.text)]
-    refused = [text for text in broken if contradictions(text) or ends_mid_sentence(text)]
+    refused = [text for text in broken if contradictions(text, is_whole=True)]
     assert len(broken) >= 15
     assert len(refused) >= least * len(broken), (len(refused), len(broken))
 
@@ -100,6 +100,19 @@ RABBIT = "There was once a little rabbit named Pip, who had a red kite."
         ("no sentence", f"{RABBIT} Pip played with he laughed."),
         ("no sentence", f'{RABBIT} "I the kite," said Pip.'),
         ("no sentence", f"{RABBIT} The wore a hat."),
+        ("no sentence", f"{RABBIT} The kite fell on the, and broke."),
+        ("no sentence", f'{RABBIT} "Give me a," said Pip.'),
+        ("no sentence", f"{RABBIT} Pip beat a orange drum."),
+        ("no sentence", f'{RABBIT} "What an kite!" said Pip.'),
+        ("no sentence", f"{RABBIT} An fox laughed."),
+        ("no sentence", f"{RABBIT} He flew it. and he laughed."),
+        ("no sentence", f'{RABBIT} Pip laughed. "want that kite!"'),
+        ("no sentence", f'{RABBIT} Pip said, "Fly." then he ran.'),
+        ("said before", f"{RABBIT} He loved the kite dearly. It was late. He loved the kite dearly."),
+        ("quotation marks", f'{RABBIT} "Fly," said Pip. The kite landed in."'),
+        ("quotation marks", f'{RABBIT} Pip laughed. " Fly!" he said.'),
+        ("quotation marks", f'{RABBIT} "Fly "said Pip.'),
+        ("quotation marks", f'{RABBIT} Pip laughed. "Fly!\n\nThe kite flew.'),
         ("empty paragraph", f"{RABBIT}\n\n\n\nPip flew the kite."),
         ("empty paragraph", f"{RABBIT}\n \n\t\nPip flew the kite."),
         ("empty paragraph", f"{RABBIT}\r\n\r\n\r\nPip flew the kite."),
@@ -131,6 +144,15 @@ def test_each_kind_of_contradiction_is_found(kind: str, text: str) -> None:
         f"{RABBIT} The kite cost five coins. Pip had three coins. He earned two coins and paid five coins.",
         f'{RABBIT} "Two and two make four," said Pip.',
         f"{RABBIT} He had had that kite for a very, very long time.",
+        f"{RABBIT} It took an hour, and an honest fox helped. It was a one-legged fox, a unicorn said.",
+        f"{RABBIT} And then... he laughed. At 5 p.m. he went home with flour, eggs etc. in his bag.",
+        f'{RABBIT} "I want the... no, the kite," said Pip. "Not," he said, "a drum."',
+        f"{RABBIT} It was late and dark.\n\nPip slept. In the morning it rained.\n\nIt was late and dark.",
+        f"{RABBIT} Trunks leaned in the shadows. Out came A, B and C. Trunks leaned in the shadows.",
+        f'{RABBIT} "Fly up high, kite," said Pip. "Fly up high, kite," said Pip.',
+        f'{RABBIT} Pip said:\n\n"The first verse is short.\n\n"The second is long."',
+        f'{RABBIT} He called it "the hawk", and ("I like it") so did Mum.',
+        f"{RABBIT} “Fly,” said Pip. “What a kite!”",
         "Once upon a time, in a small house, there lived a girl named Lily and her mom. She was happy.",
     ],
 )
@@ -149,15 +171,18 @@ def test_facts_decide_what_the_text_alone_cannot(corpus: list[Story]) -> None:
 def test_a_contradiction_shows_its_sentence() -> None:
     fault = contradictions(f"{RABBIT} She loved the kite.")[0]
     assert fault.sentence == "She loved the kite."
+    assert fault.begins == len(f"{RABBIT} ")
     assert fault.explanation.endswith(".")
 
 
 @pytest.mark.parametrize(
     ("text", "broken"),
-    [("Pip ran.", False), ('"Yes!"', False), ("Pip ran to the", True), ('"Pip ran.', True), ("", True)],
+    [("Pip ran.", False), ('"Yes!"', False), ("Pip ran to the", True), ('"Pip ran.', True), ("", False)],
 )
-def test_a_text_that_breaks_off_is_told_apart(text: str, broken: bool) -> None:
-    assert ends_mid_sentence(text) is broken
+def test_only_a_whole_text_must_end_its_last_sentence(text: str, broken: bool) -> None:
+    text = f"{RABBIT} {text}"
+    assert contradictions(text) == []
+    assert [fault.kind for fault in contradictions(text, is_whole=True)] == ["broken off"] * broken
 
 
 @given(st.text(max_size=300))

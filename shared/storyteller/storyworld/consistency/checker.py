@@ -7,20 +7,17 @@
 The facts are read from the text itself with the lexicon, and compared with `facts` too when they are given. A rule
 reports only what cannot be meant otherwise: zero contradictions in the corpus come before finding each one.
 Kinds: pronoun, kind, unknown name, same name, mark, owner, lost object, asleep, gone away, place, ending, sum,
-no sentence, empty paragraph, facts, and nothing recognised.
+no sentence, said before, quotation marks, empty paragraph, broken off, facts, and nothing recognised.
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from storyteller.storyworld.consistency import people, things
-from storyteller.storyworld.consistency.grammar import sentence_structure
-from storyteller.storyworld.consistency.parser import Cast, Sentence, reading_lexicon, sentences
+from storyteller.storyworld.consistency import people, punctuation, things
+from storyteller.storyworld.consistency.grammar import SaidBefore, sentence_structure
+from storyteller.storyworld.consistency.parser import STRAIGHT_QUOTES, Cast, Sentence, reading_lexicon, sentences
 from storyteller.storyworld.consistency.sums import Sums
-
-_EMPTY_PARAGRAPH = re.compile(r"\n[^\S\n]*\n\s*\n")  # more than the one empty line between two paragraphs
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,22 +27,24 @@ class Contradiction:
     kind: str  # such as "pronoun"
     sentence: str  # where it shows; the empty lines of an empty paragraph
     explanation: str  # one sentence
+    begins: int = 0  # where the sentence begins in the text, in characters
 
 
-def contradictions(text: str, facts: dict[str, Any] | None = None) -> list[Contradiction]:
+def contradictions(text: str, facts: dict[str, Any] | None = None, *, is_whole: bool = False) -> list[Contradiction]:
     """What in a text cannot be true together, in the order of the text.
 
     A text in which no character is recognised gives one contradiction of kind "nothing recognised", so that gibberish
-    does not count as consistent. Breaking off is none: see `ends_mid_sentence`.
+    does not count as consistent. Breaking off is none, unless the text is said to be whole.
 
     Args:
         text: a story in the manner of the corpus.
         facts: what must be true in it, as `Story.facts`; without them the text is only compared with itself.
+        is_whole: the text was not cut, so an end in mid-sentence is its own: of kind "broken off".
     """
     story = sentences(text)
     cast = Cast()
     results: list[tuple[str, Sentence, str]] = []  # kind, sentence, explanation
-    rules: tuple[people.Rule, ...] = (*people.rules(cast), *things.rules(), Sums(), sentence_structure)
+    rules: tuple[people.Rule, ...] = (*people.rules(cast), *things.rules(), Sums(), SaidBefore(), sentence_structure)
     for sentence in story:
         cast.find(sentence)
         for rule in rules:
@@ -55,20 +54,17 @@ def contradictions(text: str, facts: dict[str, Any] | None = None) -> list[Contr
     results += things.ending(story)
     if facts:
         results += against_facts(facts, story, cast)
-    results += empty_paragraphs(text)
+    straight = text.translate(STRAIGHT_QUOTES)
+    results += punctuation.empty_paragraphs(straight)
+    results += punctuation.small_letters(straight, story)
+    results += punctuation.quotation_marks(straight, story)
+    if is_whole and punctuation.ends_mid_sentence(straight):
+        results.append(("broken off", story[-1], "The story ends in mid-sentence."))
     results.sort(key=lambda result: result[1].begins)
-    return [Contradiction(kind, sentence.text, explanation) for kind, sentence, explanation in results]
-
-
-def empty_paragraphs(text: str) -> Iterator[tuple[str, Sentence, str]]:
-    """Paragraphs in which nothing stands; the empty lines take the place of a sentence."""
-    for lines in _EMPTY_PARAGRAPH.finditer(text):
-        yield "empty paragraph", Sentence(lines[0], 0, begins=lines.start(), ends=lines.end()), "A paragraph is empty."
-
-
-def ends_mid_sentence(text: str) -> bool:
-    """Whether the text breaks off: its last sign is no end of a sentence, or a speech is left open."""
-    return not text.rstrip().rstrip("\"”'").endswith((".", "!", "?")) or text.count('"') % 2 == 1
+    return [
+        Contradiction(kind, sentence.text, explanation, straight.find(sentence.text, sentence.begins))
+        for kind, sentence, explanation in results
+    ]
 
 
 def against_facts(facts: dict[str, Any], story: list[Sentence], cast: Cast) -> Iterator[tuple[str, Sentence, str]]:

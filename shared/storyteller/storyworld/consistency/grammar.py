@@ -1,4 +1,5 @@
-"""Rules about single sentences: words that cannot follow each other, a word twice, no verb, an end in mid-phrase.
+"""Rules about single sentences: words that cannot follow each other, a word twice, no verb, an end in mid-phrase, "a"
+for "an", and what has just been said.
 
 They read words only, by the lists of `data/reading.toml`, so they find what is certainly no sentence and pass the rest.
 """
@@ -29,6 +30,13 @@ def sentence_structure(sentence: Sentence) -> Iterator[tuple[str, str]]:
         if first in (second, second.capitalize()) and a.isalpha() and a not in word_list("may_come_twice"):
             yield "no sentence", f'"{first}" comes twice in a row.'
             return
+        if first in word_list("articles") and (b[0] in ",;:" or (b[0] in ".!?" and b[:2] != "..")):
+            yield "no sentence", f'Nothing follows "{first}".'
+            return
+        begins = number == 0 or not tokens[number - 1][0].isalpha()
+        if is_wrong_article(a if begins else first, second):
+            yield "no sentence", f'"{first}" stands before "{second}" in the place of "{"a" if a == "an" else "an"}".'
+            return
         before = tokens[number - 1].lower() if number else ""
         # "The two of them" and "a he" apart; a name such as "May" is no word of these lists.
         if any(a in word_list(one) and b in word_list(other) for one, other in NEVER_FOLLOWS) and (
@@ -41,6 +49,38 @@ def sentence_structure(sentence: Sentence) -> Iterator[tuple[str, str]]:
         yield "no sentence", f'It ends in "{words[-1]}".'
     elif lacks_verb(sentence):
         yield "no sentence", "It has no verb."
+
+
+def is_wrong_article(article: str, word: str) -> bool:
+    """Whether "a" stands before a vowel or "an" before a consonant; where spelling does not decide, neither is wrong.
+
+    >>> [is_wrong_article(*pair.split()) for pair in ("a kite", "a orange", "an kite", "an hour", "a unicorn")]
+    [False, True, True, False, False]
+    """
+    lower = word.lower()
+    if article not in ("a", "an") or not lower.isalpha() or len(word) == 1 or word.isupper():
+        return False
+    if lower.startswith(tuple(word_list("a_or_an"))):
+        return False
+    return (lower[0] in "aeiou") == (article == "a")
+
+
+class SaidBefore:
+    """A paragraph does not say the same of somebody twice. Descriptions, and what characters say, may come again."""
+
+    def __init__(self) -> None:
+        self.told: set[tuple[int, str]] = set()  # paragraph, sentence
+
+    def __call__(self, sentence: Sentence) -> Iterator[tuple[str, str]]:
+        """Whether this sentence stands in its paragraph a second time."""
+        if sentence.speech or len(sentence.lower) < 5:
+            return
+        if not sentence.people and sentence.lower[0] not in ("he", "she", "they"):
+            return
+        key = (sentence.paragraph, " ".join(sentence.lower))
+        if key in self.told:
+            yield "said before", "Its paragraph has the same sentence before it."
+        self.told.add(key)
 
 
 def is_verb(word: str) -> bool:

@@ -14,7 +14,7 @@ PRONOUNS = dict.fromkeys(("he", "him", "his", "himself"), "he") | dict.fromkeys(
     ("she", "her", "hers", "herself"), "she"
 )
 _TOKEN = re.compile(r"[A-Za-z]+(?:[-'][A-Za-z]+)*|[\"\n.!?,;:]")
-_CURLY = str.maketrans({"“": '"', "”": '"', "’": "'", "‘": "'"})
+STRAIGHT_QUOTES = str.maketrans({"“": '"', "”": '"', "’": "'", "‘": "'"})
 
 
 @cache
@@ -67,7 +67,7 @@ class Sentence:
 
 def sentences(text: str) -> list[Sentence]:
     """Split a text into sentences; a question or exclamation in speech ends one only after its speaker is named."""
-    text = text.translate(_CURLY)
+    text = text.translate(STRAIGHT_QUOTES)
     finished: list[Sentence] = []
     current = Sentence("", 0)
     paragraph, in_speech, before = 0, False, ""
