@@ -177,7 +177,15 @@ def test_a_contradiction_shows_its_sentence() -> None:
 
 @pytest.mark.parametrize(
     ("text", "broken"),
-    [("Pip ran.", False), ('"Yes!"', False), ("Pip ran to the", True), ('"Pip ran.', True), ("", False)],
+    [
+        ("Pip ran.", False),
+        ('"Yes!"', False),
+        ("Pip ran to the", True),
+        ('"Pip ran.', True),
+        ("", False),
+        ('"One."\n\n"Two', True),
+        ('"One.\n\n"Two."', False),
+    ],
 )
 def test_only_a_whole_text_must_end_its_last_sentence(text: str, broken: bool) -> None:
     text = f"{RABBIT} {text}"

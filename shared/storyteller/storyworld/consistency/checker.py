@@ -59,7 +59,7 @@ def contradictions(text: str, facts: dict[str, Any] | None = None, *, is_whole: 
     results += punctuation.small_letters(straight, story)
     results += punctuation.quotation_marks(straight, story)
     if is_whole and punctuation.ends_mid_sentence(straight):
-        results.append(("broken off", story[-1], "The story ends in mid-sentence."))
+        results.append(("broken off", story[-1], "The story ends in mid-sentence, or within a speech."))
     results.sort(key=lambda result: result[1].begins)
     return [
         Contradiction(kind, sentence.text, explanation, straight.find(sentence.text, sentence.begins))

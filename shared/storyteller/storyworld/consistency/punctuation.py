@@ -49,8 +49,9 @@ def quotation_marks(text: str, story: list[Sentence]) -> Iterator[Finding]:
 
 
 def ends_mid_sentence(text: str) -> bool:
-    """Whether the text breaks off: its last sign is no end of a sentence, or a speech is left open."""
-    return not text.rstrip().rstrip("\"”'").endswith((".", "!", "?")) or text.count('"') % 2 == 1
+    """Whether the text breaks off: its last sign ends no sentence, or its last paragraph leaves a speech open."""
+    last = text.rstrip().rpartition("\n")[2]
+    return not last.rstrip("\"'").endswith((".", "!", "?")) or last.count('"') % 2 == 1
 
 
 def sentence_at(story: list[Sentence], at: int) -> Sentence:
