@@ -49,10 +49,8 @@ def mended(known: set[tuple[str, str]]) -> Reward:
     def reward(stories: Sequence[Told]) -> list[float]:
         earned = []
         for right, new, story in zip(consistency(stories), novelty(stories), stories, strict=True):
-            pairs = lesson.word_pairs([story.text])
             long_enough = min(1.0, len(story.text.split()) / MIN_WORDS)
-            known_share = sum(pair in known for pair in pairs) / max(1, len(pairs))
-            earned.append(right * (long_enough * new) ** 0.5 * known_share)
+            earned.append(right * (long_enough * new) ** 0.5 * lesson.known_share([story.text], known))
         return earned
 
     return reward

@@ -49,7 +49,7 @@ class Rollout(NamedTuple):
 
 
 class Judged(NamedTuple):
-    """What stories are like; the reward knows the first figure alone."""
+    """What stories are like; a reward for consistency knows the first figure alone."""
 
     consistent: float  # of 100
     distinct: float  # distinct-4, over all stories together
@@ -81,6 +81,12 @@ def unseen_openings(count: int, seen: Collection[str]) -> list[str]:
 def word_pairs(texts: Sequence[str]) -> list[tuple[str, str]]:
     """All pairs of neighbouring words."""
     return [pair for text in texts for pair in pairwise(text.split())]
+
+
+def known_share(texts: Sequence[str], known: set[tuple[str, str]]) -> float:
+    """The share of the texts' pairs of neighbouring words that are known; 0 where there is no pair."""
+    pairs = word_pairs(texts)
+    return sum(pair in known for pair in pairs) / max(1, len(pairs))
 
 
 def base_model(texts: Sequence[str], tokenizer: Tokenizer, *, seed: int, steps: int) -> Decoder:
@@ -144,12 +150,11 @@ def judge(
     """
     stories = tell(model, tokenizer, openings, temperature=temperature, seed=seed).stories
     texts = [story.text for story in stories]
-    pairs = word_pairs(texts)
     return Judged(
         consistent=100 * sum(consistency(stories)) / len(stories),
         distinct=distinct_n(texts, 4),
         words=sum(len(text.split()) for text in texts) / len(texts),
-        known_pairs=sum(pair in known for pair in pairs) / max(1, len(pairs)),
+        known_pairs=known_share(texts, known),
     )
 
 
