@@ -5,8 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 WHAT_IT_IS := pyproject.toml constraints.txt
 
-# Tests run side by side, one process for each core and four at most: each has PyTorch in its memory.
-SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadgroup
+# Tests run side by side, one process for each core and four at most: each has PyTorch in its memory. A test that ends
+# its process ends the run: with another process in its place, pytest-xdist 3.8 waits for ever for tests that are done.
+SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadgroup --max-worker-restart 0
 
 # Waiting OpenMP threads that spin make a training step six to ten times slower on a busy machine.
 export OMP_WAIT_POLICY := PASSIVE

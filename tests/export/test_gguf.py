@@ -1,8 +1,10 @@
 """The exported file in the real llama.cpp: the same ids, the same scores, the same greedy text."""
 
 import json
+import subprocess
 import sys
 import urllib.request
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +22,7 @@ from storyteller.runs.load import load_model
 from storyteller.tokenizer import END_OF_TEXT
 
 pytest.importorskip("gguf")
-xllamacpp = pytest.importorskip("xllamacpp")
+pytest.importorskip("xllamacpp")
 
 ODD = {  # llama.cpp in float32 asks for no multiples of anything
     "odd widths": replace(CONFIG, d_model=12, n_heads=6, n_kv_heads=3, d_ff=7),
@@ -31,30 +33,35 @@ ODD = {  # llama.cpp in float32 asks for no multiples of anything
 ANY = "abAB'’sdtrlvem 019.,!?-\n\t\r\u00a0éñ“”…日本🦊\u200d\u0301\x0b\x1c\x85\u2028²½٣"
 
 
-def serve(file: Path, *, exact: bool):
-    """llama.cpp with this file; `exact` keeps keys and values in float32 instead of half precision."""
-    params = xllamacpp.CommonParams()
-    params.model.path = str(file)
-    params.n_ctx, params.n_parallel, params.port = CONFIG.max_seq_len, 1, 0
-    params.warmup, params.verbosity, params.cpuparams.n_threads = False, -1, 1
-    if exact:
-        params.cache_type_k = params.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_F32
-        params.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
-    return xllamacpp.Server(params)
+@contextmanager
+def serving(file: Path, *, exact: bool):
+    """llama.cpp with this file; `exact` keeps keys and values in float32. Gives `ask(path, question)`."""
+    program = [sys.executable, str(Path(__file__).with_name("llama_cpp_server.py")), str(file), str(CONFIG.max_seq_len)]
+    with subprocess.Popen(program + ["--exact"] * exact, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        address = process.stdout.readline().decode().strip()
+        assert address, "llama.cpp did not load the file"
+
+        def ask(path: str, question: dict) -> dict:
+            body = json.dumps(question).encode()
+            request = urllib.request.Request(address + path, body, {"Content-Type": "application/json"})
+            with urllib.request.urlopen(request, timeout=120) as answer:
+                return json.load(answer)
+
+        try:
+            yield ask
+        finally:
+            process.kill()
 
 
-def tokenize(server, text: str, *, special: bool) -> list[int]:
-    body = json.dumps({"content": text, "add_special": special, "parse_special": special}).encode()
-    url = f"{server.listening_address}/tokenize"
-    with urllib.request.urlopen(urllib.request.Request(url, body, {"Content-Type": "application/json"})) as answer:
-        return json.load(answer)["tokens"]
+def tokenize(ask, text: str, *, special: bool) -> list[int]:
+    return ask("/tokenize", {"content": text, "add_special": special, "parse_special": special})["tokens"]
 
 
-def next_token_log_probs(server, ids: list[int]) -> torch.Tensor:
+def next_token_log_probs(ask, ids: list[int]) -> torch.Tensor:
     """llama.cpp's log-probabilities of the token after these, (V,)."""
     # It answers with whole characters only, so a bias makes it say "A"; the probabilities are those before the bias.
     question = {"prompt": ids, "max_tokens": 1, "n_probs": CONFIG.vocab_size, "logit_bias": [[32, 1000]]}
-    answer = server.handle_completions(question)
+    answer = ask("/v1/completions", question)
     log_probs = torch.full((CONFIG.vocab_size,), torch.nan)
     for entry in answer["choices"][0]["logprobs"]["content"][0]["top_logprobs"]:
         log_probs[entry["id"]] = entry["logprob"]
@@ -67,7 +74,8 @@ def fox(tmp_path_factory):
     folder = tmp_path_factory.mktemp("gguf")
     run = make_run(folder / "fox", knows=STORY)
     export_run(run, folder / "out", format="gguf")
-    return *load_model(run), serve(folder / "out" / "fox.gguf", exact=False), folder / "out"
+    with serving(folder / "out" / "fox.gguf", exact=False) as ask:
+        yield *load_model(run), ask, folder / "out"
 
 
 @pytest.mark.parametrize("config", (FORMS | ODD).values(), ids=(FORMS | ODD).keys())
@@ -75,19 +83,20 @@ def fox(tmp_path_factory):
 def test_the_scores_are_the_same(tmp_path, config):
     run = make_run(tmp_path / "run", config)
     export_run(run, tmp_path / "out", format="gguf")
-    server, (model, _) = serve(tmp_path / "out" / "run.gguf", exact=True), load_model(run)
-    for seed in range(3):
-        draw = torch.Generator().manual_seed(seed)
-        ids = torch.randint(CONFIG.vocab_size - 1, (20 + 20 * seed,), generator=draw)
-        wanted = model(ids[None]).logits[0, -1].log_softmax(-1)
-        assert wanted.std() > 0.1  # the comparison means something
-        torch.testing.assert_close(next_token_log_probs(server, ids.tolist()), wanted, rtol=0, atol=5e-5)
+    model, _ = load_model(run)
+    with serving(tmp_path / "out" / "run.gguf", exact=True) as ask:
+        for seed in range(3):
+            draw = torch.Generator().manual_seed(seed)
+            ids = torch.randint(CONFIG.vocab_size - 1, (20 + 20 * seed,), generator=draw)
+            wanted = model(ids[None]).logits[0, -1].log_softmax(-1)
+            assert wanted.std() > 0.1  # the comparison means something
+            torch.testing.assert_close(next_token_log_probs(ask, ids.tolist()), wanted, rtol=0, atol=5e-5)
 
 
 @pytest.mark.parametrize("opening", ["", "Once upon a time", "Once upon a time a fox found a plum. The owl"])
 def test_the_greedy_text_is_the_same_and_ends_where_ours_ends(fox, opening):
-    model, tokenizer, server, _ = fox
-    answer = server.handle_completions({"prompt": opening, "temperature": 0, "max_tokens": 60})["choices"][0]
+    model, tokenizer, ask, _ = fox
+    [answer] = ask("/v1/completions", {"prompt": opening, "temperature": 0, "max_tokens": 60})["choices"]
     wanted = tell(model, tokenizer, [opening], sampling=Sampling(greedy=True, max_new_tokens=60))[0]
     assert opening + answer["text"] == wanted == STORY
     assert answer["finish_reason"] == "stop"
@@ -96,23 +105,23 @@ def test_the_greedy_text_is_the_same_and_ends_where_ours_ends(fox, opening):
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text(ANY, max_size=20))
 def test_any_text_has_the_same_ids(fox, text):
-    _, tokenizer, server, _ = fox
-    assert tokenize(server, text, special=False) == tokenizer.encode(text)
+    _, tokenizer, ask, _ = fox
+    assert tokenize(ask, text, special=False) == tokenizer.encode(text)
 
 
 def test_the_end_of_text_token_is_known_and_stands_before_a_prompt(fox):
-    _, tokenizer, server, _ = fox
+    _, tokenizer, ask, _ = fox
     text = f"{TEXT}{END_OF_TEXT}and so"
-    assert tokenize(server, text, special=True) == [tokenizer.end_id, *tokenizer.encode(text, special="allow")]
-    assert tokenize(server, text, special=False) == tokenizer.encode(text, special="escape")
+    assert tokenize(ask, text, special=True) == [tokenizer.end_id, *tokenizer.encode(text, special="allow")]
+    assert tokenize(ask, text, special=False) == tokenizer.encode(text, special="escape")
 
 
-def test_the_code_of_the_card_runs(fox, monkeypatch, capsys):
+def test_the_code_of_the_card_runs(fox):
     *_, folder = fox
     code = (folder / "README.md").read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
-    monkeypatch.chdir(folder)
-    exec(code, {})
-    assert STORY[:40] in capsys.readouterr().out
+    code += "import os, sys\nsys.stdout.flush()\nos._exit(0)\n"  # without the destructor
+    done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, timeout=300)
+    assert STORY[:40] in done.stdout, done.stderr
 
 
 def test_the_file_says_licence_language_and_which_token_pads(tmp_path):
