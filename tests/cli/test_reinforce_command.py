@@ -8,10 +8,12 @@ import pytest
 import torch
 
 from storyteller.cli.progress_bar import TrainingProgress
+from storyteller.config import TrainConfig
 from storyteller.errors import StorytellerError
 from storyteller.export import export_run
 from storyteller.export.trained_run import read_trained
-from storyteller.rl.pipeline import reinforce
+from storyteller.rl.pipeline import ReinforceRun, reinforce
+from storyteller.rl.settings import ReinforceConfig
 from storyteller.runs.load import load_model
 from storyteller.runs.pipeline import train
 from storyteller.runs.run_config import is_finished
@@ -45,6 +47,11 @@ def refused(capsys, *arguments: str) -> str:
     sentence = capsys.readouterr().err
     assert sentence.count("\n") == 1, sentence
     return sentence
+
+
+def run_of_a_step(rewards: dict[str, float]) -> ReinforceRun:
+    config = ReinforceConfig(train=TrainConfig(steps=1, batch_size=2, dtype="float32"), group_size=2)
+    return ReinforceRun(rewards=rewards, config=config)
 
 
 def test_a_reinforced_run_lies_beside_its_base_which_stays_as_it_was(base, capsys):
@@ -176,15 +183,21 @@ def test_folders_that_hold_something_else_are_refused(base, tmp_path, capsys):
     assert not base.with_name("tiny-finetuned").exists()
 
 
-def test_a_reward_of_ones_own_is_as_good(base, tmp_path):
-    from storyteller.config import TrainConfig
-    from storyteller.rl.pipeline import ReinforceRun
-    from storyteller.rl.settings import ReinforceConfig
+@pytest.mark.parametrize("reward", ["known_pairs", "not_copied"])
+def test_a_reward_that_is_made_of_the_training_stories_finds_them_or_says_that_there_are_none(base, reward):
+    run, events = run_of_a_step({reward: 0.5}), []
+    options = {"notice": lambda text: None, "on_event": events.append, "device": torch.device("cpu")}
+    reinforce(base, base.with_name("new"), run, **options)
+    [earned] = [event.figures[f"reward/{reward}"] for event in events if isinstance(event, StepDone)]
+    assert 0 <= earned <= 1
+    shutil.rmtree(base / "train")
+    with pytest.raises(StorytellerError, match=r"tiny has no training stories \(train/\)"):
+        reinforce(base, base.with_name("other"), run, **options)
+    assert not base.with_name("other").exists()
 
-    run = ReinforceRun(
-        rewards={"mine": 1.0},
-        config=ReinforceConfig(train=TrainConfig(steps=1, batch_size=2, dtype="float32"), group_size=2),
-    )
+
+def test_a_reward_of_ones_own_is_as_good(base, tmp_path):
+    run = run_of_a_step({"mine": 1.0})
     options = {"notice": lambda text: None, "on_event": lambda event: None, "device": torch.device("cpu")}
     result = reinforce(
         base, tmp_path / "new", run, rewards={"mine": lambda s: [float(len(x.text)) for x in s]}, **options

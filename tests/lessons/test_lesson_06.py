@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from repository import ROOT
+from storyteller.evaluation.text_metrics import word_pairs
 from storyteller.inference.sampling_options import Sampling
 from storyteller.rl import advantages, losses, rewards
 from storyteller.rl.rollouts import Prompt, sample_rollouts
@@ -101,7 +102,7 @@ def test_each_token_has_its_figures_at_its_own_place(teller):
 
 def test_a_judge_asks_for_the_same_draws(teller):
     model, tokenizer = teller
-    known = set(tools.word_pairs(["the fox ran"]))
+    known = set(word_pairs(["the fox ran"]))
     first, second = (
         tools.judge(model, tokenizer, ["Once there was a fox", "One day the fox ran"], known, temperature=0.7)
         for _ in range(2)

@@ -5,6 +5,7 @@ import pytest
 from storyteller.errors import StorytellerError
 from storyteller.evaluation.text_metrics import CopyFinder, distinct_n
 from storyteller.rl.rewards import (
+    OF_TRAINING,
     REWARDS,
     Told,
     asked_for,
@@ -89,6 +90,12 @@ def test_the_mean_novelty_of_stories_of_one_length_is_their_distinct_4():
 def test_what_is_copied_earns_less():
     reward = not_copied(CopyFinder(["once the old fox ran home"]))
     assert reward(told("and the old fox slept here", "a b c")) == [pytest.approx(0.5), 1.0]
+
+
+def test_pairs_of_words_that_no_training_story_has_earn_less():
+    texts = ["the old fox ran home", "a fox slept"]
+    assert OF_TRAINING["known_pairs"](texts)(told("the old fox slept", "fox old", "fox")) == [1.0, 0.0, 0.0]
+    assert OF_TRAINING["known_pairs"](texts)(told("the old fox flew home")) == [0.5]
 
 
 def test_terms_are_added_up_and_length_and_novelty_are_factors():

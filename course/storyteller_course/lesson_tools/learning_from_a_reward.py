@@ -15,7 +15,7 @@ from torch import Tensor
 from storyteller.config import ModelConfig, TrainConfig
 from storyteller.corpus import load_stories
 from storyteller.corpus.story import Story
-from storyteller.evaluation.text_metrics import distinct_n
+from storyteller.evaluation.text_metrics import distinct_n, known_share
 from storyteller.inference.sampling_options import Sampling
 from storyteller.moe.layer import build_model
 from storyteller.rl.losses import clipped_loss, token_log_probs
@@ -76,17 +76,6 @@ def unseen_openings(count: int, seen: Collection[str]) -> list[str]:
     """So many openings of held-out stories, none of them among those that were seen."""
     held_out = dict.fromkeys(opening_of(text) for text in beginnings(4 * count, split="validation"))
     return [opening for opening in held_out if opening not in seen][:count]
-
-
-def word_pairs(texts: Sequence[str]) -> list[tuple[str, str]]:
-    """All pairs of neighbouring words."""
-    return [pair for text in texts for pair in pairwise(text.split())]
-
-
-def known_share(texts: Sequence[str], known: set[tuple[str, str]]) -> float:
-    """The share of the texts' pairs of neighbouring words that are known; 0 where there is no pair."""
-    pairs = word_pairs(texts)
-    return sum(pair in known for pair in pairs) / max(1, len(pairs))
 
 
 def base_model(texts: Sequence[str], tokenizer: Tokenizer, *, seed: int, steps: int) -> Decoder:

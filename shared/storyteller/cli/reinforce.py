@@ -38,8 +38,8 @@ def reinforce(
     reward: Annotated[
         list[str] | None,
         typer.Option(
-            help="consistency, wish, length, distinctness, novelty or not_copied, with a weight as in length:0.5; "
-            "several are added up  [consistency]"
+            help="consistency, wish, length, distinctness, novelty, known_pairs or not_copied, with a weight as in "
+            "length:0.5; several are added up  [consistency]"
         ),
     ] = None,
     novelty: Annotated[float, typer.Option(help="how much more a story earns that is like no other")] = 1.0,

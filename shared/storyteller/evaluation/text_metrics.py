@@ -11,7 +11,8 @@ A word is what white space separates, with its punctuation. A model that tells t
 again and again, or one out of its training data, looks perfect in every other figure.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -45,6 +46,22 @@ def repetition(text: str, n: int = 4) -> float:
     """
     grams = list(ngrams(text.split(), n))
     return 1 - len(set(grams)) / len(grams) if grams else 0.0
+
+
+def word_pairs(texts: Iterable[str]) -> list[tuple[str, str]]:
+    """All pairs of neighboring words."""
+    return [pair for text in texts for pair in pairwise(text.split())]
+
+
+def known_share(texts: Iterable[str], known: Collection[tuple[str, str]]) -> float:
+    """The share of the texts' pairs of neighboring words that are known: low for babble; 0 where there is no pair.
+
+    Args:
+        texts: any.
+        known: the pairs of the training texts, as a set.
+    """
+    pairs = word_pairs(texts)
+    return sum(pair in known for pair in pairs) / max(1, len(pairs))
 
 
 class Copied(NamedTuple):

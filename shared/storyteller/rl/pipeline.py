@@ -23,11 +23,10 @@ import torch
 from storyteller.config import TrainConfig, to_dict
 from storyteller.corpus.load import load_stories
 from storyteller.errors import StorytellerError
-from storyteller.evaluation.text_metrics import CopyFinder
 from storyteller.inference import generation_config
 from storyteller.inference.generate import encode_prompt
 from storyteller.moe.layer import build_model
-from storyteller.rl.rewards import REWARDS, Reward, not_copied
+from storyteller.rl.rewards import OF_TRAINING, REWARDS, Reward
 from storyteller.rl.rollouts import Prompt
 from storyteller.rl.settings import ReinforceConfig
 from storyteller.rl.supervised import PairBatches, as_opening, encode_pairs, supervised_batch
@@ -49,7 +48,7 @@ from storyteller.utils.atomic_io import writing
 BASE = "base"  # in the new run's folder
 OF_THE_BASE = ("tokenizer.json", generation_config.FILE_NAME, openings.FILE_NAME, "parts.json")
 WISHES = 2_000  # prompts of a corpus
-COPY_STORIES = 20_000  # of the base's training, in which copies are looked for
+TRAINING_STORIES = 20_000  # of the base's training, for the rewards that are made of them
 HELD_OUT_PAIRS = 200
 
 
@@ -57,7 +56,7 @@ HELD_OUT_PAIRS = 200
 class ReinforceRun:
     """Which stories are asked for, what they are rewarded for, and how the model learns from it."""
 
-    rewards: Mapping[str, float]  # name -> weight; a key of `REWARDS`, or "not_copied"
+    rewards: Mapping[str, float]  # name -> weight; a key of `REWARDS` or `OF_TRAINING`
     openings: Sequence[str] = ("",)  # how the stories begin; "" leaves that to the model
     wishes: str | None = None  # a corpus whose prompts are asked for, in place of the openings
     config: ReinforceConfig
@@ -91,8 +90,8 @@ def reinforce(
     """
     known = {**REWARDS, **(rewards or {})}
     for name in wanted.rewards:
-        if name not in known and name != "not_copied":
-            raise StorytellerError(f"There is no reward {name!r}; choose from {', '.join([*known, 'not_copied'])}.")
+        if name not in known and name not in OF_TRAINING:
+            raise StorytellerError(f"There is no reward {name!r}; choose from {', '.join([*known, *OF_TRAINING])}.")
     prompts = [Prompt(opening) for opening in wanted.openings]
     if wanted.wishes is not None:
         stories = load_stories(wanted.wishes, limit=WISHES)
@@ -111,8 +110,9 @@ def reinforce(
     begun = _find(base, folder, "reinforce", settings)
     # To the last sitting's base the KL is taken, whatever has become of the run it came from.
     model, tokenizer, checkpoint = load_trained(folder / BASE if begun else base, device=device, build=build)
-    if "not_copied" in wanted.rewards:
-        known["not_copied"] = not_copied(_training_stories(run_of(base), tokenizer))
+    if of_training := OF_TRAINING.keys() & wanted.rewards.keys():
+        stories_read = _training_stories(run_of(base), tokenizer)
+        known |= {name: OF_TRAINING[name](stories_read) for name in of_training}
     for prompt in prompts:  # one that cannot be read is refused before a folder is made
         encode_prompt(model, tokenizer, prompt.opening)
     trainer = ReinforceTrainer(
@@ -272,12 +272,12 @@ def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
     return flat | of_updates
 
 
-def _training_stories(run: Path, tokenizer: Tokenizer) -> CopyFinder:
+def _training_stories(run: Path, tokenizer: Tokenizer) -> list[str]:
     if not (run / "train" / INDEX).is_file():
-        raise StorytellerError(f"{run} has no training stories (train/), so nothing says what is copied from them.")
+        raise StorytellerError(f"{run} has no training stories (train/), with which a reward compares what is told.")
     with open_shards(run / "train", tokenizer) as shards:
-        documents = (shards.document(i).tolist() for i in range(min(shards.n_documents, COPY_STORIES)))
-        return CopyFinder(tokenizer.decode(ids, skip_special=True) for ids in documents)
+        documents = (shards.document(i).tolist() for i in range(min(shards.n_documents, TRAINING_STORIES)))
+        return [tokenizer.decode(ids, skip_special=True) for ids in documents]
 
 
 def _learn(

@@ -13,16 +13,17 @@ one number for each. `REWARDS` has those that a command can name, and any other 
     [1.5, 0.5]
 
 What a reward does not see may be given up for it. A model that is paid for consistency alone tells one flawless story
-for ever: hence `novelty` and `distinctness`, hence `length`, and `not_copied` where it might learn stories by heart.
+for ever: hence `novelty` and `distinctness`, and `length`. Two more know the training stories: `known_pairs` is against
+babble, which no checker can fault and which is always new, `not_copied` against stories that are learned by heart.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from storyteller.errors import StorytellerError
-from storyteller.evaluation.text_metrics import CopyFinder, ngrams, repetition
+from storyteller.evaluation.text_metrics import CopyFinder, known_share, ngrams, repetition, word_pairs
 from storyteller.storyworld import contradictions
 from storyteller.storyworld.generate import MAX_WORDS, MIN_WORDS
 
@@ -142,12 +143,26 @@ def not_copied(finder: CopyFinder) -> Reward:
     return reward
 
 
+def known_pairs(known: Collection[tuple[str, str]]) -> Reward:
+    """The share of a story's pairs of neighboring words that the training stories have too.
+
+    Args:
+        known: the pairs of the training stories, as a set.
+    """
+    return lambda stories: [known_share([story.text], known) for story in stories]
+
+
 REWARDS: Mapping[str, Reward] = {
     "consistency": consistency,
     "wish": wish,
     "length": length,
     "distinctness": distinctness,
     "novelty": novelty,
+}
+# Those that are made of the training stories.
+OF_TRAINING: Mapping[str, Callable[[Iterable[str]], Reward]] = {
+    "known_pairs": lambda texts: known_pairs(set(word_pairs(texts))),
+    "not_copied": lambda texts: not_copied(CopyFinder(texts)),
 }
 
 
