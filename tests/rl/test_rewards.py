@@ -44,6 +44,11 @@ def test_a_story_that_ends_in_mid_sentence_or_repeats_itself_is_not_consistent()
     assert (begins, twice[begins:ends]) == (len(GOOD) + 1, "He flew the red kite.")
 
 
+def test_a_story_without_an_end_is_wrong_as_a_whole():
+    assert first_fault(told(BAD)[0]) is not None
+    assert first_fault(told(BAD, ended=False)[0]) is None
+
+
 def test_a_story_of_the_corpus_fulfils_its_own_prompt_and_not_that_of_another():
     stories = list(generate(40, seed=3, world="storyworld-tales-small"))
     own = [Told(opening=s.prompt, text=s.text, ended=True, group=0, facts=s.facts) for s in stories]

@@ -52,12 +52,17 @@ def consistency(stories: Sequence[Told]) -> list[float]:
 def first_fault(story: Told) -> tuple[int, int] | None:
     """Where the sentence with the first contradiction begins and ends in the text; None where there is none.
 
+    None as well for a story that did not end: it is wrong as a whole. Were its sentence alone to blame, nothing would
+    speak against telling on and on.
+
     >>> text = "A fox named Pip had a red kite. He flew the blue kite. He ran home."
     >>> begins, ends = first_fault(Told(opening="", text=text, ended=True, group=0))
     >>> text[begins:ends]
     'He flew the blue kite.'
     """
-    for found in contradictions(story.text, is_whole=story.ended):
+    if not story.ended:
+        return None
+    for found in contradictions(story.text, is_whole=True):
         if found.kind != "nothing recognised":
             return found.begins, found.begins + len(found.sentence)
     return None
