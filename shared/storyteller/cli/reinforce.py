@@ -71,7 +71,7 @@ def reinforce(
     routing: Annotated[
         str, typer.Option(help="recompute the experts of a token, or replay those it had")
     ] = "recompute",
-    learning_rate: RATE = 5e-4,
+    learning_rate: Annotated[float, typer.Option(help="the learning rate at first; it falls to 0")] = 5e-4,
     seed: SEED = 1,
     device: DEVICE = "auto",
     track: TRACK = False,
@@ -87,7 +87,7 @@ def reinforce(
         steps=n_steps,
         batch_size=batch_size,
         learning_rate=learning_rate,
-        min_lr_ratio=1.0,  # constant, so that it does not depend on how many steps fit into the time
+        min_lr_ratio=0.0,  # a constant rate broke models that had already learned
         warmup_ratio=0.0,
         weight_decay=0.0,
         beta2=0.99,
@@ -181,7 +181,7 @@ def finetune(
         batch_size=batch_size,
         grad_accum_steps=grad_accum_steps,
         learning_rate=learning_rate,
-        min_lr_ratio=1.0,  # as in `reinforce`
+        min_lr_ratio=1.0,  # constant, so that it does not depend on how many steps fit into the time
         warmup_ratio=0.0,
         beta2=0.99,
         dtype="float32",

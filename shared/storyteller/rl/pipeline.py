@@ -294,7 +294,7 @@ def _learn(
     of_base = run_of(base)
     run = RunConfig.load(of_base) if (of_base / "run.json").is_file() else None
     if seconds is not None:
-        # The learning rate does not depend on the number of steps, so a resumed run makes the same ones.
+        # How many steps there will be is told anew after each, so a rate that falls is at its end when the time is up.
         used = training_seconds(folder, step=trainer.step) or 0.0
         ends = time.monotonic() + seconds - used
         began, first = time.monotonic(), trainer.step

@@ -18,6 +18,18 @@ only compares equally many stories.
 | credit "sentence", positive_weight 0.2, rate 5e-4: the default | 96, 0.40 | 98, 0.53 | 90, 0.63 | 76, 0.73 | 117 |
 | the same with kl_weight 0.1 and novelty_weight 2 | 99, 0.38 | 94, 0.55 | 90, 0.64 | 77, 0.72 | 118 |
 | credit "sentence", positive_weight 0.1, rate 7e-4 | 93, 0.27 | 92, 0.40 | 92, 0.56 | 81, 0.70 | 113 |
+
+The rates above are constant. A model that has learned is broken by one after a while: of three models of 1.2M tokens,
+80 steps, one fell back to a reward of 0.2 after it had reached 1.0. So `storyteller reinforce` lets the rate fall to 0.
+100 stories as they are told, at temperature 1 with min-p 0.4: consistent of 100, and distinct-4. In the last two rows
+a story that does not end is blamed as a whole, also where one of its sentences is at fault.
+
+| | first | second | third model |
+| --- | --- | --- | --- |
+| before | 78, 0.67 | 87, 0.70 | 69, 0.69 |
+| a constant rate | 94, 0.17 | 82, 0.27 | 91, 0.11 |
+| the same, unended stories blamed as a whole | 100, 0.17 | 94, 0.18 | 61, 0.26 |
+| and the rate falls to 0 | 99, 0.53 | 96, 0.50 | 94, 0.46 |
 """
 
 from dataclasses import dataclass
