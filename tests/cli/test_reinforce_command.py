@@ -129,6 +129,7 @@ def test_a_time_is_kept_in_steps(base, monkeypatch):
     first, *others = (event for event in told if isinstance(event, StepDone))
     assert others
     assert first.steps > first.step  # how many there will be nobody knows before one was timed
+    assert others[-1].learning_rate < first.learning_rate  # it falls while the time runs out
     folder = base.with_name("tiny-reinforced")
     assert is_finished(folder)
     assert json.loads((folder / "run.json").read_text())["train"]["steps"] == others[-1].step
